@@ -34,13 +34,14 @@ test-full: test test-walls ## Run all tests, and those that take longer: hostile
 ##@ Development
 
 .PHONY: build
-build: $(BIN) ## Build the manager and the command line into bin/
+build: $(BIN) ## Build the manager, the command line and the plugin for Argo CD into bin/
 	$(GO_BUILD) -o $(BIN)/manager ./cmd/manager
 	$(GO_BUILD) -o $(BIN)/kubeops ./cmd/kubeops
+	$(GO_BUILD) -o $(BIN)/argocd-provider ./cmd/argocd-provider
 
 .PHONY: test-unit
 test-unit: kube servers ## Run the unit tests, with controllers against a real API server and etcd
-	go test ./api/... ./cmd/... ./controllers/... ./internal/... ./test/docs
+	go test ./api/... ./cmd/... ./controllers/... ./internal/... ./providers/... ./test/docs
 	cd hack/cluster && go test . ./internal/...
 
 .PHONY: test-dashboard
@@ -75,7 +76,7 @@ bench-go: ## Run the Go benchmarks of reducers, checks and the cause linker
 FUZZTIME ?= 20s
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (default 20s)
-	@for package in $$(grep -rl --include=*_test.go 'func Fuzz' internal controllers | xargs -n1 dirname | sort -u); do \
+	@for package in $$(grep -rl --include=*_test.go 'func Fuzz' internal controllers providers | xargs -n1 dirname | sort -u); do \
 		for target in $$(grep -rhoE --include=*_test.go 'func Fuzz[A-Za-z]+' $$package | sed 's/func //'); do \
 			echo "$$package $$target"; go test ./$$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) | tail -n 1; \
 		done; \
@@ -98,6 +99,11 @@ web: $(BIN) ## Build the pages of the dashboard into internal/dashboard/dist (do
 .PHONY: web-tools
 web-tools: $(BIN) ## Install what the browser test of the dashboard needs (once)
 	@BIN=$(BIN) hack/web.sh tools
+
+.PHONY: proto
+proto: $(BIN)/protoc-gen-go $(BIN)/protoc-gen-go-grpc ## Regenerate the Go code of api/plugin (needs protoc and the well-known types)
+	protoc -I api/plugin/v1 --plugin=$(BIN)/protoc-gen-go --plugin=$(BIN)/protoc-gen-go-grpc --go_out=api/plugin/v1 \
+		--go_opt=paths=source_relative --go-grpc_out=api/plugin/v1 --go-grpc_opt=paths=source_relative plugin.proto
 
 .PHONY: verify
 verify: ## Check generated files, formatting, style and lint, as CI does
@@ -152,6 +158,12 @@ $(BIN)/cluster: $(BIN)
 
 $(BIN)/controller-gen: hack/tools/go.mod | $(BIN)
 	cd hack/tools && go build -o $@ sigs.k8s.io/controller-tools/cmd/controller-gen
+
+$(BIN)/protoc-gen-go: hack/tools/go.mod | $(BIN)
+	cd hack/tools && go build -o $@ google.golang.org/protobuf/cmd/protoc-gen-go
+
+$(BIN)/protoc-gen-go-grpc: hack/tools/go.mod | $(BIN)
+	cd hack/tools && go build -o $@ google.golang.org/grpc/cmd/protoc-gen-go-grpc
 
 $(BIN)/golangci-lint: hack/tools/go.mod | $(BIN)
 	cd hack/tools && go build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint

@@ -7,6 +7,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"kubeops.io/kubeops/controllers/aiprovider"
+	"kubeops.io/kubeops/controllers/cdprovider"
 	"kubeops.io/kubeops/controllers/ciprovider"
 	"kubeops.io/kubeops/controllers/environment"
 	"kubeops.io/kubeops/controllers/explanation"
@@ -47,11 +48,12 @@ func list() []controller {
 		{"logcollection", logcollection.Setup, []string{"LogBackend"}},
 		{"aiprovider", aiprovider.Setup, []string{"AIProvider"}},
 		{"ciprovider", ciprovider.Setup, []string{"CIProvider"}},
+		{"cdprovider", cdprovider.Setup, []string{"CDProvider"}},
 		{"managedcluster", managedcluster.Setup, []string{"ManagedCluster"}},
 		{"resourcebundle", resourcebundle.Setup, []string{"ResourceBundle", "BundleInventory", "ManagedCluster"}},
 		{"notificationchannel", notificationchannel.Setup, []string{"NotificationChannel", "InspectionReport"}},
 		{"pipeline", pipeline.Setup, []string{"Pipeline", "PipelineRun"}},
-		{"pipelinerun", pipelinerun.Setup, []string{"Pipeline", "PipelineRun", "Approval"}},
+		{"pipelinerun", pipelinerun.Setup, []string{"Pipeline", "PipelineRun", "Approval", "CDProvider"}},
 	}
 }
 

@@ -31,6 +31,7 @@ func AddToScheme(scheme *runtime.Scheme) error {
 		&NotificationChannel{}, &NotificationChannelList{},
 		&ManagedCluster{}, &ManagedClusterList{},
 		&CIProvider{}, &CIProviderList{},
+		&CDProvider{}, &CDProviderList{},
 		&ResourceBundle{}, &ResourceBundleList{},
 		&BundleInventory{}, &BundleInventoryList{},
 		&Pipeline{}, &PipelineList{},

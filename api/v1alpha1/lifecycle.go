@@ -131,6 +131,18 @@ func (p *CIProvider) Probing() Probing {
 	return probing(p.Spec.ServiceAccountName, interval, timeout, &p.Status.LastProbeTime)
 }
 
+// Lifecycle of a CDProvider.
+func (p *CDProvider) Lifecycle() Lifecycle {
+	s := &p.Status
+	return Lifecycle{p.Spec.Suspend, &s.Conditions, &s.ObservedGeneration, &s.LastHandledRequest}
+}
+
+// Probing of a CDProvider.
+func (p *CDProvider) Probing() Probing {
+	interval, timeout := metav1.Duration{Duration: p.Spec.ProbeInterval()}, metav1.Duration{Duration: p.Spec.RequestTimeout()}
+	return probing(p.Spec.ServiceAccountName, interval, timeout, &p.Status.LastProbeTime)
+}
+
 // Lifecycle of a Pipeline. It is reconciled while spec.suspend is set, which is about its runs.
 func (p *Pipeline) Lifecycle() Lifecycle {
 	s := &p.Status

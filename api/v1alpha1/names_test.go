@@ -81,6 +81,10 @@ func fields() map[string]nature {
 		"StageValue.Value": free, "StageValue.Expression": free, "JobStage.Outputs": shaped, "PipelineRunSpec.RequestedBy": free,
 		"ParameterValue.Name": shaped, "ParameterValue.Value": free, "StageAttempt.Stage": shaped, "ApprovalSpec.Pipeline": object,
 		"ApprovalSpec.Run": object, "ApprovalSpec.Stage": shaped, "ApprovalSpec.Digest": shaped, "ApprovalSpec.Approver": free,
+		"CDProviderSpec.Type": shaped, "CDProviderSpec.ServiceAccountName": object, "ArgoCDServer.URL": shaped, "CDPlugin.Settings": shaped,
+		"PluginSecret.Name": shaped, "PluginProcess.Socket": shaped, "PluginProcess.Address": shaped,
+		"DeployedApplication.Name": object, "DeployedApplication.Namespace": shaped, "StageText.Value": free, "StageText.Expression": free,
+		"SyncResource.Group": shaped, "SyncResource.Kind": shaped, "SyncResource.Namespace": shaped, "SyncResource.Name": shaped,
 		"ApprovalSpec.Groups": free, "ApprovalSpec.Decision": shaped, "ApprovalSpec.Comment": free,
 
 		// Code that is compiled, text that is shown, and fields of stored documents, which are values of a query.
@@ -118,6 +122,7 @@ func TestEveryStringOfASpecHasItsShapeInTheSchema(t *testing.T) {
 		"metricsbackends": v1alpha1.MetricsBackendSpec{}, "notificationchannels": v1alpha1.NotificationChannelSpec{},
 		"resourcebundles": v1alpha1.ResourceBundleSpec{},
 		"pipelines":       v1alpha1.PipelineSpec{}, "pipelineruns": v1alpha1.PipelineRunSpec{}, "approvals": v1alpha1.ApprovalSpec{},
+		"cdproviders": v1alpha1.CDProviderSpec{},
 	} {
 		walk(t, reflect.TypeOf(root), schemaOf(t, kind), kind+".spec", func(field, path string, schema map[string]any) {
 			found[field] = true

@@ -8,7 +8,7 @@ import (
 )
 
 // StageType is what a stage does.
-// +kubebuilder:validation:Enum=wait;approval;job
+// +kubebuilder:validation:Enum=wait;approval;job;deploy
 type StageType string
 
 // Types of stages.
@@ -19,6 +19,8 @@ const (
 	StageApproval StageType = "approval"
 	// StageJob runs a Kubernetes Job.
 	StageJob StageType = "job"
+	// StageDeploy deploys an application.
+	StageDeploy StageType = "deploy"
 )
 
 // FailurePolicy says what a failed stage means for those that follow.
@@ -37,13 +39,14 @@ const (
 // +kubebuilder:validation:XValidation:rule="has(self.wait) == (self.type == 'wait')",message="wait must be set if and only if type is wait"
 // +kubebuilder:validation:XValidation:rule="has(self.approval) == (self.type == 'approval')",message="approval must be set if and only if type is approval"
 // +kubebuilder:validation:XValidation:rule="has(self.job) == (self.type == 'job')",message="job must be set if and only if type is job"
+// +kubebuilder:validation:XValidation:rule="has(self.deploy) == (self.type == 'deploy')",message="deploy must be set if and only if type is deploy"
 type PipelineStage struct {
 	// name of the stage. Expressions of later stages use it as stages.NAME, with _ in place of -.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=40
 	// +kubebuilder:validation:Pattern=`^[a-z]([-a-z0-9]*[a-z0-9])?$`
 	Name string `json:"name"`
-	// type of the stage: wait, approval or job. The field of the same name is required.
+	// type of the stage: wait, approval, job or deploy. The field of the same name is required.
 	Type StageType `json:"type"`
 	// after are the stages that must end first. Stages that do not depend on each other run at the same time. A skipped stage counts as
 	// ended.
@@ -83,6 +86,9 @@ type PipelineStage struct {
 	// job runs a Kubernetes Job.
 	// +optional
 	Job *JobStage `json:"job,omitempty"`
+	// deploy deploys an application.
+	// +optional
+	Deploy *DeployStage `json:"deploy,omitempty"`
 }
 
 // StageRetry repeats failed attempts of a stage. What only a person can fix is not repeated, and neither is an attempt with reason
@@ -177,6 +183,96 @@ type JobStage struct {
 	Outputs []string `json:"outputs,omitempty"`
 }
 
+// DeployStage deploys a revision of an application, and waits until the application is healthy with it. An application that its server
+// syncs automatically is refreshed, and waited for; any other is synced once for each attempt.
+// +kubebuilder:validation:XValidation:rule="!has(self.sync) || !has(self.sync.dryRun) || !self.sync.dryRun || !has(self.stableFor)",message="a dry run has no stableFor"
+type DeployStage struct {
+	// providerRef references the CDProvider, in this namespace.
+	ProviderRef LocalReference `json:"providerRef"`
+	// application to deploy.
+	Application DeployedApplication `json:"application"`
+	// revision to deploy, such as a commit. Defaults to what the target revision of the application is at that time. It must be a full
+	// commit hash or the version of a chart for an application that is synced automatically.
+	// +optional
+	Revision *StageText `json:"revision,omitempty"`
+	// sync are options of the sync. They cannot be used with an application that is synced automatically.
+	// +optional
+	Sync *SyncOptions `json:"sync,omitempty"`
+	// stableFor is how long the application must stay healthy. Defaults to 30s.
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="stableFor must be between 0s and 24h"
+	// +optional
+	StableFor *metav1.Duration `json:"stableFor,omitempty"`
+}
+
+// DeployedApplication names an application of a CDProvider.
+type DeployedApplication struct {
+	// name of the application.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
+	Name string `json:"name"`
+	// namespace of the application, in the cluster of its server. Defaults to that of the server.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +optional
+	Namespace string `json:"namespace,omitempty"`
+}
+
+// StageText is a text of a stage.
+// +kubebuilder:validation:XValidation:rule="has(self.value) != has(self.expression)",message="set either value or expression"
+type StageText struct {
+	// value as it is.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	// +optional
+	Value string `json:"value,omitempty"`
+	// expression is a CEL expression of type string, such as stages.commit.outputs.revision. It can use the same variables as when.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	Expression string `json:"expression,omitempty"`
+}
+
+// SyncOptions are options of a sync.
+type SyncOptions struct {
+	// prune deletes resources that the revision no longer has.
+	// +optional
+	Prune bool `json:"prune,omitempty"`
+	// dryRun validates the sync without changing anything. The stage does not wait for health then.
+	// +optional
+	DryRun bool `json:"dryRun,omitempty"`
+	// resources are the only ones to sync. Hooks do not run then, and the server does not record the sync in its history.
+	// +kubebuilder:validation:MaxItems=32
+	// +listType=atomic
+	// +optional
+	Resources []SyncResource `json:"resources,omitempty"`
+}
+
+// SyncResource selects a resource of an application.
+type SyncResource struct {
+	// group of the resource; empty is the core group.
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$`
+	// +optional
+	Group string `json:"group,omitempty"`
+	// kind of the resource.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[A-Za-z][A-Za-z0-9]*$`
+	Kind string `json:"kind"`
+	// namespace of the resource; empty is any.
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$`
+	// +optional
+	Namespace string `json:"namespace,omitempty"`
+	// name of the resource.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9]([-A-Za-z0-9_.:]*[A-Za-z0-9])?$`
+	Name string `json:"name"`
+}
+
 // AttemptTimeout returns timeout or its default.
 func (s *PipelineStage) AttemptTimeout() time.Duration {
 	switch {
@@ -192,8 +288,13 @@ func (s *PipelineStage) AttemptTimeout() time.Duration {
 
 // Values that the stage passes on.
 func (s *PipelineStage) Values() []StageValue {
-	if s.Job != nil {
+	switch {
+	case s.Job != nil:
 		return s.Job.Env
+	case s.Deploy != nil && s.Deploy.Revision != nil && s.Deploy.Revision.Expression != "":
+		return []StageValue{{Name: OutputRevision, Expression: s.Deploy.Revision.Expression}}
+	case s.Deploy != nil && s.Deploy.Revision != nil:
+		return []StageValue{{Name: OutputRevision, Value: &s.Deploy.Revision.Value}}
 	}
 	return nil
 }
@@ -205,9 +306,23 @@ func (s *PipelineStage) Outputs() []string {
 		return []string{OutputApprovers}
 	case s.Job != nil:
 		return s.Job.Outputs
+	case s.Deploy != nil:
+		return []string{OutputRevision, OutputPreviousRevision}
 	}
 	return nil
 }
+
+// DefaultStableFor is the default of stableFor of a deploy stage.
+const DefaultStableFor = 30 * time.Second
+
+// Stable returns stableFor or its default.
+func (d *DeployStage) Stable() time.Duration { return durationOr(d.StableFor, DefaultStableFor) }
+
+// Outputs of a deploy stage: the revision that was deployed, and the one before it, which is empty for a first deployment.
+const (
+	OutputRevision         = "revision"
+	OutputPreviousRevision = "previousRevision"
+)
 
 // OutputApprovers is the output of an approval stage: the names of the people who approved, separated by commas.
 const OutputApprovers = "approvers"

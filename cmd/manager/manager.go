@@ -158,6 +158,7 @@ func quotasOf(config *configv1alpha1.Quotas) limits.Quotas {
 			"NotificationChannel": {Served: int(config.NotificationChannels), Setting: "quotas.notificationChannels"},
 			"ManagedCluster":      {Served: int(config.ManagedClusters), Setting: "quotas.managedClusters"},
 			"CIProvider":          {Served: int(config.CIProviders), Setting: "quotas.ciProviders"},
+			"CDProvider":          {Served: int(config.CDProviders), Setting: "quotas.cdProviders"},
 		},
 		RunsPerHour:    int(config.RunsPerHour),
 		ConcurrentRuns: int(config.ConcurrentRuns),

@@ -20,6 +20,7 @@ import (
 	"kubeops.io/kubeops/internal/impersonate"
 	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/limits"
+	"kubeops.io/kubeops/internal/plugin"
 	"kubeops.io/kubeops/internal/probe"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/builtin"
@@ -139,8 +140,8 @@ func newResolver(m ctrl.Manager, settings Settings) (*backends.Resolver, error) 
 	return &backends.Resolver{
 		Secrets:      &secretref.Source{Reader: kind.CheckedReader{Reader: m.GetAPIReader()}, Config: m.GetConfig()},
 		MetricsTypes: metricsTypes, LogTypes: logTypes, ChannelTypes: channelTypes, ModelTypes: modelTypes,
-		BuildTypes: buildTypes,
-		Egress:     settings.Egress, Telemetry: telemetry, MaxQueryBytes: settings.Limits.MaxQueryBytes,
+		BuildTypes: buildTypes, Plugins: &plugin.Pool{Egress: settings.Egress},
+		Egress: settings.Egress, Telemetry: telemetry, MaxQueryBytes: settings.Limits.MaxQueryBytes,
 		Memory: provider.NewResponseMemory(settings.ResponseMemory),
 		Meters: &backends.Meters{Client: m.GetClient(), Clock: clock.RealClock{}},
 	}, errors.Join(metricsErr, logErr, modelErr, channelErr, buildErr)

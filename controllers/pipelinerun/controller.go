@@ -17,6 +17,7 @@ import (
 	"kubeops.io/kubeops/internal/outcome"
 	"kubeops.io/kubeops/internal/pipeline"
 	"kubeops.io/kubeops/internal/pipeline/approval"
+	"kubeops.io/kubeops/internal/pipeline/deploy"
 	"kubeops.io/kubeops/internal/pipeline/job"
 	"kubeops.io/kubeops/internal/pipeline/wait"
 	"kubeops.io/kubeops/internal/problem"
@@ -27,6 +28,7 @@ import (
 // +kubebuilder:rbac:groups=kubeops.io,resources=pipelineruns/status,verbs=patch
 // +kubebuilder:rbac:groups=kubeops.io,resources=pipelines,verbs=get;list;watch
 // +kubebuilder:rbac:groups=kubeops.io,resources=approvals,verbs=get;list;watch;create
+// +kubebuilder:rbac:groups=kubeops.io,resources=cdproviders,verbs=get;list;watch
 // +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;create
 // +kubebuilder:rbac:groups=authorization.k8s.io,resources=localsubjectaccessreviews,verbs=create
 
@@ -50,6 +52,7 @@ func Drivers(e *environment.Environment) map[v1alpha1.StageType]pipeline.Driver 
 		v1alpha1.StageWait:     wait.Driver{},
 		v1alpha1.StageApproval: &approval.Driver{Approvals: e.Client, Client: e.Client},
 		v1alpha1.StageJob:      &job.Driver{Accounts: e.Accounts},
+		v1alpha1.StageDeploy:   &deploy.Driver{Reader: e.Reader, Open: e.Backends.OpenDelivery},
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode"
 
+	"kubeops.io/kubeops/internal/plugin"
 	"kubeops.io/kubeops/internal/printable"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/ai"
@@ -36,6 +37,8 @@ type Resolver struct {
 	ChannelTypes *notify.Registry
 	// BuildTypes are the types of CIProviders; required where there are any.
 	BuildTypes *ci.Registry
+	// Plugins connects to the processes of CDProviders; required where there are any.
+	Plugins *plugin.Pool
 	// MaxQueryBytes is the highest spec.queryBudget.maxBytes of a MetricsBackend; zero leaves it to the CRD.
 	MaxQueryBytes int64
 	// Egress says which addresses may be called.

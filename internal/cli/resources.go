@@ -88,6 +88,10 @@ func reconciledKinds() []resourceKind {
 			Kind: "CIProvider", resource: "ciproviders", short: []string{"cip"},
 			empty: func() apiObject { return &v1alpha1.CIProvider{} }, list: func() runtime.Object { return &v1alpha1.CIProviderList{} },
 		},
+		{
+			Kind: "CDProvider", resource: "cdproviders", short: []string{"cdp"},
+			empty: func() apiObject { return &v1alpha1.CDProvider{} }, list: func() runtime.Object { return &v1alpha1.CDProviderList{} },
+		},
 		bundleKind(),
 	}
 }

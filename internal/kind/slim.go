@@ -54,6 +54,8 @@ func CacheTransform() cache.TransformFunc {
 			object.Status.Inventory = nil
 		case *v1alpha1.CIProvider:
 			object.Spec = v1alpha1.CIProviderSpec{}
+		case *v1alpha1.CDProvider:
+			object.Spec = v1alpha1.CDProviderSpec{}
 		case *v1alpha1.ResourceBundle:
 			spec := &object.Spec
 			object.Spec = v1alpha1.ResourceBundleSpec{Suspend: spec.Suspend, Clusters: spec.Clusters}

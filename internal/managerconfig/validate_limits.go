@@ -52,6 +52,7 @@ func validateQuotas(quotas *v1alpha1.Quotas, path *field.Path) field.ErrorList {
 		{"notificationChannels", quotas.NotificationChannels, 0, maxObjects},
 		{"managedClusters", quotas.ManagedClusters, 0, maxObjects},
 		{"ciProviders", quotas.CIProviders, 0, maxObjects},
+		{"cdProviders", quotas.CDProviders, 0, maxObjects},
 		{"runsPerHour", quotas.RunsPerHour, 0, maxObjects},
 		{"concurrentRuns", quotas.ConcurrentRuns, 0, maxConcurrent},
 	} {

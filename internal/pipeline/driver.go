@@ -18,8 +18,8 @@ type Driver interface {
 	// Check finds out before the first stage of a run starts whether the stage can be run. A problem that only the user can fix fails the
 	// run, and any other delays it.
 	Check(ctx context.Context, attempt Attempt) error
-	// Start starts the work, and returns its handle. After an error the work may have been started, unless the problem's action is
-	// UserMustAct: only Find can tell.
+	// Start starts the work, and returns its handle. After an error the work may have been started, and only Find can tell, unless the
+	// problem's action is UserMustAct or Wait: nothing was started then. After Wait, Find and Start follow again.
 	Start(ctx context.Context, attempt Attempt) (handle string, err error)
 	// Find looks for the work by the key of the attempt. An error means that the answer is unknown.
 	Find(ctx context.Context, attempt Attempt) (Lookup, error)
@@ -60,6 +60,8 @@ type Attempt struct {
 	Digest string
 	// Started is when the attempt was claimed, and Deadline when it times out.
 	Started, Deadline time.Time
+	// NotBefore is a time at which no work of the attempt had been started: Started, or that of a later Start or Find that proved it.
+	NotBefore time.Time
 	// Now is the time of the call.
 	Now time.Time
 }

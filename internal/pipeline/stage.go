@@ -24,8 +24,13 @@ func attemptOf(run *v1alpha1.PipelineRun, plan *Plan, stage *v1alpha1.PipelineSt
 	if s.StartTime != nil {
 		started = s.StartTime.Time
 	}
+	notBefore := started
+	if s.AbsentSince != nil {
+		notBefore = s.AbsentSince.Time
+	}
 	return Attempt{
-		Key: s.Key, Namespace: run.Namespace, Run: run.Name, UID: run.UID, Pipeline: run.Spec.PipelineRef.Name,
+		NotBefore: notBefore,
+		Key:       s.Key, Namespace: run.Namespace, Run: run.Name, UID: run.UID, Pipeline: run.Spec.PipelineRef.Name,
 		RequestedBy: run.Spec.RequestedBy, ServiceAccount: plan.spec.Account(), Stage: stage, Number: s.Attempt, Digest: s.Digest,
 		Started: started, Deadline: started.Add(stage.AttemptTimeout()), Now: now,
 	}
@@ -186,6 +191,10 @@ func (p *pass) start(ctx context.Context, driver Driver, s *v1alpha1.StageStatus
 	case wrong != nil && wrong.Action == problem.UserMustAct:
 		p.conclude(s, v1alpha1.StageFailed, wrong.Reason, wrong.Message)
 	default:
+		if wrong != nil && wrong.Action == problem.Wait { // nothing was started
+			at := metav1.NewTime(p.now)
+			s.AbsentSince = &at
+		}
 		p.retryCall(s, err)
 	}
 }

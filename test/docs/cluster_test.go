@@ -28,6 +28,7 @@ func notInCluster() []struct{ part, reason string } {
 		{"port-forward ", "needs a Pod"},
 		{"wait --for=condition=Ready metricsbackend/prometheus", "needs Prometheus"},
 		{"wait --for=condition=Ready ciprovider/jenkins", "needs Jenkins"},
+		{"wait --for=condition=Ready cdprovider/argocd", "needs Argo CD"},
 		{"wait --for=condition=CollectionReady ", "needs a log backend with routes"},
 		{"get daemonset kubeops-vector", "needs a log backend with routes"},
 		{"wait --for=condition=Ready managedcluster/production", "needs a second cluster, which is not on loopback"},

@@ -169,6 +169,8 @@ type Quotas struct {
 	ManagedClusters int32 `json:"managedClusters"`
 	// ciProviders that are served in one namespace, 0 to 100000. Default: 100.
 	CIProviders int32 `json:"ciProviders"`
+	// cdProviders that are served in one namespace, 0 to 100000. Default: 100.
+	CDProviders int32 `json:"cdProviders"`
 	// runsPerHour of all Inspections of one namespace, 0 to 100000. Others wait. Default: 0.
 	RunsPerHour int32 `json:"runsPerHour"`
 	// concurrentRuns of all Inspections of one namespace, 0 to 100. Others wait for a slot. Default: 0.
