@@ -72,4 +72,8 @@ const (
 	ReasonHostKeyUnknown = "HostKeyUnknown"
 	// ReasonFileNotEditable: a file of the repository does not exist, or the change cannot be made without changing something else.
 	ReasonFileNotEditable = "FileNotEditable"
+	// ReasonValuesChanged: the rollback of a stage left values alone that someone else changed after the stage.
+	ReasonValuesChanged = "ValuesChanged"
+	// ReasonHistoryNotAvailable: the state from before a stage can no longer be read, so the stage was not rolled back.
+	ReasonHistoryNotAvailable = "HistoryNotAvailable"
 )

@@ -8,7 +8,7 @@ import (
 )
 
 // StageType is what a stage does.
-// +kubebuilder:validation:Enum=wait;approval;job
+// +kubebuilder:validation:Enum=wait;approval;job;commit
 type StageType string
 
 // Types of stages.
@@ -19,10 +19,12 @@ const (
 	StageApproval StageType = "approval"
 	// StageJob runs a Kubernetes Job.
 	StageJob StageType = "job"
+	// StageCommit commits to a Git repository.
+	StageCommit StageType = "commit"
 )
 
 // FailurePolicy says what a failed stage means for those that follow.
-// +kubebuilder:validation:Enum=stop;continue
+// +kubebuilder:validation:Enum=stop;continue;rollback
 type FailurePolicy string
 
 // Policies of failures.
@@ -31,19 +33,22 @@ const (
 	FailureStop FailurePolicy = "stop"
 	// FailureContinue starts the stages that follow. The run is Failed at its end.
 	FailureContinue FailurePolicy = "continue"
+	// FailureRollback starts no further stage, and undoes what the run changed, the last change first, before finally.
+	FailureRollback FailurePolicy = "rollback"
 )
 
 // PipelineStage is a step of a Pipeline.
 // +kubebuilder:validation:XValidation:rule="has(self.wait) == (self.type == 'wait')",message="wait must be set if and only if type is wait"
 // +kubebuilder:validation:XValidation:rule="has(self.approval) == (self.type == 'approval')",message="approval must be set if and only if type is approval"
 // +kubebuilder:validation:XValidation:rule="has(self.job) == (self.type == 'job')",message="job must be set if and only if type is job"
+// +kubebuilder:validation:XValidation:rule="has(self.commit) == (self.type == 'commit')",message="commit must be set if and only if type is commit"
 type PipelineStage struct {
 	// name of the stage. Expressions of later stages use it as stages.NAME, with _ in place of -.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=40
 	// +kubebuilder:validation:Pattern=`^[a-z]([-a-z0-9]*[a-z0-9])?$`
 	Name string `json:"name"`
-	// type of the stage: wait, approval or job. The field of the same name is required.
+	// type of the stage: wait, approval, job or commit. The field of the same name is required.
 	Type StageType `json:"type"`
 	// after are the stages that must end first. Stages that do not depend on each other run at the same time. A skipped stage counts as
 	// ended.
@@ -69,8 +74,9 @@ type PipelineStage struct {
 	// retry repeats failed attempts. By default there is one attempt.
 	// +optional
 	Retry *StageRetry `json:"retry,omitempty"`
-	// onFailure says what follows if the stage fails: stop starts no further stage, and continue starts those that follow. The run is
-	// Failed at its end in both cases. Defaults to stop.
+	// onFailure says what follows if the stage fails: stop starts no further stage; continue starts those that follow; rollback starts no
+	// further stage, and once those in progress have ended, undoes the work of the stages of type commit in reverse order, before finally.
+	// The run is Failed at its end in all cases. A run that is canceled is not rolled back. Defaults to stop.
 	// +optional
 	OnFailure FailurePolicy `json:"onFailure,omitempty"`
 
@@ -83,6 +89,9 @@ type PipelineStage struct {
 	// job runs a Kubernetes Job.
 	// +optional
 	Job *JobStage `json:"job,omitempty"`
+	// commit commits to a Git repository.
+	// +optional
+	Commit *CommitStage `json:"commit,omitempty"`
 }
 
 // StageRetry repeats failed attempts of a stage. What only a person can fix is not repeated, and neither is an attempt with reason
@@ -192,8 +201,11 @@ func (s *PipelineStage) AttemptTimeout() time.Duration {
 
 // Values that the stage passes on.
 func (s *PipelineStage) Values() []StageValue {
-	if s.Job != nil {
+	switch {
+	case s.Job != nil:
 		return s.Job.Env
+	case s.Commit != nil:
+		return s.Commit.values()
 	}
 	return nil
 }
@@ -205,6 +217,8 @@ func (s *PipelineStage) Outputs() []string {
 		return []string{OutputApprovers}
 	case s.Job != nil:
 		return s.Job.Outputs
+	case s.Commit != nil:
+		return []string{OutputRevision, OutputPreviousRevision, OutputChanged}
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ func (f *fetched) search(key, since string) (found *object.Commit, complete bool
 		if err != nil {
 			continue // the parent of a commit at the end of what was sent
 		}
-		if marked(commit, key) {
+		if key != "" && marked(commit, key) {
 			return commit, true
 		}
 		if hasSince = hasSince || hash.String() == since; hash.String() == since {
@@ -74,4 +74,10 @@ func (s *Snapshot) Marked(key string) (commit, parent *Snapshot) {
 		return nil, nil
 	}
 	return s.snapshot(found), s.snapshot(before)
+}
+
+// Reaches reports whether everything since a revision is in the history that the change asked for.
+func (s *Snapshot) Reaches(revision string) bool {
+	_, complete := s.search("", revision)
+	return complete
 }

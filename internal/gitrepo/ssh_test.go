@@ -94,11 +94,11 @@ func serveSSH(conn net.Conn, config *ssh.ServerConfig, dir string) {
 				}
 				service, path, _ := strings.Cut(string(request.Payload[4:]), " ")
 				command := exec.Command("git", strings.TrimPrefix(service, "git-"), dir) //nolint:noctx,gosec // ends with its input
+				command.Stdin, command.Stdout, command.Stderr = channel, channel, channel.Stderr()
 				if path != "'/repo.git'" {
 					_, _ = io.WriteString(channel.Stderr(), "ERROR: Repository not found.\n")
 					command = exec.Command("false") //nolint:noctx // short
 				}
-				command.Stdin, command.Stdout, command.Stderr = channel, channel, channel.Stderr()
 				status := uint32(0)
 				if command.Run() != nil {
 					status = 1
