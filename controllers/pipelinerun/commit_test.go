@@ -35,7 +35,9 @@ func commitStage(server *gitserver.Server, name string, after ...string) v1alpha
 	}}
 }
 
-func tag(value string) v1alpha1.ParameterValue { return v1alpha1.ParameterValue{Name: "tag", Value: value} }
+func tag(value string) v1alpha1.ParameterValue {
+	return v1alpha1.ParameterValue{Name: "tag", Value: value}
+}
 
 func TestACommitStageChangesAFileAndTheNextStageKnowsTheRevision(t *testing.T) {
 	w, server := newGit(t)

@@ -212,7 +212,7 @@ func failure(run *v1alpha1.PipelineRun) *problem.Problem {
 	return problem.UserError(v1alpha1.ReasonStageFailed, nil, "a stage failed")
 }
 
-// rollbacks describes what became of the rollbacks of a run.
+// rollbacks lists the stages of a run that were rolled back, and those that were not.
 func rollbacks(run *v1alpha1.PipelineRun) string {
 	var undone, left []string
 	for _, stage := range run.Status.Stages {

@@ -24,8 +24,10 @@ import (
 const (
 	// maxPack is the size of what a server sends, in bytes.
 	maxPack = 24 << 20
-	// maxObjects of a fetch, unpacked, in bytes, and their number.
-	maxObjects, maxCount = 64 << 20, 200_000
+	// maxObjects is the size of the objects of a fetch, unpacked, in bytes.
+	maxObjects = 64 << 20
+	// maxCount is their number.
+	maxCount = 200_000
 	// MaxFile is the size of a file that is read or written, in bytes.
 	MaxFile = 1 << 20
 	// HistoryDepth is how many commits back a marker is looked for.
@@ -128,7 +130,8 @@ func (r *Repository) unpack(content []byte, tip plumbing.Hash, shallow []plumbin
 func unpack(content []byte) (objects *memory.Storage, err error) {
 	defer func() { // the parser of the library is not proven against all input
 		if reason := recover(); reason != nil {
-			objects, err = nil, fmt.Errorf("the pack is not valid: %v", reason)
+			objects = nil
+			err = fmt.Errorf("the pack is not valid: %v", reason)
 		}
 	}()
 	if err := measure(content); err != nil {

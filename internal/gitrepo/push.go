@@ -79,7 +79,7 @@ func (r *Repository) judge(branch string, report *packp.ReportStatus, said strin
 			r.quote(report.UnpackStatus))
 	}
 	if len(report.CommandStatuses) == 0 {
-		return problem.Retrying(v1alpha1.ReasonInvalidResponse, nil, "%s did not report what became of the push", r.wire.host())
+		return problem.Retrying(v1alpha1.ReasonInvalidResponse, nil, "%s did not report the result of the push", r.wire.host())
 	}
 	status := report.CommandStatuses[0].Status
 	switch {

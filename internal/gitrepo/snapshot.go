@@ -16,7 +16,7 @@ import (
 // maxDepth of the path of a file.
 const maxDepth = 32
 
-// Snapshot is a commit of a branch, and what is to be changed in it.
+// Snapshot is a commit of a branch, and the changes that are made in it.
 type Snapshot struct {
 	*fetched
 	commit *object.Commit

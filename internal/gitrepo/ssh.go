@@ -162,7 +162,8 @@ func (w *sshWire) toProblem(err error, stderr string) error {
 			"%s has another host key than known_hosts of the Secret in %s; nothing was sent. Check who answers there, then update the line",
 			w.address, w.fields.Auth)
 	case strings.Contains(err.Error(), "unable to authenticate"):
-		return problem.UserError(v1alpha1.ReasonUnauthorized, nil, "%s rejected the private key; check the Secret referenced by %s", w.address,
+		return problem.UserError(v1alpha1.ReasonUnauthorized, nil, "%s rejected the private key; check the Secret referenced by %s",
+			w.address,
 			w.fields.Auth)
 	case stderr != "":
 		return problem.UserError(v1alpha1.ReasonForbidden, nil, "%s refused the repository: %s", w.address,

@@ -46,8 +46,8 @@ type Reverter interface {
 	// characters. It is stored before Start, once for a stage and its attempts, and is Attempt.Previous then. An error starts nothing.
 	Previous(ctx context.Context, attempt Attempt) (string, error)
 	// Rollback is the Driver that undoes work. Its attempts have keys of their own, and are claimed and looked for as others are;
-	// Attempt.Undo is what they undo. Their outputs are those of the type, as far as they exist. A problem that only the user can fix is the
-	// reason why the work is not undone. Check is not called.
+	// Attempt.Undo is what they undo. Their outputs are those of the type, as far as they exist. A problem that only the user can fix is
+	// the reason why the work is not undone. Check is not called.
 	Rollback() Driver
 }
 

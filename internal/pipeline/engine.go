@@ -293,7 +293,8 @@ func progress(status *v1alpha1.PipelineRunStatus) {
 }
 
 // Retry resets the stages that spec.retries names of a run that is Failed, with those that were skipped because of the failure, those of
-// finally, and those that were rolled back with all that follow them. It reports whether there is one to retry; the caller then starts the run again.
+// finally, and those that were rolled back with all that follow them. It reports whether there is one to retry; the caller then starts the
+// run again.
 func Retry(run *v1alpha1.PipelineRun, plan *Plan) bool {
 	status := &run.Status
 	if status.Phase != v1alpha1.RunFailed || len(status.Stages) == 0 {

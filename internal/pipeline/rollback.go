@@ -65,7 +65,7 @@ func rolledBack(status *v1alpha1.PipelineRunStatus) bool {
 	})
 }
 
-// rollback works on the last stage that is to be undone. What cannot be undone has a reason, and the stages before it are undone
+// rollback works on the last stage that is not undone yet. What cannot be undone has a reason, and the stages before it are undone
 // nevertheless.
 func (p *pass) rollback() error {
 	var next *v1alpha1.StageStatus
@@ -159,7 +159,8 @@ func viewOf(s *v1alpha1.StageStatus) *v1alpha1.StageStatus {
 
 func rollbackOf(view *v1alpha1.StageStatus) *v1alpha1.RollbackStatus {
 	return &v1alpha1.RollbackStatus{
-		Phase: view.Phase, Reason: view.Reason, Message: view.Message, Revision: text.Clip(view.Outputs[v1alpha1.OutputRevision], maxHandle),
+		Phase: view.Phase, Reason: view.Reason, Message: view.Message, Revision: text.Clip(view.Outputs[v1alpha1.OutputRevision],
+			maxHandle),
 		Key: view.Key, Triggers: view.Triggers, StartTime: view.StartTime, CompletionTime: view.CompletionTime, Handle: view.Handle,
 		AbsentSince: view.AbsentSince, Stopping: view.Stopping, StopTime: view.StopTime,
 	}

@@ -17,7 +17,9 @@ func imageFields() []string { return []string{"newName", "newTag", "digest"} }
 func ParseImage(value string) (map[string]string, error) {
 	rest, digest, pinned := strings.Cut(value, "@")
 	if strings.HasPrefix(value, "sha256:") {
-		rest, digest, pinned = "", value, true
+		rest = ""
+		digest = value
+		pinned = true
 	}
 	name := rest
 	tag := ""

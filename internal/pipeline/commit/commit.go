@@ -171,8 +171,9 @@ func (d *Driver) Find(ctx context.Context, attempt pipeline.Attempt) (pipeline.L
 	case found.Complete:
 		return pipeline.Lookup{Presence: pipeline.Absent}, nil
 	}
-	return pipeline.Lookup{Reason: fmt.Sprintf("branch %s has had more than %d commits since the stage started, or its history was rewritten",
-		branch, gitrepo.HistoryDepth)}, nil
+	reason := fmt.Sprintf("branch %s has had more than %d commits since the stage started, or its history was rewritten", branch,
+		gitrepo.HistoryDepth)
+	return pipeline.Lookup{Reason: reason}, nil
 }
 
 // Get implements pipeline.Driver: a commit that was pushed is done.

@@ -68,8 +68,8 @@ func (d *rollback) restore(s *gitrepo.Snapshot, attempt pipeline.Attempt) error 
 		return nil // the stage had nothing to change
 	case revision != previous, !s.Reaches(attempt.Previous):
 		return problem.UserError(v1alpha1.ReasonHistoryNotAvailable, nil,
-			"stage %s: its commit is not among the last %d commits of branch %s, so the values from before it are not known; set them by hand",
-			attempt.Stage.Name, gitrepo.HistoryDepth, attempt.Stage.Commit.Branch)
+			"stage %s: its commit is not among the last %d commits of branch %s, so the values from before it are not known; set them by "+
+				"hand", attempt.Stage.Name, gitrepo.HistoryDepth, attempt.Stage.Commit.Branch)
 	default:
 		return nil // the stage has made no commit
 	}
@@ -100,7 +100,8 @@ func restoreOne(s, ours, before *gitrepo.Snapshot, c v1alpha1.CommitChange) erro
 	}
 	if !maps.Equal(now, set) {
 		return problem.UserError(v1alpha1.ReasonValuesChanged, nil,
-			"%s: the value was changed after the stage by someone else, so it is left as it is; set it by hand if it must go back", nameOf(c))
+			"%s: the value was changed after the stage by someone else, so it is left as it is; set it by hand if it must go back",
+			nameOf(c))
 	}
 	content, err := s.Read(c.File)
 	if err != nil {

@@ -48,7 +48,8 @@ func New(t testing.TB, files map[string]string) *Server {
 	s.Git("config", "uploadpack.allowFilter", "true")
 	s.Git("config", "gc.auto", "0")
 	s.Push("main", "first", files)
-	backend := &cgi.Handler{Path: s.backend(), Root: "/", Env: []string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=" + User}, Stderr: io.Discard}
+	backend := &cgi.Handler{Path: s.backend(), Root: "/", Env: []string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1",
+		"REMOTE_USER=" + User}, Stderr: io.Discard}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serve(backend, w, r) }))
 	t.Cleanup(server.Close)
 	s.URL = server.URL + "/repo.git"
@@ -124,7 +125,7 @@ func (s *Server) Hook(name, script string) {
 	}
 }
 
-// Push commits files to a branch, as somebody else, and returns the revision. A file whose content is empty is removed.
+// Push commits files to a branch, as someone else, and returns the revision. A file whose content is empty is removed.
 func (s *Server) Push(branch, message string, files map[string]string) string {
 	s.t.Helper()
 	work := s.t.TempDir()
