@@ -97,23 +97,27 @@ func TestWhyACommitStageFails(t *testing.T) {
 	}
 }
 
-// failing is a Pipeline with two commits and a Job, after whose failure both are rolled back.
-func failing(server *gitserver.Server) v1alpha1.PipelineSpec {
-	second := commitStage(server, "second", "first")
-	second.Commit.Changes = []v1alpha1.CommitChange{{File: "shop/values.yaml", Path: "replicas", Expression: "params.tag"}}
-	check := jobStage("check", "second")
-	check.OnFailure = v1alpha1.FailureRollback
-	return v1alpha1.PipelineSpec{
-		Concurrency: v1alpha1.ConcurrencyAllow, Parameters: []v1alpha1.PipelineParameter{{Name: "tag"}},
-		Stages: []v1alpha1.PipelineStage{commitStage(server, "first"), second, check},
+// failing is a Pipeline with commits, one after the other, and a Job, after whose failure they are rolled back. The first sets the tag,
+// and the second the replicas.
+func failing(server *gitserver.Server, names ...string) v1alpha1.PipelineSpec {
+	spec := v1alpha1.PipelineSpec{Concurrency: v1alpha1.ConcurrencyAllow, Parameters: []v1alpha1.PipelineParameter{{Name: "tag"}}}
+	for i, name := range names {
+		stage := commitStage(server, name, names[max(i-1, 0):i]...)
+		stage.Commit.Changes[0].Path = []string{"image.tag", "replicas"}[i]
+		spec.Stages = append(spec.Stages, stage)
 	}
+	check := jobStage("check", names[len(names)-1])
+	check.OnFailure = v1alpha1.FailureRollback
+	spec.Stages = append(spec.Stages, check)
+	return spec
 }
 
 // wantOneCommitEach checks that each attempt and each rollback of a run has one commit, and that the file is as it was.
-func (w *world) wantOneCommitEach(server *gitserver.Server, run *v1alpha1.PipelineRun) {
+func (w *world) wantOneCommitEach(server *gitserver.Server, run *v1alpha1.PipelineRun, stages ...string) {
 	w.t.Helper()
-	w.want(run, v1alpha1.RunFailed, "first=Succeeded", "second=Succeeded", "check=Failed")
-	for _, name := range []string{"first", "second"} {
+	w.want(run, v1alpha1.RunFailed, "check=Failed")
+	for _, name := range stages {
+		w.want(run, v1alpha1.RunFailed, name+"=Succeeded")
 		s := run.Status.Stage(name)
 		if s.Rollback == nil || s.Rollback.Phase != v1alpha1.StageSucceeded || s.Rollback.Key != pipeline.RollbackKey(run.UID, name, 1) {
 			w.t.Fatalf("stage %s is not rolled back: %s", name, dump(run))
@@ -131,13 +135,13 @@ func (w *world) wantOneCommitEach(server *gitserver.Server, run *v1alpha1.Pipeli
 
 func TestAFailureRollsBackInReverseOrder(t *testing.T) {
 	w, server := newGit(t)
-	w.pipeline(failing(server))
+	w.pipeline(failing(server, "first", "second"))
 	w.run("r", tag("7"))
 	w.settle("r")
 	server.Push("main", "another", map[string]string{"README.md": "changed\n"})
 	w.finish(key(w.get("r"), "check"), 1, "")
 	run := w.settle("r")
-	w.wantOneCommitEach(server, run)
+	w.wantOneCommitEach(server, run, "first", "second")
 	if got := server.File("main", "README.md"); got != "changed\n" {
 		t.Errorf("the commit of someone else is undone: %s", got)
 	}
@@ -167,7 +171,7 @@ func TestAFailureRollsBackInReverseOrder(t *testing.T) {
 
 func TestARollbackLeavesAloneWhatSomeoneElseChanged(t *testing.T) {
 	w, server := newGit(t)
-	w.pipeline(failing(server))
+	w.pipeline(failing(server, "first", "second"))
 	w.run("r", tag("7"))
 	w.settle("r")
 	theirs := strings.Replace(strings.Replace(valuesFile, "v1", "v9", 1), "replicas: 2", "replicas: 7", 1)
@@ -188,22 +192,22 @@ func TestARollbackLeavesAloneWhatSomeoneElseChanged(t *testing.T) {
 // or before its answer arrived.
 func TestACrashAtAnyWriteLeavesOneCommitForEachAttempt(t *testing.T) {
 	w, server := newGit(t)
-	w.pipeline(failing(server))
+	w.pipeline(failing(server, "first"))
 	crashes := 0
-	const maxWrites = 24
+	const maxWrites = 12
 	for _, lost := range []bool{false, true} {
 		for fails := 1; fails <= maxWrites; fails++ {
 			name := fmt.Sprintf("r-%d-%v", fails, lost)
 			w.run(name, tag(fmt.Sprint(fails+10)))
 			w.requests.arm(fails, lost)
 			w.untilEnd(name, map[string][]int32{"check": {1}})
-			w.wantOneCommitEach(server, w.get(name))
+			w.wantOneCommitEach(server, w.get(name), "first")
 			if _, writes := w.requests.counts(); writes >= fails {
 				crashes++
 			}
 		}
 	}
-	if crashes < 20 {
+	if crashes < maxWrites {
 		t.Errorf("%d crashes", crashes)
 	}
 	server.Git("fsck", "--strict")
@@ -213,12 +217,12 @@ func TestACrashAtAnyWriteLeavesOneCommitForEachAttempt(t *testing.T) {
 // its answer arrived, once for a run; another manager takes over.
 func TestALostRequestOfTheGitServerLeavesOneCommitForEachAttempt(t *testing.T) {
 	w, server := newGit(t)
-	w.pipeline(failing(server))
+	w.pipeline(failing(server, "first"))
 	uids := map[types.UID]bool{}
-	const maxRequests = 24
+	const maxRequests = 14
 	failures := 0
 	for _, lost := range []bool{false, true} {
-		for fails := 3; fails <= maxRequests; fails++ { // the first two are the check of the run
+		for fails := 2; fails <= maxRequests; fails++ { // the first is the check of the run
 			count := 0
 			fail := func(is bool) bool {
 				if is != lost {
@@ -243,10 +247,10 @@ func TestALostRequestOfTheGitServerLeavesOneCommitForEachAttempt(t *testing.T) {
 			w.untilEnd(name, map[string][]int32{"check": {1}})
 			server.Before(nil)
 			server.After(nil)
-			w.wantOneCommitEach(server, w.get(name))
+			w.wantOneCommitEach(server, w.get(name), "first")
 		}
 	}
-	if failures < 30 {
+	if failures < maxRequests {
 		t.Errorf("%d failures", failures)
 	}
 }

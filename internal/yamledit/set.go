@@ -47,6 +47,39 @@ func Set(content []byte, path Path, value string) ([]byte, error) {
 	return replace(content, documents, node, value)
 }
 
+// Restore replaces the scalar that a path leads to by that of another version of the file, with its spelling and its type.
+func Restore(content, from []byte, path Path) ([]byte, error) {
+	earlier, err := decode(from)
+	if err != nil {
+		return nil, err
+	}
+	old, err := locate(earlier, path)
+	if err != nil {
+		return nil, err
+	}
+	oldStart, oldEnd, err := extent(from, old)
+	if err != nil {
+		return nil, err
+	}
+	documents, err := decode(content)
+	if err != nil {
+		return nil, err
+	}
+	node, err := locate(documents, path)
+	if err != nil {
+		return nil, err
+	}
+	start, end, err := extent(content, node)
+	if err != nil {
+		return nil, err
+	}
+	edited := bytes.Join([][]byte{content[:start], from[oldStart:oldEnd], content[end:]}, nil)
+	if !verified(documents, edited, node, old.Value, old.Tag) {
+		return nil, errors.New("the value cannot be restored without changing something else; set it by hand")
+	}
+	return edited, nil
+}
+
 func checkValue(value string) error {
 	switch {
 	case len(value) > maxValue:
@@ -65,7 +98,7 @@ func replace(content []byte, documents []*yaml.Node, node *yaml.Node, value stri
 	}
 	for _, text := range spellings(node, value) {
 		edited := bytes.Join([][]byte{content[:start], []byte(text), content[end:]}, nil)
-		if verified(documents, edited, node, value) {
+		if verified(documents, edited, node, value, "!!str") || node.Tag != "!!null" && verified(documents, edited, node, value, node.Tag) {
 			return edited, nil
 		}
 	}
@@ -165,34 +198,34 @@ func isWord11(value string) bool {
 	return false
 }
 
-// verified reports whether an edited file differs from the documents in one scalar, which has the value and a fitting type.
-func verified(documents []*yaml.Node, edited []byte, node *yaml.Node, value string) bool {
+// verified reports whether an edited file differs from the documents in one scalar, which has the value and the tag.
+func verified(documents []*yaml.Node, edited []byte, node *yaml.Node, value, tag string) bool {
 	changed, err := decode(edited)
 	if err != nil || len(changed) != len(documents) {
 		return false
 	}
 	for i := range documents {
-		if !same(documents[i], changed[i], node, value) {
+		if !same(documents[i], changed[i], node, value, tag) {
 			return false
 		}
 	}
 	return true
 }
 
-// same compares two trees. The scalar at target must have the value in the second.
-func same(a, b, target *yaml.Node, value string) bool {
+// same compares two trees. The scalar at target must have the value and the tag in the second.
+func same(a, b, target *yaml.Node, value, tag string) bool {
 	if a.Kind != b.Kind || a.Anchor != b.Anchor || a.HeadComment != b.HeadComment || a.LineComment != b.LineComment ||
 		a.FootComment != b.FootComment || len(a.Content) != len(b.Content) {
 		return false
 	}
 	if a == target {
-		return b.Value == value && (b.Tag == "!!str" || b.Tag == a.Tag && a.Tag != "!!null")
+		return b.Value == value && b.Tag == tag
 	}
 	if a.Tag != b.Tag || a.Value != b.Value || a.Style != b.Style {
 		return false
 	}
 	for i := range a.Content {
-		if !same(a.Content[i], b.Content[i], target, value) {
+		if !same(a.Content[i], b.Content[i], target, value, tag) {
 			return false
 		}
 	}

@@ -77,6 +77,9 @@ func TestSetReplacesOneScalarAndKeepsEverythingElse(t *testing.T) {
 				if value, err := Get(got, path); err != nil || value != tc.value {
 					t.Errorf("Get: %q, %v", value, err)
 				}
+				if restored, err := Restore(got, []byte(content), path); err != nil || string(restored) != content {
+					t.Errorf("Restore: %v\n%s", err, restored)
+				}
 				if again, err := Set(got, path, tc.value); err != nil || string(again) != string(got) {
 					t.Errorf("a second time: %v", err)
 				}

@@ -112,7 +112,10 @@ func restoreOne(s, ours, before *gitrepo.Snapshot, c v1alpha1.CommitChange) erro
 	} else {
 		var path yamledit.Path
 		if path, err = yamledit.Parse(c.Path); err == nil {
-			content, err = yamledit.Set(content, path, old[""])
+			var from []byte
+			if from, err = before.Read(c.File); err == nil {
+				content, err = yamledit.Restore(content, from, path)
+			}
 		}
 	}
 	if err != nil {
