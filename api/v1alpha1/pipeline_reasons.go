@@ -61,4 +61,19 @@ const (
 	ReasonJobForbidden = "JobForbidden"
 	// ReasonJobFailed: the Job failed.
 	ReasonJobFailed = "JobFailed"
+
+	// ReasonBranchNotFound: the branch does not exist in the Git repository.
+	ReasonBranchNotFound = "BranchNotFound"
+	// ReasonBranchMoved: others push to the branch all the time. The commit is tried again.
+	ReasonBranchMoved = "BranchMoved"
+	// ReasonPushDeclined: a rule or a hook of the Git server declined the push. The message has what the server said.
+	ReasonPushDeclined = "PushDeclined"
+	// ReasonHostKeyUnknown: the SSH server has another host key than those of known_hosts.
+	ReasonHostKeyUnknown = "HostKeyUnknown"
+	// ReasonFileNotEditable: a file of the repository does not exist, or the change cannot be made without changing something else.
+	ReasonFileNotEditable = "FileNotEditable"
+	// ReasonValuesChanged: the rollback of a stage left values alone that someone else changed after the stage.
+	ReasonValuesChanged = "ValuesChanged"
+	// ReasonHistoryNotAvailable: the state from before a stage can no longer be read, so the stage was not rolled back.
+	ReasonHistoryNotAvailable = "HistoryNotAvailable"
 )

@@ -211,6 +211,58 @@ type StageStatus struct {
 	// stopTime is when the work was first asked to stop.
 	// +optional
 	StopTime *metav1.Time `json:"stopTime,omitempty"`
+	// previous is the state that the work of the stage replaces, such as the revision of a branch. It is recorded before the change.
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	Previous string `json:"previous,omitempty"`
+	// previousAttempt is the attempt that recorded previous.
+	// +optional
+	PreviousAttempt int32 `json:"previousAttempt,omitempty"`
+	// rollback of the stage, if the run was rolled back.
+	// +optional
+	Rollback *RollbackStatus `json:"rollback,omitempty"`
+}
+
+// RollbackStatus is the observed state of the rollback of a stage.
+type RollbackStatus struct {
+	// phase of the rollback. Failed means that the work of the stage was not undone.
+	Phase StagePhase `json:"phase"`
+	// reason of the phase, in CamelCase.
+	// +optional
+	Reason string `json:"reason,omitempty"`
+	// message for people.
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	Message string `json:"message,omitempty"`
+	// revision that the rollback resulted in, such as its commit.
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	Revision string `json:"revision,omitempty"`
+	// key of the rollback, which its work carries.
+	// +optional
+	Key string `json:"key,omitempty"`
+	// triggers is the number of times that the rollback may have been requested, as that of a stage.
+	// +optional
+	Triggers int32 `json:"triggers,omitempty"`
+	// startTime of the rollback.
+	// +optional
+	StartTime *metav1.Time `json:"startTime,omitempty"`
+	// completionTime of the rollback.
+	// +optional
+	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
+	// handle of the rollback at the system that does it.
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	Handle string `json:"handle,omitempty"`
+	// absentSince is when the rollback was first looked for and not found.
+	// +optional
+	AbsentSince *metav1.Time `json:"absentSince,omitempty"`
+	// stopping is the phase that the rollback will have when it has been stopped.
+	// +optional
+	Stopping StagePhase `json:"stopping,omitempty"`
+	// stopTime is when the rollback was first asked to stop.
+	// +optional
+	StopTime *metav1.Time `json:"stopTime,omitempty"`
 }
 
 // PipelineRunStatus is the observed state of a PipelineRun.

@@ -8,7 +8,7 @@ import (
 )
 
 // StageType is what a stage does.
-// +kubebuilder:validation:Enum=wait;approval;job;deploy
+// +kubebuilder:validation:Enum=wait;approval;job;deploy;commit
 type StageType string
 
 // Types of stages.
@@ -21,10 +21,12 @@ const (
 	StageJob StageType = "job"
 	// StageDeploy deploys an application.
 	StageDeploy StageType = "deploy"
+	// StageCommit commits to a Git repository.
+	StageCommit StageType = "commit"
 )
 
 // FailurePolicy says what a failed stage means for those that follow.
-// +kubebuilder:validation:Enum=stop;continue
+// +kubebuilder:validation:Enum=stop;continue;rollback
 type FailurePolicy string
 
 // Policies of failures.
@@ -33,6 +35,8 @@ const (
 	FailureStop FailurePolicy = "stop"
 	// FailureContinue starts the stages that follow. The run is Failed at its end.
 	FailureContinue FailurePolicy = "continue"
+	// FailureRollback starts no further stage, and undoes what the run changed, the last change first, before finally.
+	FailureRollback FailurePolicy = "rollback"
 )
 
 // PipelineStage is a step of a Pipeline.
@@ -40,13 +44,14 @@ const (
 // +kubebuilder:validation:XValidation:rule="has(self.approval) == (self.type == 'approval')",message="approval must be set if and only if type is approval"
 // +kubebuilder:validation:XValidation:rule="has(self.job) == (self.type == 'job')",message="job must be set if and only if type is job"
 // +kubebuilder:validation:XValidation:rule="has(self.deploy) == (self.type == 'deploy')",message="deploy must be set if and only if type is deploy"
+// +kubebuilder:validation:XValidation:rule="has(self.commit) == (self.type == 'commit')",message="commit must be set if and only if type is commit"
 type PipelineStage struct {
 	// name of the stage. Expressions of later stages use it as stages.NAME, with _ in place of -.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=40
 	// +kubebuilder:validation:Pattern=`^[a-z]([-a-z0-9]*[a-z0-9])?$`
 	Name string `json:"name"`
-	// type of the stage: wait, approval, job or deploy. The field of the same name is required.
+	// type of the stage: wait, approval, job, deploy or commit. The field of the same name is required.
 	Type StageType `json:"type"`
 	// after are the stages that must end first. Stages that do not depend on each other run at the same time. A skipped stage counts as
 	// ended.
@@ -72,8 +77,9 @@ type PipelineStage struct {
 	// retry repeats failed attempts. By default there is one attempt.
 	// +optional
 	Retry *StageRetry `json:"retry,omitempty"`
-	// onFailure says what follows if the stage fails: stop starts no further stage, and continue starts those that follow. The run is
-	// Failed at its end in both cases. Defaults to stop.
+	// onFailure says what follows if the stage fails: stop starts no further stage; continue starts those that follow; rollback starts no
+	// further stage, and once those in progress have ended, undoes the work of the stages of type commit in reverse order, before finally.
+	// The run is Failed at its end in all cases. A run that is canceled is not rolled back. Defaults to stop.
 	// +optional
 	OnFailure FailurePolicy `json:"onFailure,omitempty"`
 
@@ -89,6 +95,9 @@ type PipelineStage struct {
 	// deploy deploys an application.
 	// +optional
 	Deploy *DeployStage `json:"deploy,omitempty"`
+	// commit commits to a Git repository.
+	// +optional
+	Commit *CommitStage `json:"commit,omitempty"`
 }
 
 // StageRetry repeats failed attempts of a stage. What only a person can fix is not repeated, and neither is an attempt with reason
@@ -295,6 +304,8 @@ func (s *PipelineStage) Values() []StageValue {
 		return []StageValue{{Name: OutputRevision, Expression: s.Deploy.Revision.Expression}}
 	case s.Deploy != nil && s.Deploy.Revision != nil:
 		return []StageValue{{Name: OutputRevision, Value: &s.Deploy.Revision.Value}}
+	case s.Commit != nil:
+		return s.Commit.values()
 	}
 	return nil
 }
@@ -308,6 +319,8 @@ func (s *PipelineStage) Outputs() []string {
 		return s.Job.Outputs
 	case s.Deploy != nil:
 		return []string{OutputRevision, OutputPreviousRevision}
+	case s.Commit != nil:
+		return []string{OutputRevision, OutputPreviousRevision, OutputChanged}
 	}
 	return nil
 }
@@ -318,9 +331,11 @@ const DefaultStableFor = 30 * time.Second
 // Stable returns stableFor or its default.
 func (d *DeployStage) Stable() time.Duration { return durationOr(d.StableFor, DefaultStableFor) }
 
-// Outputs of a deploy stage: the revision that was deployed, and the one before it, which is empty for a first deployment.
+// Outputs of deploy and commit stages.
 const (
-	OutputRevision         = "revision"
+	// OutputRevision is the revision that was deployed, or the commit that has the changes.
+	OutputRevision = "revision"
+	// OutputPreviousRevision is the one before it. It is empty for a first deployment, and the same for a commit without a change.
 	OutputPreviousRevision = "previousRevision"
 )
 

@@ -5,6 +5,7 @@ package pipelinerun
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -13,11 +14,13 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers/environment"
 	"kubeops.io/kubeops/internal/expression"
+	"kubeops.io/kubeops/internal/gitrepo"
 	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/outcome"
 	"kubeops.io/kubeops/internal/pipeline"
 	"kubeops.io/kubeops/internal/pipeline/approval"
 	"kubeops.io/kubeops/internal/pipeline/deploy"
+	"kubeops.io/kubeops/internal/pipeline/commit"
 	"kubeops.io/kubeops/internal/pipeline/job"
 	"kubeops.io/kubeops/internal/pipeline/wait"
 	"kubeops.io/kubeops/internal/problem"
@@ -53,6 +56,11 @@ func Drivers(e *environment.Environment) map[v1alpha1.StageType]pipeline.Driver 
 		v1alpha1.StageApproval: &approval.Driver{Approvals: e.Client, Client: e.Client},
 		v1alpha1.StageJob:      &job.Driver{Accounts: e.Accounts},
 		v1alpha1.StageDeploy:   &deploy.Driver{Reader: e.Reader, Open: e.Backends.OpenDelivery},
+		v1alpha1.StageCommit: &commit.Driver{
+			Secrets: e.Backends.Secrets, Egress: e.Backends.Egress, Metrics: e.Backends.Telemetry, Memory: e.Backends.Memory,
+			Locks:    &gitrepo.Locks{},
+			Redactor: sync.OnceValues(func() (*redact.Redactor, error) { return redact.New(redact.Options{}) }),
+		},
 	}
 }
 
@@ -200,15 +208,42 @@ func concludeRun(s *scope) {
 func failure(run *v1alpha1.PipelineRun) *problem.Problem {
 	for _, stage := range run.Status.Stages {
 		if stage.Phase.Failed() || stage.Reason == v1alpha1.ReasonRunTimedOut {
-			return problem.UserError(v1alpha1.ReasonStageFailed, nil, "stage %s is %s (%s): %s",
-				stage.Name, stage.Phase, stage.Reason, stage.Message)
+			return problem.UserError(v1alpha1.ReasonStageFailed, nil, "stage %s is %s (%s)%s: %s",
+				stage.Name, stage.Phase, stage.Reason, rollbacks(run), stage.Message)
 		}
 	}
 	return problem.UserError(v1alpha1.ReasonStageFailed, nil, "a stage failed")
 }
 
-// current describes what a run waits for: the first stage in progress.
+// rollbacks lists the stages of a run that were rolled back, and those that were not.
+func rollbacks(run *v1alpha1.PipelineRun) string {
+	var undone, left []string
+	for _, stage := range run.Status.Stages {
+		switch r := stage.Rollback; {
+		case r == nil:
+		case r.Phase == v1alpha1.StageSucceeded:
+			undone = append(undone, stage.Name)
+		default:
+			left = append(left, fmt.Sprintf("%s (%s)", stage.Name, r.Reason))
+		}
+	}
+	var text string
+	if len(undone) > 0 {
+		text = "; rolled back: " + strings.Join(undone, ", ")
+	}
+	if len(left) > 0 {
+		text += "; not rolled back: " + strings.Join(left, ", ")
+	}
+	return text
+}
+
+// current describes what a run waits for: the first stage in progress, or the rollback of one.
 func current(run *v1alpha1.PipelineRun) string {
+	for _, stage := range run.Status.Stages {
+		if r := stage.Rollback; r != nil && !r.Phase.Ended() && r.Phase != v1alpha1.StageWaiting {
+			return fmt.Sprintf("stage %s is rolled back: %s %s", stage.Name, r.Phase, r.Message)
+		}
+	}
 	for _, stage := range run.Status.Stages {
 		if stage.Phase.Ended() || stage.Phase == v1alpha1.StageWaiting && stage.Reason == "" {
 			continue

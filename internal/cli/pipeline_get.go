@@ -109,7 +109,7 @@ func printRun(w io.Writer, run *v1alpha1.PipelineRun) error {
 
 // printStage prints what a stage has to say beside its phase.
 func printStage(text *textWriter, stage v1alpha1.StageStatus) {
-	if stage.Message == "" && len(stage.Outputs) == 0 && len(stage.Diagnosis) == 0 {
+	if stage.Message == "" && len(stage.Outputs) == 0 && len(stage.Diagnosis) == 0 && stage.Rollback == nil {
 		return
 	}
 	text.line("")
@@ -127,6 +127,9 @@ func printStage(text *textWriter, stage v1alpha1.StageStatus) {
 	slices.Sort(keys)
 	for _, key := range keys {
 		text.line("  %s=%s", key, stage.Outputs[key])
+	}
+	if r := stage.Rollback; r != nil {
+		text.paragraph("  ", strings.TrimSpace(fmt.Sprintf("rollback: %s %s %s", r.Phase, r.Reason, r.Message)))
 	}
 }
 

@@ -40,6 +40,25 @@ type Expirer interface {
 	Expired(attempt Attempt) (reason, message string)
 }
 
+// Reverter is a Driver whose work can be undone, for stages after which onFailure of another one is rollback.
+type Reverter interface {
+	// Previous reads the state that the work of the attempt will replace, such as a revision: text without secrets, of 1 to 1,024
+	// characters. It is stored before Start, once for a stage and its attempts, and is Attempt.Previous then. An error starts nothing.
+	Previous(ctx context.Context, attempt Attempt) (string, error)
+	// Rollback is the Driver that undoes work. Its attempts have keys of their own, and are claimed and looked for as others are;
+	// Attempt.Undo is what they undo. Their outputs are those of the type, as far as they exist. A problem that only the user can fix is
+	// the reason why the work is not undone. Check is not called.
+	Rollback() Driver
+}
+
+// Undo is what a rollback undoes: the work of a stage in this run.
+type Undo struct {
+	// Keys of the attempts, the last first. The work of some of them may not exist.
+	Keys []string
+	// Handle of the work of the last attempt; empty if it is not known whether it was started.
+	Handle string
+}
+
 // Attempt of a stage, as a Driver needs it.
 type Attempt struct {
 	// Key is unique, and the same in every call for the attempt.
@@ -56,6 +75,10 @@ type Attempt struct {
 	Number         int32
 	// Values of the stage by name.
 	Values map[string]string
+	// Previous is the state before the work; see Reverter.
+	Previous string
+	// Undo is what a rollback undoes; nil for other attempts.
+	Undo *Undo
 	// Digest of what the attempt was given.
 	Digest string
 	// Started is when the attempt was claimed, and Deadline when it times out.

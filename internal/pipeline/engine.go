@@ -104,6 +104,9 @@ func (e *Engine) Advance(
 			return 0, err
 		}
 	}
+	if err := p.rollback(); err != nil {
+		return 0, err
+	}
 	p.settle()
 	progress(p.status)
 	if p.status.Phase.Ended() {
@@ -125,6 +128,8 @@ type pass struct {
 	fresh map[string]bool
 	// values of the stages whose expressions this pass evaluated.
 	values map[string]map[string]string
+	// undo is what is undone, for a pass over a rollback.
+	undo *Undo
 	// next is the shortest wait that was asked for.
 	next time.Duration
 }
@@ -228,11 +233,18 @@ func (p *pass) settle() {
 	if status.Phase == v1alpha1.RunRunning {
 		status.Result = p.result()
 		status.Phase = v1alpha1.RunFinishing
+		p.planRollbacks()
+		p.after(again)
+	}
+	if status.Phase != v1alpha1.RunFinishing || !rolledBack(status) {
+		return
+	}
+	if status.FinallyDeadline == nil {
 		deadline := metav1.NewTime(p.now.Add(p.plan.spec.FinallyPeriod()))
 		status.FinallyDeadline = &deadline
 		p.after(again)
 	}
-	if status.Phase != v1alpha1.RunFinishing || !p.allEnded(true) {
+	if !p.allEnded(true) {
 		return
 	}
 	status.Phase = status.Result
@@ -280,13 +292,15 @@ func progress(status *v1alpha1.PipelineRunStatus) {
 	status.Progress = fmt.Sprintf("%d/%d", ended, len(status.Stages))
 }
 
-// Retry resets the stages that spec.retries names of a run that is Failed, with those that were skipped because of the failure and those of
-// finally. It reports whether there is one to retry; the caller then starts the run again.
+// Retry resets the stages that spec.retries names of a run that is Failed, with those that were skipped because of the failure, those of
+// finally, and those that were rolled back with all that follow them. It reports whether there is one to retry; the caller then starts the
+// run again.
 func Retry(run *v1alpha1.PipelineRun, plan *Plan) bool {
 	status := &run.Status
 	if status.Phase != v1alpha1.RunFailed || len(status.Stages) == 0 {
 		return false
 	}
+	repeated := plan.undone(status)
 	found := false
 	for _, retry := range run.Spec.Retries {
 		s := status.Stage(retry.Stage)
@@ -300,6 +314,10 @@ func Retry(run *v1alpha1.PipelineRun, plan *Plan) bool {
 	}
 	for i := range status.Stages {
 		s := &status.Stages[i]
+		if repeated[s.Name] {
+			s.Previous = ""
+			reset(s)
+		}
 		skipped := s.Reason == v1alpha1.ReasonEarlierStageFailed || s.Reason == v1alpha1.ReasonRunTimedOut
 		if plan.final[s.Name] || s.Phase == v1alpha1.StageSkipped && skipped {
 			reset(s)
@@ -323,6 +341,7 @@ func Resume(run *v1alpha1.PipelineRun, plan *Plan, now time.Time) {
 func reset(s *v1alpha1.StageStatus) {
 	*s = v1alpha1.StageStatus{
 		Name: s.Name, Type: s.Type, After: s.After, Finally: s.Finally, Phase: v1alpha1.StageWaiting, Attempt: s.Attempt,
+		Previous: s.Previous, PreviousAttempt: s.PreviousAttempt,
 	}
 }
 

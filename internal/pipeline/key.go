@@ -22,6 +22,12 @@ func Key(run types.UID, stage string, attempt int32) string {
 	return stage + "-" + hex.EncodeToString(sum[:])[:keyDigits]
 }
 
+// RollbackKey of the rollback of a stage whose last attempt has a number. No attempt has the same key.
+func RollbackKey(run types.UID, stage string, attempt int32) string {
+	sum := sha256.Sum256([]byte(string(run) + "\x00" + stage + "\x00" + strconv.Itoa(int(attempt)) + "\x00rollback"))
+	return stage + "-" + hex.EncodeToString(sum[:])[:keyDigits]
+}
+
 // SpecDigest of a spec: sha256: and the hash of its JSON.
 func SpecDigest(spec *v1alpha1.PipelineSpec) (digest string, content []byte, err error) {
 	content, err = json.Marshal(spec)

@@ -32,12 +32,14 @@ func attemptOf(run *v1alpha1.PipelineRun, plan *Plan, stage *v1alpha1.PipelineSt
 		NotBefore: notBefore,
 		Key:       s.Key, Namespace: run.Namespace, Run: run.Name, UID: run.UID, Pipeline: run.Spec.PipelineRef.Name,
 		RequestedBy: run.Spec.RequestedBy, ServiceAccount: plan.spec.Account(), Stage: stage, Number: s.Attempt, Digest: s.Digest,
-		Started: started, Deadline: started.Add(stage.AttemptTimeout()), Now: now,
+		Previous: s.Previous, Started: started, Deadline: started.Add(stage.AttemptTimeout()), Now: now,
 	}
 }
 
 func (p *pass) attempt(s *v1alpha1.StageStatus) Attempt {
-	return attemptOf(p.run, p.plan, p.plan.stages[s.Name], s, p.now)
+	attempt := attemptOf(p.run, p.plan, p.plan.stages[s.Name], s, p.now)
+	attempt.Undo = p.undo
+	return attempt
 }
 
 // claimAll claims the stages that can start now.
@@ -60,7 +62,7 @@ func (p *pass) claimAll() {
 // ready reports whether the stages before a stage have ended, such that it can start.
 func (p *pass) ready(s *v1alpha1.StageStatus) bool {
 	if p.plan.final[s.Name] {
-		return p.status.Phase == v1alpha1.RunFinishing
+		return p.status.Phase == v1alpha1.RunFinishing && p.status.FinallyDeadline != nil
 	}
 	for _, name := range p.plan.stages[s.Name].After {
 		if earlier := p.status.Stage(name); earlier == nil || !earlier.Phase.Ended() {
@@ -72,6 +74,9 @@ func (p *pass) ready(s *v1alpha1.StageStatus) bool {
 
 // evaluate the expressions of a stage. It reports whether the stage runs; if not, it was skipped, failed, or waits.
 func (p *pass) evaluate(s *v1alpha1.StageStatus) bool {
+	if p.undo != nil { // a rollback has no values
+		return true
+	}
 	stage := p.plan.stages[s.Name]
 	values := map[string]string{}
 	for _, value := range stage.Values() {
@@ -149,6 +154,7 @@ func (p *pass) claim(s *v1alpha1.StageStatus) {
 	*s = v1alpha1.StageStatus{
 		Name: s.Name, Type: s.Type, After: s.After, Finally: s.Finally, Phase: v1alpha1.StageClaimed, Attempt: attempt,
 		Key: Key(p.run.UID, s.Name, attempt), Triggers: 1, StartTime: &at, Digest: p.digest(s.Name, attempt),
+		Previous: s.Previous, PreviousAttempt: s.PreviousAttempt,
 	}
 	p.fresh[s.Name] = true
 }
@@ -167,6 +173,9 @@ func (p *pass) act(s *v1alpha1.StageStatus) error {
 	defer cancel()
 	switch s.Phase {
 	case v1alpha1.StageClaimed:
+		if reverter, reverts := driver.(Reverter); reverts && s.Previous == "" {
+			return p.recordPrevious(ctx, driver, reverter, s)
+		}
 		if p.fresh[s.Name] {
 			p.start(ctx, driver, s)
 			return nil

@@ -134,6 +134,27 @@ func (r *Reader) Bytes(ctx context.Context, ref v1alpha1.SecretKeyReference, fie
 	return value, nil
 }
 
+// PrivateKey returns the value of a key as stored, whose lines Hide removes.
+func (r *Reader) PrivateKey(ctx context.Context, ref v1alpha1.SecretKeyReference, field string) ([]byte, error) {
+	key, err := r.Bytes(ctx, ref, field)
+	for line := range bytes.Lines(key) {
+		r.remember(string(bytes.TrimSpace(line)))
+	}
+	return key, err
+}
+
+// Has reports whether a Secret has a key with a value.
+func (r *Reader) Has(ctx context.Context, ref v1alpha1.SecretKeyReference, field string) (bool, error) {
+	if err := names.SecretKey(field, ref.Key); err != nil {
+		return false, err
+	}
+	secret, err := r.secret(ctx, ref.Name, field)
+	if err != nil {
+		return false, err
+	}
+	return len(secret.Data[ref.Key]) > 0, nil
+}
+
 // Hide removes the values that this reader returned from a server's response, which may echo its request. It is a second line
 // of defense: KubeOps' own texts never contain a value.
 func (r *Reader) Hide(text string) string {
