@@ -76,6 +76,7 @@ func fields() map[string]nature {
 		"ParameterValue.Name": shaped, "ParameterValue.Value": free, "StageAttempt.Stage": shaped, "ApprovalSpec.Pipeline": object,
 		"ApprovalSpec.Run": object, "ApprovalSpec.Stage": shaped, "ApprovalSpec.Digest": shaped, "ApprovalSpec.Approver": free,
 		"ApprovalSpec.Groups": free, "ApprovalSpec.Decision": shaped, "ApprovalSpec.Comment": free,
+		"BuildStage.Job": shaped, "BuildStage.Unstable": shaped, "BuildStage.Outputs": shaped,
 
 		// Code that is compiled, text that is shown, and fields of stored documents, which are values of a query.
 		"CustomCheck.Match": free, "CustomCheck.Expression": free, "CustomCheck.MessageExpression": free, "CustomCheck.Message": free,

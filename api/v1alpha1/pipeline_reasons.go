@@ -61,4 +61,10 @@ const (
 	ReasonJobForbidden = "JobForbidden"
 	// ReasonJobFailed: the Job failed.
 	ReasonJobFailed = "JobFailed"
+	// ReasonBuildFailed: the build ended with a failure.
+	ReasonBuildFailed = "BuildFailed"
+	// ReasonBuildUnstable: the build ended with failed tests, and the stage does not let that pass.
+	ReasonBuildUnstable = "BuildUnstable"
+	// ReasonBuildAborted: the build was stopped by a person, or by a restart of its server.
+	ReasonBuildAborted = "BuildAborted"
 )

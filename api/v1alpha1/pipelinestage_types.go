@@ -8,7 +8,7 @@ import (
 )
 
 // StageType is what a stage does.
-// +kubebuilder:validation:Enum=wait;approval;job
+// +kubebuilder:validation:Enum=wait;approval;job;build
 type StageType string
 
 // Types of stages.
@@ -19,6 +19,8 @@ const (
 	StageApproval StageType = "approval"
 	// StageJob runs a Kubernetes Job.
 	StageJob StageType = "job"
+	// StageBuild runs a job of a build server.
+	StageBuild StageType = "build"
 )
 
 // FailurePolicy says what a failed stage means for those that follow.
@@ -37,13 +39,14 @@ const (
 // +kubebuilder:validation:XValidation:rule="has(self.wait) == (self.type == 'wait')",message="wait must be set if and only if type is wait"
 // +kubebuilder:validation:XValidation:rule="has(self.approval) == (self.type == 'approval')",message="approval must be set if and only if type is approval"
 // +kubebuilder:validation:XValidation:rule="has(self.job) == (self.type == 'job')",message="job must be set if and only if type is job"
+// +kubebuilder:validation:XValidation:rule="has(self.build) == (self.type == 'build')",message="build must be set if and only if type is build"
 type PipelineStage struct {
 	// name of the stage. Expressions of later stages use it as stages.NAME, with _ in place of -.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=40
 	// +kubebuilder:validation:Pattern=`^[a-z]([-a-z0-9]*[a-z0-9])?$`
 	Name string `json:"name"`
-	// type of the stage: wait, approval or job. The field of the same name is required.
+	// type of the stage: wait, approval, job or build. The field of the same name is required.
 	Type StageType `json:"type"`
 	// after are the stages that must end first. Stages that do not depend on each other run at the same time. A skipped stage counts as
 	// ended.
@@ -83,6 +86,9 @@ type PipelineStage struct {
 	// job runs a Kubernetes Job.
 	// +optional
 	Job *JobStage `json:"job,omitempty"`
+	// build runs a job of a build server.
+	// +optional
+	Build *BuildStage `json:"build,omitempty"`
 }
 
 // StageRetry repeats failed attempts of a stage. What only a person can fix is not repeated, and neither is an attempt with reason
@@ -177,6 +183,64 @@ type JobStage struct {
 	Outputs []string `json:"outputs,omitempty"`
 }
 
+// UnstablePolicy says what a build that ended with failed tests means for its stage.
+// +kubebuilder:validation:Enum=pass;fail
+type UnstablePolicy string
+
+// Policies of unstable builds.
+const (
+	// UnstablePass lets the stage succeed.
+	UnstablePass UnstablePolicy = "pass"
+	// UnstableFail fails the stage.
+	UnstableFail UnstablePolicy = "fail"
+)
+
+// BuildStage runs a job of a build server once for each attempt. The job declares the string parameter KUBEOPS_RUN, which carries the key
+// of the attempt: by it a build is found again after a restart of KubeOps or of the server, such that there is never a second one.
+type BuildStage struct {
+	// providerRef is the CIProvider, in this namespace.
+	ProviderRef LocalReference `json:"providerRef"`
+	// job by its full name, with / between folders. The branch feature/x of a multibranch project is shop/feature%2Fx.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=400
+	// +kubebuilder:validation:Pattern=`^[^/?*\!@#$^&|<>\[\]:;"]+(/[^/?*\!@#$^&|<>\[\]:;"]+)*$`
+	Job string `json:"job"`
+	// parameters of the build. The job must declare them: Jenkins ignores others.
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:XValidation:rule="self.all(p, !(p.name in ['KUBEOPS_RUN', 'delay', 'token', 'cause']))",message="the parameters KUBEOPS_RUN, delay, token and cause are reserved"
+	// +listType=map
+	// +listMapKey=name
+	// +optional
+	Parameters []StageValue `json:"parameters,omitempty"`
+	// unstable says what a build that ended with failed tests means: fail (default) or pass.
+	// +optional
+	Unstable UnstablePolicy `json:"unstable,omitempty"`
+	// allowUnmarked permits a job that does not declare KUBEOPS_RUN. The stage then waits until the job has no build that waits or runs,
+	// and a trigger whose answer is lost ends in TriggerUnknown. Defaults to false.
+	// +optional
+	AllowUnmarked bool `json:"allowUnmarked,omitempty"`
+	// outputs are the keys that the build sets, by lines KUBEOPS_OUTPUT KEY=VALUE within the last 64 KiB of its log. The last line of a key
+	// counts. A stage whose build succeeds without one of them is Failed. Every build has the outputs number, url and result.
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	// +kubebuilder:validation:items:Pattern=`^[A-Za-z_][A-Za-z0-9_]*$`
+	// +kubebuilder:validation:XValidation:rule="self.all(o, !(o in ['number', 'url', 'result']))",message="the outputs number, url and result exist for every build"
+	// +listType=set
+	// +optional
+	Outputs []string `json:"outputs,omitempty"`
+}
+
+// Outputs of every build stage.
+const (
+	// OutputNumber is the number of the build.
+	OutputNumber = "number"
+	// OutputURL is the page of the build.
+	OutputURL = "url"
+	// OutputResult is Succeeded or Unstable.
+	OutputResult = "result"
+)
+
 // AttemptTimeout returns timeout or its default.
 func (s *PipelineStage) AttemptTimeout() time.Duration {
 	switch {
@@ -192,8 +256,11 @@ func (s *PipelineStage) AttemptTimeout() time.Duration {
 
 // Values that the stage passes on.
 func (s *PipelineStage) Values() []StageValue {
-	if s.Job != nil {
+	switch {
+	case s.Job != nil:
 		return s.Job.Env
+	case s.Build != nil:
+		return s.Build.Parameters
 	}
 	return nil
 }
@@ -205,6 +272,8 @@ func (s *PipelineStage) Outputs() []string {
 		return []string{OutputApprovers}
 	case s.Job != nil:
 		return s.Job.Outputs
+	case s.Build != nil:
+		return append([]string{OutputNumber, OutputURL, OutputResult}, s.Build.Outputs...)
 	}
 	return nil
 }

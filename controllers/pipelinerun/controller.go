@@ -17,6 +17,7 @@ import (
 	"kubeops.io/kubeops/internal/outcome"
 	"kubeops.io/kubeops/internal/pipeline"
 	"kubeops.io/kubeops/internal/pipeline/approval"
+	"kubeops.io/kubeops/internal/pipeline/build"
 	"kubeops.io/kubeops/internal/pipeline/job"
 	"kubeops.io/kubeops/internal/pipeline/wait"
 	"kubeops.io/kubeops/internal/problem"
@@ -27,6 +28,7 @@ import (
 // +kubebuilder:rbac:groups=kubeops.io,resources=pipelineruns/status,verbs=patch
 // +kubebuilder:rbac:groups=kubeops.io,resources=pipelines,verbs=get;list;watch
 // +kubebuilder:rbac:groups=kubeops.io,resources=approvals,verbs=get;list;watch;create
+// +kubebuilder:rbac:groups=kubeops.io,resources=ciproviders,verbs=get;list;watch
 // +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;create
 // +kubebuilder:rbac:groups=authorization.k8s.io,resources=localsubjectaccessreviews,verbs=create
 
@@ -44,19 +46,24 @@ type Options struct {
 	Expressions expression.Evaluator
 }
 
-// Drivers are those of all types of stages.
-func Drivers(e *environment.Environment) map[v1alpha1.StageType]pipeline.Driver {
+// Drivers are those of all types of stages. Texts of other systems pass redactText.
+func Drivers(e *environment.Environment, redactText func(string) string) map[v1alpha1.StageType]pipeline.Driver {
 	return map[v1alpha1.StageType]pipeline.Driver{
 		v1alpha1.StageWait:     wait.Driver{},
 		v1alpha1.StageApproval: &approval.Driver{Approvals: e.Client, Client: e.Client},
 		v1alpha1.StageJob:      &job.Driver{Accounts: e.Accounts},
+		v1alpha1.StageBuild:    &build.Driver{Open: opener{e}.builds, Redact: redactText},
 	}
 }
 
 // Setup adds the controller to a manager. It wakes when a run ends or is created for which others wait, when a Pipeline changes, and when a
 // stage is approved.
 func Setup(m ctrl.Manager, e *environment.Environment) error {
-	return SetupWith(m, e, Options{Drivers: Drivers(e), Expressions: e.Expressions()})
+	redactor, err := redact.New(redact.Options{})
+	if err != nil {
+		return fmt.Errorf("prepare redaction: %w", err)
+	}
+	return SetupWith(m, e, Options{Drivers: Drivers(e, redactor.Text), Expressions: e.Expressions()})
 }
 
 // SetupWith is Setup with other options.

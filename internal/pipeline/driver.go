@@ -18,8 +18,8 @@ type Driver interface {
 	// Check finds out before the first stage of a run starts whether the stage can be run. A problem that only the user can fix fails the
 	// run, and any other delays it.
 	Check(ctx context.Context, attempt Attempt) error
-	// Start starts the work, and returns its handle. After an error the work may have been started, unless the problem's action is
-	// UserMustAct: only Find can tell.
+	// Start starts the work, and returns its handle. After an error the work may have been started, and only Find can tell. Two actions of
+	// a problem mean that it was not: UserMustAct ends the stage, and after Wait, Start is called again.
 	Start(ctx context.Context, attempt Attempt) (handle string, err error)
 	// Find looks for the work by the key of the attempt. An error means that the answer is unknown.
 	Find(ctx context.Context, attempt Attempt) (Lookup, error)
@@ -33,6 +33,12 @@ type Driver interface {
 type Verifier interface {
 	// Verify returns the result. While its state is Running, it is called again.
 	Verify(ctx context.Context, attempt Attempt, handle string) (Observation, error)
+}
+
+// Stopper is a Driver whose means to end work get stronger. Stop replaces Cancel.
+type Stopper interface {
+	// Stop is Cancel, and returns the handle for the next call: it has what was tried.
+	Stop(ctx context.Context, attempt Attempt, handle string) (next string, ended bool, err error)
 }
 
 // Expirer is a Driver for which the timeout of a stage is a failure with a reason of the type.
