@@ -67,4 +67,14 @@ const (
 	ReasonBuildUnstable = "BuildUnstable"
 	// ReasonBuildAborted: the build was stopped by a person, or by a restart of its server.
 	ReasonBuildAborted = "BuildAborted"
+	// ReasonNoData: the data that the stage judges by is missing.
+	ReasonNoData = "NoData"
+	// ReasonConditionNotMet: values of metrics do not meet the condition of the stage.
+	ReasonConditionNotMet = "ConditionNotMet"
+	// ReasonNewProblems: the inspection found problems that did not exist before the run.
+	ReasonNewProblems = "NewProblems"
+	// ReasonBackendNotFound: the MetricsBackend of the stage does not exist.
+	ReasonBackendNotFound = "BackendNotFound"
+	// ReasonInspectionNotFound: the Inspection of the stage does not exist.
+	ReasonInspectionNotFound = "InspectionNotFound"
 )

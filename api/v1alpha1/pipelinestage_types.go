@@ -8,7 +8,7 @@ import (
 )
 
 // StageType is what a stage does.
-// +kubebuilder:validation:Enum=wait;approval;job;build
+// +kubebuilder:validation:Enum=wait;approval;job;build;notify;metrics;inspect
 type StageType string
 
 // Types of stages.
@@ -21,6 +21,12 @@ const (
 	StageJob StageType = "job"
 	// StageBuild runs a job of a build server.
 	StageBuild StageType = "build"
+	// StageNotify sends a message to a NotificationChannel.
+	StageNotify StageType = "notify"
+	// StageMetrics compares values of a MetricsBackend with a limit.
+	StageMetrics StageType = "metrics"
+	// StageInspect runs an Inspection and looks for new problems.
+	StageInspect StageType = "inspect"
 )
 
 // FailurePolicy says what a failed stage means for those that follow.
@@ -40,13 +46,16 @@ const (
 // +kubebuilder:validation:XValidation:rule="has(self.approval) == (self.type == 'approval')",message="approval must be set if and only if type is approval"
 // +kubebuilder:validation:XValidation:rule="has(self.job) == (self.type == 'job')",message="job must be set if and only if type is job"
 // +kubebuilder:validation:XValidation:rule="has(self.build) == (self.type == 'build')",message="build must be set if and only if type is build"
+// +kubebuilder:validation:XValidation:rule="has(self.notify) == (self.type == 'notify')",message="notify must be set if and only if type is notify"
+// +kubebuilder:validation:XValidation:rule="has(self.metrics) == (self.type == 'metrics')",message="metrics must be set if and only if type is metrics"
+// +kubebuilder:validation:XValidation:rule="has(self.inspect) == (self.type == 'inspect')",message="inspect must be set if and only if type is inspect"
 type PipelineStage struct {
 	// name of the stage. Expressions of later stages use it as stages.NAME, with _ in place of -.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=40
 	// +kubebuilder:validation:Pattern=`^[a-z]([-a-z0-9]*[a-z0-9])?$`
 	Name string `json:"name"`
-	// type of the stage: wait, approval, job or build. The field of the same name is required.
+	// type of the stage: wait, approval, job, build, notify, metrics or inspect. The field of the same name is required.
 	Type StageType `json:"type"`
 	// after are the stages that must end first. Stages that do not depend on each other run at the same time. A skipped stage counts as
 	// ended.
@@ -64,7 +73,8 @@ type PipelineStage struct {
 	// +kubebuilder:validation:MaxLength=1024
 	// +optional
 	When string `json:"when,omitempty"`
-	// timeout of each attempt. Defaults to 1h, to 24h for an approval, and to more than it waits for a wait. The work of a stage is
+	// timeout of each attempt. Defaults to 1h, to 24h for an approval, to 5m for notify, and to more than it takes for wait and
+	// metrics. The work of a stage is
 	// stopped at its timeout.
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('720h')",message="timeout must be between 1s and 720h"
 	// +optional
@@ -89,6 +99,15 @@ type PipelineStage struct {
 	// build runs a job of a build server.
 	// +optional
 	Build *BuildStage `json:"build,omitempty"`
+	// notify sends a message.
+	// +optional
+	Notify *NotifyStage `json:"notify,omitempty"`
+	// metrics compares values of a MetricsBackend with a limit.
+	// +optional
+	Metrics *MetricsStage `json:"metrics,omitempty"`
+	// inspect runs an Inspection and fails on new problems.
+	// +optional
+	Inspect *InspectStage `json:"inspect,omitempty"`
 }
 
 // StageRetry repeats failed attempts of a stage. What only a person can fix is not repeated, and neither is an attempt with reason
@@ -241,6 +260,150 @@ const (
 	OutputResult = "result"
 )
 
+// StageText is text, or an expression for it.
+// +kubebuilder:validation:XValidation:rule="has(self.value) != has(self.expression)",message="set either value or expression"
+type StageText struct {
+	// value as text.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	Value *string `json:"value,omitempty"`
+	// expression is a CEL expression of type string. It can use the same variables as when.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	Expression string `json:"expression,omitempty"`
+}
+
+// NotifyStage sends a message to a NotificationChannel, at least once: if it is not known whether the receiver accepted the message, it is
+// sent again after 30 s, with the same key. The filter, mode and template of the channel do not apply to it.
+type NotifyStage struct {
+	// channelRef is the NotificationChannel, in this namespace. It cannot be an Alertmanager, which holds findings only.
+	ChannelRef LocalReference `json:"channelRef"`
+	// title of the message, one line.
+	Title StageText `json:"title"`
+	// text of the message. The run and the stage are added to it.
+	// +optional
+	Text *StageText `json:"text,omitempty"`
+}
+
+// NoDataPolicy says what a gate without data means for its stage.
+// +kubebuilder:validation:Enum=Fail;Wait
+type NoDataPolicy string
+
+// Policies of missing data.
+const (
+	// NoDataFail fails the stage.
+	NoDataFail NoDataPolicy = "Fail"
+	// NoDataWait waits for data until the timeout of the stage.
+	NoDataWait NoDataPolicy = "Wait"
+)
+
+// MetricsStage queries a MetricsBackend several times, and compares the values with a limit. The stage fails as soon as more measurements
+// than maxFailures are outside of it.
+type MetricsStage struct {
+	// backendRef is the MetricsBackend, in this namespace.
+	BackendRef LocalReference `json:"backendRef"`
+	// query in PromQL. Each series of its answer must meet the condition.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	Query string `json:"query"`
+	// condition that each value meets: an operator and a number, such as < 0.05. Operators are <, <=, >, >=, == and !=.
+	// +kubebuilder:validation:MaxLength=40
+	// +kubebuilder:validation:Pattern=`^(<|<=|>|>=|==|!=) ?-?[0-9]{1,15}(\.[0-9]{1,15})?$`
+	Condition string `json:"condition"`
+	// interval between two measurements. Defaults to 30s.
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('5s') && duration(self) <= duration('1h')",message="interval must be between 5s and 1h"
+	// +optional
+	Interval *metav1.Duration `json:"interval,omitempty"`
+	// count of measurements. Defaults to 5.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
+	// +optional
+	Count int32 `json:"count,omitempty"`
+	// maxFailures is the number of measurements that may not meet the condition. Defaults to 0.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=99
+	// +optional
+	MaxFailures int32 `json:"maxFailures,omitempty"`
+	// noData says what a measurement without a value means: Fail (default) fails the stage, Wait measures again until the timeout.
+	// +optional
+	NoData NoDataPolicy `json:"noData,omitempty"`
+}
+
+// WorkloadReference names a workload.
+type WorkloadReference struct {
+	// kind of the workload.
+	// +kubebuilder:validation:Enum=Deployment;StatefulSet;DaemonSet;Job;CronJob;Rollout
+	Kind string `json:"kind"`
+	// namespace of the workload.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Namespace string `json:"namespace"`
+	// name of the workload.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
+	Name string `json:"name"`
+}
+
+// InspectStage requests a run of an Inspection, and waits for a report whose run began after the stage. It fails on problems that no report
+// from before the PipelineRun has. If there is no such report, every problem counts as new.
+type InspectStage struct {
+	// inspectionRef is the Inspection, in this namespace. Its spec says what is inspected.
+	InspectionRef LocalReference `json:"inspectionRef"`
+	// severity from which a new problem fails the stage. Defaults to high.
+	// +optional
+	Severity Severity `json:"severity,omitempty"`
+	// namespaces whose problems count. Without namespaces and workloads, all count.
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +listType=set
+	// +optional
+	Namespaces []string `json:"namespaces,omitempty"`
+	// workloads whose problems count, in addition to those of namespaces.
+	// +kubebuilder:validation:MaxItems=32
+	// +listType=atomic
+	// +optional
+	Workloads []WorkloadReference `json:"workloads,omitempty"`
+	// noData says what a report without new problems, but with gaps, means: Fail (default) fails the stage, Wait waits for a later report
+	// until the timeout.
+	// +optional
+	NoData NoDataPolicy `json:"noData,omitempty"`
+}
+
+// Defaults of stages.
+const (
+	DefaultNotifyTimeout      = 5 * time.Minute
+	DefaultMeasurementPeriod  = 30 * time.Second
+	DefaultMeasurements       = 5
+	defaultInspectionSeverity = SeverityHigh
+)
+
+// Period between two measurements.
+func (s *MetricsStage) Period() time.Duration {
+	return durationOr(s.Interval, DefaultMeasurementPeriod)
+}
+
+// Measurements in all.
+func (s *MetricsStage) Measurements() int {
+	if s.Count > 0 {
+		return int(s.Count)
+	}
+	return DefaultMeasurements
+}
+
+// FailsOn is the severity from which a new problem fails the stage.
+func (s *InspectStage) FailsOn() Severity {
+	if s.Severity == "" {
+		return defaultInspectionSeverity
+	}
+	return s.Severity
+}
+
 // AttemptTimeout returns timeout or its default.
 func (s *PipelineStage) AttemptTimeout() time.Duration {
 	switch {
@@ -250,6 +413,10 @@ func (s *PipelineStage) AttemptTimeout() time.Duration {
 		return durationOr(s.Timeout, MaxStageTimeout)
 	case s.Approval != nil:
 		return durationOr(s.Timeout, DefaultApprovalTimeout)
+	case s.Notify != nil:
+		return durationOr(s.Timeout, DefaultNotifyTimeout)
+	case s.Metrics != nil:
+		return durationOr(s.Timeout, time.Duration(s.Metrics.Measurements())*s.Metrics.Period()+DefaultStageTimeout)
 	}
 	return durationOr(s.Timeout, DefaultStageTimeout)
 }
@@ -261,6 +428,12 @@ func (s *PipelineStage) Values() []StageValue {
 		return s.Job.Env
 	case s.Build != nil:
 		return s.Build.Parameters
+	case s.Notify != nil:
+		values := []StageValue{{Name: ValueTitle, Value: s.Notify.Title.Value, Expression: s.Notify.Title.Expression}}
+		if text := s.Notify.Text; text != nil {
+			values = append(values, StageValue{Name: ValueText, Value: text.Value, Expression: text.Expression})
+		}
+		return values
 	}
 	return nil
 }
@@ -274,9 +447,27 @@ func (s *PipelineStage) Outputs() []string {
 		return s.Job.Outputs
 	case s.Build != nil:
 		return append([]string{OutputNumber, OutputURL, OutputResult}, s.Build.Outputs...)
+	case s.Metrics != nil:
+		return []string{OutputValue}
+	case s.Inspect != nil:
+		return []string{OutputReport}
 	}
 	return nil
 }
+
+// Values of a notify stage.
+const (
+	ValueTitle = "title"
+	ValueText  = "text"
+)
+
+const (
+	// OutputValue is the value of the last measurement of a metrics stage; of several series, the one that is nearest to the limit or
+	// furthest beyond it.
+	OutputValue = "value"
+	// OutputReport is the name of the InspectionReport that an inspect stage judged.
+	OutputReport = "report"
+)
 
 // OutputApprovers is the output of an approval stage: the names of the people who approved, separated by commas.
 const OutputApprovers = "approvers"

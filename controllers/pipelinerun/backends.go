@@ -12,6 +12,7 @@ import (
 	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/names"
+	"kubeops.io/kubeops/internal/pipeline/notify"
 	"kubeops.io/kubeops/internal/problem"
 )
 
@@ -45,4 +46,33 @@ func (o opener) builds(ctx context.Context, key client.ObjectKey) (*backends.Bui
 	}
 	opened, err := o.Backends.OpenBuilds(ctx, provider)
 	return opened, problem.In("CIProvider "+key.Name, err)
+}
+
+// channel opens a NotificationChannel.
+func (o opener) channel(ctx context.Context, key client.ObjectKey) (*notify.Channel, error) {
+	resource := &v1alpha1.NotificationChannel{}
+	err := o.read(ctx, "NotificationChannel", "notify.channelRef.name", v1alpha1.ReasonChannelNotFound, key, resource)
+	if err != nil {
+		return nil, err
+	}
+	where := "NotificationChannel " + key.Name
+	alerts, err := o.Backends.HoldsAlerts(resource)
+	if err != nil {
+		return nil, problem.In(where, err)
+	}
+	opened, err := o.Backends.OpenChannel(ctx, resource)
+	if err != nil {
+		return nil, problem.In(where, err)
+	}
+	return &notify.Channel{Channel: opened.Channel, Resource: resource, HoldsAlerts: alerts}, nil
+}
+
+// metrics opens a MetricsBackend.
+func (o opener) metrics(ctx context.Context, key client.ObjectKey) (*backends.Metrics, error) {
+	resource := &v1alpha1.MetricsBackend{}
+	if err := o.read(ctx, "MetricsBackend", "metrics.backendRef.name", v1alpha1.ReasonBackendNotFound, key, resource); err != nil {
+		return nil, err
+	}
+	opened, err := o.Backends.OpenMetrics(ctx, resource)
+	return opened, problem.In("MetricsBackend "+key.Name, err)
 }

@@ -12,13 +12,17 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers/environment"
+	"kubeops.io/kubeops/controllers/notificationchannel"
 	"kubeops.io/kubeops/internal/expression"
 	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/outcome"
 	"kubeops.io/kubeops/internal/pipeline"
 	"kubeops.io/kubeops/internal/pipeline/approval"
 	"kubeops.io/kubeops/internal/pipeline/build"
+	"kubeops.io/kubeops/internal/pipeline/inspect"
 	"kubeops.io/kubeops/internal/pipeline/job"
+	"kubeops.io/kubeops/internal/pipeline/metrics"
+	"kubeops.io/kubeops/internal/pipeline/notify"
 	"kubeops.io/kubeops/internal/pipeline/wait"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/redact"
@@ -28,7 +32,9 @@ import (
 // +kubebuilder:rbac:groups=kubeops.io,resources=pipelineruns/status,verbs=patch
 // +kubebuilder:rbac:groups=kubeops.io,resources=pipelines,verbs=get;list;watch
 // +kubebuilder:rbac:groups=kubeops.io,resources=approvals,verbs=get;list;watch;create
-// +kubebuilder:rbac:groups=kubeops.io,resources=ciproviders,verbs=get;list;watch
+// +kubebuilder:rbac:groups=kubeops.io,resources=ciproviders;metricsbackends;notificationchannels,verbs=get;list;watch
+// +kubebuilder:rbac:groups=kubeops.io,resources=inspections,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=kubeops.io,resources=inspectionreports,verbs=get
 // +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;create
 // +kubebuilder:rbac:groups=authorization.k8s.io,resources=localsubjectaccessreviews,verbs=create
 
@@ -53,6 +59,11 @@ func Drivers(e *environment.Environment, redactText func(string) string) map[v1a
 		v1alpha1.StageApproval: &approval.Driver{Approvals: e.Client, Client: e.Client},
 		v1alpha1.StageJob:      &job.Driver{Accounts: e.Accounts},
 		v1alpha1.StageBuild:    &build.Driver{Open: opener{e}.builds, Redact: redactText},
+		v1alpha1.StageNotify: &notify.Driver{
+			Open: opener{e}.channel, Limit: notificationchannel.NewRateLimiter().Wait, Redact: redactText,
+		},
+		v1alpha1.StageMetrics: &metrics.Driver{Open: opener{e}.metrics},
+		v1alpha1.StageInspect: &inspect.Driver{Client: e.Client, Reader: e.Reader},
 	}
 }
 

@@ -64,6 +64,8 @@ type Attempt struct {
 	Values map[string]string
 	// Digest of what the attempt was given.
 	Digest string
+	// RunStarted is when the first stage of the run could start; zero before that.
+	RunStarted time.Time
 	// Started is when the attempt was claimed, and Deadline when it times out.
 	Started, Deadline time.Time
 	// Now is the time of the call.

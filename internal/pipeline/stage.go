@@ -24,8 +24,12 @@ func attemptOf(run *v1alpha1.PipelineRun, plan *Plan, stage *v1alpha1.PipelineSt
 	if s.StartTime != nil {
 		started = s.StartTime.Time
 	}
+	var runStarted time.Time
+	if run.Status.StartTime != nil {
+		runStarted = run.Status.StartTime.Time
+	}
 	return Attempt{
-		Key: s.Key, Namespace: run.Namespace, Run: run.Name, UID: run.UID, Pipeline: run.Spec.PipelineRef.Name,
+		RunStarted: runStarted, Key: s.Key, Namespace: run.Namespace, Run: run.Name, UID: run.UID, Pipeline: run.Spec.PipelineRef.Name,
 		RequestedBy: run.Spec.RequestedBy, ServiceAccount: plan.spec.Account(), Stage: stage, Number: s.Attempt, Digest: s.Digest,
 		Started: started, Deadline: started.Add(stage.AttemptTimeout()), Now: now,
 	}
