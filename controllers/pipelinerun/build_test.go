@@ -60,7 +60,7 @@ func TestABuildPassesItsOutputsOn(t *testing.T) {
 		t.Fatalf("builds %+v", started)
 	}
 	ci.Change("shop", 1, func(b *server.Build) {
-		b.Building, b.Result = false, "SUCCESS"
+		b.Finish("SUCCESS")
 		b.Log += "KUBEOPS_OUTPUT image=registry.example.com/shop@sha256:01\nFinished: SUCCESS\n"
 	})
 	run = w.pass(time.Minute, "r")

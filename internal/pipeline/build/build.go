@@ -26,6 +26,8 @@ const (
 	patientInterval = 5 * time.Second
 	// maxText of a server in a message, in characters.
 	maxText = 300
+	// maxURL of a build, in characters.
+	maxURL = 1024
 	// reasonQueued and reasonRunning of a build that has not ended.
 	reasonQueued  = "BuildQueued"
 	reasonRunning = "BuildRunning"
@@ -116,7 +118,7 @@ func (d *Driver) Get(ctx context.Context, attempt pipeline.Attempt, handle strin
 	if err != nil {
 		return pipeline.Observation{}, err
 	}
-	o := observe(attempt, status, func(text string) string { return server.Redact(text, maxText) })
+	o := observe(attempt, status, server.Redact)
 	if o.State == pipeline.Failed {
 		o.Diagnosis = d.diagnose(ctx, server, status)
 	}
@@ -124,34 +126,40 @@ func (d *Driver) Get(ctx context.Context, attempt pipeline.Attempt, handle strin
 }
 
 // observe what a status means for the stage.
-func observe(attempt pipeline.Attempt, status ci.Status, redact func(string) string) pipeline.Observation {
-	o := pipeline.Observation{Handle: string(status.Handle), URL: redact(status.URL), After: interval(attempt)}
+func observe(attempt pipeline.Attempt, status ci.Status, redactTo func(string, int) string) pipeline.Observation {
+	o := pipeline.Observation{Handle: string(status.Handle), URL: redactTo(status.URL, maxURL), After: interval(attempt)}
+	redact := func(text string) string { return redactTo(text, maxText) }
 	name := name(attempt, status)
 	because := ""
 	if status.Reason != "" {
 		because = ": " + redact(status.Reason)
 	}
+	set := func(state pipeline.State, reason, message string) {
+		o.State = state
+		o.Reason = reason
+		o.Message = message
+	}
 	switch status.Phase {
 	case ci.Queued:
-		o.Reason, o.Message = reasonQueued, name+" is in the queue"+because
+		set(pipeline.Running, reasonQueued, name+" is in the queue"+because)
 	case ci.Running:
-		o.Reason, o.Message = reasonRunning, name+" is in progress"+because
 		if stage := current(status.Stages); stage != "" && because == "" {
-			o.Message += ", stage " + redact(stage)
+			because = ", stage " + redact(stage)
 		}
+		set(pipeline.Running, reasonRunning, name+" is in progress"+because)
 	case ci.Succeeded:
-		o.State, o.Message = pipeline.Succeeded, name+" succeeded"
+		set(pipeline.Succeeded, "", name+" succeeded")
 	case ci.Unstable:
-		o.State, o.Reason, o.Message = pipeline.Failed, v1alpha1.ReasonBuildUnstable, name+" is unstable"+failedTests(status.Tests)
+		set(pipeline.Failed, v1alpha1.ReasonBuildUnstable, name+" is unstable"+failedTests(status.Tests))
 		if attempt.Stage.Build.Unstable == v1alpha1.UnstablePass {
 			o.State = pipeline.Succeeded
 		}
 	case ci.Failed:
-		o.State, o.Reason, o.Message = pipeline.Failed, v1alpha1.ReasonBuildFailed, name+" failed"+because
+		set(pipeline.Failed, v1alpha1.ReasonBuildFailed, name+" failed"+because)
 	case ci.Aborted:
-		o.State, o.Reason, o.Message = pipeline.Aborted, v1alpha1.ReasonBuildAborted, name+" was aborted"+because
+		set(pipeline.Aborted, v1alpha1.ReasonBuildAborted, name+" was aborted"+because)
 	default:
-		o.State, o.Message = pipeline.Lost, name+" is lost"+because
+		set(pipeline.Lost, "", name+" is lost"+because)
 	}
 	return o
 }

@@ -190,7 +190,7 @@ func TestABuildSucceedsWithItsOutputs(t *testing.T) {
 		t.Errorf("URL %s, message %q", s.ExternalURL, s.Message)
 	}
 	m.jenkins.Change("shop/main", 1, func(b *fake.Build) {
-		b.Building, b.Result = false, "SUCCESS"
+		b.Finish("SUCCESS")
 		b.Log += strings.Repeat("noise\n", 20_000) + "+ echo KUBEOPS_OUTPUT tag=$TAG\nKUBEOPS_OUTPUT tag=old\nKUBEOPS_OUTPUT tag=1.2\n" +
 			"[2026-01-15T12:00:00Z] [linux] KUBEOPS_OUTPUT image=registry.example.com/shop@sha256:01=\nKUBEOPS_OUTPUT other=x\n" +
 			"Finished: SUCCESS\n"
@@ -210,7 +210,7 @@ func TestAFailedBuildShowsItsErrorsWithoutSecrets(t *testing.T) {
 	m := newMachine(t, stage(behaves(conformance.Hold)))
 	m.until(in(v1alpha1.StageObserving))
 	m.jenkins.Change("shop/main", 1, func(b *fake.Build) {
-		b.Building, b.Result = false, "FAILURE"
+		b.Finish("FAILURE")
 		b.Log += "[ERROR] cannot find symbol: class Cart\n" + strings.Repeat("[INFO] compiling\n", 3000) + "password is " + secret +
 			"\nFinished: FAILURE\n"
 	})
@@ -271,7 +271,8 @@ func TestAJenkinsThatLosesItsQueue(t *testing.T) {
 	t.Run("before its answer arrived: the build is triggered once more", func(t *testing.T) {
 		m := newMachine(t, stage())
 		m.jenkins.Set(func(o *fake.Options) { o.Frozen = true })
-		m.dies, m.after = 2, true // the trigger
+		m.dies = 2 // the trigger
+		m.after = true
 		m.step()
 		m.jenkins.Kill()
 		m.jenkins.Set(func(o *fake.Options) { o.Frozen = false })
@@ -305,7 +306,8 @@ func TestAJenkinsThatLosesItsQueue(t *testing.T) {
 
 func TestATriggerThatCannotBeToldIsNotRepeated(t *testing.T) {
 	m := newMachine(t, stage())
-	m.dies, m.after = 2, true
+	m.dies = 2
+	m.after = true
 	m.step()
 	m.jenkins.Refuse("/queue/api/json", http.StatusServiceUnavailable)
 	s := m.until(func(s *v1alpha1.StageStatus) bool { return s.Reason == v1alpha1.ReasonTriggerUnknown })
@@ -328,7 +330,7 @@ func TestAJobWithoutTheMarkerWaitsForItsTurn(t *testing.T) {
 	if m.want(s, v1alpha1.StageClaimed, v1alpha1.ReasonJobBusy, 1); s.Triggers != 0 {
 		t.Errorf("%d triggers, want 0", s.Triggers)
 	}
-	m.jenkins.Change("plain", 1, func(b *fake.Build) { b.Building, b.Result = false, "SUCCESS" })
+	m.jenkins.Change("plain", 1, func(b *fake.Build) { b.Finish("SUCCESS") })
 	m.want(m.end(), v1alpha1.StageSucceeded, "", 2)
 }
 
@@ -349,7 +351,7 @@ func TestACanceledBuildIsStoppedWithStrongerMeans(t *testing.T) {
 func TestABuildThatAPersonAbortsFailsTheStage(t *testing.T) {
 	m := newMachine(t, stage(behaves(conformance.Hold)))
 	m.until(in(v1alpha1.StageObserving))
-	m.jenkins.Change("shop/main", 1, func(b *fake.Build) { b.Building, b.Result = false, "ABORTED" })
+	m.jenkins.Change("shop/main", 1, func(b *fake.Build) { b.Finish("ABORTED") })
 	m.want(m.end(), v1alpha1.StageFailed, v1alpha1.ReasonBuildAborted, 1)
 }
 
@@ -368,7 +370,9 @@ func TestManyRunsAtTheSameTime(t *testing.T) {
 	var waiting []started
 	for n := range runs {
 		m.begin(types.UID(fmt.Sprintf("uid-%d", n)), stage(func(s *v1alpha1.BuildStage) { s.Job = fmt.Sprint("job", n%jobs) }))
-		m.requests, m.dies, m.after = 0, n%6+1, n%2 == 0
+		m.requests = 0
+		m.dies = n%6 + 1
+		m.after = n%2 == 0
 		m.step()
 		waiting = append(waiting, started{m.stored, m.plan})
 	}

@@ -70,7 +70,7 @@ func (d *Driver) Verify(ctx context.Context, attempt pipeline.Attempt, handle st
 	if err != nil {
 		return pipeline.Observation{}, err
 	}
-	o := observe(attempt, status, func(text string) string { return server.Redact(text, maxText) })
+	o := observe(attempt, status, server.Redact)
 	if o.State != pipeline.Succeeded {
 		return o, nil
 	}

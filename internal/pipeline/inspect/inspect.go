@@ -74,12 +74,14 @@ func (d *Driver) inspection(ctx context.Context, reader client.Reader, attempt p
 	err := reader.Get(ctx, key, found)
 	switch {
 	case apierrors.IsNotFound(err):
-		return nil, problem.Waiting(v1alpha1.ReasonInspectionNotFound, missingRetry, "Inspection %s does not exist; create it, or correct %s",
+		return nil, problem.Waiting(v1alpha1.ReasonInspectionNotFound, missingRetry,
+			"Inspection %s does not exist; create it, or correct %s",
 			key, field)
 	case err != nil:
 		return nil, problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot read Inspection %s (%s)", key, apierror.Describe(err))
 	case found.Spec.Suspend:
-		return nil, problem.Waiting(v1alpha1.ReasonSuspended, missingRetry, "Inspection %s is suspended; to resume it, remove its spec.suspend",
+		return nil, problem.Waiting(v1alpha1.ReasonSuspended, missingRetry,
+			"Inspection %s is suspended; to resume it, remove its spec.suspend",
 			key)
 	}
 	return found, nil
@@ -141,16 +143,19 @@ func (d *Driver) Get(ctx context.Context, attempt pipeline.Attempt, content stri
 	if err := json.Unmarshal([]byte(content), &h); err != nil {
 		return pipeline.Observation{State: pipeline.Lost, Message: "the request of the run cannot be read"}, nil
 	}
-	inspection, err := d.inspection(ctx, d.Client, attempt)
-	if err != nil {
-		return pipeline.Observation{}, err
+	var inspection *v1alpha1.Inspection
+	for _, reader := range []client.Reader{d.Client, d.Reader} { // a cache can be older than the request
+		var err error
+		if inspection, err = d.inspection(ctx, reader, attempt); err != nil {
+			return pipeline.Observation{}, err
+		}
+		if last := inspection.Status.LastReport; last == "" || slices.Contains(h.Earlier, last) {
+			return waiting(inspection), nil
+		}
 	}
 	last := inspection.Status.LastReport
-	if last == "" || slices.Contains(h.Earlier, last) {
-		return waiting(inspection), nil
-	}
 	report := &v1alpha1.InspectionReport{}
-	err = d.Reader.Get(ctx, client.ObjectKey{Namespace: inspection.Namespace, Name: last}, report)
+	err := d.Reader.Get(ctx, client.ObjectKey{Namespace: inspection.Namespace, Name: last}, report)
 	switch {
 	case apierrors.IsNotFound(err):
 		return waiting(inspection), nil

@@ -28,7 +28,8 @@ func judge(attempt pipeline.Attempt, report *v1alpha1.InspectionReport) pipeline
 	for i := range report.Findings {
 		f := &report.Findings[i]
 		isNew := f.FirstSeen == nil || !f.FirstSeen.Time.Before(attempt.RunStarted)
-		if f.ClassOrDefault() != v1alpha1.ClassProblem || f.Severity.Rank() > stage.FailsOn().Rank() || !isNew || !inScope(stage, f.Object) {
+		if f.ClassOrDefault() != v1alpha1.ClassProblem || f.Severity.Rank() > stage.FailsOn().Rank() || !isNew || !inScope(stage,
+			f.Object) {
 			continue
 		}
 		count++

@@ -1,5 +1,5 @@
-// Package metrics is the stage that compares values of a MetricsBackend with a limit, over some measurements. It starts nothing outside: its
-// handle is what was measured so far.
+// Package metrics is the stage that compares values of a MetricsBackend with a limit, over some measurements. It starts nothing outside:
+// its handle is what was measured so far.
 package metrics
 
 import (

@@ -117,7 +117,8 @@ func (d *Driver) message(attempt pipeline.Attempt) notify.Message {
 	lines = append(lines, fmt.Sprintf("Stage %s of PipelineRun %s/%s, Pipeline %s", attempt.Stage.Name, attempt.Namespace, attempt.Run,
 		attempt.Pipeline))
 	return notify.Message{
-		Key: string(attempt.UID) + "/" + attempt.Key, Event: notify.EventPipeline, Time: attempt.Started.UTC(), Namespace: attempt.Namespace,
+		Key: string(attempt.UID) + "/" + attempt.Key, Event: notify.EventPipeline, Time: attempt.Started.UTC(),
+		Namespace: attempt.Namespace,
 		Title: text.Clip(printable.Line(title), maxTitle), Text: strings.Join(lines, "\n"),
 	}
 }
