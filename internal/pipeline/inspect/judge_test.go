@@ -43,16 +43,34 @@ func TestAReportIsJudgedByItsNewProblems(t *testing.T) {
 		reason    string // empty: it passes
 		first     string
 	}{
-		"nothing":                       {},
-		"a new problem":                 {findings: []v1alpha1.Finding{found("a", "high", time.Minute)}, reason: "NewProblems", first: "high: Deployment shop/a: no available Pods"},
-		"one that existed":              {findings: []v1alpha1.Finding{found("a", "critical", -time.Minute)}},
-		"a less severe one":             {findings: []v1alpha1.Finding{found("a", "medium", time.Minute)}},
-		"a less severe one that counts": {findings: []v1alpha1.Finding{found("a", "medium", time.Minute)}, stage: v1alpha1.InspectStage{Severity: "low"}, reason: "NewProblems"},
-		"advice":                        {findings: []v1alpha1.Finding{found("a", "critical", time.Minute, advice)}},
-		"another namespace":             {findings: []v1alpha1.Finding{found("a", "high", time.Minute)}, stage: v1alpha1.InspectStage{Namespaces: []string{"bank"}}},
-		"the namespace":                 {findings: []v1alpha1.Finding{found("a", "high", time.Minute)}, stage: v1alpha1.InspectStage{Namespaces: []string{"shop"}}, reason: "NewProblems"},
-		"the workload":                  {findings: []v1alpha1.Finding{found("a", "high", time.Minute)}, stage: v1alpha1.InspectStage{Workloads: []v1alpha1.WorkloadReference{{Kind: "Deployment", Namespace: "shop", Name: "a"}}}, reason: "NewProblems"},
-		"another workload":              {findings: []v1alpha1.Finding{found("a", "high", time.Minute)}, stage: v1alpha1.InspectStage{Workloads: []v1alpha1.WorkloadReference{{Kind: "Deployment", Namespace: "shop", Name: "b"}}}},
+		"nothing": {},
+		"a new problem": {
+			findings: []v1alpha1.Finding{found("a", "high", time.Minute)},
+			reason:   "NewProblems", first: "high: Deployment shop/a: no available Pods",
+		},
+		"one that existed":  {findings: []v1alpha1.Finding{found("a", "critical", -time.Minute)}},
+		"a less severe one": {findings: []v1alpha1.Finding{found("a", "medium", time.Minute)}},
+		"a less severe one that counts": {
+			findings: []v1alpha1.Finding{found("a", "medium", time.Minute)},
+			stage:    v1alpha1.InspectStage{Severity: "low"}, reason: "NewProblems",
+		},
+		"advice": {findings: []v1alpha1.Finding{found("a", "critical", time.Minute, advice)}},
+		"another namespace": {
+			findings: []v1alpha1.Finding{found("a", "high", time.Minute)},
+			stage:    v1alpha1.InspectStage{Namespaces: []string{"bank"}},
+		},
+		"the namespace": {
+			findings: []v1alpha1.Finding{found("a", "high", time.Minute)},
+			stage:    v1alpha1.InspectStage{Namespaces: []string{"shop"}}, reason: "NewProblems",
+		},
+		"the workload": {
+			findings: []v1alpha1.Finding{found("a", "high", time.Minute)},
+			stage:    v1alpha1.InspectStage{Workloads: []v1alpha1.WorkloadReference{{Kind: "Deployment", Namespace: "shop", Name: "a"}}}, reason: "NewProblems",
+		},
+		"another workload": {
+			findings: []v1alpha1.Finding{found("a", "high", time.Minute)},
+			stage:    v1alpha1.InspectStage{Workloads: []v1alpha1.WorkloadReference{{Kind: "Deployment", Namespace: "shop", Name: "b"}}},
+		},
 		"a symptom of a cause elsewhere": {
 			findings: []v1alpha1.Finding{found("cause", "critical", time.Minute, elsewhere), found("a", "high", time.Minute, symptom)},
 			stage:    v1alpha1.InspectStage{Namespaces: []string{"shop"}}, reason: "NewProblems", first: "critical: Node cause: no available Pods",
