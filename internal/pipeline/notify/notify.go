@@ -119,7 +119,7 @@ func (d *Driver) message(attempt pipeline.Attempt) notify.Message {
 	return notify.Message{
 		Key: string(attempt.UID) + "/" + attempt.Key, Event: notify.EventPipeline, Time: attempt.Started.UTC(),
 		Namespace: attempt.Namespace,
-		Title: text.Clip(printable.Line(title), maxTitle), Text: strings.Join(lines, "\n"),
+		Title:     text.Clip(printable.Line(title), maxTitle), Text: strings.Join(lines, "\n"),
 	}
 }
 
