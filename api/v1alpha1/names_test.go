@@ -90,6 +90,10 @@ func fields() map[string]nature {
 		"DeployedApplication.Name": object, "DeployedApplication.Namespace": shaped, "StageText.Value": free, "StageText.Expression": free,
 		"SyncResource.Group": shaped, "SyncResource.Kind": shaped, "SyncResource.Namespace": shaped, "SyncResource.Name": shaped,
 		"ApprovalSpec.Groups": free, "ApprovalSpec.Decision": shaped, "ApprovalSpec.Comment": free,
+		"BuildStage.Job": shaped, "BuildStage.Unstable": shaped, "BuildStage.Outputs": shaped,
+		"StageText.Value": free, "StageText.Expression": free, "MetricsStage.Query": free, "MetricsStage.Condition": shaped,
+		"MetricsStage.NoData": shaped, "InspectStage.Severity": shaped, "InspectStage.Namespaces": namespace, "InspectStage.NoData": shaped,
+		"WorkloadReference.Kind": shaped, "WorkloadReference.Namespace": namespace, "WorkloadReference.Name": object,
 
 		// Code that is compiled, text that is shown, and fields of stored documents, which are values of a query.
 		"CustomCheck.Match": free, "CustomCheck.Expression": free, "CustomCheck.MessageExpression": free, "CustomCheck.Message": free,

@@ -76,4 +76,21 @@ const (
 	ReasonValuesChanged = "ValuesChanged"
 	// ReasonHistoryNotAvailable: the state from before a stage can no longer be read, so the stage was not rolled back.
 	ReasonHistoryNotAvailable = "HistoryNotAvailable"
+
+	// ReasonBuildFailed: the build ended with a failure.
+	ReasonBuildFailed = "BuildFailed"
+	// ReasonBuildUnstable: the build ended with failed tests, and the stage does not let that pass.
+	ReasonBuildUnstable = "BuildUnstable"
+	// ReasonBuildAborted: the build was stopped by a person, or by a restart of its server.
+	ReasonBuildAborted = "BuildAborted"
+	// ReasonNoData: the data that the stage judges by is missing.
+	ReasonNoData = "NoData"
+	// ReasonConditionNotMet: values of metrics do not meet the condition of the stage.
+	ReasonConditionNotMet = "ConditionNotMet"
+	// ReasonNewProblems: the inspection found problems that did not exist before the run.
+	ReasonNewProblems = "NewProblems"
+	// ReasonBackendNotFound: the MetricsBackend of the stage does not exist.
+	ReasonBackendNotFound = "BackendNotFound"
+	// ReasonInspectionNotFound: the Inspection of the stage does not exist.
+	ReasonInspectionNotFound = "InspectionNotFound"
 )

@@ -170,7 +170,7 @@ type StageStatus struct {
 	// +optional
 	Key string `json:"key,omitempty"`
 	// triggers is the number of times that the work of the attempt may have been requested. A second time follows only after it was
-	// proven that the work is not there.
+	// proven that the work is not there. 0 of a Claimed stage means that nothing was requested, since it waits for something.
 	// +optional
 	Triggers int32 `json:"triggers,omitempty"`
 	// startTime of the attempt.
@@ -202,7 +202,7 @@ type StageStatus struct {
 	// absentSince is when the work was first looked for and not found.
 	// +optional
 	AbsentSince *metav1.Time `json:"absentSince,omitempty"`
-	// retryTime is when the next attempt can start.
+	// retryTime is when the next attempt can start, or when a Claimed stage that waits for something is tried again.
 	// +optional
 	RetryTime *metav1.Time `json:"retryTime,omitempty"`
 	// stopping is the phase that the stage will have when its work has been stopped.

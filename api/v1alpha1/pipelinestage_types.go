@@ -8,7 +8,7 @@ import (
 )
 
 // StageType is what a stage does.
-// +kubebuilder:validation:Enum=wait;approval;job;deploy;commit
+// +kubebuilder:validation:Enum=wait;approval;job;deploy;commit;build;notify;metrics;inspect
 type StageType string
 
 // Types of stages.
@@ -23,6 +23,14 @@ const (
 	StageDeploy StageType = "deploy"
 	// StageCommit commits to a Git repository.
 	StageCommit StageType = "commit"
+	// StageBuild runs a job of a build server.
+	StageBuild StageType = "build"
+	// StageNotify sends a message to a NotificationChannel.
+	StageNotify StageType = "notify"
+	// StageMetrics compares values of a MetricsBackend with a limit.
+	StageMetrics StageType = "metrics"
+	// StageInspect runs an Inspection and looks for new problems.
+	StageInspect StageType = "inspect"
 )
 
 // FailurePolicy says what a failed stage means for those that follow.
@@ -45,13 +53,17 @@ const (
 // +kubebuilder:validation:XValidation:rule="has(self.job) == (self.type == 'job')",message="job must be set if and only if type is job"
 // +kubebuilder:validation:XValidation:rule="has(self.deploy) == (self.type == 'deploy')",message="deploy must be set if and only if type is deploy"
 // +kubebuilder:validation:XValidation:rule="has(self.commit) == (self.type == 'commit')",message="commit must be set if and only if type is commit"
+// +kubebuilder:validation:XValidation:rule="has(self.build) == (self.type == 'build')",message="build must be set if and only if type is build"
+// +kubebuilder:validation:XValidation:rule="has(self.notify) == (self.type == 'notify')",message="notify must be set if and only if type is notify"
+// +kubebuilder:validation:XValidation:rule="has(self.metrics) == (self.type == 'metrics')",message="metrics must be set if and only if type is metrics"
+// +kubebuilder:validation:XValidation:rule="has(self.inspect) == (self.type == 'inspect')",message="inspect must be set if and only if type is inspect"
 type PipelineStage struct {
 	// name of the stage. Expressions of later stages use it as stages.NAME, with _ in place of -.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=40
 	// +kubebuilder:validation:Pattern=`^[a-z]([-a-z0-9]*[a-z0-9])?$`
 	Name string `json:"name"`
-	// type of the stage: wait, approval, job, deploy or commit. The field of the same name is required.
+	// type of the stage: wait, approval, job, deploy, commit, build, notify, metrics or inspect. The field of the same name is required.
 	Type StageType `json:"type"`
 	// after are the stages that must end first. Stages that do not depend on each other run at the same time. A skipped stage counts as
 	// ended.
@@ -69,7 +81,8 @@ type PipelineStage struct {
 	// +kubebuilder:validation:MaxLength=1024
 	// +optional
 	When string `json:"when,omitempty"`
-	// timeout of each attempt. Defaults to 1h, to 24h for an approval, and to more than it waits for a wait. The work of a stage is
+	// timeout of each attempt. Defaults to 1h, to 24h for an approval, to 5m for notify, and to more than it takes for wait and
+	// metrics. The work of a stage is
 	// stopped at its timeout.
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('720h')",message="timeout must be between 1s and 720h"
 	// +optional
@@ -98,6 +111,18 @@ type PipelineStage struct {
 	// commit commits to a Git repository.
 	// +optional
 	Commit *CommitStage `json:"commit,omitempty"`
+	// build runs a job of a build server.
+	// +optional
+	Build *BuildStage `json:"build,omitempty"`
+	// notify sends a message.
+	// +optional
+	Notify *NotifyStage `json:"notify,omitempty"`
+	// metrics compares values of a MetricsBackend with a limit.
+	// +optional
+	Metrics *MetricsStage `json:"metrics,omitempty"`
+	// inspect runs an Inspection and fails on new problems.
+	// +optional
+	Inspect *InspectStage `json:"inspect,omitempty"`
 }
 
 // StageRetry repeats failed attempts of a stage. What only a person can fix is not repeated, and neither is an attempt with reason
@@ -192,94 +217,19 @@ type JobStage struct {
 	Outputs []string `json:"outputs,omitempty"`
 }
 
-// DeployStage deploys a revision of an application, and waits until the application is healthy with it. An application that its server
-// syncs automatically is refreshed, and waited for; any other is synced once for each attempt.
-// +kubebuilder:validation:XValidation:rule="!has(self.sync) || !has(self.sync.dryRun) || !self.sync.dryRun || !has(self.stableFor)",message="a dry run has no stableFor"
-type DeployStage struct {
-	// providerRef references the CDProvider, in this namespace.
-	ProviderRef LocalReference `json:"providerRef"`
-	// application to deploy.
-	Application DeployedApplication `json:"application"`
-	// revision to deploy, such as a commit. Defaults to what the target revision of the application is at that time. It must be a full
-	// commit hash or the version of a chart for an application that is synced automatically.
-	// +optional
-	Revision *StageText `json:"revision,omitempty"`
-	// sync are options of the sync. They cannot be used with an application that is synced automatically.
-	// +optional
-	Sync *SyncOptions `json:"sync,omitempty"`
-	// stableFor is how long the application must stay healthy. Defaults to 30s.
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="stableFor must be between 0s and 24h"
-	// +optional
-	StableFor *metav1.Duration `json:"stableFor,omitempty"`
-}
-
-// DeployedApplication names an application of a CDProvider.
-type DeployedApplication struct {
-	// name of the application.
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
-	Name string `json:"name"`
-	// namespace of the application, in the cluster of its server. Defaults to that of the server.
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
-	// +optional
-	Namespace string `json:"namespace,omitempty"`
-}
-
-// StageText is a text of a stage.
+// StageText is text, or an expression for it.
 // +kubebuilder:validation:XValidation:rule="has(self.value) != has(self.expression)",message="set either value or expression"
 type StageText struct {
-	// value as it is.
+	// value as text.
 	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:MaxLength=1024
 	// +optional
-	Value string `json:"value,omitempty"`
-	// expression is a CEL expression of type string, such as stages.commit.outputs.revision. It can use the same variables as when.
+	Value *string `json:"value,omitempty"`
+	// expression is a CEL expression of type string. It can use the same variables as when.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	// +optional
 	Expression string `json:"expression,omitempty"`
-}
-
-// SyncOptions are options of a sync.
-type SyncOptions struct {
-	// prune deletes resources that the revision no longer has.
-	// +optional
-	Prune bool `json:"prune,omitempty"`
-	// dryRun validates the sync without changing anything. The stage does not wait for health then.
-	// +optional
-	DryRun bool `json:"dryRun,omitempty"`
-	// resources are the only ones to sync. Hooks do not run then, and the server does not record the sync in its history.
-	// +kubebuilder:validation:MaxItems=32
-	// +listType=atomic
-	// +optional
-	Resources []SyncResource `json:"resources,omitempty"`
-}
-
-// SyncResource selects a resource of an application.
-type SyncResource struct {
-	// group of the resource; empty is the core group.
-	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$`
-	// +optional
-	Group string `json:"group,omitempty"`
-	// kind of the resource.
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:Pattern=`^[A-Za-z][A-Za-z0-9]*$`
-	Kind string `json:"kind"`
-	// namespace of the resource; empty is any.
-	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$`
-	// +optional
-	Namespace string `json:"namespace,omitempty"`
-	// name of the resource.
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9]([-A-Za-z0-9_.:]*[A-Za-z0-9])?$`
-	Name string `json:"name"`
 }
 
 // AttemptTimeout returns timeout or its default.
@@ -291,6 +241,10 @@ func (s *PipelineStage) AttemptTimeout() time.Duration {
 		return durationOr(s.Timeout, MaxStageTimeout)
 	case s.Approval != nil:
 		return durationOr(s.Timeout, DefaultApprovalTimeout)
+	case s.Notify != nil:
+		return durationOr(s.Timeout, DefaultNotifyTimeout)
+	case s.Metrics != nil:
+		return durationOr(s.Timeout, time.Duration(s.Metrics.Measurements())*s.Metrics.Period()+DefaultStageTimeout)
 	}
 	return durationOr(s.Timeout, DefaultStageTimeout)
 }
@@ -300,12 +254,18 @@ func (s *PipelineStage) Values() []StageValue {
 	switch {
 	case s.Job != nil:
 		return s.Job.Env
-	case s.Deploy != nil && s.Deploy.Revision != nil && s.Deploy.Revision.Expression != "":
-		return []StageValue{{Name: OutputRevision, Expression: s.Deploy.Revision.Expression}}
 	case s.Deploy != nil && s.Deploy.Revision != nil:
-		return []StageValue{{Name: OutputRevision, Value: &s.Deploy.Revision.Value}}
+		return []StageValue{{Name: OutputRevision, Value: s.Deploy.Revision.Value, Expression: s.Deploy.Revision.Expression}}
 	case s.Commit != nil:
 		return s.Commit.values()
+	case s.Build != nil:
+		return s.Build.Parameters
+	case s.Notify != nil:
+		values := []StageValue{{Name: ValueTitle, Value: s.Notify.Title.Value, Expression: s.Notify.Title.Expression}}
+		if text := s.Notify.Text; text != nil {
+			values = append(values, StageValue{Name: ValueText, Value: text.Value, Expression: text.Expression})
+		}
+		return values
 	}
 	return nil
 }
@@ -321,15 +281,15 @@ func (s *PipelineStage) Outputs() []string {
 		return []string{OutputRevision, OutputPreviousRevision}
 	case s.Commit != nil:
 		return []string{OutputRevision, OutputPreviousRevision, OutputChanged}
+	case s.Build != nil:
+		return append([]string{OutputNumber, OutputURL, OutputResult}, s.Build.Outputs...)
+	case s.Metrics != nil:
+		return []string{OutputValue}
+	case s.Inspect != nil:
+		return []string{OutputReport}
 	}
 	return nil
 }
-
-// DefaultStableFor is the default of stableFor of a deploy stage.
-const DefaultStableFor = 30 * time.Second
-
-// Stable returns stableFor or its default.
-func (d *DeployStage) Stable() time.Duration { return durationOr(d.StableFor, DefaultStableFor) }
 
 // Outputs of deploy and commit stages.
 const (

@@ -119,7 +119,7 @@ func (d *delivery) test(ctx context.Context) error {
 
 // send delivers one message, if the rate limit allows. An error is one of the receiver.
 func (d *delivery) send(ctx context.Context, m notify.Message) (sent bool, err error) {
-	if wait := d.limiter.wait(d.channel, d.clock.Now()); wait > 0 {
+	if wait := d.limiter.Wait(d.channel, d.clock.Now()); wait > 0 {
 		d.wait = wait
 		return false, nil
 	}

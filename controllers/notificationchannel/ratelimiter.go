@@ -26,8 +26,8 @@ type limiter struct {
 // NewRateLimiter knows no channel yet.
 func NewRateLimiter() *RateLimiter { return &RateLimiter{limiters: map[client.ObjectKey]limiter{}} }
 
-// wait is how long to wait before the next message; 0 takes one from the budget.
-func (l *RateLimiter) wait(c *v1alpha1.NotificationChannel, now time.Time) time.Duration {
+// Wait is how long to wait before the next message; 0 takes one from the budget.
+func (l *RateLimiter) Wait(c *v1alpha1.NotificationChannel, now time.Time) time.Duration {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	key := client.ObjectKeyFromObject(c)

@@ -13,15 +13,20 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers/environment"
+	"kubeops.io/kubeops/controllers/notificationchannel"
 	"kubeops.io/kubeops/internal/expression"
 	"kubeops.io/kubeops/internal/gitrepo"
 	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/outcome"
 	"kubeops.io/kubeops/internal/pipeline"
 	"kubeops.io/kubeops/internal/pipeline/approval"
-	"kubeops.io/kubeops/internal/pipeline/deploy"
+	"kubeops.io/kubeops/internal/pipeline/build"
 	"kubeops.io/kubeops/internal/pipeline/commit"
+	"kubeops.io/kubeops/internal/pipeline/deploy"
+	"kubeops.io/kubeops/internal/pipeline/inspect"
 	"kubeops.io/kubeops/internal/pipeline/job"
+	"kubeops.io/kubeops/internal/pipeline/metrics"
+	"kubeops.io/kubeops/internal/pipeline/notify"
 	"kubeops.io/kubeops/internal/pipeline/wait"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/redact"
@@ -32,6 +37,9 @@ import (
 // +kubebuilder:rbac:groups=kubeops.io,resources=pipelines,verbs=get;list;watch
 // +kubebuilder:rbac:groups=kubeops.io,resources=approvals,verbs=get;list;watch;create
 // +kubebuilder:rbac:groups=kubeops.io,resources=cdproviders,verbs=get;list;watch
+// +kubebuilder:rbac:groups=kubeops.io,resources=ciproviders;metricsbackends;notificationchannels,verbs=get;list;watch
+// +kubebuilder:rbac:groups=kubeops.io,resources=inspections,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=kubeops.io,resources=inspectionreports,verbs=get
 // +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;create
 // +kubebuilder:rbac:groups=authorization.k8s.io,resources=localsubjectaccessreviews,verbs=create
 
@@ -49,8 +57,8 @@ type Options struct {
 	Expressions expression.Evaluator
 }
 
-// Drivers are those of all types of stages.
-func Drivers(e *environment.Environment) map[v1alpha1.StageType]pipeline.Driver {
+// Drivers are those of all types of stages. Texts of other systems pass redactText.
+func Drivers(e *environment.Environment, redactText func(string) string) map[v1alpha1.StageType]pipeline.Driver {
 	return map[v1alpha1.StageType]pipeline.Driver{
 		v1alpha1.StageWait:     wait.Driver{},
 		v1alpha1.StageApproval: &approval.Driver{Approvals: e.Client, Client: e.Client},
@@ -61,13 +69,23 @@ func Drivers(e *environment.Environment) map[v1alpha1.StageType]pipeline.Driver 
 			Locks:    &gitrepo.Locks{},
 			Redactor: sync.OnceValues(func() (*redact.Redactor, error) { return redact.New(redact.Options{}) }),
 		},
+		v1alpha1.StageBuild: &build.Driver{Open: opener{e}.builds, Redact: redactText},
+		v1alpha1.StageNotify: &notify.Driver{
+			Open: opener{e}.channel, Limit: notificationchannel.NewRateLimiter().Wait, Redact: redactText,
+		},
+		v1alpha1.StageMetrics: &metrics.Driver{Open: opener{e}.metrics},
+		v1alpha1.StageInspect: &inspect.Driver{Client: e.Client, Reader: e.Reader},
 	}
 }
 
 // Setup adds the controller to a manager. It wakes when a run ends or is created for which others wait, when a Pipeline changes, and when a
 // stage is approved.
 func Setup(m ctrl.Manager, e *environment.Environment) error {
-	return SetupWith(m, e, Options{Drivers: Drivers(e), Expressions: e.Expressions()})
+	redactor, err := redact.New(redact.Options{})
+	if err != nil {
+		return fmt.Errorf("prepare redaction: %w", err)
+	}
+	return SetupWith(m, e, Options{Drivers: Drivers(e, redactor.Text), Expressions: e.Expressions()})
 }
 
 // SetupWith is Setup with other options.

@@ -81,7 +81,7 @@ func newWorld(t *testing.T) *world {
 // restart forgets what a manager has in memory.
 func (w *world) restart() {
 	w.t.Helper()
-	r, err := pipelinerun.New(w.e, pipelinerun.Options{Drivers: pipelinerun.Drivers(w.e), Expressions: expression.Local{}})
+	r, err := pipelinerun.New(w.e, pipelinerun.Options{Drivers: pipelinerun.Drivers(w.e, func(text string) string { return text }), Expressions: expression.Local{}})
 	if err != nil {
 		w.t.Fatal(err)
 	}

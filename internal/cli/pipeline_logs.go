@@ -48,6 +48,11 @@ func (o *pipelineLogsOptions) run(ctx context.Context, streams Streams, args []s
 	if err != nil {
 		return err
 	}
+	if len(args) > 1 {
+		if named := run.Status.Stage(args[1]); named != nil && named.Type == v1alpha1.StageBuild && named.ExternalURL != "" {
+			return fmt.Errorf("stage %s is a build, whose log is on its server: %s", named.Name, named.ExternalURL)
+		}
+	}
 	stage, err := pick(run, args, "has a Job", func(stage *v1alpha1.StageStatus) bool {
 		return stage.Type == v1alpha1.StageJob && stage.Key != ""
 	})

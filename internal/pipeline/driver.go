@@ -18,8 +18,8 @@ type Driver interface {
 	// Check finds out before the first stage of a run starts whether the stage can be run. A problem that only the user can fix fails the
 	// run, and any other delays it.
 	Check(ctx context.Context, attempt Attempt) error
-	// Start starts the work, and returns its handle. After an error the work may have been started, and only Find can tell, unless the
-	// problem's action is UserMustAct or Wait: nothing was started then. After Wait, Find and Start follow again.
+	// Start starts the work, and returns its handle. After an error the work may have been started, and only Find can tell. Two actions of
+	// a problem mean that it was not: UserMustAct ends the stage, and after Wait, Start is called again.
 	Start(ctx context.Context, attempt Attempt) (handle string, err error)
 	// Find looks for the work by the key of the attempt. An error means that the answer is unknown.
 	Find(ctx context.Context, attempt Attempt) (Lookup, error)
@@ -33,6 +33,12 @@ type Driver interface {
 type Verifier interface {
 	// Verify returns the result. While its state is Running, it is called again.
 	Verify(ctx context.Context, attempt Attempt, handle string) (Observation, error)
+}
+
+// Stopper is a Driver whose means to end work get stronger. Stop replaces Cancel.
+type Stopper interface {
+	// Stop is Cancel, and returns the handle for the next call: it has what was tried.
+	Stop(ctx context.Context, attempt Attempt, handle string) (next string, ended bool, err error)
 }
 
 // Expirer is a Driver for which the timeout of a stage is a failure with a reason of the type.
@@ -81,6 +87,8 @@ type Attempt struct {
 	Undo *Undo
 	// Digest of what the attempt was given.
 	Digest string
+	// RunStarted is when the first stage of the run could start; zero before that.
+	RunStarted time.Time
 	// Started is when the attempt was claimed, and Deadline when it times out.
 	Started, Deadline time.Time
 	// NotBefore is a time at which no work of the attempt had been started: Started, or that of a later Start or Find that proved it.

@@ -587,3 +587,32 @@ func TestLostWorkIsAResult(t *testing.T) {
 	m.want(v1alpha1.RunFailed, "a=Lost/Lost")
 	m.wantStarts(1)
 }
+
+func TestWhatWaitsBeforeItStartsIsStartedWithoutALookup(t *testing.T) {
+	m := newMachine(t, v1alpha1.PipelineSpec{Stages: []v1alpha1.PipelineStage{stage("a")}})
+	m.server.refuse = problem.Waiting("Busy", time.Minute, "the job builds already")
+	m.server.blind = true
+	m.settle()
+	m.want(v1alpha1.RunRunning, "a=Claimed/Busy")
+	m.pass(time.Second)
+	m.want(v1alpha1.RunRunning, "a=Claimed/Busy")
+	if s := m.stored.Status.Stage("a"); s.Triggers != 0 || s.RetryTime == nil || m.next > time.Minute {
+		t.Errorf("stage %+v, the next pass is after %s", s, m.next)
+	}
+	m.server.refuse = nil
+	m.pass(time.Minute)
+	m.want(v1alpha1.RunRunning, "a=Observing")
+	m.wantStarts(1)
+	if m.server.finds != 0 {
+		t.Errorf("%d lookups", m.server.finds)
+	}
+}
+
+func TestWhatWaitsBeforeItStartsEndsAtItsTimeout(t *testing.T) {
+	m := newMachine(t, v1alpha1.PipelineSpec{Stages: []v1alpha1.PipelineStage{stage("a")}})
+	m.server.refuse = problem.Waiting("Busy", time.Minute, "the job builds already")
+	m.settle()
+	m.pass(v1alpha1.DefaultStageTimeout)
+	m.want(v1alpha1.RunFailed, "a=TimedOut/StageTimedOut")
+	m.wantStarts(0)
+}

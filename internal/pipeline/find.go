@@ -46,7 +46,7 @@ func (p *pass) find(ctx context.Context, driver Driver, s *v1alpha1.StageStatus)
 	return nil
 }
 
-// startAgain starts work that was proven not to be there, once that is stored.
+// startAgain starts work that was surely not started, once that is stored.
 func (p *pass) startAgain(ctx context.Context, driver Driver, s *v1alpha1.StageStatus) error {
 	if s.Stopping != "" {
 		p.endStopped(s, "before its work was started")
@@ -57,6 +57,7 @@ func (p *pass) startAgain(ctx context.Context, driver Driver, s *v1alpha1.StageS
 	}
 	s.Triggers++
 	s.AbsentSince = nil
+	s.RetryTime = nil
 	if err := p.save(p.ctx); err != nil {
 		return err
 	}

@@ -66,8 +66,8 @@ func (p *pass) outputs(s *v1alpha1.StageStatus, got map[string]string) string {
 	return ""
 }
 
-// retryCall notes a call that failed, and repeats it.
-func (p *pass) retryCall(s *v1alpha1.StageStatus, err error) {
+// retryCall notes a call that failed, and repeats it after the returned time.
+func (p *pass) retryCall(s *v1alpha1.StageStatus, err error) time.Duration {
 	reason, message := describe(err)
 	p.note(s, reason, message)
 	wait := retryInterval
@@ -75,6 +75,7 @@ func (p *pass) retryCall(s *v1alpha1.StageStatus, err error) {
 		wait = wrong.After
 	}
 	p.after(wait)
+	return wait
 }
 
 func (p *pass) note(s *v1alpha1.StageStatus, reason, message string) {

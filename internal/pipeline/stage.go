@@ -28,9 +28,13 @@ func attemptOf(run *v1alpha1.PipelineRun, plan *Plan, stage *v1alpha1.PipelineSt
 	if s.AbsentSince != nil {
 		notBefore = s.AbsentSince.Time
 	}
+	var runStarted time.Time
+	if run.Status.StartTime != nil {
+		runStarted = run.Status.StartTime.Time
+	}
 	return Attempt{
-		NotBefore: notBefore,
-		Key:       s.Key, Namespace: run.Namespace, Run: run.Name, UID: run.UID, Pipeline: run.Spec.PipelineRef.Name,
+		NotBefore: notBefore, RunStarted: runStarted,
+		Key: s.Key, Namespace: run.Namespace, Run: run.Name, UID: run.UID, Pipeline: run.Spec.PipelineRef.Name,
 		RequestedBy: run.Spec.RequestedBy, ServiceAccount: plan.spec.Account(), Stage: stage, Number: s.Attempt, Digest: s.Digest,
 		Previous: s.Previous, Started: started, Deadline: started.Add(stage.AttemptTimeout()), Now: now,
 	}
@@ -180,6 +184,9 @@ func (p *pass) act(s *v1alpha1.StageStatus) error {
 			p.start(ctx, driver, s)
 			return nil
 		}
+		if s.Triggers == 0 {
+			return p.startWaiting(ctx, driver, s)
+		}
 		return p.find(ctx, driver, s)
 	case v1alpha1.StageVerifying:
 		p.verify(ctx, driver, s)
@@ -199,13 +206,24 @@ func (p *pass) start(ctx context.Context, driver Driver, s *v1alpha1.StageStatus
 		p.submitted(s, handle)
 	case wrong != nil && wrong.Action == problem.UserMustAct:
 		p.conclude(s, v1alpha1.StageFailed, wrong.Reason, wrong.Message)
+	case wrong != nil && wrong.Action == problem.Wait:
+		now := metav1.NewTime(p.now)
+		next := metav1.NewTime(p.now.Add(p.retryCall(s, err)))
+		s.AbsentSince = &now
+		s.RetryTime = &next
+		s.Triggers--
 	default:
-		if wrong != nil && wrong.Action == problem.Wait { // nothing was started
-			at := metav1.NewTime(p.now)
-			s.AbsentSince = &at
-		}
 		p.retryCall(s, err)
 	}
+}
+
+// startWaiting starts work that was surely not started, since it had to wait for something, once it is time to try again.
+func (p *pass) startWaiting(ctx context.Context, driver Driver, s *v1alpha1.StageStatus) error {
+	if s.Stopping == "" && s.RetryTime != nil && p.now.Before(s.RetryTime.Time) {
+		p.after(s.RetryTime.Sub(p.now))
+		return nil
+	}
+	return p.startAgain(ctx, driver, s)
 }
 
 func (p *pass) submitted(s *v1alpha1.StageStatus, handle string) {
@@ -220,7 +238,7 @@ func (p *pass) submitted(s *v1alpha1.StageStatus, handle string) {
 func (p *pass) observe(ctx context.Context, driver Driver, s *v1alpha1.StageStatus) {
 	attempt := p.attempt(s)
 	if s.Stopping != "" {
-		ended, err := driver.Cancel(ctx, attempt, s.Handle)
+		ended, err := stopWork(ctx, driver, attempt, s)
 		if err != nil {
 			p.retryCall(s, err)
 			p.giveUpStopping(s)
@@ -256,6 +274,19 @@ func (p *pass) observe(ctx context.Context, driver Driver, s *v1alpha1.StageStat
 	default:
 		p.finish(s, o)
 	}
+}
+
+// stopWork asks for the end of the work, and reports whether nothing is left to wait for.
+func stopWork(ctx context.Context, driver Driver, attempt Attempt, s *v1alpha1.StageStatus) (bool, error) {
+	stopper, ok := driver.(Stopper)
+	if !ok {
+		return driver.Cancel(ctx, attempt, s.Handle)
+	}
+	next, ended, err := stopper.Stop(ctx, attempt, s.Handle)
+	if next != "" {
+		s.Handle = text.Clip(next, maxHandle)
+	}
+	return ended, err
 }
 
 // observed records work in progress.

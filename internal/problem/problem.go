@@ -69,3 +69,14 @@ func As(err error) *Problem {
 	}
 	return nil
 }
+
+// In is an error whose message starts with where it happened. One that is no Problem stays as it is.
+func In(where string, err error) error {
+	found := As(err)
+	if found == nil {
+		return err
+	}
+	located := *found
+	located.Message = where + ": " + found.Message
+	return &located
+}

@@ -22,10 +22,16 @@ type Provider interface {
 	// Cancel asks the server to end a build. It returns before the build has ended: Get tells when. Cancel of an ended build is no error.
 	// The returned handle replaces the one asked with: it has what was tried, and a later call with it uses stronger means.
 	Cancel(ctx context.Context, handle Handle) (Handle, error)
-	// Log reads the build's log from an offset.
+	// Log reads the build's log from an offset. One beyond its end gives the end as Next, and no text.
 	Log(ctx context.Context, handle Handle, offset int64) (LogChunk, error)
 	// Close closes idle connections.
 	Close()
+}
+
+// Checker is a Provider that can tell without a build whether a request can start one.
+type Checker interface {
+	// Check that the job exists, accepts builds and declares the parameters. Their values may be unknown, and are not checked.
+	Check(ctx context.Context, request Request) error
 }
 
 // Description of a server.

@@ -38,6 +38,8 @@ const (
 	EventFinding Event = "finding"
 	// EventFixed reports that one finding is fixed.
 	EventFixed Event = "fixed"
+	// EventPipeline is a message of a stage of a PipelineRun. It has a title and text only.
+	EventPipeline Event = "pipeline"
 	// EventTest verifies a channel.
 	EventTest Event = "test"
 )

@@ -289,6 +289,12 @@ func (s *Server) tick() {
 	s.left = kept
 }
 
+// Finish a build with a result. Use it within Change.
+func (b *Build) Finish(result string) {
+	b.Building = false
+	b.Result = result
+}
+
 // end a build as its behaviour says.
 func (b *Build) end() {
 	b.Building = false

@@ -40,7 +40,10 @@ type Provider struct {
 	noRanges atomic.Bool
 }
 
-var _ ci.Provider = (*Provider)(nil)
+var (
+	_ ci.Provider = (*Provider)(nil)
+	_ ci.Checker  = (*Provider)(nil)
+)
 
 // Close closes idle connections.
 func (p *Provider) Close() { p.client.Close() }

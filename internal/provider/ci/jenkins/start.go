@@ -81,8 +81,45 @@ func check(request ci.Request) (path string, err error) {
 	return path, nil
 }
 
+// Check implements ci.Checker.
+func (p *Provider) Check(ctx context.Context, request ci.Request) error {
+	path, err := check(request)
+	if err != nil {
+		return err
+	}
+	var found job
+	got, err := p.read(ctx, "job", path, jobTree, &found)
+	if err != nil {
+		return p.describeError(err, got, request.Job)
+	}
+	_, err = p.declares(&found, request)
+	return err
+}
+
 // accepts reports whether the job takes the marker. A job that does not take all that the request has is a problem.
 func (p *Provider) accepts(found *job, request ci.Request) (marked bool, err error) {
+	if marked, err = p.declares(found, request); err != nil {
+		return false, err
+	}
+	name := clip(request.Job, maxReason)
+	declared := found.declared()
+	for _, parameter := range slices.Sorted(maps.Keys(request.Parameters)) {
+		definition := declared[parameter]
+		if definition.Type == "ChoiceParameterDefinition" && len(definition.Choices) > 0 &&
+			!slices.Contains(definition.Choices, request.Parameters[parameter]) {
+			return false, problem.UserError(v1alpha1.ReasonInvalidParameter, nil,
+				"the value of parameter %s is not one of the %d choices that job %s declares", clip(parameter, maxShort),
+				len(definition.Choices), name)
+		}
+	}
+	if !marked && (found.InQueue || (found.LastBuild != nil && found.LastBuild.Building)) {
+		return false, busy(name)
+	}
+	return marked, nil
+}
+
+// declares reports whether the job declares the marker. One that does not declare all parameters of the request is a problem.
+func (p *Provider) declares(found *job, request ci.Request) (marked bool, err error) {
 	name := clip(request.Job, maxReason)
 	switch {
 	case found.Buildable == nil:
@@ -98,20 +135,11 @@ func (p *Provider) accepts(found *job, request ci.Request) (marked bool, err err
 			"which its builds are identified; declare it in the job or its Jenkinsfile", name, Marker)
 	}
 	for _, parameter := range slices.Sorted(maps.Keys(request.Parameters)) {
-		definition, is := declared[parameter]
-		shown := clip(parameter, maxShort)
-		if !is {
+		if _, is := declared[parameter]; !is {
 			return false, problem.UserError(v1alpha1.ReasonParameterMissing, nil,
-				"job %s does not declare the parameter %s, so Jenkins would ignore its value; declare it, or remove the value", name, shown)
+				"job %s does not declare the parameter %s, so Jenkins would ignore its value; declare it, or remove the value", name,
+				clip(parameter, maxShort))
 		}
-		if definition.Type == "ChoiceParameterDefinition" && len(definition.Choices) > 0 &&
-			!slices.Contains(definition.Choices, request.Parameters[parameter]) {
-			return false, problem.UserError(v1alpha1.ReasonInvalidParameter, nil,
-				"the value of parameter %s is not one of the %d choices that job %s declares", shown, len(definition.Choices), name)
-		}
-	}
-	if !marked && (found.InQueue || (found.LastBuild != nil && found.LastBuild.Building)) {
-		return false, busy(name)
 	}
 	return marked, nil
 }

@@ -46,7 +46,7 @@ func feishuBody(message notify.Message, signed signature) any {
 
 func feishuColor(message notify.Message) string {
 	switch {
-	case message.Event == notify.EventTest:
+	case message.Event == notify.EventTest, message.Event == notify.EventPipeline:
 		return "blue"
 	case message.Severity == "":
 		return "green"

@@ -38,8 +38,8 @@ type data struct {
 	More       int               `json:"more,omitempty"`
 }
 
-// Encode a message. The ID is the idempotency key, the source is the Inspection, the type is io.kubeops.report, .finding, .fixed or
-// .test, and the subject is the report, or the object of a single finding.
+// Encode a message. The ID is the idempotency key, the source is the Inspection, the type is io.kubeops.report, .finding, .fixed,
+// .pipeline or .test, and the subject is the report, or the object of a single finding.
 func Encode(message notify.Message) ([]byte, error) {
 	e := event{
 		SpecVersion: "1.0", Type: "io.kubeops." + string(message.Event), Source: "/kubeops", Subject: message.Report,

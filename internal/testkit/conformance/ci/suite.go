@@ -271,6 +271,9 @@ func log(t *testing.T, s Subject) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if past, err := s.Open(t).Log(t.Context(), handle, 1<<40); err != nil || past.Text != "" || past.Next != offset || past.More {
+		t.Errorf("beyond the end of %d: %d bytes, next %d, more %t, %v", offset, len(past.Text), past.Next, past.More, err)
+	}
 	if chunks < 4 {
 		t.Errorf("%d chunks", chunks)
 	}

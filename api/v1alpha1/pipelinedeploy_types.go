@@ -1,0 +1,88 @@
+package v1alpha1
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// DeployStage deploys a revision of an application, and waits until the application is healthy with it. An application that its server
+// syncs automatically is refreshed, and waited for; any other is synced once for each attempt.
+// +kubebuilder:validation:XValidation:rule="!has(self.sync) || !has(self.sync.dryRun) || !self.sync.dryRun || !has(self.stableFor)",message="a dry run has no stableFor"
+type DeployStage struct {
+	// providerRef references the CDProvider, in this namespace.
+	ProviderRef LocalReference `json:"providerRef"`
+	// application to deploy.
+	Application DeployedApplication `json:"application"`
+	// revision to deploy, such as a commit. Defaults to what the target revision of the application is at that time. It must be a full
+	// commit hash or the version of a chart for an application that is synced automatically.
+	// +optional
+	Revision *StageText `json:"revision,omitempty"`
+	// sync are options of the sync. They cannot be used with an application that is synced automatically.
+	// +optional
+	Sync *SyncOptions `json:"sync,omitempty"`
+	// stableFor is how long the application must stay healthy. Defaults to 30s.
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="stableFor must be between 0s and 24h"
+	// +optional
+	StableFor *metav1.Duration `json:"stableFor,omitempty"`
+}
+
+// DeployedApplication names an application of a CDProvider.
+type DeployedApplication struct {
+	// name of the application.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
+	Name string `json:"name"`
+	// namespace of the application, in the cluster of its server. Defaults to that of the server.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +optional
+	Namespace string `json:"namespace,omitempty"`
+}
+
+// SyncOptions are options of a sync.
+type SyncOptions struct {
+	// prune deletes resources that the revision no longer has.
+	// +optional
+	Prune bool `json:"prune,omitempty"`
+	// dryRun validates the sync without changing anything. The stage does not wait for health then.
+	// +optional
+	DryRun bool `json:"dryRun,omitempty"`
+	// resources are the only ones to sync. Hooks do not run then, and the server does not record the sync in its history.
+	// +kubebuilder:validation:MaxItems=32
+	// +listType=atomic
+	// +optional
+	Resources []SyncResource `json:"resources,omitempty"`
+}
+
+// SyncResource selects a resource of an application.
+type SyncResource struct {
+	// group of the resource; empty is the core group.
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$`
+	// +optional
+	Group string `json:"group,omitempty"`
+	// kind of the resource.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[A-Za-z][A-Za-z0-9]*$`
+	Kind string `json:"kind"`
+	// namespace of the resource; empty is any.
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$`
+	// +optional
+	Namespace string `json:"namespace,omitempty"`
+	// name of the resource.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9]([-A-Za-z0-9_.:]*[A-Za-z0-9])?$`
+	Name string `json:"name"`
+}
+
+// DefaultStableFor is the default of stableFor of a deploy stage.
+const DefaultStableFor = 30 * time.Second
+
+// Stable returns stableFor or its default.
+func (d *DeployStage) Stable() time.Duration { return durationOr(d.StableFor, DefaultStableFor) }
