@@ -39,10 +39,19 @@ func (w *work) advance(s selection, rows []v1alpha1.BundleCluster) (*bundle.Roll
 	if err != nil {
 		return nil, err
 	}
+	if w.sources.unread != nil {
+		for _, m := range members {
+			rollout.Begun[m.Name] = m.Updated
+		}
+	}
 	return &rollout, nil
 }
 
+// revision of the bundle. While a source cannot be read, it is the last one that is known, and no cluster is updated to it.
 func (w *work) revision() string {
+	if known := w.bundle.Status.Rollout; w.sources.unread != nil && known != nil {
+		return known.Revision
+	}
 	return bundle.RevisionOf(w.sources.Objects, w.bundle.Spec.Overrides)
 }
 

@@ -107,9 +107,12 @@ func (w *work) row(o clusterOutcome, before v1alpha1.ResourceBundleStatus) v1alp
 
 // revise records the revision of a cluster, and since when it is ready with it.
 func (w *work) revise(row *v1alpha1.BundleCluster) {
-	if w.bundle.Spec.Rollout == nil || w.bundle.Spec.Mode == v1alpha1.BundlePlan {
+	switch {
+	case w.bundle.Spec.Rollout == nil:
 		row.Revision = ""
 		row.ReadyTime = nil
+		return
+	case w.bundle.Spec.Mode == v1alpha1.BundlePlan, w.sources.unread != nil:
 		return
 	}
 	if revision := w.revision(); row.Revision != revision || !row.Ready {
