@@ -63,18 +63,19 @@ func isFailure(reason string) bool {
 
 // recordRollout in the status, and why it is not complete; empty if it is.
 func (w *work) recordRollout(status *v1alpha1.ResourceBundleStatus, s selection, rollout *bundle.Rollout) (message string) {
+	revision := w.revision() // which reads the status
 	status.Rollout = nil
 	if rollout == nil {
 		return ""
 	}
 	updated := 0
 	for _, row := range status.Clusters {
-		if row.Revision == w.revision() && slices.Contains(s.selected, row.Name) {
+		if row.Revision == revision && slices.Contains(s.selected, row.Name) {
 			updated++
 		}
 	}
 	status.Rollout = &v1alpha1.BundleRolloutStatus{
-		Revision: w.revision(), Wave: int32(rollout.Wave), Waves: int32(rollout.Waves), //nolint:gosec // at most 17 waves
+		Revision: revision, Wave: int32(rollout.Wave), Waves: int32(rollout.Waves), //nolint:gosec // at most 17 waves
 		UpdatedClusters: fmt.Sprintf("%d/%d", updated, len(s.selected)), Paused: rollout.Paused != "",
 	}
 	wave := fmt.Sprintf("wave %d of %d", rollout.Wave, rollout.Waves)
