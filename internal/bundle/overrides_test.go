@@ -142,3 +142,29 @@ func TestOverridesAreBoundedInBytes(t *testing.T) {
 		t.Errorf("%d invalid of 20: %+v", len(got.Invalid), got.Invalid)
 	}
 }
+
+func FuzzOverrides(f *testing.F) {
+	f.Add("add", "/data/x", `"$(cluster.name)"`)
+	f.Add("replace", "/data", `{"a":[1,2]}`)
+	f.Add("remove", "/metadata/name", "")
+	f.Add("test", "/spec/args/0", `"a"`)
+	f.Add("add", "/spec/args/-1", `null`)
+	f.Fuzz(func(t *testing.T, op, path, value string) {
+		base := twoObjects()
+		before := DigestOf(base.Objects)
+		patches := overrides(v1alpha1.ObjectSelector{Kind: "ConfigMap"}, operation(v1alpha1.PatchOperationType(op), path, value))
+		got, err := base.For(Cluster{Name: "east"}, "shop", patches)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Each object is in the result, or invalid. A patch that cannot be read is invalid itself.
+		if n := len(got.Objects) + len(got.Invalid); n < 2 || n > 3 || DigestOf(base.Objects) != before {
+			t.Errorf("%d objects, %+v", len(got.Objects), got.Invalid)
+		}
+		for _, o := range got.Objects {
+			if o.Key() != base.Objects[0].Key() && o.Key() != base.Objects[1].Key() {
+				t.Errorf("the key is %s", o.Key())
+			}
+		}
+	})
+}

@@ -28,6 +28,8 @@ type release struct {
 	selector string
 	// managers of the fields that it applies.
 	managers []string
+	// stored says that the manifests are in a Secret of Helm.
+	stored bool
 	// has reports whether an object is one of it.
 	has func(o metav1.Object, namespace string) bool
 }
@@ -52,7 +54,7 @@ func parseRelease(argument string) (r release, ok bool, err error) {
 // helmSource finds objects by the annotations that Helm writes and checks before it takes an object over.
 func helmSource(name string) release {
 	return release{
-		what: "Helm release", name: name, selector: managedBy + "=Helm", managers: []string{"helm", "Helm", "helm-controller"},
+		what: "Helm release", name: name, selector: managedBy + "=Helm", managers: []string{"helm", "Helm", "helm-controller"}, stored: true,
 		has: func(o metav1.Object, namespace string) bool {
 			annotations := o.GetAnnotations()
 			return annotations[helmRelease+"name"] == name && (namespace == "" || annotations[helmRelease+"namespace"] == namespace)
@@ -94,6 +96,10 @@ func (r release) conflicts(ctx context.Context, t target) (*conflictReport, erro
 	if ctx.Err() != nil {
 		return nil, t.failed(ctx.Err(), "list objects")
 	}
+	var manifests intents
+	if r.stored {
+		manifests = r.helmIntents(ctx, t)
+	}
 	var denied []string
 	for i, kind := range kinds {
 		switch {
@@ -104,7 +110,7 @@ func (r release) conflicts(ctx context.Context, t target) (*conflictReport, erro
 		}
 		for _, o := range found[i] {
 			report.Applied++
-			if conflict := r.conflict(t.cluster, kind, o); len(conflict.Fields) > 0 {
+			if conflict := r.conflict(t.cluster, kind, o, manifests); len(conflict.Fields) > 0 {
 				report.Objects = append(report.Objects, conflict)
 			}
 		}
@@ -189,12 +195,14 @@ func (r release) list(
 	}
 }
 
-func (r release) conflict(cluster string, kind listedKind, o metav1.PartialObjectMetadata) objectConflict {
+func (r release) conflict(cluster string, kind listedKind, o metav1.PartialObjectMetadata, manifests intents) objectConflict {
 	conflict := objectConflict{
 		Cluster: cluster, APIVersion: kind.GroupVersion().String(), Kind: kind.Kind, Namespace: o.Namespace, Name: o.Name,
 	}
-	var applied map[string]any
-	if last := o.Annotations[corev1.LastAppliedConfigAnnotation]; last != "" {
+	applied := manifests.of(bundle.Key{
+		GroupKind: schema.GroupKind{Group: kind.Group, Kind: kind.Kind}, Namespace: o.Namespace, Name: o.Name,
+	})
+	if last := o.Annotations[corev1.LastAppliedConfigAnnotation]; applied == nil && last != "" {
 		_ = json.Unmarshal([]byte(last), &applied) // without it, only shared fields are known
 	}
 	for _, f := range bundle.OtherOwners(&o, r.managers, applied) {

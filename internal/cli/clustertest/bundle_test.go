@@ -1,7 +1,10 @@
 package clustertest
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"os"
@@ -120,6 +123,12 @@ func TestConflictsOfAReleaseAndAnApplicationAreFoundByTheirLabels(t *testing.T) 
 	if strings.Contains(out, ".data.other") {
 		t.Errorf("a field without another owner is listed:\n%s", out)
 	}
+	s.helmRelease("shop", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {key: a, edited: x}\n")
+	s.applyObject("kubectl-edit", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {edited: y, own: z}\n")
+	out = s.wants(0, []string{`Conflict: "kubectl-edit"`, ".data.edited"}, "conflicts", "helm/shop")
+	if strings.Contains(out, ".data.own") {
+		t.Errorf("a field that the release does not apply is listed:\n%s", out)
+	}
 	last := `{"apiVersion":"v1","kind":"ConfigMap","data":{"key":"a"}}`
 	s.applyObject("argocd-controller", "apiVersion: v1\nkind: ConfigMap\n"+
 		"metadata: {name: app, annotations: {argocd.argoproj.io/tracking-id: "+
@@ -127,6 +136,30 @@ func TestConflictsOfAReleaseAndAnApplicationAreFoundByTheirLabels(t *testing.T) 
 	s.applyObject("kubectl", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: app}\ndata: {key: b}\n")
 	s.wants(0, []string{"Argo CD application web: 1 object", `Conflict: "kubectl"`, ".data.key"}, "conflicts", "argocd/web")
 	s.wants(2, []string{`Helm release "shpo" has no objects`}, "conflicts", "helm/shpo")
+}
+
+// helmRelease is the Secret in which Helm keeps a release.
+func (s *shop) helmRelease(name, manifest string) {
+	s.t.Helper()
+	encoded, err := json.Marshal(map[string]string{"name": name, "manifest": manifest})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var compressed bytes.Buffer
+	writer := gzip.NewWriter(&compressed)
+	if _, err := writer.Write(encoded); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := writer.Close(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.Create(&corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: s.Namespace, Name: "sh.helm.release.v1." + name + ".v1",
+			Labels: map[string]string{"owner": "helm", "status": "deployed", "name": name},
+		},
+		Data: map[string][]byte{"release": []byte(base64.StdEncoding.EncodeToString(compressed.Bytes()))},
+	})
 }
 
 func TestGetListsObjectsOfSeveralClustersInOneTable(t *testing.T) {
