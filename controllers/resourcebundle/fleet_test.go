@@ -236,7 +236,8 @@ func testManyObjects(t *testing.T, f *fleet) {
 
 func testConflictInOneCluster(t *testing.T, f *fleet) {
 	applyAs(t, f.east, "argocd", f.Namespace, configMap("shared", "theirs"))
-	f.bundle("conflict", v1alpha1.ResourceBundleSpec{Clusters: labelled("tier", "app"), Manifests: manifests(t, configMap("shared", "ours"))})
+	f.bundle("conflict", v1alpha1.ResourceBundleSpec{Clusters: labelled("tier", "app"),
+		Manifests: manifests(t, configMap("shared", "ours"))})
 	b := f.until("conflict", v1alpha1.ReasonConflict)
 	if got := f.read(f.east, "shared").Data["key"]; got != "theirs" {
 		t.Errorf("overwritten with %q", got)
@@ -339,8 +340,9 @@ func testPermissionsOfTheTarget(t *testing.T, f *fleet) {
 	f.label("east", "stage", "tenant")
 	document := "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {name: " + f.Namespace + "}\n" +
 		"roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}\n"
-	f.bundle("tenant", v1alpha1.ResourceBundleSpec{Clusters: labelled("stage", "tenant"), Manifests: manifests(t, document, configMap("may", "1"),
-		strings.Replace(configMap("elsewhere", "1"), "{name: elsewhere}", "{name: elsewhere, namespace: kube-system}", 1))})
+	f.bundle("tenant", v1alpha1.ResourceBundleSpec{Clusters: labelled("stage", "tenant"),
+		Manifests: manifests(t, document, configMap("may", "1"),
+			strings.Replace(configMap("elsewhere", "1"), "{name: elsewhere}", "{name: elsewhere, namespace: kube-system}", 1))})
 	b := f.until("tenant", v1alpha1.ReasonApplyFailed)
 	if f.read(f.east, "may") == nil || b.Status.Clusters[0].Counts.Failed != 2 {
 		t.Error(show(b.Status))

@@ -30,8 +30,8 @@ func (i intents) of(key bundle.Key) map[string]any {
 	return i[key]
 }
 
-// helmIntents are the manifests of the deployed revision of a release, from the Secret in which Helm keeps it. They are empty if it cannot be
-// read: then only shared fields are known.
+// helmIntents are the manifests of the deployed revision of a release, from the Secret in which Helm keeps it. They are empty if it
+// cannot be read: then only shared fields are known.
 func (r release) helmIntents(ctx context.Context, t target) intents {
 	client, err := kubernetes.NewForConfig(t.config)
 	if err != nil {

@@ -54,7 +54,8 @@ func parseRelease(argument string) (r release, ok bool, err error) {
 // helmSource finds objects by the annotations that Helm writes and checks before it takes an object over.
 func helmSource(name string) release {
 	return release{
-		what: "Helm release", name: name, selector: managedBy + "=Helm", managers: []string{"helm", "Helm", "helm-controller"}, stored: true,
+		what: "Helm release", name: name, selector: managedBy + "=Helm", stored: true,
+		managers: []string{"helm", "Helm", "helm-controller"},
 		has: func(o metav1.Object, namespace string) bool {
 			annotations := o.GetAnnotations()
 			return annotations[helmRelease+"name"] == name && (namespace == "" || annotations[helmRelease+"namespace"] == namespace)
