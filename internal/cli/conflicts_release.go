@@ -107,7 +107,7 @@ func (r release) conflicts(ctx context.Context, t target) (*conflictReport, erro
 		case apierrors.IsForbidden(failures[i]):
 			denied = append(denied, kind.Name)
 		case failures[i] != nil && !apierrors.IsNotFound(failures[i]) && !apierrors.IsMethodNotSupported(failures[i]):
-			return nil, t.failed(failures[i], "list "+kind.Name)
+			problem = joinText(problem, t.failed(failures[i], "list "+kind.Name).Error())
 		}
 		for _, o := range found[i] {
 			report.Applied++

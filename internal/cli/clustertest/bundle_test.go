@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +19,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/cli"
+	"kubeops.io/kubeops/internal/testkit"
 )
 
 // applyAs applies a manifest as a field manager.
@@ -53,7 +53,7 @@ func (s *shop) bundle(name string, spec v1alpha1.ResourceBundleSpec, documents .
 
 const (
 	takenConfigMap = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: taken}\ndata: {key: theirs, same: both}\n"
-	takenSecret    = "apiVersion: v1\nkind: Secret\nmetadata: {name: secret}\nstringData: {password: theirs}\n"
+	takenSecret    = "apiVersion: v1\nkind: Secret\nmetadata: {name: secret}\ndata: {password: dGhlaXJz}\n"
 )
 
 func TestDiffAndConflictsNameTheOwnersAndWriteNothing(t *testing.T) {
@@ -64,7 +64,7 @@ func TestDiffAndConflictsNameTheOwnersAndWriteNothing(t *testing.T) {
 	s.applyObject("helm", takenSecret)
 	s.bundle("settings", v1alpha1.ResourceBundleSpec{}, strings.Replace(takenConfigMap, "theirs", "ours", 1),
 		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shared}\ndata: {same: both, more: added}\n",
-		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: new}\ndata: {key: new}\n", strings.Replace(takenSecret, "theirs", "ours", 1))
+		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: new}\ndata: {key: new}\n", strings.Replace(takenSecret, "dGhlaXJz", "b3Vycw==", 1))
 
 	out := s.wants(1, []string{
 		"cluster local: 4 objects differ, 0 unchanged", "! ConfigMap " + s.Namespace + "/taken: .data.key is owned by \"helm\"",
@@ -165,11 +165,7 @@ func (s *shop) helmRelease(name, manifest string) {
 func TestGetListsObjectsOfSeveralClustersInOneTable(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
-	content, err := os.ReadFile(s.kubeconfig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Secret("kubeconfig", "value", string(content))
+	s.Secret("kubeconfig", "value", string(testkit.Kubeconfig(t, realAPI)))
 	reference := &v1alpha1.KubeconfigReference{SecretReference: v1alpha1.SecretReference{Name: "kubeconfig"}}
 	missing := &v1alpha1.KubeconfigReference{SecretReference: v1alpha1.SecretReference{Name: "missing"}}
 	for name, spec := range map[string]v1alpha1.ManagedClusterSpec{
@@ -195,8 +191,9 @@ func TestGetListsObjectsOfSeveralClustersInOneTable(t *testing.T) {
 	s.wants(2, []string{`the cluster does not serve "widgets"`}, "get", "widgets", "--clusters", "tier=app")
 	s.wants(2, []string{`no ManagedCluster in namespace`}, "get", "cm", "--clusters", "tier=none")
 
-	s.follows(tableLines{"listed", "2"}, func() {
-		s.applyObject("test", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: listed, labels: {app: x}}\ndata: {key: a, more: b}\n")
+	s.follows(tableLines{"listed", "  12  "}, func() {
+		s.applyObject("test", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: listed, labels: {app: x}}\n"+
+			"data: {a: a, b: b, c: c, d: d, e: e, f: f, g: g, h: h, i: i, j: j, k: k, key: a}\n")
 	}, "get", "cm", "-l", "app=x", "--clusters", "tier=app", "-w")
 }
 
