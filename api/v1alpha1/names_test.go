@@ -91,7 +91,7 @@ func fields() map[string]nature {
 		"SyncResource.Group": shaped, "SyncResource.Kind": shaped, "SyncResource.Namespace": shaped, "SyncResource.Name": shaped,
 		"ApprovalSpec.Groups": free, "ApprovalSpec.Decision": shaped, "ApprovalSpec.Comment": free,
 		"BuildStage.Job": shaped, "BuildStage.Unstable": shaped, "BuildStage.Outputs": shaped,
-		"StageText.Value": free, "StageText.Expression": free, "MetricsStage.Query": free, "MetricsStage.Condition": shaped,
+		"MetricsStage.Query": free, "MetricsStage.Condition": shaped,
 		"MetricsStage.NoData": shaped, "InspectStage.Severity": shaped, "InspectStage.Namespaces": namespace, "InspectStage.NoData": shaped,
 		"WorkloadReference.Kind": shaped, "WorkloadReference.Namespace": namespace, "WorkloadReference.Name": object,
 

@@ -162,7 +162,7 @@ func TestConfigurationReachesTheControllers(t *testing.T) {
 		t.Errorf("limits %+v", options.Limits)
 	}
 	quotas := options.Quotas
-	if quotas.RunsPerHour != 60 || quotas.ConcurrentRuns != 0 || len(quotas.Objects) != 7 ||
+	if quotas.RunsPerHour != 60 || quotas.ConcurrentRuns != 0 || len(quotas.Objects) != 8 ||
 		quotas.Objects["LogBackend"] != (limits.Objects{Served: 3, Setting: "quotas.logBackends"}) {
 		t.Errorf("quotas %+v", quotas)
 	}

@@ -1,5 +1,5 @@
-// Package dashboard serves the pages and the API of the dashboard. It reads the resources of KubeOps with the permissions of the viewer, and
-// changes nothing: it sends GET requests to the API server, and reviews of tokens and permissions.
+// Package dashboard serves the pages and the API of the dashboard. It reads the resources of KubeOps with the permissions of the viewer,
+// and changes nothing: it sends GET requests to the API server, and reviews of tokens and permissions.
 package dashboard
 
 import (

@@ -152,7 +152,7 @@ func stages(t *testing.T, s plugin.Subject) {
 	of := func(name string) (v1alpha1.DeployStage, string) {
 		revision := s.Commit(t, name)
 		return v1alpha1.DeployStage{
-			Application: v1alpha1.DeployedApplication{Name: name}, Revision: &v1alpha1.StageText{Value: revision},
+			Application: v1alpha1.DeployedApplication{Name: name}, Revision: &v1alpha1.StageText{Value: &revision},
 		}, revision
 	}
 	first, before := of(s.Application)

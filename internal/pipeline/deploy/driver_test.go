@@ -125,7 +125,7 @@ func (m *machine) end() *v1alpha1.StageStatus {
 	return m.stage()
 }
 
-func revision(text string) *v1alpha1.StageText { return &v1alpha1.StageText{Value: text} }
+func revision(text string) *v1alpha1.StageText { return &v1alpha1.StageText{Value: &text} }
 
 func manual() argocd.Application { return argocd.Application{Name: "shop", Head: newer} }
 
