@@ -9,7 +9,7 @@ import (
 // MaxRolloutClusters is the number of clusters that a bundle with spec.rollout can select.
 const MaxRolloutClusters = 256
 
-// ReasonWaitingForWave: the cluster has an older revision, and its wave of spec.rollout has not begun.
+// ReasonWaitingForWave is the reason of a cluster that has an older revision, and its wave of spec.rollout has not begun.
 const ReasonWaitingForWave = "WaitingForWave"
 
 // BundleRollout applies a change of the manifests or overrides to groups of clusters, one after the other.

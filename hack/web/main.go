@@ -3,8 +3,8 @@ package main
 
 import (
 	"bytes"
-	"fmt"
 	"io/fs"
+	"log"
 	"os"
 	"path/filepath"
 
@@ -14,13 +14,12 @@ import (
 )
 
 func main() {
+	log.SetFlags(0)
 	if len(os.Args) != 4 {
-		fmt.Fprintln(os.Stderr, "usage: web SOURCES BUILD DIST")
-		os.Exit(2)
+		log.Fatal("usage: web SOURCES BUILD DIST")
 	}
 	if err := run(os.Args[1], os.Args[2], os.Args[3]); err != nil {
-		fmt.Fprintln(os.Stderr, "web:", err)
-		os.Exit(1)
+		log.Fatal(err)
 	}
 }
 

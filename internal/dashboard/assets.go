@@ -19,7 +19,7 @@ import (
 )
 
 //go:embed all:dist
-var dist embed.FS //nolint:gochecknoglobals // embed needs a variable
+var dist embed.FS
 
 const (
 	indexPage = "index.html"

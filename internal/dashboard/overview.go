@@ -206,7 +206,7 @@ func (s *Server) digest(ctx context.Context, viewer Viewer, inspection *v1alpha1
 	case isImpersonation(err):
 		return nil, err
 	case err != nil:
-		return nil, nil // deleted since, or not readable: the status of the Inspection has the worst causes
+		return nil, nil //nolint:nilerr // deleted since, or not readable: the status of the Inspection has the worst causes
 	}
 	made := digestOf(report, inspection)
 	s.digests.Add(key, made)

@@ -79,7 +79,7 @@ func (s *sessions) create(viewer Viewer, tokenExpires time.Time) (*http.Cookie, 
 }
 
 // errTooManyGroups is for people.
-var errTooManyGroups = errors.New( //nolint:gochecknoglobals // a constant
+var errTooManyGroups = errors.New(
 	"the groups of the user do not fit into a cookie of 3500 bytes; sign in as a user with fewer groups")
 
 // removed is the cookie that ends a session.

@@ -93,13 +93,13 @@ func serveSSH(conn net.Conn, config *ssh.ServerConfig, dir string) {
 					continue
 				}
 				service, path, _ := strings.Cut(string(request.Payload[4:]), " ")
-				command := exec.Command("git", strings.TrimPrefix(service, "git-"), dir) //nolint:noctx,gosec // ends with its input
+				command := exec.Command("git", strings.TrimPrefix(service, "git-"), dir) //nolint:gosec // ends with its input
 				command.Stdin = channel
 				command.Stdout = channel
 				command.Stderr = channel.Stderr()
 				if path != "'/repo.git'" {
 					_, _ = io.WriteString(channel.Stderr(), "ERROR: Repository not found.\n")
-					command = exec.Command("false") //nolint:noctx // short
+					command = exec.Command("false")
 				}
 				status := uint32(0)
 				if command.Run() != nil {

@@ -197,7 +197,7 @@ func (d *Driver) Find(ctx context.Context, attempt pipeline.Attempt) (pipeline.L
 func (d *Driver) Cancel(ctx context.Context, attempt pipeline.Attempt, handle string) (bool, error) {
 	r, err := decode(handle)
 	if err != nil || r.Handle == "" || r.Finished != nil {
-		return true, nil //nolint:nilerr // nothing is in progress that can be terminated
+		return true, nil // nothing is in progress that can be terminated
 	}
 	p, err := d.open(ctx, attempt)
 	if err != nil {

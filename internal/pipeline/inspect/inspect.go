@@ -141,7 +141,7 @@ func (d *Driver) Cancel(context.Context, pipeline.Attempt, string) (bool, error)
 func (d *Driver) Get(ctx context.Context, attempt pipeline.Attempt, content string) (pipeline.Observation, error) {
 	var h handle
 	if err := json.Unmarshal([]byte(content), &h); err != nil {
-		return pipeline.Observation{State: pipeline.Lost, Message: "the request of the run cannot be read"}, nil
+		return pipeline.Observation{State: pipeline.Lost, Message: "the request of the run cannot be read"}, nil //nolint:nilerr // a result
 	}
 	var inspection *v1alpha1.Inspection
 	for _, reader := range []client.Reader{d.Client, d.Reader} { // a cache can be older than the request
