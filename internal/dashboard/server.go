@@ -160,7 +160,8 @@ func (s *Server) choose(served string, unconstrained, limited bool) error {
 		s.options.Logger.Info("Impersonation is not constrained: the token of the dashboard can do what any user can do. "+
 			"On Kubernetes 1.36 and later, remove verb impersonate", "kubernetes", served)
 	case old:
-		return fmt.Errorf("the API server (%s) has no constrained impersonation: apply component config/dashboard/plain-impersonation", served)
+		return fmt.Errorf("the API server (%s) has no constrained impersonation: apply component "+
+			"config/dashboard/plain-impersonation", served)
 	case limited:
 		s.impersonation = constrained
 		s.options.Logger.Info("Impersonation is constrained: the API server lets the dashboard only read as viewers", "kubernetes", served)

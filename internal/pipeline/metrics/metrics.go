@@ -87,7 +87,8 @@ func (d *Driver) Get(ctx context.Context, attempt pipeline.Attempt, handle strin
 	stage := attempt.Stage.Metrics
 	var p progress
 	if err := json.Unmarshal([]byte(handle), &p); err != nil {
-		return pipeline.Observation{State: pipeline.Lost, Message: "the measurements so far cannot be read"}, nil //nolint:nilerr // a result
+		lost := pipeline.Observation{State: pipeline.Lost, Message: "the measurements so far cannot be read"}
+		return lost, nil //nolint:nilerr // a result
 	}
 	next := time.UnixMilli(p.Next)
 	if attempt.Now.Before(next) {
