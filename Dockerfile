@@ -1,4 +1,5 @@
-# The image of the manager, and with --target argocd-provider that of the plugin for Argo CD. Local clusters do not need Docker: `bin/cluster load-image` builds an image of the same program.
+# The image of the manager, and with --target argocd-provider that of the plugin for Argo CD. Local clusters do not need Docker:
+# `bin/cluster load-image` builds an image of the same program.
 FROM golang:1.26 AS build
 WORKDIR /src
 COPY go.mod go.sum ./

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Benchmarks inspections of large clusters without controllers and kubelets against a baseline; see hack/bench. SIZES are numbers of Pods. Each size gets its own
-# cluster, which is removed afterwards (KEEP=1 keeps it for the next run). AGAINST is the path of another build of kubeops, measured in the same
-# rounds; ROUNDS is their number.
+# Benchmarks inspections of large clusters without controllers and kubelets against a baseline; see hack/bench. SIZES are numbers of
+# Pods. Each size gets its own cluster, which is removed afterwards (KEEP=1 keeps it for the next run). AGAINST is the path of another
+# build of kubeops, measured in the same rounds; ROUNDS is their number.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 BIN=${BIN:-$PWD/bin}
