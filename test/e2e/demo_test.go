@@ -124,7 +124,7 @@ var _ = Describe("the demo shop", Ordered, func() {
 		for _, f := range second.Findings {
 			Expect(f.State).To(Equal(v1alpha1.FindingPersisting), title(f))
 		}
-		Expect(second.Summary.Changes.Persisting).To(BeNumerically("==", report.Summary.Counts.Total()))
+		Expect(second.Summary.Changes.Persisting).To(BeNumerically("==", report.Summary.Counts.Total()), "fixed: %+v", second.Fixed)
 	})
 
 	It("stops reporting a root cause and its symptoms once it is fixed", func(ctx SpecContext) {
