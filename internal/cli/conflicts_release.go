@@ -214,10 +214,13 @@ func (r release) conflict(cluster string, kind listedKind, o metav1.PartialObjec
 	return conflict
 }
 
-// unlimited is a configuration without limits of the client: API Priority and Fairness of the server decides.
+// unlimited is a configuration without limits of the client: API Priority and Fairness of the server decides. Warnings about deprecated
+// kinds are none about what the user asked for.
 func unlimited(config *rest.Config) *rest.Config {
 	config = rest.CopyConfig(config)
 	config.QPS = -1
+	config.WarningHandler = rest.NoWarnings{}
+	config.WarningHandlerWithContext = nil
 	return config
 }
 

@@ -124,7 +124,7 @@ func TestConflictsOfAReleaseAndAnApplicationAreFoundByTheirLabels(t *testing.T) 
 		t.Errorf("a field without another owner is listed:\n%s", out)
 	}
 	s.helmRelease("shop", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {key: a, edited: x}\n")
-	s.applyObject("kubectl-edit", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {edited: y, own: z}\n")
+	s.applyObject("kubectl-edit", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {edited: changed, own: z}\n")
 	out = s.wants(0, []string{`Conflict: "kubectl-edit"`, ".data.edited"}, "conflicts", "helm/shop")
 	if strings.Contains(out, ".data.own") {
 		t.Errorf("a field that the release does not apply is listed:\n%s", out)
