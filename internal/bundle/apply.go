@@ -30,6 +30,9 @@ func (r *Run) object(ctx context.Context, o *Object, before []Result) (Result, e
 	if r.Save == nil {
 		return r.planned(ctx, p, d)
 	}
+	if err := r.clearUID(ctx, o, d); err != nil {
+		return Result{}, err
+	}
 	result := resultOf(o, d.state, "")
 	result.Fields = d.fields
 	result.Shared = d.shared
@@ -131,6 +134,21 @@ func (r *Run) conclude(result *Result, a assessment) {
 		result.State = v1alpha1.ObjectInProgress
 		result.Message = a.message
 	}
+}
+
+// clearUID stores, before an object is created again, or was by a run that did not store its UID, that its UID is not known. With the
+// old one, the object would be someone else's after a crash, and leave the inventory.
+func (r *Run) clearUID(ctx context.Context, o *Object, d *decision) error {
+	entry := r.entry(o.Key())
+	same := d.live != nil && string(d.live.GetUID()) == entry.UID
+	if entry.UID == "" || same || d.live == nil && d.intent == nil {
+		return nil
+	}
+	entry.UID = ""
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.Inventory[o.Key()] = entry
+	return r.Save(ctx, r.Inventory)
 }
 
 // markExisting records, before it is applied, that an object is one that someone else created: it was created since the inventory was
