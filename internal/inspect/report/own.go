@@ -14,7 +14,7 @@ func neededByKubeOps(object facts.Ref) string {
 	switch object.Kind {
 	case facts.ClusterRole, facts.ClusterRoleBinding, facts.Role, facts.RoleBinding:
 	case facts.ServiceAccount:
-		if name != "kubeops-manager" {
+		if name != "kubeops-manager" && name != "kubeops-dashboard" {
 			return ""
 		}
 	default:
@@ -31,6 +31,10 @@ func neededByKubeOps(object facts.Ref) string {
 		return "PipelineRuns create Jobs with it as the ServiceAccount that it is bound to."
 	case name == "kubeops-editor", name == "kubeops-viewer", name == "kubeops-approver":
 		return "it gives users access to the resources of KubeOps."
+	case name == "kubeops-dashboard-impersonation":
+		return "the dashboard reads resources of KubeOps with the permissions of its viewers with it."
+	case name == "kubeops-dashboard", strings.HasPrefix(name, "kubeops-dashboard-"):
+		return "the dashboard authenticates its viewers with it, and finds the namespaces with resources of KubeOps."
 	case name == "kubeops-log-collector":
 		return "log collectors read the names of Pods, nodes and namespaces with it."
 	case name == "kubeops-log-collectors":
