@@ -12,7 +12,7 @@ import (
 
 const (
 	// maxFixed findings are listed.
-	maxFixed = 10
+	maxFixed = 3
 	// maxGroups checks have a line of their own; the others share the last ones.
 	maxGroups = 4
 	// maxGroupObjects are named in the line of a check.

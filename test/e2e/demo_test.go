@@ -55,7 +55,7 @@ var _ = Describe("the demo shop", Ordered, func() {
 
 	It("fits three screens of 40 lines", func(ctx SpecContext) {
 		_, out, errOut, _ := env.kubeops(ctx, "report", "-n", "shop", "everything")
-		Expect(strings.Count(out, "\n")).To(BeNumerically("<=", 120), errOut)
+		Expect(strings.Count(out, "\n")).To(BeNumerically("<=", 120), out+errOut)
 	})
 
 	It("is reported with exactly its known root causes", func() {
