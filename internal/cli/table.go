@@ -161,13 +161,28 @@ func (p *printer) evidence(text *textWriter, e v1alpha1.Evidence) {
 	lead := fmt.Sprintf("- %s: ", e.Source)
 	lines := []string{e.Text}
 	if e.Source == v1alpha1.EvidenceLog {
-		lines = strings.Split(strings.TrimRight(e.Text, "\n"), "\n")
-		lines = lines[max(len(lines)-maxLogLines, 0):]
+		lines = tellingLines(strings.Split(strings.TrimRight(e.Text, "\n"), "\n"))
 	}
 	for _, line := range lines {
 		text.line("%s%s%s", indent, lead, clipLine(line, p.width-len(indent)-len(lead)))
 	}
 }
+
+// tellingLines are the lines of a log to print: those up to the last one that reports an error, or the last ones. Standard output and
+// standard error are different pipes: a line of one can come after the error in the other.
+func tellingLines(lines []string) []string {
+	end := len(lines)
+	for i, line := range slices.Backward(lines) {
+		lower := strings.ToLower(line)
+		if slices.ContainsFunc(errorWords(), func(word string) bool { return strings.Contains(lower, word) }) {
+			end = i + 1
+			break
+		}
+	}
+	return lines[max(end-maxLogLines, 0):end]
+}
+
+func errorWords() []string { return []string{"fatal", "panic", "exception", "error"} }
 
 // causesLabel precedes the first symptom.
 const causesLabel = "which causes: "

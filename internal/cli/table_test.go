@@ -87,6 +87,19 @@ Not inspected
 	}
 }
 
+func TestTheLineOfALogIsTheLastErrorOrTheLastLine(t *testing.T) {
+	for log, want := range map[string]string{
+		"one\ntwo\nthree":                       "three",
+		"starting\nFATAL: no entry\nconnecting": "FATAL: no entry",
+		"error: first\nerror: second\nbye":      "error: second",
+		"":                                      "",
+	} {
+		if got := tellingLines(strings.Split(log, "\n")); len(got) != 1 || got[0] != want {
+			t.Errorf("%q: got %q, want %q", log, got, want)
+		}
+	}
+}
+
 func TestEvidenceIsTheStrongestPieceAndTheLastLogLine(t *testing.T) {
 	var out bytes.Buffer
 	p := &printer{w: &out, output: "table", width: 60}
