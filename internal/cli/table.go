@@ -8,6 +8,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect"
+	"kubeops.io/kubeops/internal/inspect/loganalysis/event"
 	"kubeops.io/kubeops/internal/inspect/render"
 	"kubeops.io/kubeops/internal/printable"
 )
@@ -173,16 +174,13 @@ func (p *printer) evidence(text *textWriter, e v1alpha1.Evidence) {
 func tellingLines(lines []string) []string {
 	end := len(lines)
 	for i, line := range slices.Backward(lines) {
-		lower := strings.ToLower(line)
-		if slices.ContainsFunc(errorWords(), func(word string) bool { return strings.Contains(lower, word) }) {
+		if event.LevelOf(line).Bad() {
 			end = i + 1
 			break
 		}
 	}
 	return lines[max(end-maxLogLines, 0):end]
 }
-
-func errorWords() []string { return []string{"fatal", "panic", "exception", "error"} }
 
 // causesLabel precedes the first symptom.
 const causesLabel = "which causes: "

@@ -71,6 +71,13 @@ func (f *Folder) Add(at time.Time, line string, level Level, emit func(*Event)) 
 	f.begin(at, line, level)
 }
 
+// LevelOf returns the level of an event that starts with a line; Unknown if the line has none.
+func LevelOf(line string) Level {
+	var f Folder
+	f.Add(time.Time{}, line, Unknown, func(*Event) {})
+	return f.event.Level
+}
+
 // Flush passes the open event to emit.
 func (f *Folder) Flush(emit func(*Event)) {
 	if !f.open {
