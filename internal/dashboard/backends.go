@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/kind"
 )
 
 // Backend is a server that KubeOps uses: a metrics or log backend, a language model, a build server or a notification channel.
@@ -40,7 +41,7 @@ type source struct {
 func metricsSource() source {
 	return source{metrics, func() runtime.Object { return &v1alpha1.MetricsBackendList{} }, func(o runtime.Object) Backend {
 		b := o.(*v1alpha1.MetricsBackend)
-		row := backendOf("MetricsBackend", &b.ObjectMeta, string(b.Spec.Type), b.Spec.Suspend, b.Status.Conditions, b.Status.LastProbeTime)
+		row := backendOf("MetricsBackend", b, string(b.Spec.Type), b.Status.LastProbeTime)
 		row.Version = b.Status.Version
 		row.LatencyMs = millisecondsOf(b.Status.QueryLatency)
 		return row
@@ -50,7 +51,7 @@ func metricsSource() source {
 func logsSource() source {
 	return source{logs, func() runtime.Object { return &v1alpha1.LogBackendList{} }, func(o runtime.Object) Backend {
 		b := o.(*v1alpha1.LogBackend)
-		row := backendOf("LogBackend", &b.ObjectMeta, string(b.Spec.Type), b.Spec.Suspend, b.Status.Conditions, b.Status.LastProbeTime)
+		row := backendOf("LogBackend", b, string(b.Spec.Type), b.Status.LastProbeTime)
 		row.Version = b.Status.Version
 		row.LatencyMs = millisecondsOf(b.Status.QueryLatency)
 		return row
@@ -60,7 +61,7 @@ func logsSource() source {
 func modelsSource() source {
 	return source{models, func() runtime.Object { return &v1alpha1.AIProviderList{} }, func(o runtime.Object) Backend {
 		p := o.(*v1alpha1.AIProvider)
-		row := backendOf("AIProvider", &p.ObjectMeta, string(p.Spec.Type), p.Spec.Suspend, p.Status.Conditions, p.Status.LastProbeTime)
+		row := backendOf("AIProvider", p, string(p.Spec.Type), p.Status.LastProbeTime)
 		row.Version = p.Status.Version
 		row.LatencyMs = millisecondsOf(p.Status.Latency)
 		return row
@@ -70,7 +71,7 @@ func modelsSource() source {
 func buildersSource() source {
 	return source{builders, func() runtime.Object { return &v1alpha1.CIProviderList{} }, func(o runtime.Object) Backend {
 		p := o.(*v1alpha1.CIProvider)
-		row := backendOf("CIProvider", &p.ObjectMeta, string(p.Spec.Type), p.Spec.Suspend, p.Status.Conditions, p.Status.LastProbeTime)
+		row := backendOf("CIProvider", p, string(p.Spec.Type), p.Status.LastProbeTime)
 		row.Version = p.Status.Version
 		row.LatencyMs = millisecondsOf(p.Status.Latency)
 		return row
@@ -80,19 +81,18 @@ func buildersSource() source {
 func channelsSource() source {
 	return source{channels, func() runtime.Object { return &v1alpha1.NotificationChannelList{} }, func(o runtime.Object) Backend {
 		c := o.(*v1alpha1.NotificationChannel)
-		row := backendOf("NotificationChannel", &c.ObjectMeta, string(c.Spec.Type), c.Spec.Suspend, c.Status.Conditions,
-			c.Status.LastProbeTime)
+		row := backendOf("NotificationChannel", c, string(c.Spec.Type), c.Status.LastProbeTime)
 		row.Pending = c.Status.Pending
 		row.Delivered = c.Status.Delivered
 		return row
 	}}
 }
 
-func backendOf(kind string, about *metav1.ObjectMeta, serverType string, suspended bool, conditions []metav1.Condition,
-	probed *metav1.Time) Backend {
+func backendOf(kindName string, o kind.Object, serverType string, probed *metav1.Time) Backend {
+	lifecycle := o.Lifecycle()
 	return Backend{
-		Kind: kind, Namespace: about.Namespace, Name: about.Name, Type: serverType, Suspended: suspended, Ready: readinessOf(conditions),
-		Conditions: conditionsOf(conditions), LastProbe: timeOf(probed),
+		Kind: kindName, Namespace: o.GetNamespace(), Name: o.GetName(), Type: serverType, Suspended: lifecycle.Suspend,
+		Ready: readinessOf(*lifecycle.Conditions), Conditions: conditionsOf(*lifecycle.Conditions), LastProbe: timeOf(probed),
 	}
 }
 
