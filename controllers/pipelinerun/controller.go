@@ -55,6 +55,8 @@ type Options struct {
 	Drivers map[v1alpha1.StageType]pipeline.Driver
 	// Expressions evaluates CEL.
 	Expressions expression.Evaluator
+	// Redact replaces secrets in texts that go to the status.
+	Redact func(string) string
 }
 
 // Drivers are those of all types of stages. Texts of other systems pass redactText.
@@ -66,8 +68,7 @@ func Drivers(e *environment.Environment, redactText func(string) string) map[v1a
 		v1alpha1.StageDeploy:   &deploy.Driver{Reader: e.Reader, Open: e.Backends.OpenDelivery},
 		v1alpha1.StageCommit: &commit.Driver{
 			Secrets: e.Backends.Secrets, Egress: e.Backends.Egress, Metrics: e.Backends.Telemetry, Memory: e.Backends.Memory,
-			Locks:    &gitrepo.Locks{},
-			Redactor: sync.OnceValues(func() (*redact.Redactor, error) { return redact.New(redact.Options{}) }),
+			Locks: &gitrepo.Locks{}, Redact: redactText,
 		},
 		v1alpha1.StageBuild: &build.Driver{Open: opener{e}.builds, Redact: redactText},
 		v1alpha1.StageNotify: &notify.Driver{
@@ -85,30 +86,23 @@ func Setup(m ctrl.Manager, e *environment.Environment) error {
 	if err != nil {
 		return fmt.Errorf("prepare redaction: %w", err)
 	}
-	return SetupWith(m, e, Options{Drivers: Drivers(e, redactor.Text), Expressions: e.Expressions()})
+	return SetupWith(m, e, Options{Drivers: Drivers(e, redactor.Text), Expressions: e.Expressions(), Redact: redactor.Text})
 }
 
 // SetupWith is Setup with other options.
 func SetupWith(m ctrl.Manager, e *environment.Environment, o Options) error {
-	r, err := New(e, o)
-	if err != nil {
-		return err
-	}
+	r := New(e, o)
 	return watch(r.Build(m, "pipelinerun", kind.Slots{Parallel: parallel}), m.GetClient()).Complete(r)
 }
 
 // New is the reconciler of PipelineRuns.
-func New(e *environment.Environment, o Options) (*kind.Reconciler[*v1alpha1.PipelineRun], error) {
-	redactor, err := redact.New(redact.Options{})
-	if err != nil {
-		return nil, fmt.Errorf("prepare redaction: %w", err)
-	}
+func New(e *environment.Environment, o Options) *kind.Reconciler[*v1alpha1.PipelineRun] {
 	l := &logic{
 		client: e.Client, reader: e.Reader, plans: map[client.ObjectKey]stored{},
-		engine: &pipeline.Engine{Drivers: o.Drivers, Expressions: o.Expressions, Redact: redactor.Text},
+		engine: &pipeline.Engine{Drivers: o.Drivers, Expressions: o.Expressions, Redact: o.Redact},
 	}
 	empty := func() *v1alpha1.PipelineRun { return &v1alpha1.PipelineRun{} }
-	return kind.NewReconciler(e.Environment, kindName, "Run", empty, kind.Logic[*v1alpha1.PipelineRun](l), nil), nil
+	return kind.NewReconciler(e.Environment, kindName, "Run", empty, kind.Logic[*v1alpha1.PipelineRun](l), nil)
 }
 
 // logic reconciles PipelineRuns.

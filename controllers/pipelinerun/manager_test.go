@@ -82,11 +82,12 @@ func TestManyRunsOfTwoNamespacesEndAndThenCostNothing(t *testing.T) {
 		work.namespaces[n.Namespace] = true
 	}
 	requests := &interceptor{}
+	redactText := redactor(t)
 	config := rest.CopyConfig(realAPI)
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return &transport{next: next, state: requests} })
 	testsuite.StartManager(t, config, func(m ctrl.Manager, e *environment.Environment) error {
 		return pipelinerun.SetupWith(m, e, pipelinerun.Options{
-			Drivers: map[v1alpha1.StageType]pipeline.Driver{v1alpha1.StageJob: work}, Expressions: expression.Local{},
+			Drivers: map[v1alpha1.StageType]pipeline.Driver{v1alpha1.StageJob: work}, Expressions: expression.Local{}, Redact: redactText,
 		})
 	})
 	for n, count := range names {

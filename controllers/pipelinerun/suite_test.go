@@ -32,6 +32,7 @@ import (
 	"kubeops.io/kubeops/internal/expression"
 	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/outcome"
+	"kubeops.io/kubeops/internal/redact"
 	"kubeops.io/kubeops/internal/testkit"
 	"kubeops.io/kubeops/internal/testkit/tenant"
 )
@@ -81,11 +82,20 @@ func newWorld(t *testing.T) *world {
 // restart forgets what a manager has in memory.
 func (w *world) restart() {
 	w.t.Helper()
-	r, err := pipelinerun.New(w.e, pipelinerun.Options{Drivers: pipelinerun.Drivers(w.e, func(text string) string { return text }), Expressions: expression.Local{}})
+	redactText := redactor(w.t)
+	w.r = pipelinerun.New(w.e, pipelinerun.Options{
+		Drivers: pipelinerun.Drivers(w.e, redactText), Expressions: expression.Local{}, Redact: redactText,
+	})
+}
+
+// redactor is that of a manager.
+func redactor(t *testing.T) func(string) string {
+	t.Helper()
+	r, err := redact.New(redact.Options{})
 	if err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
-	w.r = r
+	return r.Text
 }
 
 func (w *world) install() {

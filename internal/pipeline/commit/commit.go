@@ -13,7 +13,6 @@ import (
 	"kubeops.io/kubeops/internal/pipeline"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
-	"kubeops.io/kubeops/internal/redact"
 	"kubeops.io/kubeops/internal/secretref"
 	"kubeops.io/kubeops/internal/yamledit"
 )
@@ -31,8 +30,8 @@ type Driver struct {
 	Metrics *provider.Metrics
 	// Memory of responses; nil bounds each response only.
 	Memory *provider.ResponseMemory
-	// Redactor of what servers say; required.
-	Redactor func() (*redact.Redactor, error)
+	// Redact replaces secrets in what servers say; required.
+	Redact func(string) string
 	// Locks of branches; required.
 	Locks *gitrepo.Locks
 }
@@ -48,13 +47,9 @@ func (d *Driver) open(ctx context.Context, attempt pipeline.Attempt) (*gitrepo.R
 	if err != nil {
 		return nil, err
 	}
-	redactor, err := d.Redactor()
-	if err != nil {
-		return nil, fmt.Errorf("prepare redaction: %w", err)
-	}
 	options := gitrepo.Options{
 		Egress: d.Egress, Metrics: d.Metrics, Locks: d.Locks,
-		Redact: func(text string) string { return redactor.Text(secrets.Hide(text)) },
+		Redact: func(text string) string { return d.Redact(secrets.Hide(text)) },
 	}
 	if d.Memory != nil {
 		options.Memory = d.Memory.For(attempt.Namespace)
