@@ -122,6 +122,15 @@ type fleet struct {
 	gates []*gate
 }
 
+// probeTimeout of a cluster. Those that will be dead are to be noticed soon. The others get time enough that a machine that stalls for some
+// seconds is not taken for a cluster that does not answer: only the dead ones may disturb them.
+func probeTimeout(i int) time.Duration {
+	if i < deadOnes {
+		return 2 * time.Second
+	}
+	return 30 * time.Second
+}
+
 func newFleet(t *testing.T) *fleet {
 	t.Helper()
 	remote := testkit.NewCluster(t)
@@ -143,7 +152,7 @@ func newFleet(t *testing.T) *fleet {
 		n.Secret(name, "value", string(testkit.Kubeconfig(t, config)))
 		n.Create(&v1alpha1.ManagedCluster{ObjectMeta: n.Meta(name), Spec: v1alpha1.ManagedClusterSpec{
 			Kubeconfig: &v1alpha1.KubeconfigReference{SecretReference: v1alpha1.SecretReference{Name: name}},
-			Interval:   &metav1.Duration{Duration: 5 * time.Second}, Timeout: &metav1.Duration{Duration: 2 * time.Second},
+			Interval:   &metav1.Duration{Duration: 5 * time.Second}, Timeout: &metav1.Duration{Duration: probeTimeout(i)},
 		}})
 	}
 	return f

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/util/version"
 	"k8s.io/client-go/rest"
@@ -45,6 +46,8 @@ func StartAPIServer(flags ...string) (config *rest.Config, stop func() error, er
 		BinaryAssetsDirectory: assets,
 		CRDDirectoryPaths:     []string{filepath.Join(root, "config", "crd", "bases")},
 		ErrorIfCRDPathMissing: true,
+		// The default of 20 s is too short for a busy machine.
+		ControlPlaneStartTimeout: 2 * time.Minute, ControlPlaneStopTimeout: time.Minute,
 	}
 	environment.ControlPlane.GetAPIServer().Configure().Set("authorization-mode", "RBAC")
 	for _, flag := range flags {
