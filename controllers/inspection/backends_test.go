@@ -76,11 +76,17 @@ func (s *fakeServer) resolver(w *world) *backends.Resolver {
 // backEnds makes a MetricsBackend m and a LogBackend l; ready is the status of their condition Ready, none where it is empty.
 func (w *world) backEnds(auth *v1alpha1.BackendAuth, ready metav1.ConditionStatus) {
 	w.t.Helper()
+	w.backEndsAt("http://server", auth, ready)
+}
+
+// backEndsAt is backEnds with the URL of the servers.
+func (w *world) backEndsAt(url string, auth *v1alpha1.BackendAuth, ready metav1.ConditionStatus) {
+	w.t.Helper()
 	m := &v1alpha1.MetricsBackend{ObjectMeta: w.Meta("m"), Spec: v1alpha1.MetricsBackendSpec{
-		Type: "prometheus", Prometheus: &v1alpha1.PrometheusBackend{URL: "http://server"}, BackendAccess: v1alpha1.BackendAccess{Auth: auth},
+		Type: "prometheus", Prometheus: &v1alpha1.PrometheusBackend{URL: url}, BackendAccess: v1alpha1.BackendAccess{Auth: auth},
 	}}
 	l := &v1alpha1.LogBackend{ObjectMeta: w.Meta("l"), Spec: v1alpha1.LogBackendSpec{
-		Type: "loki", Loki: &v1alpha1.LokiBackend{URL: "http://server"}, BackendAccess: v1alpha1.BackendAccess{Auth: auth},
+		Type: "loki", Loki: &v1alpha1.LokiBackend{URL: url}, BackendAccess: v1alpha1.BackendAccess{Auth: auth},
 	}}
 	w.Create(m)
 	w.Create(l)

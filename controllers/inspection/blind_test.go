@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -197,6 +198,26 @@ func blindnesses() map[string]blindness {
 			},
 			reason: v1alpha1.ReasonIncomplete, message: "not read: logbackends/gone (Unavailable)", notByCLI: true,
 		},
+		"the metrics backend went down after its probe": {
+			arrange: func(w *world) spec {
+				w.Reader(false)
+				w.backEndsAt("http://127.0.0.1:1", nil, metav1.ConditionTrue)
+				return spec{MetricsRef: &v1alpha1.LocalReference{Name: "m"}}
+			},
+			flags:  []string{"--metrics-url=http://127.0.0.1:1"},
+			reason: v1alpha1.ReasonIncomplete, message: "not read: metrics: alerts (Unavailable)",
+		},
+		"the log backend went down after its probe": {
+			arrange: func(w *world) spec {
+				w.Reader(false)
+				w.backEndsAt("http://127.0.0.1:1", nil, metav1.ConditionTrue)
+				w.Create(&batchv1.Job{ObjectMeta: w.Meta("logs"), Spec: batchv1.JobSpec{Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
+					RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{{Name: "c", Image: "i"}},
+				}}}})
+				return spec{LogsRef: &v1alpha1.LocalReference{Name: "l"}, LogAnalysis: &v1alpha1.LogAnalysis{}}
+			},
+			reason: v1alpha1.ReasonIncomplete, message: "not read: logs: lines of workloads (Unavailable)", notByCLI: true,
+		},
 		"a custom check of a kind that is not served": {
 			arrange: func(w *world) spec {
 				w.Reader(false)
@@ -239,7 +260,8 @@ func TestBlindIsNeverGreen(t *testing.T) {
 			}
 			w.Inspection(spec)
 			config := proxy(t, tc.fails)
-			r := w.reconciler(func(s *setup) { s.env.Accounts = impersonate.Source{Reader: w.Client, Config: config} })
+			r := w.reconciler(func(s *setup) { s.env.Accounts = impersonate.Source{Reader: w.Client, Config: config} },
+				func(s *setup) { realBackends(t, s.env.Backends) })
 			before := 0
 			if tc.later != nil {
 				w.Settle(r)

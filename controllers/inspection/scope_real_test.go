@@ -20,6 +20,7 @@ import (
 	"kubeops.io/kubeops/controllers/logbackend"
 	"kubeops.io/kubeops/controllers/metricsbackend"
 	"kubeops.io/kubeops/controllers/testsuite"
+	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/provider/builtin"
 	"kubeops.io/kubeops/internal/provider/logs"
 	"kubeops.io/kubeops/internal/testkit/canary"
@@ -160,17 +161,20 @@ func (s *sharing) backends(prometheus, lokiURL, victoriaLogs, elasticsearch stri
 func (s *sharing) environment() *environment.Environment {
 	s.t.Helper()
 	env := testsuite.NewEnvironment(s.t, s.Tenant, prometheus.NewRegistry())
-	metricsTypes, err := builtin.Metrics()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	logTypes, err := builtin.Logs()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	env.Backends.MetricsTypes = metricsTypes
-	env.Backends.LogTypes = logTypes
+	realBackends(s.t, env.Backends)
 	return env
+}
+
+// realBackends registers the types of backends that the manager has.
+func realBackends(t *testing.T, r *backends.Resolver) {
+	t.Helper()
+	var err error
+	if r.MetricsTypes, err = builtin.Metrics(); err != nil {
+		t.Fatal(err)
+	}
+	if r.LogTypes, err = builtin.Logs(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // store the tenant's lines in a backend.
