@@ -39,6 +39,7 @@ const (
 	channels    = "notificationchannels"
 	clusters    = "managedclusters"
 	builders    = "ciproviders"
+	deployers   = "cdproviders"
 	pipelines   = "pipelines"
 	runs        = "pipelineruns"
 	bundles     = "resourcebundles"
@@ -46,7 +47,7 @@ const (
 
 // kinds returns all resources that the dashboard shows.
 func kinds() []string {
-	return []string{inspections, reports, metrics, logs, models, channels, clusters, builders, pipelines, runs, bundles}
+	return []string{inspections, reports, metrics, logs, models, channels, clusters, builders, deployers, pipelines, runs, bundles}
 }
 
 // isResult reports whether objects of a resource are in a namespace only beside one of another: reports and runs.

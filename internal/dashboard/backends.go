@@ -13,9 +13,9 @@ import (
 	"kubeops.io/kubeops/internal/kind"
 )
 
-// Backend is a server that KubeOps uses: a metrics or log backend, a language model, a build server or a notification channel.
+// Backend is a server that KubeOps uses: a metrics or log backend, a language model, a build or deployment server or a notification channel.
 type Backend struct {
-	Kind       string      `json:"kind" enum:"MetricsBackend,LogBackend,AIProvider,CIProvider,NotificationChannel" doc:"Kind."`
+	Kind       string      `json:"kind" enum:"MetricsBackend,LogBackend,AIProvider,CIProvider,CDProvider,NotificationChannel" doc:"Kind."`
 	Namespace  string      `json:"namespace" doc:"Namespace."`
 	Name       string      `json:"name" doc:"Name."`
 	Type       string      `json:"type" doc:"Type of the server, for example prometheus."`
@@ -78,6 +78,16 @@ func buildersSource() source {
 	}}
 }
 
+func deployersSource() source {
+	return source{deployers, func() runtime.Object { return &v1alpha1.CDProviderList{} }, func(o runtime.Object) Backend {
+		p := o.(*v1alpha1.CDProvider)
+		row := backendOf("CDProvider", p, string(p.Spec.Type), p.Status.LastProbeTime)
+		row.Version = p.Status.Version
+		row.LatencyMs = millisecondsOf(p.Status.Latency)
+		return row
+	}}
+}
+
 func channelsSource() source {
 	return source{channels, func() runtime.Object { return &v1alpha1.NotificationChannelList{} }, func(o runtime.Object) Backend {
 		c := o.(*v1alpha1.NotificationChannel)
@@ -97,7 +107,7 @@ func backendOf(kindName string, o kind.Object, serverType string, probed *metav1
 }
 
 func (s *Server) listBackends(ctx context.Context, query *Query) (*backendsOutput, error) {
-	return s.backends(ctx, query, metricsSource(), logsSource(), modelsSource(), buildersSource())
+	return s.backends(ctx, query, metricsSource(), logsSource(), modelsSource(), buildersSource(), deployersSource())
 }
 
 func (s *Server) listChannels(ctx context.Context, query *Query) (*backendsOutput, error) {

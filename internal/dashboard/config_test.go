@@ -161,3 +161,19 @@ func TestPlainImpersonationReplacesTheRules(t *testing.T) {
 		t.Errorf("the rules are %+v", role.Rules)
 	}
 }
+
+// TestEveryKindIsShown holds the list of kinds together with the CRDs.
+func TestEveryKindIsShown(t *testing.T) {
+	files, err := filepath.Glob("../../config/crd/bases/kubeops.io_*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no CRDs (%v)", err)
+	}
+	// An Approval is a person's answer to a stage, which its run shows. A BundleInventory belongs to its bundle.
+	shown := append(kinds(), "approvals", "bundleinventories")
+	for _, file := range files {
+		resource := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "kubeops.io_"), ".yaml")
+		if !slices.Contains(shown, resource) {
+			t.Errorf("the dashboard does not show %s", resource)
+		}
+	}
+}

@@ -22,6 +22,7 @@ const shown: Record<string, string[]> = {
   metricsbackends: ['backends'],
   logbackends: ['backends'],
   aiproviders: ['backends'],
+  cdproviders: ['backends'],
   ciproviders: ['backends'],
   pipelines: ['pipelines'],
   pipelineruns: ['runs', 'run', 'pipelines'],

@@ -241,7 +241,7 @@ export interface components {
              * @description Kind.
              * @enum {string}
              */
-            kind: "MetricsBackend" | "LogBackend" | "AIProvider" | "CIProvider" | "NotificationChannel";
+            kind: "MetricsBackend" | "LogBackend" | "AIProvider" | "CIProvider" | "CDProvider" | "NotificationChannel";
             /**
              * Format: date-time
              * @description Start of the last probe.
