@@ -13,7 +13,8 @@ import (
 	"kubeops.io/kubeops/internal/kind"
 )
 
-// Backend is a server that KubeOps uses: a metrics or log backend, a language model, a build or deployment server or a notification channel.
+// Backend is a server that KubeOps uses: a metrics or log backend, a language model, a build or deployment server, or a notification
+// channel.
 type Backend struct {
 	Kind       string      `json:"kind" enum:"MetricsBackend,LogBackend,AIProvider,CIProvider,CDProvider,NotificationChannel" doc:"Kind."`
 	Namespace  string      `json:"namespace" doc:"Namespace."`
