@@ -56,6 +56,8 @@ async function visit(browser, name, viewport, colorScheme, language, audit) {
     expected.text = which === 'forbidden' ? '404' : ''
     await page.goto(path)
     await ready(page)
+    // The page has its heading before the answer of the server is there.
+    if (which === 'forbidden') await page.waitForSelector('.error', { timeout: 30_000 }).catch(() => {})
     const error = (await page.locator('.error').count()) > 0
     if (error !== (which === 'forbidden')) problems.push(`${name}: ${which}: ${error ? await page.locator('.error').first().innerText() : 'no error'}`)
     const wideBy = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
