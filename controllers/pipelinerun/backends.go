@@ -22,12 +22,12 @@ const missingRetry = 10 * time.Second
 // opener opens what stages refer to, in the namespace of their run.
 type opener struct{ *environment.Environment }
 
-// read a resource that a field of a stage refers to, from the cache of the manager: its kind has a controller.
+// read a resource that a field of a stage refers to. The cache of the manager has no specs.
 func (o opener) read(ctx context.Context, kind, field, missing string, key client.ObjectKey, into client.Object) error {
 	if err := names.Object(field, kind, key.Name); err != nil {
 		return err
 	}
-	err := o.Client.Get(ctx, key, into)
+	err := o.Reader.Get(ctx, key, into)
 	switch {
 	case apierrors.IsNotFound(err):
 		return problem.Waiting(missing, missingRetry, "%s %s/%s does not exist; create it, or correct %s", kind, key.Namespace, key.Name,

@@ -73,7 +73,8 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w.e = testsuite.NewEnvironment(t, w.Tenant, prometheus.NewRegistry())
-	w.e.Client, w.e.Reader = c, c
+	w.e.Client = cached(c)
+	w.e.Reader = c
 	w.e.Accounts.Config, w.e.Accounts.Reader = config, c
 	w.restart()
 	return w
