@@ -42,50 +42,35 @@ type source struct {
 func metricsSource() source {
 	return source{metrics, func() runtime.Object { return &v1alpha1.MetricsBackendList{} }, func(o runtime.Object) Backend {
 		b := o.(*v1alpha1.MetricsBackend)
-		row := backendOf("MetricsBackend", b, string(b.Spec.Type), b.Status.LastProbeTime)
-		row.Version = b.Status.Version
-		row.LatencyMs = millisecondsOf(b.Status.QueryLatency)
-		return row
+		return serverOf("MetricsBackend", b, string(b.Spec.Type), b.Status.LastProbeTime, b.Status.Version, b.Status.QueryLatency)
 	}}
 }
 
 func logsSource() source {
 	return source{logs, func() runtime.Object { return &v1alpha1.LogBackendList{} }, func(o runtime.Object) Backend {
 		b := o.(*v1alpha1.LogBackend)
-		row := backendOf("LogBackend", b, string(b.Spec.Type), b.Status.LastProbeTime)
-		row.Version = b.Status.Version
-		row.LatencyMs = millisecondsOf(b.Status.QueryLatency)
-		return row
+		return serverOf("LogBackend", b, string(b.Spec.Type), b.Status.LastProbeTime, b.Status.Version, b.Status.QueryLatency)
 	}}
 }
 
 func modelsSource() source {
 	return source{models, func() runtime.Object { return &v1alpha1.AIProviderList{} }, func(o runtime.Object) Backend {
 		p := o.(*v1alpha1.AIProvider)
-		row := backendOf("AIProvider", p, string(p.Spec.Type), p.Status.LastProbeTime)
-		row.Version = p.Status.Version
-		row.LatencyMs = millisecondsOf(p.Status.Latency)
-		return row
+		return serverOf("AIProvider", p, string(p.Spec.Type), p.Status.LastProbeTime, p.Status.Version, p.Status.Latency)
 	}}
 }
 
 func buildersSource() source {
 	return source{builders, func() runtime.Object { return &v1alpha1.CIProviderList{} }, func(o runtime.Object) Backend {
 		p := o.(*v1alpha1.CIProvider)
-		row := backendOf("CIProvider", p, string(p.Spec.Type), p.Status.LastProbeTime)
-		row.Version = p.Status.Version
-		row.LatencyMs = millisecondsOf(p.Status.Latency)
-		return row
+		return serverOf("CIProvider", p, string(p.Spec.Type), p.Status.LastProbeTime, p.Status.Version, p.Status.Latency)
 	}}
 }
 
 func deployersSource() source {
 	return source{deployers, func() runtime.Object { return &v1alpha1.CDProviderList{} }, func(o runtime.Object) Backend {
 		p := o.(*v1alpha1.CDProvider)
-		row := backendOf("CDProvider", p, string(p.Spec.Type), p.Status.LastProbeTime)
-		row.Version = p.Status.Version
-		row.LatencyMs = millisecondsOf(p.Status.Latency)
-		return row
+		return serverOf("CDProvider", p, string(p.Spec.Type), p.Status.LastProbeTime, p.Status.Version, p.Status.Latency)
 	}}
 }
 
@@ -105,6 +90,14 @@ func backendOf(kindName string, o kind.Object, serverType string, probed *metav1
 		Kind: kindName, Namespace: o.GetNamespace(), Name: o.GetName(), Type: serverType, Suspended: lifecycle.Suspend,
 		Ready: readinessOf(*lifecycle.Conditions), Conditions: conditionsOf(*lifecycle.Conditions), LastProbe: timeOf(probed),
 	}
+}
+
+// serverOf is the row of a server that is probed for its version and latency.
+func serverOf(kindName string, o kind.Object, serverType string, probed *metav1.Time, version string, latency *metav1.Duration) Backend {
+	row := backendOf(kindName, o, serverType, probed)
+	row.Version = version
+	row.LatencyMs = millisecondsOf(latency)
+	return row
 }
 
 func (s *Server) listBackends(ctx context.Context, query *Query) (*backendsOutput, error) {
