@@ -11,6 +11,7 @@ import (
 	_ "time/tzdata" // CronJobs name time zones; the machine may have no database of them
 
 	"kubeops.io/kubeops/internal/cli"
+	"kubeops.io/kubeops/internal/cli/command"
 )
 
 // gcPercent is half of Go's default. An inspection allocates mostly while it reads, and the memory limit of a CI job has to cover
@@ -22,7 +23,7 @@ func main() {
 		debug.SetGCPercent(gcPercent)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := cli.Run(ctx, os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
+	code := cli.Run(ctx, os.Args[1:], command.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
 	stop()
 	os.Exit(code)
 }

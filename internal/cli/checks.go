@@ -12,6 +12,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/cli/command"
+	"kubeops.io/kubeops/internal/cli/terminal"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/facts"
@@ -38,7 +40,7 @@ type catalogEntry struct {
 	Compares bool `json:"compares,omitempty"`
 }
 
-func newChecks(streams Streams) *cobra.Command {
+func newChecks(streams command.Streams) *cobra.Command {
 	var output string
 	var manifests bool
 	cmd := &cobra.Command{
@@ -65,7 +67,7 @@ func newChecks(streams Streams) *cobra.Command {
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table, json, yaml or markdown")
 	cmd.Flags().BoolVar(&manifests, "manifests", false, `list only the checks that apply to manifests ("kubeops inspect -f")`)
-	complete(cmd, "output", "table", "json", "yaml", "markdown")
+	command.CompleteValues(cmd, "output", "table", "json", "yaml", "markdown")
 	return cmd
 }
 
@@ -99,7 +101,7 @@ func printChecks(w io.Writer, output string, selected []check.Check, explain boo
 		}
 		return tableOfChecks(w, entries)
 	default:
-		return invalidValue("-o", output, "table", "json", "yaml", "markdown")
+		return command.InvalidValue("-o", output, "table", "json", "yaml", "markdown")
 	}
 }
 
@@ -117,30 +119,30 @@ func tableOfChecks(w io.Writer, entries []catalogEntry) error {
 }
 
 func explainCheck(w io.Writer, e catalogEntry) error {
-	text := &textWriter{w: w, width: 100}
-	text.line("%s (%s: %s, %s)", e.ID, e.Class, e.Severity, e.Category)
-	text.paragraph("", e.Summary)
-	text.paragraph("", e.Meaning)
-	text.paragraph("Fix: ", string(e.Remediation))
+	text := &terminal.Writer{W: w, Width: 100}
+	text.Line("%s (%s: %s, %s)", e.ID, e.Class, e.Severity, e.Category)
+	text.Paragraph("", e.Summary)
+	text.Paragraph("", e.Meaning)
+	text.Paragraph("Fix: ", string(e.Remediation))
 	if e.Link != "" {
-		text.line("See: %s", e.Link)
+		text.Line("See: %s", e.Link)
 	}
 	if kinds := joinKinds(e.Needs, e.Uses); kinds != "" {
-		text.line("Reads: %s", kinds)
+		text.Line("Reads: %s", kinds)
 	}
 	if backend := backendOf(e); backend != "" {
-		text.line("Needs: %s", backend)
+		text.Line("Needs: %s", backend)
 	}
 	if e.Compares {
-		text.line("Compares clusters: kubeops inspect --contexts")
+		text.Line("Compares clusters: kubeops inspect --contexts")
 	}
 	if e.Manifests {
-		text.line("Also runs on manifests: kubeops inspect -f")
+		text.Line("Also runs on manifests: kubeops inspect -f")
 	}
 	if len(e.ExplainedBy) > 0 {
-		text.paragraph("Possible causes: ", joinWords(e.ExplainedBy))
+		text.Paragraph("Possible causes: ", terminal.JoinWords(e.ExplainedBy))
 	}
-	return text.err
+	return text.Err
 }
 
 // backendOf names the backend that a check needs in addition to the cluster; empty for none.

@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/cli/command"
+	"kubeops.io/kubeops/internal/cli/terminal"
 	"kubeops.io/kubeops/internal/printable"
 )
 
@@ -25,12 +27,12 @@ func (f *filterFlags) register(cmd *cobra.Command) {
 		"print only findings of this severity or worse, and their causes: critical, high, medium, low or info")
 	flags.BoolVar(&f.problems, "problems", false, "print only problems, and their causes; no recommendations")
 	flags.BoolVar(&f.onlyCauses, "only-causes", false, "print only root causes, without the findings that they cause")
-	complete(cmd, "min-severity", severityNames()...)
+	command.CompleteValues(cmd, "min-severity", severityNames()...)
 }
 
 func (f *filterFlags) validate() error {
 	if f.minSeverity != "" && !slices.Contains(severityNames(), f.minSeverity) {
-		return invalidValue("--min-severity", f.minSeverity, severityNames()...)
+		return command.InvalidValue("--min-severity", f.minSeverity, severityNames()...)
 	}
 	return nil
 }
@@ -97,7 +99,7 @@ func (f *filterFlags) print(p *printer, stderr io.Writer, report *v1alpha1.Inspe
 	filtered := f.apply(report)
 	note := ""
 	if hidden := len(report.Findings) - len(filtered.Findings); hidden > 0 {
-		note = fmt.Sprintf("%d of %s not printed (%s)", hidden, count(len(report.Findings), "finding", "findings"), f)
+		note = fmt.Sprintf("%d of %s not printed (%s)", hidden, terminal.Count(len(report.Findings), "finding", "findings"), f)
 	}
 	switch {
 	case note == "":

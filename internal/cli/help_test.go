@@ -11,11 +11,13 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"kubeops.io/kubeops/internal/cli/command"
 )
 
 // every command with the root, except hidden ones.
 func everyCommand() []*cobra.Command {
-	root := newRoot(Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard})
+	root := newRoot(command.Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard})
 	return append([]*cobra.Command{root}, documented(root)...)
 }
 
@@ -73,10 +75,10 @@ func TestAFileIsReadWithTheSameFlagEverywhere(t *testing.T) {
 
 // The commands in examples exist, with their flags.
 func TestExamplesAreParsed(t *testing.T) {
-	command := regexp.MustCompile(`kubeops ([^|>#)\n]+)`)
+	examples := regexp.MustCompile(`kubeops ([^|>#)\n]+)`)
 	for _, cmd := range everyCommand() {
-		for _, match := range command.FindAllStringSubmatch(cmd.Example, -1) {
-			root := newRoot(Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard})
+		for _, match := range examples.FindAllStringSubmatch(cmd.Example, -1) {
+			root := newRoot(command.Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard})
 			args := splitWords(match[1])
 			found, rest, err := root.Find(args)
 			if err == nil {

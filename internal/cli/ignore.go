@@ -19,6 +19,10 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/cli/command"
+	"kubeops.io/kubeops/internal/cli/connect"
+	"kubeops.io/kubeops/internal/cli/source"
+	"kubeops.io/kubeops/internal/cli/terminal"
 	"kubeops.io/kubeops/internal/inspect/render"
 	"kubeops.io/kubeops/internal/printable"
 	"kubeops.io/kubeops/internal/text"
@@ -32,7 +36,7 @@ const (
 )
 
 type ignoreOptions struct {
-	cluster    clusterFlags
+	cluster    connect.ClusterFlags
 	inspection string
 	reason     string
 	expires    string
@@ -40,7 +44,7 @@ type ignoreOptions struct {
 	dryRun     bool
 }
 
-func newIgnore(streams Streams) *cobra.Command {
+func newIgnore(streams command.Streams) *cobra.Command {
 	var o ignoreOptions
 	cmd := &cobra.Command{
 		Use:   "ignore FINDING",
@@ -64,47 +68,47 @@ Inspection, put the rule into its source: the next sync can remove it otherwise.
 		},
 	}
 	flags := cmd.Flags()
-	o.cluster.register(flags)
-	o.cluster.complete(cmd)
+	o.cluster.Register(flags)
+	o.cluster.Complete(cmd)
 	flags.StringVar(&o.inspection, "inspection", "", "Inspection to change (default: the one in the namespace that has the finding)")
 	flags.StringVar(&o.reason, "reason", "", "why the finding is accepted (required)")
 	flags.StringVar(&o.expires, "expires", "",
 		"when the rule ends: a duration such as 30d or 12h, or a date such as 2026-12-31, its last day (default: never)")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "print the rule, and change nothing")
 	flags.StringVarP(&o.output, "output", "o", "yaml", "with --dry-run: yaml or json")
-	complete(cmd, "output", "yaml", "json")
-	o.cluster.completeFlag(cmd, "inspection", inspectionKind())
-	cmd.ValidArgsFunction = o.cluster.completeFindings
+	command.CompleteValues(cmd, "output", "yaml", "json")
+	o.cluster.CompleteFlag(cmd, "inspection", connect.InspectionKind())
+	cmd.ValidArgsFunction = o.completeFindings
 	return cmd
 }
 
-func (o *ignoreOptions) run(ctx context.Context, streams Streams, finding string) error {
+func (o *ignoreOptions) run(ctx context.Context, streams command.Streams, finding string) error {
 	expires, err := o.validate(time.Now())
 	if err != nil {
 		return err
 	}
-	s, err := o.cluster.open()
+	s, err := o.cluster.Open()
 	if err != nil {
 		return err
 	}
-	found, err := s.findFinding(ctx, o.inspection, finding)
+	found, err := findFinding(ctx, s, o.inspection, finding)
 	if err != nil {
 		return err
 	}
 	rule := ruleOf(found.finding, o.reason, expires)
 	warnings := printable.NewWriter(streams.Err)
 	owner := fmt.Sprintf("Inspection %s/%s", found.inspection.Namespace, found.inspection.Name)
-	if source := sourceOf(found.inspection); source != "" {
+	if source := source.SourceOf(found.inspection); source != "" {
 		fmt.Fprintf(warnings, "warning: %s is managed by %s: add the rule to spec.ignore in its source, or the next sync can remove it\n",
 			owner, source)
 	}
 	if others := found.alsoMatched(rule); others > 0 {
-		fmt.Fprintf(warnings, "warning: the rule also matches %s of this report\n", count(others, "other finding", "other findings"))
+		fmt.Fprintf(warnings, "warning: the rule also matches %s of this report\n", terminal.Count(others, "other finding", "other findings"))
 	}
 	if o.dryRun {
 		return printRule(streams.Out, rule, o.output, owner)
 	}
-	change, err := s.addRule(ctx, found.inspection, rule)
+	change, err := addRule(ctx, s, found.inspection, rule)
 	if err != nil {
 		return err
 	}
@@ -121,7 +125,7 @@ func (o *ignoreOptions) validate(now time.Time) (*metav1.Time, error) {
 	case len([]rune(o.reason)) > maxReason:
 		return nil, fmt.Errorf("--reason has %d characters; the maximum is %d", len([]rune(o.reason)), maxReason)
 	case o.output != "yaml" && o.output != "json":
-		return nil, invalidValue("-o", o.output, "yaml", "json")
+		return nil, command.InvalidValue("-o", o.output, "yaml", "json")
 	}
 	return parseExpires(o.expires, now)
 }
@@ -180,18 +184,18 @@ func printRule(w io.Writer, rule v1alpha1.IgnoreRule, output, owner string) erro
 
 // addRule adds or replaces a rule, and returns what it did. The patch holds for the version of the object that was read: if another
 // write came first, it reads again.
-func (s *store) addRule(ctx context.Context, inspection *v1alpha1.Inspection, rule v1alpha1.IgnoreRule) (change string, err error) {
-	in := s.in(inspection.Namespace)
+func addRule(ctx context.Context, s *connect.Store, inspection *v1alpha1.Inspection, rule v1alpha1.IgnoreRule) (change string, err error) {
+	in := s.In(inspection.Namespace)
 	err = retry.RetryOnConflict(conflictBackoff(), func() error {
 		var body []byte
 		if body, change, err = rulePatch(inspection, rule); err != nil || body == nil {
 			return err
 		}
-		_, err = in.patch(ctx, inspectionKind(), inspection.Namespace, inspection.Name, types.JSONPatchType, body)
+		_, err = in.Patch(ctx, connect.InspectionKind(), inspection.Namespace, inspection.Name, types.JSONPatchType, body)
 		if !apierrors.IsConflict(err) {
 			return err
 		}
-		current, getErr := in.get(ctx, inspectionKind(), inspection.Name)
+		current, getErr := in.Get(ctx, connect.InspectionKind(), inspection.Name)
 		if getErr != nil {
 			return getErr
 		}

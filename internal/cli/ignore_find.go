@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/cli/command"
+	"kubeops.io/kubeops/internal/cli/connect"
 	"kubeops.io/kubeops/internal/text"
 )
 
@@ -22,15 +24,15 @@ type foundFinding struct {
 }
 
 // findFinding looks a finding up in the latest reports: those of all Inspections of the namespace, or of the named one.
-func (s *store) findFinding(ctx context.Context, inspection, wanted string) (*foundFinding, error) {
-	candidates, err := s.candidates(ctx, inspection)
+func findFinding(ctx context.Context, s *connect.Store, inspection, wanted string) (*foundFinding, error) {
+	candidates, err := inspectionsWithReport(ctx, s, inspection)
 	if err != nil {
 		return nil, err
 	}
 	var found []foundFinding
 	var all []v1alpha1.Finding
 	for i := range candidates {
-		report, err := s.namedReport(ctx, candidates[i].Status.LastReport)
+		report, err := s.NamedReport(ctx, candidates[i].Status.LastReport)
 		if err != nil {
 			return nil, err
 		}
@@ -43,19 +45,19 @@ func (s *store) findFinding(ctx context.Context, inspection, wanted string) (*fo
 	case 1:
 		return &found[0], nil
 	case 0:
-		return nil, s.noFinding(candidates, all, wanted)
+		return nil, noFinding(s, candidates, all, wanted)
 	}
 	return nil, severalFindings(found, wanted)
 }
 
 // candidates are the Inspections that have a report.
-func (s *store) candidates(ctx context.Context, name string) ([]v1alpha1.Inspection, error) {
+func inspectionsWithReport(ctx context.Context, s *connect.Store, name string) ([]v1alpha1.Inspection, error) {
 	if name != "" {
-		ref, err := parseReference(name, inspectionKind())
+		ref, err := connect.ParseReference(name, connect.InspectionKind())
 		if err != nil {
 			return nil, fmt.Errorf("--inspection: %w", err)
 		}
-		inspection, err := s.inspection(ctx, ref.name)
+		inspection, err := s.Inspection(ctx, ref.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -64,13 +66,13 @@ func (s *store) candidates(ctx context.Context, name string) ([]v1alpha1.Inspect
 		}
 		return []v1alpha1.Inspection{*inspection}, nil
 	}
-	list, err := s.inspections(ctx)
+	list, err := s.Inspections(ctx)
 	if err != nil {
 		return nil, err
 	}
 	list = slices.DeleteFunc(list, func(i v1alpha1.Inspection) bool { return i.Status.LastReport == "" })
 	if len(list) == 0 {
-		return nil, fmt.Errorf("no Inspection with a report in %s of context %q%s", s.where(), s.target.cluster, s.missingNamespace(ctx))
+		return nil, fmt.Errorf("no Inspection with a report in %s of context %q%s", s.Where(), s.Target.Cluster, s.MissingNamespace(ctx))
 	}
 	return list, nil
 }
@@ -121,7 +123,7 @@ func isCheckAndObject(f v1alpha1.Finding, wanted string) bool {
 		(slices.Equal(words[1:], name) || slices.Equal(words[1:], full))
 }
 
-func (s *store) noFinding(candidates []v1alpha1.Inspection, all []v1alpha1.Finding, wanted string) error {
+func noFinding(s *connect.Store, candidates []v1alpha1.Inspection, all []v1alpha1.Finding, wanted string) error {
 	var known []string
 	for _, f := range all {
 		known = append(known, f.ID, f.Check+"/"+f.Object.Name, f.Check+"/"+strings.Replace(objectName(f.Object), " ", "/", 1))
@@ -131,7 +133,7 @@ func (s *store) noFinding(candidates []v1alpha1.Inspection, all []v1alpha1.Findi
 		names = append(names, c.Name)
 	}
 	return fmt.Errorf("no finding %q in the latest reports of %s in %s of context %q%s; `kubeops report -o json` prints the ids", wanted,
-		text.List(names, maxNames), s.where(), s.target.cluster, didYouMean(nearest(known, wanted)))
+		text.List(names, command.MaxNames), s.Where(), s.Target.Cluster, command.DidYouMean(command.Nearest(known, wanted)))
 }
 
 func severalFindings(found []foundFinding, wanted string) error {
@@ -143,7 +145,8 @@ func severalFindings(found []foundFinding, wanted string) error {
 		lines = append(lines, fmt.Sprintf("%s (%s %s)", f.finding.ID, f.finding.Check, objectName(f.finding.Object)))
 	}
 	if same {
-		return fmt.Errorf("several Inspections have finding %q: add --inspection with one of %s", wanted, text.List(inspections, maxNames))
+		return fmt.Errorf("several Inspections have finding %q: add --inspection with one of %s", wanted,
+			text.List(inspections, command.MaxNames))
 	}
-	return errors.New("several findings match " + fmt.Sprintf("%q: specify one of ", wanted) + text.List(lines, maxNames))
+	return errors.New("several findings match " + fmt.Sprintf("%q: specify one of ", wanted) + text.List(lines, command.MaxNames))
 }

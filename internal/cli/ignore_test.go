@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/cli/source"
 	"kubeops.io/kubeops/internal/text"
 )
 
@@ -98,20 +99,8 @@ func TestTheOwnerOfAManifestIsNamed(t *testing.T) {
 		"Argo CD":                    manager("argocd-controller"),
 		"":                           manager("kubeops"),
 	} {
-		if got := sourceOf(&meta); got != want {
+		if got := source.SourceOf(&meta); got != want {
 			t.Errorf("%q, want %q", got, want)
-		}
-	}
-}
-
-// The short names are those of the CRDs.
-func TestKindsAreAcceptedUnderEachOfTheirNames(t *testing.T) {
-	for _, kind := range append(reconciledKinds(), reportKind()) {
-		for _, name := range append(kind.names(), kind.Kind) {
-			ref, err := parseReference(name+"/x", append(reconciledKinds(), reportKind())...)
-			if err != nil || ref.kind.Kind != kind.Kind || ref.name != "x" {
-				t.Errorf("%s: %+v, %v", name, ref, err)
-			}
 		}
 	}
 }

@@ -10,6 +10,9 @@ import (
 	"k8s.io/utils/clock"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/cli/command"
+	"kubeops.io/kubeops/internal/cli/connect"
+	"kubeops.io/kubeops/internal/cli/terminal"
 	"kubeops.io/kubeops/internal/inspect"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/checks"
@@ -22,8 +25,8 @@ import (
 )
 
 type inspectOptions struct {
-	cluster       clusterFlags
-	contexts      contextFlags
+	cluster       connect.ClusterFlags
+	contexts      connect.ContextFlags
 	allNamespaces bool
 	// namespaces and excludeNamespaces are names or globs.
 	namespaces        []string
@@ -45,7 +48,7 @@ type inspectOptions struct {
 	filter            filterFlags
 }
 
-func newInspect(streams Streams) *cobra.Command {
+func newInspect(streams command.Streams) *cobra.Command {
 	var o inspectOptions
 	cmd := &cobra.Command{
 		Use:   "inspect",
@@ -79,7 +82,7 @@ Exit codes:
   kubeops inspect -A --metrics-url http://localhost:9090
   kubeops inspect -A --logs-url http://localhost:3100 --log-analysis
   kubeops inspect -n shop --as system:serviceaccount:shop:kubeops`,
-		Args: noArguments,
+		Args: command.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if len(o.files.sources) > 0 {
 				if err := errors.Join(o.metrics.unused(), o.logs.unused()); err != nil {
@@ -90,7 +93,7 @@ Exit codes:
 			if err := o.files.unused(); err != nil {
 				return err
 			}
-			if err := o.contexts.validate(cmd.Flags()); err != nil {
+			if err := o.contexts.Validate(cmd.Flags()); err != nil {
 				return err
 			}
 			return o.run(cmd.Context(), streams)
@@ -102,8 +105,8 @@ Exit codes:
 
 func (o *inspectOptions) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	o.cluster.registerCluster(flags)
-	o.contexts.register(cmd, &o.cluster)
+	o.cluster.RegisterCluster(flags)
+	o.contexts.Register(cmd, &o.cluster)
 	o.files.register(flags)
 	o.metrics.register(cmd)
 	o.logs.register(cmd)
@@ -123,16 +126,16 @@ func (o *inspectOptions) register(cmd *cobra.Command) {
 	flags.DurationVar(&o.timeout, "timeout", v1alpha1.DefaultTimeout, "stop reading after this time; anything not read by then is a gap")
 	flags.DurationVar(&o.grace, "startup-grace", check.DefaultParams().StartupGrace,
 		"how long an object may be starting or not ready before it is reported")
-	complete(cmd, "output", outputFormats()...)
-	complete(cmd, "color", "auto", "always", "never")
-	complete(cmd, "fail-on", severityNames()...)
+	command.CompleteValues(cmd, "output", outputFormats()...)
+	command.CompleteValues(cmd, "color", "auto", "always", "never")
+	command.CompleteValues(cmd, "fail-on", severityNames()...)
 	completeChecks(cmd, "checks")
 	completeChecks(cmd, "exclude-checks")
-	o.cluster.complete(cmd)
+	o.cluster.Complete(cmd)
 	o.filter.register(cmd)
 }
 
-func (o *inspectOptions) run(ctx context.Context, streams Streams) error {
+func (o *inspectOptions) run(ctx context.Context, streams command.Streams) error {
 	if err := o.validate(); err != nil {
 		return err
 	}
@@ -147,13 +150,13 @@ func (o *inspectOptions) run(ctx context.Context, streams Streams) error {
 	if len(selected)+len(programs) == 0 {
 		return errors.New("no check to run: --exclude-checks removes every check that --checks selects")
 	}
-	if o.contexts.several() {
+	if o.contexts.Several() {
 		return o.runContexts(ctx, streams, selected, programs)
 	}
 	if err := o.comparesNothing(selected); err != nil {
 		return err
 	}
-	target, err := o.cluster.resolve()
+	target, err := o.cluster.Resolve()
 	if err != nil {
 		return err
 	}
@@ -165,7 +168,7 @@ func (o *inspectOptions) run(ctx context.Context, streams Streams) error {
 }
 
 // print prints a report and returns the error that decides about the exit code.
-func (o *inspectOptions) print(streams Streams, selected []check.Check, result *v1alpha1.InspectionReport, heading string) error {
+func (o *inspectOptions) print(streams command.Streams, selected []check.Check, result *v1alpha1.InspectionReport, heading string) error {
 	printer, err := newPrinter(streams.Out, o.output, o.color, o.outputFile)
 	if err != nil {
 		return err
@@ -196,28 +199,28 @@ func (o *inspectOptions) validate() error {
 	return err
 }
 
-func (o *inspectOptions) heading(t target) string {
+func (o *inspectOptions) heading(t connect.Target) string {
 	if o.allNamespaces {
-		return t.cluster + ", all namespaces"
+		return t.Cluster + ", all namespaces"
 	}
 	inspected := o.inspected(t)
-	return t.cluster + ", " + text.Plural(len(inspected), "namespace ", "namespaces ") + joinWords(inspected) + " (-A for all)"
+	return t.Cluster + ", " + text.Plural(len(inspected), "namespace ", "namespaces ") + terminal.JoinWords(inspected) + " (-A for all)"
 }
 
 // inspected are the names and globs of the namespaces to inspect; none for all.
-func (o *inspectOptions) inspected(t target) []string {
+func (o *inspectOptions) inspected(t connect.Target) []string {
 	switch {
 	case o.allNamespaces:
 		return nil
 	case len(o.namespaces) > 0:
 		return o.namespaces
 	default:
-		return []string{t.namespace}
+		return []string{t.Namespace}
 	}
 }
 
 func (o *inspectOptions) inspect(
-	ctx context.Context, streams Streams, t target, selected []check.Check, programs []custom.Program,
+	ctx context.Context, streams command.Streams, t connect.Target, selected []check.Check, programs []custom.Program,
 ) (*v1alpha1.InspectionReport, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
@@ -235,7 +238,7 @@ func (o *inspectOptions) inspect(
 	if logBackend != nil {
 		defer logBackend.Close()
 	}
-	progress := newProgress(streams.Err, t.cluster)
+	progress := newProgress(streams.Err, t.Cluster)
 	input := o.input(t, selected, programs)
 	input.Progress = progress.update
 	input.Metrics, input.Logs = metricsBackend, logBackend
@@ -251,13 +254,13 @@ func (o *inspectOptions) inspect(
 }
 
 // input is the input of a run without backends.
-func (o *inspectOptions) input(t target, selected []check.Check, programs []custom.Program) inspect.Input {
+func (o *inspectOptions) input(t connect.Target, selected []check.Check, programs []custom.Program) inspect.Input {
 	params := check.DefaultParams()
 	params.StartupGrace = o.grace
 	return inspect.Input{
-		Source: collect.Source{Cluster: t.cluster, Config: t.config, Credentials: t.credentialsAdvice()},
+		Source: collect.Source{Cluster: t.Cluster, Config: t.Config, Credentials: t.CredentialsAdvice()},
 		Clock:  clock.RealClock{}, Bounds: printedBounds(),
-		Scope:  collect.Scope{Home: t.namespace, Namespaces: o.inspected(t), Asked: check.Asked(selected, o.checks)},
+		Scope:  collect.Scope{Home: t.Namespace, Namespaces: o.inspected(t), Asked: check.Asked(selected, o.checks)},
 		Checks: selected, Custom: programs, Params: params, ExcludeNamespaces: o.excludeNamespaces,
 	}
 }
@@ -288,13 +291,6 @@ func checkIDs() []string {
 		ids = append(ids, c.ID)
 	}
 	return ids
-}
-
-// complete registers the values of a flag for shell completion.
-func complete(cmd *cobra.Command, flag string, values ...string) {
-	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // only a flag that is not defined fails
-	}
 }
 
 // printedBounds are wide: a printed report does not have to fit into an API object.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/cli/terminal"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/manifests"
@@ -53,7 +54,7 @@ func readConfig(name string) (*repositoryConfig, error) {
 
 func (c *repositoryConfig) validate(name string) error {
 	if c.FailOn != "" && !slices.Contains(severityNames(), string(c.FailOn)) {
-		return fmt.Errorf("%s: invalid failOn %q: must be one of %s", name, c.FailOn, joinWords(severityNames()))
+		return fmt.Errorf("%s: invalid failOn %q: must be one of %s", name, c.FailOn, terminal.JoinWords(severityNames()))
 	}
 	for i, rule := range c.Ignore {
 		switch {

@@ -11,6 +11,8 @@ import (
 	"k8s.io/utils/clock"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/cli/command"
+	"kubeops.io/kubeops/internal/cli/terminal"
 	"kubeops.io/kubeops/internal/inspect"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/collect"
@@ -27,13 +29,16 @@ const maxHeadingClusters = 5
 
 // runContexts inspects several clusters and prints one report. Where the user interrupts it, the report has the clusters that were
 // finished.
-func (o *inspectOptions) runContexts(ctx context.Context, streams Streams, selected []check.Check, programs []custom.Program) error {
-	contexts, skipped, err := o.contexts.resolve(&o.cluster)
+func (o *inspectOptions) runContexts(
+	ctx context.Context, streams command.Streams, selected []check.Check, programs []custom.Program,
+) error {
+	contexts, skipped, err := o.contexts.Resolve(&o.cluster)
 	if err != nil {
 		return err
 	}
 	if len(skipped) > 0 {
-		fmt.Fprintln(printable.NewWriter(streams.Err), "skipped, since another context has the same cluster and user: "+joinWords(skipped))
+		fmt.Fprintln(printable.NewWriter(streams.Err),
+			"skipped, since another context has the same cluster and user: "+terminal.JoinWords(skipped))
 	}
 	clusters := make([]fleet.Cluster, 0, len(contexts))
 	for _, name := range contexts {
@@ -60,15 +65,15 @@ func (o *inspectOptions) runContexts(ctx context.Context, streams Streams, selec
 // fleetCluster is the cluster of a context. A context that cannot be used is a gap, as a cluster that does not answer is.
 func (o *inspectOptions) fleetCluster(name string, selected []check.Check, programs []custom.Program) fleet.Cluster {
 	flags := o.cluster
-	flags.overrides.CurrentContext = name
-	target, err := flags.resolve()
+	flags.Overrides.CurrentContext = name
+	target, err := flags.Resolve()
 	if err != nil {
 		input := inspect.Input{Source: collect.Source{Cluster: name}}
 		invalid := problem.UserError(v1alpha1.ReasonClusterUnreachable, nil, "context %s cannot be used (%s); correct the kubeconfig",
 			name, err)
-		return fleet.Cluster{Input: input, Deadline: o.contexts.timeout, Err: invalid}
+		return fleet.Cluster{Input: input, Deadline: o.contexts.Timeout, Err: invalid}
 	}
-	return fleet.Cluster{Input: o.input(target, selected, programs), Deadline: o.contexts.timeout}
+	return fleet.Cluster{Input: o.input(target, selected, programs), Deadline: o.contexts.Timeout}
 }
 
 func (o *inspectOptions) headingOf(contexts []string) string {
@@ -77,7 +82,7 @@ func (o *inspectOptions) headingOf(contexts []string) string {
 	case o.allNamespaces:
 		return heading + "all namespaces"
 	case len(o.namespaces) > 0:
-		return heading + text.Plural(len(o.namespaces), "namespace ", "namespaces ") + joinWords(o.namespaces) + " (-A for all)"
+		return heading + text.Plural(len(o.namespaces), "namespace ", "namespaces ") + terminal.JoinWords(o.namespaces) + " (-A for all)"
 	default:
 		return heading + "the namespace of each context (-A for all)"
 	}

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"kubeops.io/kubeops/internal/cli/command"
 )
 
 func TestCustomChecksAreReadFromListsAndInspections(t *testing.T) {
@@ -66,7 +68,7 @@ spec:
 func TestInvalidCustomChecksAreUsageErrors(t *testing.T) {
 	const invalid = "- {id: a, resource: {resource: pods}, expression: objct == 1, message: m}"
 	var out, errOut bytes.Buffer
-	code := Run(t.Context(), []string{"inspect", "--custom-checks", "-"}, Streams{In: strings.NewReader(invalid), Out: &out, Err: &errOut})
+	code := Run(t.Context(), []string{"inspect", "--custom-checks", "-"}, command.Streams{In: strings.NewReader(invalid), Out: &out, Err: &errOut})
 	if code != exitError || !strings.Contains(errOut.String(), "line 1, column 1: undeclared reference to 'objct'") {
 		t.Errorf("exit code %d: %s", code, errOut.String())
 	}

@@ -13,6 +13,8 @@ import (
 	"k8s.io/utils/clock"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/cli/command"
+	"kubeops.io/kubeops/internal/cli/terminal"
 	"kubeops.io/kubeops/internal/inspect"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/checks"
@@ -51,7 +53,7 @@ func (o *fileOptions) unused() error {
 }
 
 // inspectFiles inspects manifests and prints the report.
-func (o *inspectOptions) inspectFiles(cmd *cobra.Command, streams Streams) error {
+func (o *inspectOptions) inspectFiles(cmd *cobra.Command, streams command.Streams) error {
 	if err := o.validateFiles(cmd.Flags()); err != nil {
 		return err
 	}
@@ -172,9 +174,9 @@ func filesHeading(sources []string, c manifests.Counts) string {
 		}
 		names = append(names, filepath.ToSlash(source))
 	}
-	text := joinFirst(names, 3) + ", " + count(c.Files, "file", "files")
+	text := joinFirst(names, 3) + ", " + terminal.Count(c.Files, "file", "files")
 	if c.NotChecked > 0 {
-		text += fmt.Sprintf(" (%s of kinds without checks)", count(c.NotChecked, "object", "objects"))
+		text += fmt.Sprintf(" (%s of kinds without checks)", terminal.Count(c.NotChecked, "object", "objects"))
 	}
 	return text
 }

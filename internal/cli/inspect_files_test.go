@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/cli/command"
 	"kubeops.io/kubeops/internal/printable"
 	"kubeops.io/kubeops/internal/remedy"
 )
@@ -73,7 +74,7 @@ func TestFindingIDsDoNotDependOnFileLocations(t *testing.T) {
 func TestStdinIsInspected(t *testing.T) {
 	var out, errOut bytes.Buffer
 	in := strings.NewReader("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndta: {}\n")
-	code := Run(t.Context(), []string{"inspect", "-f", "-", "-n", "shop"}, Streams{In: in, Out: &out, Err: &errOut})
+	code := Run(t.Context(), []string{"inspect", "-f", "-", "-n", "shop"}, command.Streams{In: in, Out: &out, Err: &errOut})
 	if code != exitOK || !strings.Contains(out.String(), "ConfigMap shop/c") || !strings.Contains(out.String(), "file: stdin:4") {
 		t.Errorf("exit code %d: %s%s", code, out.String(), errOut.String())
 	}

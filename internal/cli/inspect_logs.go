@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kubeops.io/kubeops/internal/cli/command"
 	"kubeops.io/kubeops/internal/inspect/loganalysis"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/builtin"
@@ -36,7 +37,7 @@ func (f *logFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.tenant, "logs-tenant", "", "tenant of Loki (X-Scope-OrgID) or VictoriaLogs (account:project)")
 	flags.BoolVar(&f.analysis, "log-analysis", false,
 		"compare the errors in the last hour's lines with the day before; reads up to 200,000 lines")
-	complete(cmd, "logs-type", types.names...)
+	command.CompleteValues(cmd, "logs-type", types.names...)
 }
 
 // unused rejects the flags for manifests.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kubeops.io/kubeops/internal/cli/command"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/builtin"
 	"kubeops.io/kubeops/internal/provider/metrics"
@@ -28,7 +29,7 @@ func (f *metricsFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.kind, "metrics-type", "prometheus", strings.Join(types.products, ", "))
 	flags.StringToStringVar(&f.labels, "metrics-label", nil,
 		"`label=value` that this cluster's series have in a backend of several clusters, for example cluster=prod")
-	complete(cmd, "metrics-type", types.names...)
+	command.CompleteValues(cmd, "metrics-type", types.names...)
 }
 
 // unused rejects the flags for manifests.

@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"kubeops.io/kubeops/internal/cli/command"
+	"kubeops.io/kubeops/internal/cli/terminal"
 	"kubeops.io/kubeops/internal/inspect/loganalysis"
 	"kubeops.io/kubeops/internal/inspect/loganalysis/event"
 	"kubeops.io/kubeops/internal/inspect/render"
@@ -35,10 +37,10 @@ type templateEntry struct {
 	Example string `json:"example"`
 }
 
-func newLogs(streams Streams) *cobra.Command {
+func newLogs(streams command.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "logs", Short: "Analyze log lines", Long: "Analyze log lines from a file or stdin. No cluster is contacted.",
-		Example: "  kubectl logs deploy/cart | kubeops logs templates", Args: onlySubcommands, RunE: printHelp,
+		Example: "  kubectl logs deploy/cart | kubeops logs templates", Args: command.OnlySubcommands, RunE: command.PrintHelp,
 	}
 	cmd.AddCommand(newLogTemplates(streams))
 	return cmd
@@ -48,7 +50,7 @@ type templatesOptions struct {
 	file, output, level string
 }
 
-func newLogTemplates(streams Streams) *cobra.Command {
+func newLogTemplates(streams command.Streams) *cobra.Command {
 	var o templatesOptions
 	cmd := &cobra.Command{
 		Use:   "templates",
@@ -59,7 +61,7 @@ counts as one event. Secrets are redacted. The input can have any size; no clust
 		Example: `  kubectl logs deploy/cart | kubeops logs templates
   kubectl logs -l app=cart --prefix --tail=-1 | kubeops logs templates --level error
   kubeops logs templates -f app.log -o json`,
-		Args: noArguments,
+		Args: command.NoArguments,
 		RunE: func(*cobra.Command, []string) error { return o.run(streams) },
 	}
 	flags := cmd.Flags()
@@ -70,8 +72,8 @@ counts as one event. Secrets are redacted. The input can have any size; no clust
 	}
 	flags.StringVarP(&o.output, "output", "o", "table", "table, json or yaml")
 	flags.StringVar(&o.level, "level", "", "minimum level to print: debug, info, warn, error or fatal")
-	complete(cmd, "output", "table", "json", "yaml")
-	complete(cmd, "level", "debug", "info", "warn", "error", "fatal")
+	command.CompleteValues(cmd, "output", "table", "json", "yaml")
+	command.CompleteValues(cmd, "level", "debug", "info", "warn", "error", "fatal")
 	return cmd
 }
 
@@ -80,13 +82,13 @@ func filenameFlag(flags *pflag.FlagSet, file *string) {
 	flags.StringVarP(file, "filename", "f", "-", "`file` to read; - for stdin")
 }
 
-func (o *templatesOptions) run(streams Streams) error {
+func (o *templatesOptions) run(streams command.Streams) error {
 	minLevel := event.Named(o.level)
 	switch {
 	case o.level != "" && minLevel.String() != o.level:
-		return invalidValue("--level", o.level, "debug", "info", "warn", "error", "fatal")
+		return command.InvalidValue("--level", o.level, "debug", "info", "warn", "error", "fatal")
 	case o.output != "table" && o.output != "json" && o.output != "yaml":
-		return invalidValue("-o", o.output, "table", "json", "yaml")
+		return command.InvalidValue("-o", o.output, "table", "json", "yaml")
 	}
 	in := streams.In
 	if o.file != "-" {
@@ -126,21 +128,21 @@ func (o *templatesOutput) print(w io.Writer, output string) error {
 
 // table prints a line per template, followed by its example unless that is identical.
 func (o *templatesOutput) table(w io.Writer) error {
-	width := terminalWidth(w)
-	text := &textWriter{w: w, width: width}
-	text.line("%s, %s, %s", count(o.Lines, "line", "lines"), count(o.Events, "event", "events"),
-		count(len(o.Templates), "template", "templates"))
+	width := terminal.Width(w)
+	text := &terminal.Writer{W: w, Width: width}
+	text.Line("%s, %s, %s", terminal.Count(o.Lines, "line", "lines"), terminal.Count(o.Events, "event", "events"),
+		terminal.Count(len(o.Templates), "template", "templates"))
 	if len(o.Templates) > 0 {
-		text.line("%8s  %-5s  %s", "COUNT", "LEVEL", "TEMPLATE")
+		text.Line("%8s  %-5s  %s", "COUNT", "LEVEL", "TEMPLATE")
 	}
 	for _, t := range o.Templates {
-		text.line("%8d  %-5s  %s", t.Count, t.Level, clipLine(t.Template, width-17))
+		text.Line("%8d  %-5s  %s", t.Count, t.Level, clipLine(t.Template, width-17))
 		if first, _, _ := strings.Cut(t.Example, "\n"); first != t.Template {
-			text.line("%15s  | %s", "", clipLine(first, width-19))
+			text.Line("%15s  | %s", "", clipLine(first, width-19))
 		}
 	}
 	if o.Omitted > 0 {
-		text.line("%s omitted to bound memory", count(o.Omitted, "rare template", "rare templates"))
+		text.Line("%s omitted to bound memory", terminal.Count(o.Omitted, "rare template", "rare templates"))
 	}
-	return text.err
+	return text.Err
 }

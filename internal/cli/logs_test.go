@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"kubeops.io/kubeops/internal/cli/command"
 )
 
 const pastedLines = "INFO started in 12ms\nINFO started in 9s\n" +
@@ -19,7 +21,7 @@ func templatesOf(t *testing.T, stdin string, args ...string) (code int, out, err
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	code = Run(t.Context(), append([]string{"logs", "templates"}, args...),
-		Streams{In: strings.NewReader(stdin), Out: &stdout, Err: &stderr})
+		command.Streams{In: strings.NewReader(stdin), Out: &stdout, Err: &stderr})
 	return code, stdout.String(), stderr.String()
 }
 

@@ -11,6 +11,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"kubeops.io/kubeops/internal/cli/command"
+	"kubeops.io/kubeops/internal/cli/connect"
 )
 
 // dashboardURLVariable names the dashboard, unless --dashboard-url does.
@@ -20,12 +23,12 @@ const dashboardURLVariable = "KUBEOPS_DASHBOARD_URL"
 const defaultDashboardURL = "http://127.0.0.1:8090"
 
 type openOptions struct {
-	cluster clusterFlags
+	cluster connect.ClusterFlags
 	url     string
 	print   bool
 }
 
-func newOpen(streams Streams) *cobra.Command {
+func newOpen(streams command.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "open",
 		Short: "Open a page of the dashboard",
@@ -33,8 +36,8 @@ func newOpen(streams Streams) *cobra.Command {
 or else in the environment variable KUBEOPS_DASHBOARD_URL, or else at http://127.0.0.1:8090, where "manager dashboard"
 listens.`,
 		Example: `  kubeops open report everything -n shop`,
-		Args:    onlySubcommands,
-		RunE:    printHelp,
+		Args:    command.OnlySubcommands,
+		RunE:    command.PrintHelp,
 	}
 	var o openOptions
 	report := &cobra.Command{
@@ -45,31 +48,31 @@ exactly one Inspection. The address of the latest report stays the same when the
 		Example: `  kubeops open report -n shop
   kubeops open report everything -n shop
   kubeops open report everything -n shop --print --dashboard-url https://kubeops.example.com`,
-		Args: maxArguments(1),
+		Args: command.MaxArguments(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.report(cmd.Context(), streams, strings.Join(args, ""))
 		},
 	}
-	o.cluster.register(report.Flags())
-	o.cluster.complete(report)
+	o.cluster.Register(report.Flags())
+	o.cluster.Complete(report)
 	report.Flags().StringVar(&o.url, "dashboard-url", "",
 		"address of the dashboard (default: $"+dashboardURLVariable+", then "+defaultDashboardURL+")")
 	report.Flags().BoolVar(&o.print, "print", false, "only print the address")
-	report.ValidArgsFunction = o.cluster.completeNames(1, inspectionKind(), reportKind())
+	report.ValidArgsFunction = o.cluster.CompleteNames(1, connect.InspectionKind(), connect.ReportKind())
 	cmd.AddCommand(report)
 	return cmd
 }
 
-func (o *openOptions) report(ctx context.Context, streams Streams, argument string) error {
+func (o *openOptions) report(ctx context.Context, streams command.Streams, argument string) error {
 	base, err := o.base()
 	if err != nil {
 		return err
 	}
-	store, err := o.cluster.open()
+	store, err := o.cluster.Open()
 	if err != nil {
 		return err
 	}
-	report, err := store.report(ctx, argument)
+	report, err := store.Report(ctx, argument)
 	if err != nil {
 		return err
 	}
@@ -103,7 +106,7 @@ func (o *openOptions) base() (*url.URL, error) {
 }
 
 // show prints an address, and opens it in the browser.
-func (o *openOptions) show(ctx context.Context, streams Streams, address string) error {
+func (o *openOptions) show(ctx context.Context, streams command.Streams, address string) error {
 	if _, err := fmt.Fprintln(streams.Out, address); err != nil || o.print {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/cli/command"
+	"kubeops.io/kubeops/internal/cli/connect"
 )
 
 // printFlags say how a stored report is printed.
@@ -29,9 +31,9 @@ func (f *printFlags) register(cmd *cobra.Command) {
 	flags.BoolVar(&f.failOnGaps, "fail-on-gaps", true, failOnGapsHelp)
 	flags.BoolVar(&f.recommendations, "recommendations", false, recommendationsHelp)
 	f.filter.register(cmd)
-	complete(cmd, "output", outputFormats()...)
-	complete(cmd, "color", "auto", "always", "never")
-	complete(cmd, "fail-on", severityNames()...)
+	command.CompleteValues(cmd, "output", outputFormats()...)
+	command.CompleteValues(cmd, "color", "auto", "always", "never")
+	command.CompleteValues(cmd, "fail-on", severityNames()...)
 }
 
 // changed is the first of the flags that the command line sets, or "".
@@ -59,14 +61,14 @@ func (f *printFlags) validate() error {
 
 // write prints a report, and returns an error if it has findings at or above --fail-on, whether they are printed or not, or if it is
 // incomplete.
-func (f *printFlags) write(streams Streams, t target, report *v1alpha1.InspectionReport) error {
+func (f *printFlags) write(streams command.Streams, t connect.Target, report *v1alpha1.InspectionReport) error {
 	printer, err := newPrinter(streams.Out, f.output, f.color, f.outputFile)
 	if err != nil {
 		return err
 	}
 	printer.recommendations = f.recommendations
 	printer.failOn = v1alpha1.Severity(f.failOn)
-	heading := fmt.Sprintf("%s, report %s/%s", t.cluster, report.Namespace, report.Name)
+	heading := fmt.Sprintf("%s, report %s/%s", t.Cluster, report.Namespace, report.Name)
 	if err := f.filter.print(printer, streams.Err, report, heading); err != nil {
 		return fmt.Errorf("print the report: %w", err)
 	}

@@ -9,10 +9,11 @@ import (
 	"slices"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/cli/command"
+	"kubeops.io/kubeops/internal/cli/terminal"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/render"
-	"kubeops.io/kubeops/internal/printable"
 )
 
 // Usage of the flags that several commands share.
@@ -34,7 +35,7 @@ type printer struct {
 	w      io.Writer
 	output string
 	file   string
-	colors palette
+	colors terminal.Palette
 	width  int
 	// checks describe the checks of the findings.
 	checks []check.Check
@@ -51,7 +52,7 @@ type printer struct {
 // newPrinter validates the output format, the color mode and the directory of the output file. To validate only, pass a nil w.
 func newPrinter(w io.Writer, output, color, file string) (*printer, error) {
 	if !slices.Contains(outputFormats(), output) {
-		return nil, invalidValue("-o", output, outputFormats()...)
+		return nil, command.InvalidValue("-o", output, outputFormats()...)
 	}
 	if file != "" {
 		w = nil // the width and colors of the terminal do not apply to a file
@@ -60,16 +61,16 @@ func newPrinter(w io.Writer, output, color, file string) (*printer, error) {
 			return nil, fmt.Errorf("--output-file: directory %s does not exist", directory)
 		}
 	}
-	p := &printer{w: w, output: output, file: file, width: terminalWidth(w), checks: checks.Builtin()}
+	p := &printer{w: w, output: output, file: file, width: terminal.Width(w), checks: checks.Builtin()}
 	switch color {
 	case "always":
-		p.colors = palette{on: true}
+		p.colors = terminal.Palette{On: true}
 	case "never":
 	case "auto":
 		_, noColor := os.LookupEnv("NO_COLOR") // see no-color.org: any value disables color
-		p.colors = palette{on: !noColor && isTerminal(w)}
+		p.colors = terminal.Palette{On: !noColor && terminal.IsTerminal(w)}
 	default:
-		return nil, invalidValue("--color", color, "auto", "always", "never")
+		return nil, command.InvalidValue("--color", color, "auto", "always", "never")
 	}
 	return p, nil
 }
@@ -95,31 +96,4 @@ func (p *printer) render(report *v1alpha1.InspectionReport, heading string) erro
 	return render.Write(p.w, p.output, report, render.Options{
 		Checks: p.checks, Version: version(), Heading: heading, FailOn: p.failOn, Locate: p.locate,
 	})
-}
-
-// palette colors text on terminals.
-type palette struct{ on bool }
-
-func (c palette) paint(code, text string) styled {
-	text = printable.Line(text)
-	if !c.on {
-		return styled(text)
-	}
-	return styled("\033[" + code + "m" + text + "\033[0m")
-}
-
-func (c palette) bold(text string) styled { return c.paint("1", text) }
-func (c palette) dim(text string) styled  { return c.paint("2", text) }
-
-func (c palette) severity(s v1alpha1.Severity, text string) styled {
-	switch s {
-	case v1alpha1.SeverityCritical:
-		return c.paint("1;31", text)
-	case v1alpha1.SeverityHigh:
-		return c.paint("31", text)
-	case v1alpha1.SeverityMedium:
-		return c.paint("33", text)
-	default:
-		return c.paint("36", text)
-	}
 }

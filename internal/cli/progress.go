@@ -3,11 +3,9 @@ package cli
 import (
 	"fmt"
 	"io"
-	"os"
 	"sync"
 
-	"golang.org/x/term"
-
+	"kubeops.io/kubeops/internal/cli/terminal"
 	"kubeops.io/kubeops/internal/inspect"
 	"kubeops.io/kubeops/internal/printable"
 )
@@ -21,7 +19,7 @@ type progress struct {
 }
 
 func newProgress(w io.Writer, cluster string) *progress {
-	if !isTerminal(w) {
+	if !terminal.IsTerminal(w) {
 		w = nil
 	}
 	return &progress{w: w, cluster: printable.Line(cluster)}
@@ -68,21 +66,6 @@ func (p *progress) clear() {
 		fmt.Fprint(p.w, "\r\033[K")
 	}
 	p.w = nil
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
-}
-
-// terminalWidth is the width of the terminal, from 60 to 160 to keep lines readable; 120 without a terminal.
-func terminalWidth(w io.Writer) int {
-	if f, ok := w.(*os.File); ok {
-		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
-			return min(max(width, 60), 160)
-		}
-	}
-	return 120
 }
 
 // fleetProgress shows how many of several clusters are finished, and the last step of one.

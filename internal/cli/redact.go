@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kubeops.io/kubeops/internal/cli/command"
+	"kubeops.io/kubeops/internal/cli/terminal"
 	"kubeops.io/kubeops/internal/inspect/render"
 	"kubeops.io/kubeops/internal/printable"
 	"kubeops.io/kubeops/internal/redact"
@@ -23,7 +25,7 @@ type redacted struct {
 	Replaced redact.Counts `json:"replaced"`
 }
 
-func newRedact(streams Streams) *cobra.Command {
+func newRedact(streams command.Streams) *cobra.Command {
 	var file, output string
 	var options redact.Options
 	cmd := &cobra.Command{
@@ -34,7 +36,7 @@ notification channel. Nothing is sent anywhere.`,
 		Example: `  kubectl logs deploy/cart | kubeops redact
   kubeops redact -f pod.yaml --emails --ips
   kubeops redact -f app.log -o json | jq .replaced`,
-		Args: noArguments,
+		Args: command.NoArguments,
 		RunE: func(*cobra.Command, []string) error {
 			gate, err := redact.New(options)
 			if err != nil {
@@ -54,7 +56,7 @@ notification channel. Nothing is sent anywhere.`,
 	flags.StringVarP(&output, "output", "o", "", "json or yaml: the text and the number of replacements by rule (default: only the text)")
 	flags.BoolVar(&options.Emails, "emails", false, "also redact email addresses")
 	flags.BoolVar(&options.IPs, "ips", false, "also redact IP addresses")
-	complete(cmd, "output", "json", "yaml")
+	command.CompleteValues(cmd, "output", "json", "yaml")
 	return cmd
 }
 
@@ -81,7 +83,7 @@ func readText(in io.Reader, file string) (string, error) {
 func printRedacted(w io.Writer, output string, out redacted) error {
 	switch output {
 	case "":
-		if isTerminal(w) { // a pipe gets the text as it is
+		if terminal.IsTerminal(w) { // a pipe gets the text as it is
 			safe := printable.NewWriter(w)
 			_, err := io.WriteString(safe, out.Text)
 			return errors.Join(err, safe.Flush())
@@ -93,5 +95,5 @@ func printRedacted(w io.Writer, output string, out redacted) error {
 	case "yaml":
 		return render.YAML(w, out)
 	}
-	return invalidValue("-o", output, "json", "yaml")
+	return command.InvalidValue("-o", output, "json", "yaml")
 }

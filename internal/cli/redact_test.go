@@ -7,12 +7,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"kubeops.io/kubeops/internal/cli/command"
 )
 
 func runRedact(t *testing.T, in string, args ...string) (out string, err error) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	cmd := newRoot(Streams{In: strings.NewReader(in), Out: &stdout, Err: &stderr})
+	cmd := newRoot(command.Streams{In: strings.NewReader(in), Out: &stdout, Err: &stderr})
 	cmd.SetArgs(append([]string{"redact"}, args...))
 	err = cmd.ExecuteContext(t.Context())
 	return stdout.String(), err

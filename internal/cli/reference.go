@@ -8,11 +8,13 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"kubeops.io/kubeops/internal/cli/command"
 )
 
 // Reference writes docs/cli.md: every command with its description, examples and flags.
 func Reference(w io.Writer) error {
-	root := newRoot(Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard})
+	root := newRoot(command.Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard})
 	var b bytes.Buffer
 	b.WriteString(`# Command line
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"kubeops.io/kubeops/internal/cli/terminal"
 	"kubeops.io/kubeops/internal/inspect/causes"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/checks"
@@ -39,7 +40,7 @@ func TestRemediesOfAllChecksRunAsPasted(t *testing.T) {
 			t.Errorf("%s: backquotes without a partner, or a character that is not printable: %s", c.ID, text)
 		}
 		for _, width := range []int{40, 80, 250} {
-			lines := wrap(text, width)
+			lines := terminal.Wrap(text, width)
 			for _, command := range commandsIn(text) {
 				if !strings.Contains(strings.Join(lines, "\n"), "`"+command+"`") {
 					t.Errorf("%s: the command %q is broken at %d columns", c.ID, command, width)

@@ -7,10 +7,13 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"kubeops.io/kubeops/internal/cli/command"
+	"kubeops.io/kubeops/internal/cli/connect"
 )
 
 type reportOptions struct {
-	cluster       clusterFlags
+	cluster       connect.ClusterFlags
 	print         printFlags
 	allNamespaces bool
 	list          bool
@@ -18,7 +21,7 @@ type reportOptions struct {
 	watch         bool
 }
 
-func newReport(streams Streams) *cobra.Command {
+func newReport(streams command.Streams) *cobra.Command {
 	var o reportOptions
 	cmd := &cobra.Command{
 		Use:   "report [INSPECTION or REPORT]",
@@ -46,26 +49,26 @@ Exit codes:
   kubeops report -n shop everything --diff
   kubeops report -n shop --diff everything-g1-1a2b3 everything-g2-4c5d6
   kubeops report -n shop everything --watch`,
-		Args: maxArguments(2),
+		Args: command.MaxArguments(2),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, streams, args) },
 	}
-	o.cluster.register(cmd.Flags())
-	o.cluster.complete(cmd)
+	o.cluster.Register(cmd.Flags())
+	o.cluster.Complete(cmd)
 	o.print.register(cmd)
 	flags := cmd.Flags()
 	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "look for Inspections and reports in all namespaces")
 	flags.BoolVar(&o.list, "list", false, "list the reports, as table, json or yaml")
 	flags.BoolVar(&o.diff, "diff", false, "compare two reports, as table, json or yaml")
 	flags.BoolVarP(&o.watch, "watch", "w", false, "print each new report until interrupted")
-	cmd.ValidArgsFunction = o.cluster.completeNames(2, inspectionKind(), reportKind())
+	cmd.ValidArgsFunction = o.cluster.CompleteNames(2, connect.InspectionKind(), connect.ReportKind())
 	return cmd
 }
 
-func (o *reportOptions) run(cmd *cobra.Command, streams Streams, args []string) error {
+func (o *reportOptions) run(cmd *cobra.Command, streams command.Streams, args []string) error {
 	if err := o.validate(cmd, args); err != nil {
 		return err
 	}
-	store, err := o.cluster.openAny(o.allNamespaces)
+	store, err := o.cluster.OpenAny(o.allNamespaces)
 	if err != nil {
 		return err
 	}
@@ -78,11 +81,11 @@ func (o *reportOptions) run(cmd *cobra.Command, streams Streams, args []string) 
 	case o.watch:
 		return o.printEach(ctx, streams, store, strings.Join(args, ""))
 	}
-	report, err := store.report(ctx, strings.Join(args, ""))
+	report, err := store.Report(ctx, strings.Join(args, ""))
 	if err != nil {
 		return err
 	}
-	return o.print.write(streams, store.target, report)
+	return o.print.write(streams, store.Target, report)
 }
 
 func (o *reportOptions) validate(cmd *cobra.Command, args []string) error {
@@ -98,7 +101,7 @@ func (o *reportOptions) validate(cmd *cobra.Command, args []string) error {
 	switch {
 	case modes > 1:
 		return errors.New("--list, --diff and --watch are mutually exclusive")
-	case o.allNamespaces && o.cluster.overrides.Context.Namespace != "":
+	case o.allNamespaces && o.cluster.Overrides.Context.Namespace != "":
 		return errors.New("-A and -n are mutually exclusive")
 	case len(args) > 1 && !o.diff:
 		return fmt.Errorf("%d names given; only --diff takes two", len(args))
@@ -118,36 +121,36 @@ func (o *reportOptions) validate(cmd *cobra.Command, args []string) error {
 }
 
 // printEach prints the latest report of an Inspection, and each further one.
-func (o *reportOptions) printEach(ctx context.Context, streams Streams, s *store, argument string) error {
+func (o *reportOptions) printEach(ctx context.Context, streams command.Streams, s *connect.Store, argument string) error {
 	name := ""
 	if argument != "" {
-		ref, err := parseReference(argument, inspectionKind())
+		ref, err := connect.ParseReference(argument, connect.InspectionKind())
 		if err != nil {
 			return err
 		}
-		name = ref.name
+		name = ref.Name
 	}
 	printed := ""
-	err := newPoller(streams.Err).until(ctx, func(ctx context.Context) (bool, error) {
-		inspection, err := s.inspection(ctx, name)
+	err := connect.NewPoller(streams.Err).Until(ctx, func(ctx context.Context) (bool, error) {
+		inspection, err := s.Inspection(ctx, name)
 		if err != nil || inspection.Status.LastReport == printed || inspection.Status.LastReport == "" {
 			return false, err
 		}
-		report, err := s.in(inspection.Namespace).namedReport(ctx, inspection.Status.LastReport)
+		report, err := s.In(inspection.Namespace).NamedReport(ctx, inspection.Status.LastReport)
 		if err != nil {
 			return false, err
 		}
-		err = o.print.write(streams, s.target, report)
-		var findings *findingsError
-		var gaps *gapsError
+		err = o.print.write(streams, s.Target, report)
+		var findings *command.FindingsError
+		var gaps *command.GapsError
 		if errors.As(err, &findings) || errors.As(err, &gaps) { // neither --fail-on nor a gap ends a watch
 			err = nil
 		}
 		printed = report.Name
 		return false, err
 	})
-	if interrupted(err) {
-		return &failure{text: "interrupted", cause: err}
+	if connect.Interrupted(err) {
+		return &connect.Failure{Text: "interrupted", Cause: err}
 	}
 	return err
 }

@@ -6,17 +6,19 @@ import (
 	"slices"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/cli/connect"
+	"kubeops.io/kubeops/internal/cli/terminal"
 	"kubeops.io/kubeops/internal/inspect/render"
 )
 
 // consecutive reports whether a report is the next one of its Inspection after another: no report that started between them is stored.
 // It is false if the reports cannot be listed.
-func (s *store) consecutive(ctx context.Context, from, to *v1alpha1.InspectionReport) bool {
+func consecutive(ctx context.Context, s *connect.Store, from, to *v1alpha1.InspectionReport) bool {
 	inspection := to.Summary.Inspection
 	if inspection == "" || from.Summary.Inspection != inspection || from.Namespace != to.Namespace {
 		return false
 	}
-	reports, err := s.in(to.Namespace).listedReports(ctx, inspection) // latest first
+	reports, err := listedReports(ctx, s.In(to.Namespace), inspection) // latest first
 	at := slices.IndexFunc(reports, func(r listedReport) bool { return r.Name == to.Name })
 	return err == nil && at >= 0 && at+1 < len(reports) && reports[at+1].Name == from.Name
 }
@@ -141,7 +143,7 @@ func (r fixedRecord) fate(f v1alpha1.Finding) (fate, string) {
 		return isFixed, ""
 	case r.incomplete[f.Check] && ignored > 0:
 		return isNotComparable, fmt.Sprintf("report %s ignores %s, and check %s is incomplete there", name,
-			count(ignored, "finding", "findings"), f.Check)
+			terminal.Count(ignored, "finding", "findings"), f.Check)
 	case r.incomplete[f.Check]:
 		return isNotComparable, "check " + f.Check + " is incomplete in report " + name
 	case r.exhaustive && ignored > 0:
@@ -149,7 +151,7 @@ func (r fixedRecord) fate(f v1alpha1.Finding) (fate, string) {
 	case r.exhaustive:
 		return isHidden, "not fixed: outside the scope of report " + name
 	case ignored > 0:
-		return isHidden, fmt.Sprintf("fixed or ignored: report %s ignores %s", name, count(ignored, "finding", "findings"))
+		return isHidden, fmt.Sprintf("fixed or ignored: report %s ignores %s", name, terminal.Count(ignored, "finding", "findings"))
 	default:
 		return isFixed, ""
 	}

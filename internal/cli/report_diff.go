@@ -13,6 +13,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/cli/command"
+	"kubeops.io/kubeops/internal/cli/connect"
+	"kubeops.io/kubeops/internal/cli/terminal"
 	"kubeops.io/kubeops/internal/inspect/render"
 )
 
@@ -64,12 +67,12 @@ type oneSided struct {
 }
 
 // printDiff compares the two reports that the arguments name, or the last two of one Inspection.
-func (o *reportOptions) printDiff(ctx context.Context, streams Streams, s *store, args []string) error {
-	from, to, err := s.comparedReports(ctx, args)
+func (o *reportOptions) printDiff(ctx context.Context, streams command.Streams, s *connect.Store, args []string) error {
+	from, to, err := comparedReports(ctx, s, args)
 	if err != nil {
 		return err
 	}
-	diff := compareReports(from, to, s.consecutive(ctx, from, to))
+	diff := compareReports(from, to, consecutive(ctx, s, from, to))
 	diff.filter(&o.print.filter)
 	switch o.print.output {
 	case "json":
@@ -84,42 +87,42 @@ func (o *reportOptions) printDiff(ctx context.Context, streams Streams, s *store
 	return printer.diff(streams.Out, diff, o.print.filter.String())
 }
 
-func (s *store) comparedReports(ctx context.Context, args []string) (from, to *v1alpha1.InspectionReport, err error) {
+func comparedReports(ctx context.Context, s *connect.Store, args []string) (from, to *v1alpha1.InspectionReport, err error) {
 	if len(args) == 2 {
-		if from, err = s.report(ctx, args[0]); err != nil {
+		if from, err = s.Report(ctx, args[0]); err != nil {
 			return nil, nil, err
 		}
-		to, err = s.report(ctx, args[1])
+		to, err = s.Report(ctx, args[1])
 		return from, to, err
 	}
 	name := ""
 	if len(args) == 1 {
-		ref, err := parseReference(args[0], inspectionKind(), reportKind())
+		ref, err := connect.ParseReference(args[0], connect.InspectionKind(), connect.ReportKind())
 		if err != nil {
 			return nil, nil, err
 		}
-		if ref.kind.Kind != inspectionKind().Kind {
+		if ref.Kind.Kind != connect.InspectionKind().Kind {
 			return nil, nil, errors.New("--diff needs two reports, or one Inspection for its last two reports")
 		}
-		name = ref.name
+		name = ref.Name
 	}
-	inspection, err := s.inspection(ctx, name)
+	inspection, err := s.Inspection(ctx, name)
 	if err != nil {
 		return nil, nil, err
 	}
-	in := s.in(inspection.Namespace)
-	reports, err := in.listedReports(ctx, inspection.Name)
+	in := s.In(inspection.Namespace)
+	reports, err := listedReports(ctx, in, inspection.Name)
 	if err != nil {
 		return nil, nil, err
 	}
 	if len(reports) < 2 {
 		return nil, nil, fmt.Errorf("inspection %s/%s has %s; --diff needs two", inspection.Namespace, inspection.Name,
-			count(len(reports), "report", "reports"))
+			terminal.Count(len(reports), "report", "reports"))
 	}
-	if from, err = in.namedReport(ctx, reports[1].Name); err != nil {
+	if from, err = in.NamedReport(ctx, reports[1].Name); err != nil {
 		return nil, nil, err
 	}
-	to, err = in.namedReport(ctx, reports[0].Name)
+	to, err = in.NamedReport(ctx, reports[0].Name)
 	return from, to, err
 }
 
@@ -142,7 +145,7 @@ func (d *reportDiff) filter(f *filterFlags) {
 
 // diff prints a comparison for people, the most severe findings of each part first.
 func (p *printer) diff(w io.Writer, d *reportDiff, filter string) error {
-	text := &textWriter{w: w, width: p.width}
+	text := &terminal.Writer{W: w, Width: p.width}
 	for _, side := range []struct {
 		label string
 		diffSide
@@ -151,8 +154,8 @@ func (p *printer) diff(w io.Writer, d *reportDiff, filter string) error {
 		if side.Score != nil {
 			score = fmt.Sprintf("score %d", *side.Score)
 		}
-		text.line("%-4s  %s/%s  %s", side.label, side.Namespace, side.Name, p.colors.dim(fmt.Sprintf("%s, %s, %s",
-			side.StartTime.UTC().Format(time.RFC3339), score, count(int(side.Findings), "finding", "findings"))))
+		text.Line("%-4s  %s/%s  %s", side.label, side.Namespace, side.Name, p.colors.Dim(fmt.Sprintf("%s, %s, %s",
+			side.StartTime.UTC().Format(time.RFC3339), score, terminal.Count(int(side.Findings), "finding", "findings"))))
 	}
 	summary := fmt.Sprintf("%d new, %d fixed, %d with another severity, %d unchanged", len(d.New), len(d.Fixed), len(d.Changed),
 		d.Unchanged)
@@ -168,7 +171,7 @@ func (p *printer) diff(w io.Writer, d *reportDiff, filter string) error {
 	if d.NotPrinted > 0 {
 		summary += fmt.Sprintf("; %d not printed (%s)", d.NotPrinted, filter)
 	}
-	text.block("", "", summary)
+	text.Block("", "", summary)
 	p.diffPart(text, "New", d.New, nil)
 	p.diffPart(text, "Fixed", d.Fixed, nil)
 	var changed []v1alpha1.Finding
@@ -181,11 +184,11 @@ func (p *printer) diff(w io.Writer, d *reportDiff, filter string) error {
 	p.diffPart(text, "No longer ignored", d.NoLongerIgnored, nil)
 	p.oneSidedPart(text, "No longer reported", d.NoLongerReported)
 	p.oneSidedPart(text, "Not comparable", d.NotComparable)
-	return text.err
+	return text.Err
 }
 
 // oneSidedPart prints findings of one report, each with the reason why the other one can lack it.
-func (p *printer) oneSidedPart(text *textWriter, title string, part []oneSided) {
+func (p *printer) oneSidedPart(text *terminal.Writer, title string, part []oneSided) {
 	var findings []v1alpha1.Finding
 	notes := map[string]string{}
 	for _, o := range part {
@@ -195,20 +198,20 @@ func (p *printer) oneSidedPart(text *textWriter, title string, part []oneSided) 
 	p.diffPart(text, title, findings, notes)
 }
 
-func (p *printer) diffPart(text *textWriter, title string, findings []v1alpha1.Finding, notes map[string]string) {
+func (p *printer) diffPart(text *terminal.Writer, title string, findings []v1alpha1.Finding, notes map[string]string) {
 	if len(findings) == 0 {
 		return
 	}
 	slices.SortStableFunc(findings, func(a, b v1alpha1.Finding) int {
 		return cmp.Or(cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), strings.Compare(a.Check, b.Check))
 	})
-	text.line("")
-	text.line("%s", p.colors.bold(title))
+	text.Line("")
+	text.Line("%s", p.colors.Bold(title))
 	for _, f := range findings {
 		p.title(text, f, false)
-		text.block(indent, indent, f.Message)
+		text.Block(indent, indent, f.Message)
 		if note := notes[f.ID]; note != "" {
-			text.block(indent, indent, note)
+			text.Block(indent, indent, note)
 		}
 	}
 }

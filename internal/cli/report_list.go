@@ -12,6 +12,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/cli/command"
+	"kubeops.io/kubeops/internal/cli/connect"
+	"kubeops.io/kubeops/internal/cli/terminal"
 	"kubeops.io/kubeops/internal/inspect/render"
 )
 
@@ -38,19 +41,19 @@ type listedReport struct {
 }
 
 // printList lists the reports of an Inspection, or all of them, latest first.
-func (o *reportOptions) printList(ctx context.Context, streams Streams, s *store, argument string) error {
+func (o *reportOptions) printList(ctx context.Context, streams command.Streams, s *connect.Store, argument string) error {
 	inspection := ""
 	if argument != "" {
-		ref, err := parseReference(argument, inspectionKind())
+		ref, err := connect.ParseReference(argument, connect.InspectionKind())
 		if err != nil {
 			return err
 		}
-		inspection = ref.name
-		if _, err := s.inspection(ctx, inspection); err != nil {
+		inspection = ref.Name
+		if _, err := s.Inspection(ctx, inspection); err != nil {
 			return err
 		}
 	}
-	reports, err := s.listedReports(ctx, inspection)
+	reports, err := listedReports(ctx, s, inspection)
 	if err != nil {
 		return err
 	}
@@ -61,16 +64,16 @@ func (o *reportOptions) printList(ctx context.Context, streams Streams, s *store
 		return render.YAML(streams.Out, reports)
 	}
 	if len(reports) == 0 {
-		text := &textWriter{w: streams.Err, width: terminalWidth(streams.Err)}
-		text.line("no reports in %s of context %q", s.where(), s.target.cluster)
-		return text.err
+		text := &terminal.Writer{W: streams.Err, Width: terminal.Width(streams.Err)}
+		text.Line("no reports in %s of context %q", s.Where(), s.Target.Cluster)
+		return text.Err
 	}
 	return tableOfReports(streams.Out, reports, o.allNamespaces)
 }
 
 // listedReports reads the reports, of one Inspection unless the name is empty.
-func (s *store) listedReports(ctx context.Context, inspection string) ([]listedReport, error) {
-	inspections, err := s.inspections(ctx)
+func listedReports(ctx context.Context, s *connect.Store, inspection string) ([]listedReport, error) {
+	inspections, err := s.Inspections(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +82,7 @@ func (s *store) listedReports(ctx context.Context, inspection string) ([]listedR
 		latest[i.Namespace+"/"+i.Status.LastReport] = true
 	}
 	reports := []listedReport{}
-	err = s.each(ctx, reportKind(), "", func(o apiObject) {
+	err = s.Each(ctx, connect.ReportKind(), "", func(o connect.APIObject) {
 		report := o.(*v1alpha1.InspectionReport)
 		if inspection != "" && report.Summary.Inspection != inspection {
 			return
@@ -123,29 +126,5 @@ func tableOfReports(w io.Writer, reports []listedReport, namespaces bool) error 
 			rows[i+1] = append([]string{r.Namespace}, rows[i+1]...)
 		}
 	}
-	return printColumns(w, rows)
-}
-
-// printColumns aligns the cells of rows. The last column is not padded.
-func printColumns(w io.Writer, rows [][]string) error {
-	widths := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], len([]rune(cell)))
-		}
-	}
-	return printAligned(w, rows, widths)
-}
-
-// printAligned prints rows whose columns have widths.
-func printAligned(w io.Writer, rows [][]string, widths []int) error {
-	text := &textWriter{w: w}
-	for _, row := range rows {
-		line := ""
-		for i, cell := range row {
-			line += cell + strings.Repeat(" ", max(widths[i]-len([]rune(cell)), 0)+2)
-		}
-		text.line("%s", strings.TrimRight(line, " "))
-	}
-	return text.err
+	return terminal.PrintColumns(w, rows)
 }

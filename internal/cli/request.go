@@ -19,6 +19,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/uuid"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/cli/command"
+	"kubeops.io/kubeops/internal/cli/connect"
 	"kubeops.io/kubeops/internal/outcome"
 	"kubeops.io/kubeops/internal/printable"
 	"kubeops.io/kubeops/internal/remedy"
@@ -32,13 +34,13 @@ const defaultWait = 2 * v1alpha1.DefaultTimeout
 const staleStalled = 10 * time.Second
 
 type runOptions struct {
-	cluster clusterFlags
+	cluster connect.ClusterFlags
 	print   printFlags
 	wait    bool
 	timeout time.Duration
 }
 
-func newRun(streams Streams) *cobra.Command {
+func newRun(streams command.Streams) *cobra.Command {
 	var o runOptions
 	cmd := &cobra.Command{
 		Use:   "run [INSPECTION]",
@@ -58,21 +60,21 @@ Exit codes:
   kubeops run everything -n shop --wait
   kubeops run everything -n shop --wait --timeout 15m --fail-on high
   kubeops run everything -n shop --wait -o json | jq .summary`,
-		Args: maxArguments(1),
+		Args: command.MaxArguments(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.run(cmd.Context(), cmd, streams, strings.Join(args, ""))
 		},
 	}
-	o.cluster.register(cmd.Flags())
-	o.cluster.complete(cmd)
+	o.cluster.Register(cmd.Flags())
+	o.cluster.Complete(cmd)
 	o.print.register(cmd)
 	cmd.Flags().BoolVar(&o.wait, "wait", false, "wait for the report and print it")
 	cmd.Flags().DurationVar(&o.timeout, "timeout", defaultWait, "with --wait: how long to wait")
-	cmd.ValidArgsFunction = o.cluster.completeNames(1, inspectionKind())
+	cmd.ValidArgsFunction = o.cluster.CompleteNames(1, connect.InspectionKind())
 	return cmd
 }
 
-func (o *runOptions) run(ctx context.Context, cmd *cobra.Command, streams Streams, argument string) error {
+func (o *runOptions) run(ctx context.Context, cmd *cobra.Command, streams command.Streams, argument string) error {
 	if err := o.print.validate(); err != nil {
 		return err
 	}
@@ -82,11 +84,11 @@ func (o *runOptions) run(ctx context.Context, cmd *cobra.Command, streams Stream
 	if o.timeout <= 0 {
 		return fmt.Errorf("invalid --timeout %s: must be positive", o.timeout)
 	}
-	store, err := o.cluster.open()
+	store, err := o.cluster.Open()
 	if err != nil {
 		return err
 	}
-	inspection, err := store.requested(ctx, argument)
+	inspection, err := requested(ctx, store, argument)
 	if err != nil {
 		return err
 	}
@@ -98,24 +100,24 @@ func (o *runOptions) run(ctx context.Context, cmd *cobra.Command, streams Stream
 		return safe.Flush()
 	}
 	waiting := newWaiter(store, inspection, streams.Err)
-	report, err := waiting.wait(ctx, newPoller(streams.Err), o.timeout)
+	report, err := waiting.wait(ctx, connect.NewPoller(streams.Err), o.timeout)
 	if err != nil {
 		return err
 	}
-	return o.print.write(streams, store.target, report)
+	return o.print.write(streams, store.Target, report)
 }
 
 // requested finds an Inspection, requests a run, and returns it as it is stored then.
-func (s *store) requested(ctx context.Context, argument string) (*v1alpha1.Inspection, error) {
+func requested(ctx context.Context, s *connect.Store, argument string) (*v1alpha1.Inspection, error) {
 	name := ""
 	if argument != "" {
-		ref, err := parseReference(argument, inspectionKind())
+		ref, err := connect.ParseReference(argument, connect.InspectionKind())
 		if err != nil {
 			return nil, err
 		}
-		name = ref.name
+		name = ref.Name
 	}
-	inspection, err := s.inspection(ctx, name)
+	inspection, err := s.Inspection(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +132,7 @@ func (s *store) requested(ctx context.Context, argument string) (*v1alpha1.Inspe
 	if err != nil {
 		return nil, err
 	}
-	patched, err := s.patch(ctx, inspectionKind(), inspection.Namespace, inspection.Name, types.MergePatchType, body)
+	patched, err := s.Patch(ctx, connect.InspectionKind(), inspection.Namespace, inspection.Name, types.MergePatchType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +150,7 @@ func suspendedError(inspection *v1alpha1.Inspection) error {
 // has ended. Another request replaces the value, possibly before a run started for the first. So every value that the annotation has had
 // since the request stands for a run that started after it.
 type waiter struct {
-	store  *store
+	store  *connect.Store
 	stderr *printable.Writer
 	name   string
 	// values of the annotation since the request.
@@ -167,9 +169,9 @@ type waiter struct {
 }
 
 // newWaiter waits for an Inspection as the patch of the request returned it.
-func newWaiter(s *store, requested *v1alpha1.Inspection, stderr io.Writer) *waiter {
+func newWaiter(s *connect.Store, requested *v1alpha1.Inspection, stderr io.Writer) *waiter {
 	w := &waiter{
-		store: s.in(requested.Namespace), stderr: printable.NewWriter(stderr), name: requested.Name, values: map[string]bool{},
+		store: s.In(requested.Namespace), stderr: printable.NewWriter(stderr), name: requested.Name, values: map[string]bool{},
 		stalled: meta.FindStatusCondition(requested.Status.Conditions, v1alpha1.ConditionStalled), began: time.Now(),
 		before: *requested.Status.DeepCopy(),
 	}
@@ -177,12 +179,12 @@ func newWaiter(s *store, requested *v1alpha1.Inspection, stderr io.Writer) *wait
 	return w
 }
 
-func (w *waiter) wait(ctx context.Context, poll *poller, timeout time.Duration) (*v1alpha1.InspectionReport, error) {
+func (w *waiter) wait(ctx context.Context, poll *connect.Poller, timeout time.Duration) (*v1alpha1.InspectionReport, error) {
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	name := ""
-	err := poll.until(limited, func(ctx context.Context) (bool, error) {
-		found, err := w.store.get(ctx, inspectionKind(), w.name)
+	err := poll.Until(limited, func(ctx context.Context) (bool, error) {
+		found, err := w.store.Get(ctx, connect.InspectionKind(), w.name)
 		if err != nil {
 			return false, err
 		}
@@ -195,19 +197,19 @@ func (w *waiter) wait(ctx context.Context, poll *poller, timeout time.Duration) 
 		return false, w.stopped(inspection)
 	})
 	switch {
-	case interrupted(err):
-		return nil, &failure{
-			text: "interrupted; the request stays, and its report is printed by " +
-				string(remedy.Command("kubeops report -n %s %s", w.store.namespace, w.name).Code()),
-			cause: err,
+	case connect.Interrupted(err):
+		return nil, &connect.Failure{
+			Text: "interrupted; the request stays, and its report is printed by " +
+				string(remedy.Command("kubeops report -n %s %s", w.store.Namespace, w.name).Code()),
+			Cause: err,
 		}
 	case errors.Is(err, context.DeadlineExceeded):
 		return nil, fmt.Errorf("inspection %s/%s has no report of the requested run after %s%s; the request stays: %s",
-			w.store.namespace, w.name, timeout, w.status(), cmp.Or(w.unattended(ctx), "use a longer --timeout"))
+			w.store.Namespace, w.name, timeout, w.status(), cmp.Or(w.unattended(ctx), "use a longer --timeout"))
 	case err != nil:
 		return nil, err
 	}
-	return w.store.namedReport(ctx, name)
+	return w.store.NamedReport(ctx, name)
 }
 
 // handled reports whether a run ended that started after the request.

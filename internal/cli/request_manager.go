@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/cli/connect"
 	"kubeops.io/kubeops/internal/remedy"
 )
 
@@ -28,7 +29,7 @@ func (w *waiter) warn(ctx context.Context) {
 	}
 	w.checked = true
 	if text := w.unattended(ctx); text != "" {
-		fmt.Fprintf(w.stderr, "Inspection %s/%s: %s\n", w.store.namespace, w.name, text)
+		fmt.Fprintf(w.stderr, "Inspection %s/%s: %s\n", w.store.Namespace, w.name, text)
 	}
 }
 
@@ -39,7 +40,7 @@ func (w *waiter) unattended(ctx context.Context) string {
 	}
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseTimeout)
 	defer cancel()
-	lease := w.store.managerLease(limited)
+	lease := managerLease(limited, w.store)
 	const noController = "no controller has picked up the request, since the status has not changed"
 	switch {
 	case lease == nil:
@@ -66,9 +67,9 @@ func held(lease *coordinationv1.Lease, now time.Time) bool {
 }
 
 // managerLease is the Lease of the manager that was renewed last; nil if there is none, or the user cannot list Leases.
-func (s *store) managerLease(ctx context.Context) *coordinationv1.Lease {
+func managerLease(ctx context.Context, s *connect.Store) *coordinationv1.Lease {
 	selector := fields.OneTermEqualSelector("metadata.name", v1alpha1.LeaderElectionLease)
-	raw, err := s.client.Get().AbsPath("/apis/coordination.k8s.io/v1/leases").Param("fieldSelector", selector.String()).Do(ctx).Raw()
+	raw, err := s.Client.Get().AbsPath("/apis/coordination.k8s.io/v1/leases").Param("fieldSelector", selector.String()).Do(ctx).Raw()
 	var list coordinationv1.LeaseList
 	if err != nil || json.Unmarshal(raw, &list) != nil {
 		return nil

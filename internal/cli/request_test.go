@@ -2,18 +2,15 @@ package cli
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"io"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/cli/connect"
 )
 
 // state is an Inspection with a value of the annotation and the last handled one.
@@ -44,7 +41,7 @@ func TestAWaitEndsWithARunThatStartedAfterTheRequest(t *testing.T) {
 		"without a handled request nothing ends":       {[]*v1alpha1.Inspection{state("a", ""), state("", "")}, -1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWaiter(&store{}, tc.seen[0], io.Discard)
+			w := newWaiter(&connect.Store{}, tc.seen[0], io.Discard)
 			ended := -1
 			for i, inspection := range tc.seen[1:] {
 				if w.handled(inspection) {
@@ -56,53 +53,6 @@ func TestAWaitEndsWithARunThatStartedAfterTheRequest(t *testing.T) {
 				t.Errorf("ended at %d, want %d", ended, tc.want)
 			}
 		})
-	}
-}
-
-func TestAPollBacksOffWhileTheServerDoesNotAnswer(t *testing.T) {
-	var stderr bytes.Buffer
-	var delays []time.Duration
-	poll := newPoller(&stderr)
-	poll.sleep = func(_ context.Context, d time.Duration) error {
-		delays = append(delays, d)
-		return nil
-	}
-	refused := target{config: &rest.Config{Host: "https://10.0.0.1"}, cluster: "dev"}.failed(
-		errors.Join(io.EOF, syscall.ECONNREFUSED), "get Inspection shop/i")
-	attempts := 0
-	err := poll.until(t.Context(), func(context.Context) (bool, error) {
-		attempts++
-		switch {
-		case attempts <= 10:
-			return false, refused
-		default:
-			return attempts == 12, nil
-		}
-	})
-	if err != nil || attempts != 12 {
-		t.Fatalf("%v after %d attempts", err, attempts)
-	}
-	for i, delay := range delays[:10] {
-		if want := min(pollInterval<<(i+1), maxPollBackoff); delay != want {
-			t.Errorf("delay %d is %s, want %s", i, delay, want)
-		}
-	}
-	want := "cannot reach the API server https://10.0.0.1 of context \"dev\": connection refused; check that the server runs: " +
-		"`kubectl --context dev cluster-info`; retrying until it answers\nthe API server answers again\n"
-	if stderr.String() != want {
-		t.Errorf("got %q, want %q", stderr.String(), want)
-	}
-}
-
-func TestAPollEndsWithAnErrorThatARetryCannotHelp(t *testing.T) {
-	attempts := 0
-	wrong := errors.New("forbidden")
-	err := newPoller(io.Discard).until(t.Context(), func(context.Context) (bool, error) {
-		attempts++
-		return false, wrong
-	})
-	if !errors.Is(err, wrong) || attempts != 1 {
-		t.Errorf("%v after %d attempts", err, attempts)
 	}
 }
 
@@ -119,7 +69,7 @@ func TestTheProgressOfAWaitSaysHowOldItsReasonIs(t *testing.T) {
 			LastTransitionTime: metav1.NewTime(time.Now().Add(-since)),
 		}}
 		var stderr bytes.Buffer
-		w := newWaiter(&store{}, inspection, &stderr)
+		w := newWaiter(&connect.Store{}, inspection, &stderr)
 		if w.handled(inspection) || stderr.String() != want {
 			t.Errorf("got %q, want %q", stderr.String(), want)
 		}

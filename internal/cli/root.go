@@ -11,6 +11,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"kubeops.io/kubeops/internal/buildinfo"
+	"kubeops.io/kubeops/internal/cli/bundles"
+	"kubeops.io/kubeops/internal/cli/command"
+	"kubeops.io/kubeops/internal/cli/connect"
+	"kubeops.io/kubeops/internal/cli/get"
+	"kubeops.io/kubeops/internal/cli/pipelines"
+	"kubeops.io/kubeops/internal/cli/terminal"
 	"kubeops.io/kubeops/internal/printable"
 	"kubeops.io/kubeops/internal/problem"
 )
@@ -27,34 +33,23 @@ const (
 // maxHelpWidth is the width of help on wide terminals, in columns.
 const maxHelpWidth = 120
 
-// Streams are the standard streams of a command.
-type Streams struct {
-	In       io.Reader
-	Out, Err io.Writer
-}
-
-// findingsError makes a command that succeeded exit with code 1.
-type findingsError struct{ text string }
-
-func (e *findingsError) Error() string { return e.text }
-
 // Run executes the command in args, prints its error, if any, and returns the exit code.
-func Run(ctx context.Context, args []string, streams Streams) int {
+func Run(ctx context.Context, args []string, streams command.Streams) int {
 	root := newRoot(streams)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	var findings *findingsError
-	var gaps *gapsError
+	var findings *command.FindingsError
+	var gaps *command.GapsError
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &findings):
-		fmt.Fprintln(streams.Err, findings.text)
+		fmt.Fprintln(streams.Err, findings.Text)
 		return exitFindings
 	case errors.As(err, &gaps):
-		fmt.Fprintln(streams.Err, gaps.text)
+		fmt.Fprintln(streams.Err, gaps.Text)
 		return exitError
-	case interrupted(err) || ctx.Err() != nil:
+	case connect.Interrupted(err) || ctx.Err() != nil:
 		printError(streams.Err, err)
 		return exitInterrupted
 	default:
@@ -63,7 +58,7 @@ func Run(ctx context.Context, args []string, streams Streams) int {
 	}
 }
 
-func newRoot(streams Streams) *cobra.Command {
+func newRoot(streams command.Streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "kubeops",
 		Short: "Find what is wrong in a Kubernetes cluster, and why",
@@ -74,22 +69,23 @@ func newRoot(streams Streams) *cobra.Command {
   kubeops inspect -A -o json --fail-on high
   kubeops checks                     # list the checks
   kubeops run -n shop --wait         # run an Inspection in the cluster now, and print its report`,
-		Args:          onlySubcommands,
-		RunE:          printHelp,
+		Args:          command.OnlySubcommands,
+		RunE:          command.PrintHelp,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       buildinfo.Read().String(),
 	}
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
-	root.SetFlagErrorFunc(suggestFlag)
-	wrapped := fmt.Sprintf(".FlagUsagesWrapped %d ", min(terminalWidth(streams.Out), maxHelpWidth))
+	root.SetFlagErrorFunc(command.SuggestFlag)
+	wrapped := fmt.Sprintf(".FlagUsagesWrapped %d ", min(terminal.Width(streams.Out), maxHelpWidth))
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", wrapped))
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
 	root.AddCommand(
 		newInspect(streams), newReport(streams), newOpen(streams), newRun(streams), newSuspend(streams), newResume(streams),
-		newIgnore(streams), newPipeline(streams), newGet(streams), newDiff(streams), newConflicts(streams), newChecks(streams),
+		newIgnore(streams), pipelines.NewCommand(streams), get.NewCommand(streams), bundles.NewDiff(streams),
+		bundles.NewConflicts(streams), newChecks(streams),
 		newLogs(streams), newRedact(streams), newVersion(streams),
 	)
 	describeBuiltin(root)
@@ -115,13 +111,11 @@ func describeBuiltin(root *cobra.Command) {
 			}
 		}
 		if cmd.Name() == "completion" {
-			cmd.Args = onlySubcommands
-			cmd.RunE = printHelp
+			cmd.Args = command.OnlySubcommands
+			cmd.RunE = command.PrintHelp
 		}
 	}
 }
-
-func printHelp(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 
 // printError prints the message of a problem first, and its cause on a separate line. Errors quote servers, files and names.
 func printError(w io.Writer, err error) {
@@ -130,7 +124,7 @@ func printError(w io.Writer, err error) {
 	if p := problem.As(err); p != nil {
 		fmt.Fprintln(safe, "error: "+p.Message)
 		if p.Cause != nil {
-			fmt.Fprintln(safe, "cause: "+causeText(p.Cause))
+			fmt.Fprintln(safe, "cause: "+connect.CauseText(p.Cause))
 		}
 		return
 	}

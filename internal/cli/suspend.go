@@ -10,11 +10,14 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 
+	"kubeops.io/kubeops/internal/cli/command"
+	"kubeops.io/kubeops/internal/cli/connect"
+	"kubeops.io/kubeops/internal/cli/source"
 	"kubeops.io/kubeops/internal/printable"
 )
 
 type suspendOptions struct {
-	cluster       clusterFlags
+	cluster       connect.ClusterFlags
 	allNamespaces bool
 	all           bool
 	selector      string
@@ -23,7 +26,7 @@ type suspendOptions struct {
 	suspend bool
 }
 
-func newSuspend(streams Streams) *cobra.Command {
+func newSuspend(streams command.Streams) *cobra.Command {
 	o := suspendOptions{suspend: true}
 	return o.command(streams, &cobra.Command{
 		Use:   "suspend [KIND/]NAME ...",
@@ -40,7 +43,7 @@ A name without a kind is an Inspection. Resources that are suspended already sta
 	})
 }
 
-func newResume(streams Streams) *cobra.Command {
+func newResume(streams command.Streams) *cobra.Command {
 	o := suspendOptions{}
 	return o.command(streams, &cobra.Command{
 		Use:   "resume [KIND/]NAME ...",
@@ -56,22 +59,22 @@ A name without a kind is an Inspection. Resources that are not suspended stay as
 	})
 }
 
-func (o *suspendOptions) command(streams Streams, cmd *cobra.Command) *cobra.Command {
+func (o *suspendOptions) command(streams command.Streams, cmd *cobra.Command) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), streams, args) }
 	flags := cmd.Flags()
-	o.cluster.register(flags)
-	o.cluster.complete(cmd)
+	o.cluster.Register(flags)
+	o.cluster.Complete(cmd)
 	flags.BoolVar(&o.all, "all", false, "all resources of the kind in the namespace")
 	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "with --all or -l: in all namespaces")
 	flags.StringVarP(&o.selector, "selector", "l", "", "resources of the kind with these labels, for example team=checkout")
 	flags.StringVar(&o.kind, "kind", "inspection", "with --all or -l: kind of the resources")
-	kinds := reconciledKinds()
+	kinds := connect.ReconciledKinds()
 	singular := make([]string, 0, len(kinds))
 	for _, k := range kinds {
-		singular = append(singular, k.names()[0])
+		singular = append(singular, k.Names()[0])
 	}
-	complete(cmd, "kind", singular...)
-	cmd.ValidArgsFunction = o.cluster.completeNames(-1, kinds...)
+	command.CompleteValues(cmd, "kind", singular...)
+	cmd.ValidArgsFunction = o.cluster.CompleteNames(-1, kinds...)
 	return cmd
 }
 
@@ -87,7 +90,7 @@ func (o *suspendOptions) validate(args []string) error {
 		return errors.New("nothing selected: specify names, --all or -l")
 	case o.allNamespaces && !many:
 		return errors.New("-A requires --all or -l: a name belongs to one namespace")
-	case o.allNamespaces && o.cluster.overrides.Context.Namespace != "":
+	case o.allNamespaces && o.cluster.Overrides.Context.Namespace != "":
 		return errors.New("-A and -n are mutually exclusive")
 	}
 	if _, err := labels.Parse(o.selector); err != nil {
@@ -96,23 +99,23 @@ func (o *suspendOptions) validate(args []string) error {
 	return nil
 }
 
-func (o *suspendOptions) run(ctx context.Context, streams Streams, args []string) error {
+func (o *suspendOptions) run(ctx context.Context, streams command.Streams, args []string) error {
 	if err := o.validate(args); err != nil {
 		return err
 	}
-	kind, err := parseKind(o.kind, reconciledKinds()...)
+	kind, err := connect.ParseKind(o.kind, connect.ReconciledKinds()...)
 	if err != nil {
 		return fmt.Errorf("--kind: %w", err)
 	}
-	var references []reference
+	var references []connect.Reference
 	for _, argument := range args {
-		ref, err := parseReference(argument, reconciledKinds()...)
+		ref, err := connect.ParseReference(argument, connect.ReconciledKinds()...)
 		if err != nil {
 			return err
 		}
 		references = append(references, ref)
 	}
-	s, err := o.cluster.openAny(o.allNamespaces)
+	s, err := o.cluster.OpenAny(o.allNamespaces)
 	if err != nil {
 		return err
 	}
@@ -123,9 +126,9 @@ func (o *suspendOptions) run(ctx context.Context, streams Streams, args []string
 	}
 	var failures []error // one missing name does not keep the others from being changed
 	for _, ref := range references {
-		found, err := s.get(ctx, ref.kind, ref.name)
+		found, err := s.Get(ctx, ref.Kind, ref.Name)
 		if err == nil {
-			err = o.set(ctx, s, ref.kind, found.(reconciled), out, warnings)
+			err = o.set(ctx, s, ref.Kind, found.(connect.Reconciled), out, warnings)
 		}
 		failures = append(failures, err)
 	}
@@ -133,9 +136,10 @@ func (o *suspendOptions) run(ctx context.Context, streams Streams, args []string
 }
 
 // selected changes all resources of a kind, or those with the labels.
-func (o *suspendOptions) selected(ctx context.Context, s *store, kind resourceKind, out, warnings *printable.Writer) error {
-	var found []reconciled
-	if err := s.each(ctx, kind, o.selector, func(object apiObject) { found = append(found, object.(reconciled)) }); err != nil {
+func (o *suspendOptions) selected(ctx context.Context, s *connect.Store, kind connect.ResourceKind, out, warnings *printable.Writer) error {
+	var found []connect.Reconciled
+	collect := func(object connect.APIObject) { found = append(found, object.(connect.Reconciled)) }
+	if err := s.Each(ctx, kind, o.selector, collect); err != nil {
 		return err
 	}
 	if len(found) == 0 {
@@ -143,7 +147,7 @@ func (o *suspendOptions) selected(ctx context.Context, s *store, kind resourceKi
 		if o.selector != "" {
 			what = " with labels " + o.selector
 		}
-		fmt.Fprintf(warnings, "no %s%s in %s of context %q\n", kind.resource, what, s.where(), s.target.cluster)
+		fmt.Fprintf(warnings, "no %s%s in %s of context %q\n", kind.Resource, what, s.Where(), s.Target.Cluster)
 		return nil
 	}
 	var failures []error
@@ -154,7 +158,9 @@ func (o *suspendOptions) selected(ctx context.Context, s *store, kind resourceKi
 }
 
 // set changes one resource, and prints what changed.
-func (o *suspendOptions) set(ctx context.Context, s *store, kind resourceKind, object reconciled, out, warnings *printable.Writer) error {
+func (o *suspendOptions) set(
+	ctx context.Context, s *connect.Store, kind connect.ResourceKind, object connect.Reconciled, out, warnings *printable.Writer,
+) error {
 	name := fmt.Sprintf("%s %s/%s", kind.Kind, object.GetNamespace(), object.GetName())
 	done, already := "resumed", "is not suspended"
 	if o.suspend {
@@ -172,11 +178,11 @@ func (o *suspendOptions) set(ctx context.Context, s *store, kind resourceKind, o
 	if err != nil {
 		return err
 	}
-	if _, err := s.patch(ctx, kind, object.GetNamespace(), object.GetName(), types.MergePatchType, body); err != nil {
+	if _, err := s.Patch(ctx, kind, object.GetNamespace(), object.GetName(), types.MergePatchType, body); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "%s %s\n", name, done)
-	if source := sourceOf(object); source != "" {
+	if source := source.SourceOf(object); source != "" {
 		fmt.Fprintf(warnings, "warning: %s is managed by %s, which can revert this; set spec.suspend in its source\n", name, source)
 	}
 	return nil

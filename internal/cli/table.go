@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/cli/terminal"
 	"kubeops.io/kubeops/internal/inspect"
 	"kubeops.io/kubeops/internal/inspect/loganalysis/event"
 	"kubeops.io/kubeops/internal/inspect/render"
@@ -28,7 +29,7 @@ const (
 // table prints a report for people: problems in full, each with its evidence, its symptoms and the fix; then what was fixed; then one line
 // for each check with recommendations.
 func (p *printer) table(report *v1alpha1.InspectionReport, heading string) error {
-	text := &textWriter{w: p.w, width: p.width}
+	text := &terminal.Writer{W: p.w, Width: p.width}
 	p.several = len(report.Clusters) > 0
 	p.summary(text, report, heading)
 	p.clusters(text, report.Clusters)
@@ -45,8 +46,8 @@ func (p *printer) table(report *v1alpha1.InspectionReport, heading string) error
 		p.explanation(text, indent, explanations[f.ID])
 	}
 	if s := report.Summary; s.Problems.Total > 0 {
-		text.line("")
-		text.line("%s (-o html shows all evidence)", p.colors.bold("Problems: "+severities(s.Problems.SeverityCounts)))
+		text.Line("")
+		text.Line("%s (-o html shows all evidence)", p.colors.Bold("Problems: "+severities(s.Problems.SeverityCounts)))
 	}
 	for _, f := range symptoms[""] {
 		if f.IsProblem() {
@@ -67,23 +68,23 @@ func (p *printer) table(report *v1alpha1.InspectionReport, heading string) error
 	p.ignored(text, report)
 	p.omitted(text, report)
 	p.gaps(text, report.Gaps)
-	return text.err
+	return text.Err
 }
 
-func (p *printer) summary(text *textWriter, report *v1alpha1.InspectionReport, heading string) {
+func (p *printer) summary(text *terminal.Writer, report *v1alpha1.InspectionReport, heading string) {
 	s := report.Summary
 	if incomplete := render.Incomplete(report); incomplete != "" {
-		text.block("", "", incomplete)
+		text.Block("", "", incomplete)
 	}
-	text.line("%s  %s", p.colors.bold(heading), p.colors.dim(fmt.Sprintf("%s, %s in %.1fs",
-		count(int(s.Objects), "object", "objects"), count(int(s.ChecksRun), "check", "checks"), s.Duration.Seconds())))
+	text.Line("%s  %s", p.colors.Bold(heading), p.colors.Dim(fmt.Sprintf("%s, %s in %.1fs",
+		terminal.Count(int(s.Objects), "object", "objects"), terminal.Count(int(s.ChecksRun), "check", "checks"), s.Duration.Seconds())))
 	score := "No score"
 	if s.Score != nil {
 		score = fmt.Sprintf("Score %d of 100", *s.Score)
 	}
-	text.block("", "", fmt.Sprintf("%s: %s%s", score, render.Headline(s), p.notes(s)))
+	text.Block("", "", fmt.Sprintf("%s: %s%s", score, render.Headline(s), p.notes(s)))
 	if starting := render.NotJudged(s); starting != "" {
-		text.block("", "", starting)
+		text.Block("", "", starting)
 	}
 }
 
@@ -113,14 +114,14 @@ func severities(c v1alpha1.SeverityCounts) string {
 }
 
 // cause prints a root cause in full. It is marked as new if there is a previous report to compare with.
-func (p *printer) cause(text *textWriter, f v1alpha1.Finding, symptoms map[string][]v1alpha1.Finding, compared bool) {
+func (p *printer) cause(text *terminal.Writer, f v1alpha1.Finding, symptoms map[string][]v1alpha1.Finding, compared bool) {
 	p.title(text, f, compared && f.State == v1alpha1.FindingNew)
-	text.block(indent, indent, f.Message)
+	text.Block(indent, indent, f.Message)
 	if previous := f.Previously; previous != nil && previous.Severity != f.Severity {
-		text.line("%sprevious severity: %s", indent, previous.Severity)
+		text.Line("%sprevious severity: %s", indent, previous.Severity)
 	}
 	if f.State == v1alpha1.FindingFlapping {
-		text.line("%sflapping: returned %s within 24 hours", indent, count(int(f.Returns), "time", "times"))
+		text.Line("%sflapping: returned %s within 24 hours", indent, terminal.Count(int(f.Returns), "time", "times"))
 	}
 	pieces := 0
 	for _, e := range f.Evidence {
@@ -133,11 +134,11 @@ func (p *printer) cause(text *textWriter, f v1alpha1.Finding, symptoms map[strin
 		}
 	}
 	for _, also := range f.Also {
-		text.block(indent+"also: ", indent+"      ", also.Message)
+		text.Block(indent+"also: ", indent+"      ", also.Message)
 	}
 	p.symptoms(text, f, symptoms)
 	if f.Remediation != "" {
-		text.block(indent+"fix: ", indent+"     ", f.Remediation)
+		text.Block(indent+"fix: ", indent+"     ", f.Remediation)
 	}
 }
 
@@ -145,7 +146,7 @@ func (p *printer) cause(text *textWriter, f v1alpha1.Finding, symptoms map[strin
 const newMark = "  NEW"
 
 // title prints the first line of a finding: severity, object and, right-aligned, the check.
-func (p *printer) title(text *textWriter, f v1alpha1.Finding, isNew bool) {
+func (p *printer) title(text *terminal.Writer, f v1alpha1.Finding, isNew bool) {
 	label := fmt.Sprintf("%-8s", strings.ToUpper(string(f.Severity)))
 	object := p.objectOf(f)
 	mark := ""
@@ -153,19 +154,19 @@ func (p *printer) title(text *textWriter, f v1alpha1.Finding, isNew bool) {
 		mark = newMark
 	}
 	space := max(p.width-len(indent)-utf8.RuneCountInString(object+mark)-len(f.Check), 2)
-	text.line("%s  %s%s%s%s", p.colors.severity(f.Severity, label), p.colors.bold(object), p.colors.bold(mark), strings.Repeat(" ", space),
-		p.colors.dim(f.Check))
+	text.Line("%s  %s%s%s%s", p.colors.Severity(f.Severity, label), p.colors.Bold(object), p.colors.Bold(mark), strings.Repeat(" ", space),
+		p.colors.Dim(f.Check))
 }
 
 // evidence prints one piece of evidence in one line, or the last lines of a log.
-func (p *printer) evidence(text *textWriter, e v1alpha1.Evidence) {
+func (p *printer) evidence(text *terminal.Writer, e v1alpha1.Evidence) {
 	lead := fmt.Sprintf("- %s: ", e.Source)
 	lines := []string{e.Text}
 	if e.Source == v1alpha1.EvidenceLog {
 		lines = tellingLines(strings.Split(strings.TrimRight(e.Text, "\n"), "\n"))
 	}
 	for _, line := range lines {
-		text.line("%s%s%s", indent, lead, clipLine(line, p.width-len(indent)-len(lead)))
+		text.Line("%s%s%s", indent, lead, clipLine(line, p.width-len(indent)-len(lead)))
 	}
 }
 
@@ -187,7 +188,7 @@ const causesLabel = "which causes: "
 
 // symptoms prints the tree of findings that a root cause explains. The first is in the line of the label, the others are indented less, to
 // have more room. Findings on one object that share a cause are one line.
-func (p *printer) symptoms(text *textWriter, cause v1alpha1.Finding, symptoms map[string][]v1alpha1.Finding) {
+func (p *printer) symptoms(text *terminal.Writer, cause v1alpha1.Finding, symptoms map[string][]v1alpha1.Finding) {
 	type entry struct {
 		text  string
 		id    string
@@ -211,7 +212,7 @@ func (p *printer) symptoms(text *textWriter, cause v1alpha1.Finding, symptoms ma
 		next := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
 		if shown == maxSymptoms {
-			text.line("%s  and more, %s in total (see -o yaml)", indent, count(int(cause.Affects), "finding", "findings"))
+			text.Line("%s  and more, %s in total (see -o yaml)", indent, terminal.Count(int(cause.Affects), "finding", "findings"))
 			return
 		}
 		lead := indent + "  "
@@ -221,7 +222,7 @@ func (p *printer) symptoms(text *textWriter, cause v1alpha1.Finding, symptoms ma
 		case next.depth > 0:
 			lead += strings.Repeat("  ", next.depth-1) + "└ "
 		}
-		text.block(lead, indent+strings.Repeat("  ", next.depth+2), next.text)
+		text.Block(lead, indent+strings.Repeat("  ", next.depth+2), next.text)
 		push(next.id, next.depth+1)
 	}
 }
@@ -250,7 +251,7 @@ func (p *printer) symptom(f v1alpha1.Finding) string {
 }
 
 // omitted counts the findings that did not fit into the report.
-func (p *printer) omitted(text *textWriter, report *v1alpha1.InspectionReport) {
+func (p *printer) omitted(text *terminal.Writer, report *v1alpha1.InspectionReport) {
 	if !report.Summary.Truncated {
 		return
 	}
@@ -258,29 +259,29 @@ func (p *printer) omitted(text *textWriter, report *v1alpha1.InspectionReport) {
 	for _, o := range report.Omitted {
 		parts = append(parts, fmt.Sprintf("%s (%d)", o.Check, o.Count))
 	}
-	text.line("")
-	text.line("%s", p.colors.bold("Omitted: the report exceeded its size limit"))
-	text.block("- ", "  ", joinFirst(parts, 10))
-	text.block("  fix: ", "       ", "Fix the worst findings first, or inspect fewer namespaces or checks.")
+	text.Line("")
+	text.Line("%s", p.colors.Bold("Omitted: the report exceeded its size limit"))
+	text.Block("- ", "  ", joinFirst(parts, 10))
+	text.Block("  fix: ", "       ", "Fix the worst findings first, or inspect fewer namespaces or checks.")
 }
 
-func (p *printer) gaps(text *textWriter, gaps []v1alpha1.Gap) {
+func (p *printer) gaps(text *terminal.Writer, gaps []v1alpha1.Gap) {
 	if len(gaps) == 0 {
 		return
 	}
-	text.line("")
-	text.line("%s", p.colors.bold("Not inspected"))
+	text.Line("")
+	text.Line("%s", p.colors.Bold("Not inspected"))
 	for _, g := range gaps {
 		lead := "- "
 		if g.Optional {
 			lead = "- optional: "
 		}
-		text.block(lead, "  ", p.inCluster(g.Cluster, g.Message))
+		text.Block(lead, "  ", p.inCluster(g.Cluster, g.Message))
 		if len(g.Checks) > 0 {
-			text.block("  affected checks: ", "    ", joinFirst(g.Checks, 3))
+			text.Block("  affected checks: ", "    ", joinFirst(g.Checks, 3))
 		}
 		if g.Remediation != "" {
-			text.block("  fix: ", "       ", g.Remediation)
+			text.Block("  fix: ", "       ", g.Remediation)
 		}
 	}
 }
@@ -288,9 +289,9 @@ func (p *printer) gaps(text *textWriter, gaps []v1alpha1.Gap) {
 // joinFirst joins the first words up to the limit and counts the rest.
 func joinFirst(words []string, limit int) string {
 	if len(words) <= limit {
-		return joinWords(words)
+		return terminal.JoinWords(words)
 	}
-	return joinWords(words[:limit]) + fmt.Sprintf(" and %d more", len(words)-limit)
+	return terminal.JoinWords(words[:limit]) + fmt.Sprintf(" and %d more", len(words)-limit)
 }
 
 // objectOf is the name of the object of a finding, with its cluster in a report about several.

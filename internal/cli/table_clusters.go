@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/cli/terminal"
 	"kubeops.io/kubeops/internal/inspect/render"
 	"kubeops.io/kubeops/internal/printable"
 )
@@ -17,7 +18,7 @@ const (
 )
 
 // clusters prints a line for each cluster of a report about several.
-func (p *printer) clusters(text *textWriter, all []v1alpha1.InspectedCluster) {
+func (p *printer) clusters(text *terminal.Writer, all []v1alpha1.InspectedCluster) {
 	if len(all) == 0 {
 		return
 	}
@@ -28,16 +29,16 @@ func (p *printer) clusters(text *textWriter, all []v1alpha1.InspectedCluster) {
 		width = max(width, min(utf8.RuneCountInString(printable.Line(c.Name)), maxClusterName))
 		versions = max(versions, utf8.RuneCountInString(c.Version))
 	}
-	text.line("")
-	text.line("%s", p.colors.bold("Clusters: "+render.CountClusters(all)))
+	text.Line("")
+	text.Line("%s", p.colors.Bold("Clusters: "+render.CountClusters(all)))
 	for _, c := range listed {
 		line := fmt.Sprintf("  %-*s  ", width, printable.Line(c.Name))
 		if versions > 0 {
 			line += fmt.Sprintf("%-*s  ", versions, printable.Line(c.Version))
 		}
-		text.line("%s", line+render.DescribeCluster(c))
+		text.Line("%s", line+render.DescribeCluster(c))
 	}
 	if more := len(all) - len(listed); more > 0 {
-		text.line("  and %d more (see -o yaml)", more)
+		text.Line("  and %d more (see -o yaml)", more)
 	}
 }

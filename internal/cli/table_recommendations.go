@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/cli/terminal"
 	"kubeops.io/kubeops/internal/inspect/render"
 )
 
@@ -24,30 +25,30 @@ const (
 )
 
 // fixed lists what the report found fixed since the previous one, problems first.
-func (p *printer) fixed(text *textWriter, report *v1alpha1.InspectionReport) {
+func (p *printer) fixed(text *terminal.Writer, report *v1alpha1.InspectionReport) {
 	problems, recommendations := render.FixedNow(report)
 	if len(problems)+len(recommendations) == 0 {
 		return
 	}
 	var counts []string
 	if n := len(problems); n > 0 {
-		counts = append(counts, count(n, "problem", "problems"))
+		counts = append(counts, terminal.Count(n, "problem", "problems"))
 	}
 	if n := len(recommendations); n > 0 {
-		counts = append(counts, count(n, "recommendation", "recommendations"))
+		counts = append(counts, terminal.Count(n, "recommendation", "recommendations"))
 	}
-	text.line("")
-	text.line("%s", p.colors.bold("Fixed since the last report: "+joinWords(counts)))
+	text.Line("")
+	text.Line("%s", p.colors.Bold("Fixed since the last report: "+terminal.JoinWords(counts)))
 	listed := problems
 	if p.recommendations {
 		listed = slices.Concat(problems, recommendations)
 	}
 	for i, f := range listed {
 		if i == maxFixed {
-			text.line("- and %d more (see -o yaml)", len(listed)-i)
+			text.Line("- and %d more (see -o yaml)", len(listed)-i)
 			return
 		}
-		text.block("- ", "  ", p.inCluster(f.Cluster, p.symptom(v1alpha1.Finding{Object: f.Object, Message: f.Message}))+" ("+f.Check+")")
+		text.Block("- ", "  ", p.inCluster(f.Cluster, p.symptom(v1alpha1.Finding{Object: f.Object, Message: f.Message}))+" ("+f.Check+")")
 	}
 }
 
@@ -55,13 +56,13 @@ func (p *printer) fixed(text *textWriter, report *v1alpha1.InspectionReport) {
 const maxIgnored = 10
 
 // ignored lists what ignore rules exclude, with the symptoms that are ignored since an ignored finding causes them.
-func (p *printer) ignored(text *textWriter, report *v1alpha1.InspectionReport) {
+func (p *printer) ignored(text *terminal.Writer, report *v1alpha1.InspectionReport) {
 	groups := render.Ignored(report)
 	if len(groups) == 0 {
 		return
 	}
-	text.line("")
-	text.line("%s", p.colors.bold("Ignored by rules: "+count(int(report.Summary.Ignored), "finding", "findings")))
+	text.Line("")
+	text.Line("%s", p.colors.Bold("Ignored by rules: "+terminal.Count(int(report.Summary.Ignored), "finding", "findings")))
 	listed := 0
 	for i, group := range groups {
 		if i == maxIgnored {
@@ -71,44 +72,44 @@ func (p *printer) ignored(text *textWriter, report *v1alpha1.InspectionReport) {
 		if group.Reason != "" {
 			line += ": " + group.Reason
 		}
-		text.block("- ", "  ", line)
+		text.Block("- ", "  ", line)
 		listed++
 		lead := "  " + causesLabel
 		for n, f := range group.Causes {
 			if n == maxSymptoms {
 				break
 			}
-			text.block(lead, "    ", render.IgnoredSentence(report, f)+" ("+f.Check+", "+string(f.Severity)+")")
+			text.Block(lead, "    ", render.IgnoredSentence(report, f)+" ("+f.Check+", "+string(f.Severity)+")")
 			lead = strings.Repeat(" ", utf8.RuneCountInString(lead))
 			listed++
 		}
 	}
 	if more := int(report.Summary.Ignored) - listed; more > 0 {
-		text.line("- and %d more (see -o yaml)", more)
+		text.Line("- and %d more (see -o yaml)", more)
 	}
 }
 
-func (p *printer) recommendationsHeading(text *textWriter, s v1alpha1.ReportSummary) {
+func (p *printer) recommendationsHeading(text *terminal.Writer, s v1alpha1.ReportSummary) {
 	if s.Recommendations.Total == 0 {
 		return
 	}
 	heading := "Recommendations: " + severities(s.Recommendations.SeverityCounts)
 	hint := " (--recommendations prints them in full)"
-	text.line("")
+	text.Line("")
 	switch {
 	case p.recommendations:
-		text.line("%s", p.colors.bold(heading))
+		text.Line("%s", p.colors.Bold(heading))
 	case len(heading+hint) > p.width:
-		text.line("%s", p.colors.bold(heading))
-		text.line("%s", strings.TrimSpace(hint))
+		text.Line("%s", p.colors.Bold(heading))
+		text.Line("%s", strings.TrimSpace(hint))
 	default:
-		text.line("%s%s", p.colors.bold(heading), hint)
+		text.Line("%s%s", p.colors.Bold(heading), hint)
 	}
 }
 
 // recommendationsByCheck prints one line for each check with recommendations: severity, number, check, the first objects, and what the
 // check recommends. What does not fit is clipped; a narrow terminal gets a second line. Of many checks, the least severe share a line.
-func (p *printer) recommendationsByCheck(text *textWriter, recommendations []v1alpha1.Finding) {
+func (p *printer) recommendationsByCheck(text *terminal.Writer, recommendations []v1alpha1.Finding) {
 	groups := render.GroupByCheck(recommendations, p.checks)
 	var others []string
 	if len(groups) > maxGroups {
@@ -130,20 +131,20 @@ func (p *printer) recommendationsByCheck(text *textWriter, recommendations []v1a
 	}
 	objectsWidth = min(objectsWidth, room/2)
 	for i, group := range groups {
-		label := p.colors.severity(group.Severity, fmt.Sprintf("%-8s", strings.ToUpper(string(group.Severity))))
+		label := p.colors.Severity(group.Severity, fmt.Sprintf("%-8s", strings.ToUpper(string(group.Severity))))
 		lead := fmt.Sprintf("%4d  %-*s", len(group.Findings), checkWidth, group.Check)
 		if room < minSummary {
-			text.line("%s  %s", label, strings.TrimRight(lead, " "))
-			text.line("%s      %s", indent, clipLine(objects[i]+": "+group.Summary, p.width-len(indent)-6))
+			text.Line("%s  %s", label, strings.TrimRight(lead, " "))
+			text.Line("%s      %s", indent, clipLine(objects[i]+": "+group.Summary, p.width-len(indent)-6))
 			continue
 		}
 		object := clipLine(objects[i], objectsWidth)
 		rest := object + strings.Repeat(" ", objectsWidth-utf8.RuneCountInString(object)+2) + group.Summary
 		rest = clipLine(rest, p.width-len(indent)-utf8.RuneCountInString(lead)-2)
-		text.line("%s  %s  %s", label, lead, strings.TrimRight(rest, " "))
+		text.Line("%s  %s  %s", label, lead, strings.TrimRight(rest, " "))
 	}
 	if len(others) > 0 {
-		text.block("others:         ", strings.Repeat(" ", len(indent)+6), joinFirst(others, 8))
+		text.Block("others:         ", strings.Repeat(" ", len(indent)+6), joinFirst(others, 8))
 	}
 }
 
@@ -158,5 +159,5 @@ func (p *printer) firstObjects(findings []v1alpha1.Finding, room int) string {
 			break
 		}
 	}
-	return joinWords(names)
+	return terminal.JoinWords(names)
 }

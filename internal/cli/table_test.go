@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/cli/terminal"
 	"kubeops.io/kubeops/internal/printable"
 )
 
@@ -252,7 +252,7 @@ func TestNoNameForgesLinesOfTheTable(t *testing.T) {
 	}
 	report.Gaps[0].Message, report.Gaps[0].Remediation = forged, forged
 	report.Explanations = []v1alpha1.Explanation{{ID: "a", Model: forged, Summary: forged, Fix: []v1alpha1.SuggestedFix{{Command: forged}}}}
-	for _, colors := range []palette{{}, {on: true}} {
+	for _, colors := range []terminal.Palette{{}, {On: true}} {
 		for width := 60; width < 160; width += 7 {
 			var out bytes.Buffer
 			p := &printer{w: &out, output: "table", width: width, colors: colors}
@@ -273,19 +273,6 @@ func TestNoErrorForgesLines(t *testing.T) {
 	}
 }
 
-func TestCommandsAreNotWrapped(t *testing.T) {
-	for text, want := range map[string][]string{
-		"Delete it: `kubectl delete pod 'a  b' --now` now.": {"Delete it:", "`kubectl delete pod 'a  b' --now`", "now."},
-		"odd ` one and more words":                          {"odd ` one and more", "words"},
-		"``":                                                {"``"},
-		"":                                                  {""},
-	} {
-		if got := wrap(text, 20); !slices.Equal(got, want) {
-			t.Errorf("%q: got %q, want %q", text, got, want)
-		}
-	}
-}
-
 func FuzzTable(f *testing.F) {
 	f.Add(forged, 60)
 	f.Add("` ::error ##[x] section_start:1:x", 80)
@@ -297,7 +284,7 @@ func FuzzTable(f *testing.F) {
 		report.Findings[0].Evidence[1].Text = text
 		report.Findings[1].Message = text
 		var out bytes.Buffer
-		p := &printer{w: &out, output: "table", width: 60 + max(width, 0)%100, colors: palette{on: true}}
+		p := &printer{w: &out, output: "table", width: 60 + max(width, 0)%100, colors: terminal.Palette{On: true}}
 		if err := p.print(report, text); err != nil {
 			t.Fatal(err)
 		}

@@ -6,22 +6,19 @@ import (
 	"slices"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/cli/command"
+	"kubeops.io/kubeops/internal/cli/terminal"
 )
 
 // failOnGapsHelp describes --fail-on-gaps.
 const failOnGapsHelp = "exit with code 2 after printing an incomplete report"
-
-// gapsError makes a command that printed an incomplete report exit with code 2.
-type gapsError struct{ text string }
-
-func (e *gapsError) Error() string { return e.text }
 
 // checkSeverity validates the value of --fail-on; empty means that the flag is not set.
 func checkSeverity(name string) error {
 	if name == "" || slices.Contains(severityNames(), name) {
 		return nil
 	}
-	return invalidValue("--fail-on", name, severityNames()...)
+	return command.InvalidValue("--fail-on", name, severityNames()...)
 }
 
 // verdict returns the error that decides about the exit code of a command that printed a report. Findings of the severity or worse
@@ -32,11 +29,11 @@ func verdict(severity v1alpha1.Severity, failOnGaps bool, report *v1alpha1.Inspe
 		return found
 	}
 	incomplete := fmt.Sprintf("%s; with --fail-on-gaps=false, the exit code ignores gaps",
-		count(int(report.Summary.RequiredGaps), "gap, so the report is incomplete", "gaps, so the report is incomplete"))
-	if findings := (*findingsError)(nil); errors.As(found, &findings) {
-		return &findingsError{findings.text + "\n" + incomplete}
+		terminal.Count(int(report.Summary.RequiredGaps), "gap, so the report is incomplete", "gaps, so the report is incomplete"))
+	if findings := (*command.FindingsError)(nil); errors.As(found, &findings) {
+		return &command.FindingsError{findings.Text + "\n" + incomplete}
 	}
-	return &gapsError{incomplete}
+	return &command.GapsError{incomplete}
 }
 
 // failOn returns an error if the report has findings of the severity or worse.
@@ -48,7 +45,7 @@ func failOn(severity v1alpha1.Severity, report *v1alpha1.InspectionReport) error
 	if n == 0 {
 		return nil
 	}
-	return &findingsError{fmt.Sprintf("%s with severity %s or worse (--fail-on)", count(n, "finding", "findings"), severity)}
+	return &command.FindingsError{fmt.Sprintf("%s with severity %s or worse (--fail-on)", terminal.Count(n, "finding", "findings"), severity)}
 }
 
 // atLeast counts the findings of a severity or worse, including those omitted from a truncated report.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/cli/command"
 )
 
 func TestFindingsComeBeforeGapsInTheExitCode(t *testing.T) {
@@ -29,8 +30,8 @@ func TestFindingsComeBeforeGapsInTheExitCode(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			err := verdict(tc.severity, tc.failOnGaps, &v1alpha1.InspectionReport{Summary: tc.summary})
 			code := exitOK
-			var findings *findingsError
-			var gaps *gapsError
+			var findings *command.FindingsError
+			var gaps *command.GapsError
 			switch {
 			case errors.As(err, &findings):
 				code = exitFindings

@@ -6,10 +6,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"kubeops.io/kubeops/internal/buildinfo"
+	"kubeops.io/kubeops/internal/cli/command"
 	"kubeops.io/kubeops/internal/inspect/render"
 )
 
-func newVersion(streams Streams) *cobra.Command {
+func newVersion(streams command.Streams) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "version",
@@ -18,7 +19,7 @@ func newVersion(streams Streams) *cobra.Command {
 			"is contacted.",
 		Example: `  kubeops version
   kubeops version -o json`,
-		Args: noArguments,
+		Args: command.NoArguments,
 		RunE: func(*cobra.Command, []string) error {
 			info := buildinfo.Read()
 			switch output {
@@ -30,11 +31,11 @@ func newVersion(streams Streams) *cobra.Command {
 			case "yaml":
 				return render.YAML(streams.Out, info)
 			}
-			return invalidValue("-o", output, "json", "yaml")
+			return command.InvalidValue("-o", output, "json", "yaml")
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "", "json or yaml (default: one line of text)")
-	complete(cmd, "output", "json", "yaml")
+	command.CompleteValues(cmd, "output", "json", "yaml")
 	return cmd
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/cli"
+	"kubeops.io/kubeops/internal/cli/command"
 	"kubeops.io/kubeops/internal/testkit"
 )
 
@@ -216,7 +217,7 @@ func (s *shop) follows(parts tableLines, change func(), args ...string) {
 	w := &lineWriter{make(chan string, 100)}
 	ended := make(chan int, 1)
 	go func() {
-		ended <- cli.Run(ctx, append(args, "--kubeconfig", s.kubeconfig), cli.Streams{In: strings.NewReader(""), Out: w, Err: io.Discard})
+		ended <- cli.Run(ctx, append(args, "--kubeconfig", s.kubeconfig), command.Streams{In: strings.NewReader(""), Out: w, Err: io.Discard})
 	}()
 	changed := false
 	for {

@@ -20,12 +20,13 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/cli"
+	"kubeops.io/kubeops/internal/cli/command"
 )
 
 // plain runs a command line as it is.
 func (s *shop) plain(args ...string) (code int, out, errOut string) {
 	var stdout, stderr bytes.Buffer
-	code = cli.Run(s.t.Context(), args, cli.Streams{In: strings.NewReader(""), Out: &stdout, Err: &stderr})
+	code = cli.Run(s.t.Context(), args, command.Streams{In: strings.NewReader(""), Out: &stdout, Err: &stderr})
 	return code, stdout.String(), stderr.String()
 }
 
@@ -119,7 +120,7 @@ func TestAWatchOutlivesTheAPIServer(t *testing.T) {
 	code := make(chan int, 1)
 	go func() {
 		code <- cli.Run(ctx, []string{"report", "i", "--watch", "--kubeconfig", s.kubeconfig},
-			cli.Streams{In: strings.NewReader(""), Out: &out, Err: &errOut})
+			command.Streams{In: strings.NewReader(""), Out: &out, Err: &errOut})
 	}()
 	t.Cleanup(func() {
 		if t.Failed() {

@@ -27,6 +27,7 @@ import (
 	"kubeops.io/kubeops/controllers/inspection"
 	"kubeops.io/kubeops/controllers/testsuite"
 	"kubeops.io/kubeops/internal/cli"
+	"kubeops.io/kubeops/internal/cli/command"
 )
 
 // commandArgument makes the test binary the command line.
@@ -37,7 +38,7 @@ var realAPI *rest.Config
 
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == commandArgument {
-		os.Exit(cli.Run(context.Background(), os.Args[2:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
+		os.Exit(cli.Run(context.Background(), os.Args[2:], command.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
 	}
 	ctrl.SetLogger(logr.Discard())
 	os.Exit(testsuite.Run(m, &realAPI))
@@ -95,7 +96,7 @@ func (s *shop) run(args ...string) (code int, out, errOut string) {
 
 func (s *shop) runContext(ctx context.Context, args ...string) (code int, out, errOut string) {
 	var stdout, stderr bytes.Buffer
-	code = cli.Run(ctx, append(args, "--kubeconfig", s.kubeconfig), cli.Streams{In: strings.NewReader(""), Out: &stdout, Err: &stderr})
+	code = cli.Run(ctx, append(args, "--kubeconfig", s.kubeconfig), command.Streams{In: strings.NewReader(""), Out: &stdout, Err: &stderr})
 	return code, stdout.String(), stderr.String()
 }
 
