@@ -26,6 +26,16 @@ func TestTextsOfTheTreeUseNoUnwantedPhrase(t *testing.T) {
 	})
 }
 
+func TestNoFolderOfTheTreeIsTooLarge(t *testing.T) {
+	sources, err := Read(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, violation := range LargeFolders(sources) {
+		t.Error(violation)
+	}
+}
+
 // update reports whether UPDATE is set, which removes entries of unconverted.txt that are no longer needed.
 func update() bool { return os.Getenv("UPDATE") != "" }
 

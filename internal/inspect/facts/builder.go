@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"kubeops.io/kubeops/internal/inspect/facts/origin"
 )
 
 // Builder collects nodes from lists that are read in parallel. Its methods are safe for concurrent use.
@@ -16,7 +18,7 @@ type Builder struct {
 	strings map[string]string
 	specs   map[specSum]*PodSpec
 	sets    map[string]map[string]string
-	origins map[Origin]*Origin
+	origins map[origin.Origin]*origin.Origin
 }
 
 type eventKey struct {
@@ -35,7 +37,7 @@ func NewBuilder(cluster string, now time.Time) *Builder {
 		strings: map[string]string{},
 		specs:   map[specSum]*PodSpec{},
 		sets:    map[string]map[string]string{},
-		origins: map[Origin]*Origin{},
+		origins: map[origin.Origin]*origin.Origin{},
 	}
 }
 

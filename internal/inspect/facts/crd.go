@@ -2,6 +2,8 @@ package facts
 
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"kubeops.io/kubeops/internal/inspect/facts/crdschema"
 )
 
 // CRD defines the kind of a custom resource.
@@ -44,7 +46,7 @@ type hashedSchema string
 
 // UnmarshalJSON hashes the schema.
 func (h *hashedSchema) UnmarshalJSON(schema []byte) error {
-	hash, err := SchemaHash(schema)
+	hash, err := crdschema.Hash(schema)
 	if err == nil {
 		*h = hashedSchema(hash)
 	}

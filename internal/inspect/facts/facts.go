@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/facts/origin"
 	"kubeops.io/kubeops/internal/text"
 )
 
@@ -110,7 +111,7 @@ type Meta struct {
 	Owner Ref
 	Owned bool
 	// Origin is what the object is created from; nil if nothing shows that Helm or GitOps does. Objects of one release share it.
-	Origin *Origin
+	Origin *origin.Origin
 	// Written are writes in another API version than the one that was read, newest first; from managedFields.
 	Written []Written
 	// Generation of the spec, and the generation that the controller has observed; -1 for kinds without it.

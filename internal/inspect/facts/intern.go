@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+
+	"kubeops.io/kubeops/internal/inspect/facts/origin"
 )
 
 // str returns one copy of equal strings: a thousand Pods share one image name.
@@ -20,7 +22,7 @@ func (b *Builder) str(s string) string {
 }
 
 // origin returns one copy of equal origins.
-func (b *Builder) origin(o *Origin) *Origin {
+func (b *Builder) origin(o *origin.Origin) *origin.Origin {
 	if o == nil {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"kubeops.io/kubeops/internal/inspect/facts/origin"
 	"kubeops.io/kubeops/internal/text"
 )
 
@@ -61,7 +62,7 @@ func metaOf(kind Kind, o *metav1.ObjectMeta) Meta {
 		m.Finalizers = slices.Clone(o.Finalizers)
 	}
 	m.Owned = len(o.OwnerReferences) > 0
-	m.Origin = originOf(kind, o)
+	m.Origin = origin.Of(kind.Name(), o)
 	m.Written = written(kind, o.ManagedFields)
 	if owner := metav1.GetControllerOfNoCopy(o); owner != nil {
 		m.Owner = Ref{Kind: KindOf(owner.APIVersion, owner.Kind), Name: owner.Name}

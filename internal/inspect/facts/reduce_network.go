@@ -10,6 +10,8 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"kubeops.io/kubeops/internal/inspect/facts/exposure"
 )
 
 func reduceService(s *corev1.Service) *ServiceNode {
@@ -17,10 +19,10 @@ func reduceService(s *corev1.Service) *ServiceNode {
 		Meta: metaOf(Service, &s.ObjectMeta), Type: string(s.Spec.Type), Headless: s.Spec.ClusterIP == corev1.ClusterIPNone,
 		Selector: maps.Clone(s.Spec.Selector), PublishNotReady: s.Spec.PublishNotReadyAddresses,
 		LoadBalancerAddresses: len(s.Status.LoadBalancer.Ingress),
-		ExternalIPs:           len(s.Spec.ExternalIPs), SourceRanges: sourceRanges(s), ExternalName: s.Spec.ExternalName,
-		PrivateAddresses: privateAddresses(s.Status.LoadBalancer.Ingress),
+		ExternalIPs:           len(s.Spec.ExternalIPs), SourceRanges: exposure.SourceRanges(s), ExternalName: s.Spec.ExternalName,
+		PrivateAddresses: exposure.PrivateAddresses(s.Status.LoadBalancer.Ingress),
 		LocalTraffic:     s.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal,
-		Internal:         internalLoadBalancer(s.Annotations),
+		Internal:         exposure.InternalLoadBalancer(s.Annotations),
 	}
 	node.Labels = maps.Clone(s.Labels)
 	for _, p := range s.Spec.Ports {
@@ -78,8 +80,8 @@ func reduceIngress(i *networkingv1.Ingress) *IngressNode {
 		})
 	}
 	node.DefaultBackend = i.Spec.DefaultBackend != nil
-	node.TLSElsewhere = tlsElsewhere(i.Annotations)
-	node.Shares = sharesHost(i.Annotations)
+	node.TLSElsewhere = exposure.TLSElsewhere(i.Annotations)
+	node.Shares = exposure.SharesHost(i.Annotations)
 	add("", "", nil, i.Spec.DefaultBackend)
 	for _, rule := range i.Spec.Rules {
 		node.Hosts = append(node.Hosts, rule.Host)

@@ -8,6 +8,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+
+	"kubeops.io/kubeops/internal/inspect/facts/podsecurity"
 )
 
 func reducePod(p *corev1.Pod) *PodNode {
@@ -148,7 +150,7 @@ func reducePodSpec(s *corev1.PodSpec, annotations map[string]string, podName str
 		ServiceAccount: s.ServiceAccountName, HostNetwork: s.HostNetwork, PriorityClass: s.PriorityClassName,
 		Lean: lean(s),
 	}
-	spec.SecurityAnnotations = securityAnnotations(annotations, spec.Lean)
+	spec.SecurityAnnotations = podsecurity.SecurityAnnotations(annotations, spec.Lean)
 	for _, key := range slices.Sorted(maps.Keys(s.NodeSelector)) {
 		spec.NodeSelector = append(spec.NodeSelector, key+"="+s.NodeSelector[key])
 	}

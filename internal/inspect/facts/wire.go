@@ -1,76 +1,17 @@
 package facts
 
 import (
-	"errors"
-	"math"
+	"slices"
+	"strings"
 
-	"google.golang.org/protobuf/encoding/protowire"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"kubeops.io/kubeops/internal/inspect/facts/origin"
+	"kubeops.io/kubeops/internal/inspect/facts/podsecurity"
+	"kubeops.io/kubeops/internal/inspect/facts/protofields"
 )
-
-// errWire is the error of a message that is not valid protobuf.
-var errWire = errors.New("malformed protobuf")
-
-// wire reads the fields of one message in their order. Values that no field asks for are skipped unread.
-type wire struct {
-	rest   []byte
-	number protowire.Number
-	kind   protowire.Type
-	// value of a string, of bytes or of a message; a part of the message.
-	value []byte
-	// varint is the value of a number or a bool.
-	varint uint64
-	// raw is the whole field with its tag.
-	raw []byte
-	err error
-}
-
-func newWire(message []byte) wire { return wire{rest: message} }
-
-// next reads the next field. It returns false at the end, and for a malformed message, which sets err.
-func (w *wire) next() bool {
-	if len(w.rest) == 0 {
-		return false
-	}
-	number, kind, n := protowire.ConsumeTag(w.rest)
-	if n < 0 {
-		w.err = errWire
-		return false
-	}
-	var m int
-	w.number, w.kind = number, kind
-	w.value = nil
-	w.varint = 0
-	switch kind {
-	case protowire.BytesType:
-		w.value, m = protowire.ConsumeBytes(w.rest[n:])
-	case protowire.VarintType:
-		w.varint, m = protowire.ConsumeVarint(w.rest[n:])
-	default:
-		m = protowire.ConsumeFieldValue(number, kind, w.rest[n:])
-	}
-	if m < 0 {
-		w.err = errWire
-		return false
-	}
-	w.raw, w.rest = w.rest[:n+m], w.rest[n+m:]
-	return true
-}
-
-// int32 is the value as the API's decoder reads it: what does not fit is cut.
-func (w *wire) int32() int32 { return int32(w.varint & math.MaxUint32) } //nolint:gosec // as in generated code
-
-func (w *wire) int64() int64 { return int64(w.varint) } //nolint:gosec // as in generated code
-
-func (w *wire) bool() bool { return w.varint != 0 }
-
-// time is the value of a metav1.Time.
-func (w *wire) time(into *metav1.Time) {
-	if err := into.Unmarshal(w.value); err != nil {
-		w.err = errWire
-		w.rest = nil
-	}
-}
 
 // WireReader reduces objects of one kind from their protobuf encoding: it reads the fields that facts need, and decodes what objects
 // have in common once. The reducers of typed objects say what the nodes are; tests compare the two. It is not safe for concurrent use.
@@ -130,4 +71,140 @@ func (w *WireReader) text(value []byte) string {
 	text := string(value)
 	w.texts[text] = text
 	return text
+}
+
+// objectMeta reads the metadata that metaOf and the reducers of Pods need into w.meta. Annotations of other programs and the field sets of
+// managedFields, which are half of many objects, are not read. The numbers are those of
+// https://github.com/kubernetes/apimachinery/blob/master/pkg/apis/meta/v1/generated.proto.
+func (w *WireReader) objectMeta(message []byte) error {
+	o := &w.meta
+	*o = metav1.ObjectMeta{OwnerReferences: o.OwnerReferences[:0], ManagedFields: o.ManagedFields[:0]}
+	w.encoded = w.encoded[:0] // of the labels
+	w.annotations = w.annotations[:0]
+	w.times = w.times[:0]
+	f := protofields.Read(message)
+	for f.Next() {
+		switch f.Number {
+		case 1:
+			o.Name = string(f.Value)
+		case 3:
+			o.Namespace = w.text(f.Value)
+		case 5:
+			o.UID = types.UID(f.Value)
+		case 7:
+			o.Generation = f.Int64()
+		case 8:
+			f.Time(&o.CreationTimestamp)
+		case 9:
+			o.DeletionTimestamp = new(metav1.Time)
+			f.Time(o.DeletionTimestamp)
+		case 11:
+			w.encoded = append(w.encoded, f.Raw...)
+		case 12:
+			f.Fail(w.annotation(f.Value, f.Raw))
+		case 13:
+			f.Fail(w.ownerReference(f.Value))
+		case 14:
+			o.Finalizers = append(o.Finalizers, string(f.Value))
+		case 17:
+			f.Fail(w.managedFields(f.Value))
+		}
+	}
+	if f.Err != nil {
+		return f.Err
+	}
+	var err error
+	o.Labels, err = w.labelSet(w.encoded)
+	return err
+}
+
+// labelSet decodes the labels of an object. Objects with the same labels share one map, which must not be changed.
+func (w *WireReader) labelSet(encoded []byte) (map[string]string, error) {
+	if len(encoded) == 0 {
+		return nil, nil
+	}
+	if known, ok := w.labels[string(encoded)]; ok {
+		return known, nil
+	}
+	set := map[string]string{}
+	f := protofields.Read(encoded)
+	for f.Next() {
+		key, value, err := protofields.MapEntry(f.Value)
+		f.Fail(err)
+		set[w.text(key)] = w.text(value)
+	}
+	if f.Err != nil {
+		return nil, f.Err
+	}
+	w.labels[string(encoded)] = set
+	return set, nil
+}
+
+// annotation keeps an annotation that says what the object was created from, or that the Pod Security Standards read. The encoding of the
+// latter is a part of what identifies a spec.
+func (w *WireReader) annotation(entry, raw []byte) error {
+	key, value, err := protofields.MapEntry(entry)
+	if err != nil {
+		return err
+	}
+	security := isSecurityAnnotation(string(key))
+	if !security && !origin.IsAnnotation(string(key)) {
+		return nil
+	}
+	if security {
+		w.annotations = append(w.annotations, raw...)
+	}
+	if w.meta.Annotations == nil {
+		w.meta.Annotations = map[string]string{}
+	}
+	w.meta.Annotations[string(key)] = string(value)
+	return nil
+}
+
+func isSecurityAnnotation(key string) bool {
+	return podsecurity.IsSeccompAnnotation(key) || strings.HasPrefix(key, corev1.DeprecatedAppArmorBetaContainerAnnotationKeyPrefix)
+}
+
+func (w *WireReader) ownerReference(message []byte) error {
+	var owner metav1.OwnerReference
+	f := protofields.Read(message)
+	for f.Next() {
+		switch f.Number {
+		case 1:
+			owner.Kind = w.text(f.Value)
+		case 3:
+			owner.Name = w.text(f.Value)
+		case 5:
+			owner.APIVersion = w.text(f.Value)
+		case 6:
+			owner.Controller = &w.no
+			if f.Bool() {
+				owner.Controller = &w.yes
+			}
+		}
+	}
+	w.meta.OwnerReferences = append(w.meta.OwnerReferences, owner)
+	return f.Err
+}
+
+// managedFields reads who wrote the object, when and in which version, but not the fields.
+func (w *WireReader) managedFields(message []byte) error {
+	var entry metav1.ManagedFieldsEntry
+	f := protofields.Read(message)
+	for f.Next() {
+		switch f.Number {
+		case 1:
+			entry.Manager = w.text(f.Value)
+		case 3:
+			entry.APIVersion = w.text(f.Value)
+		case 4:
+			w.times = slices.Grow(w.times, 1)[:len(w.times)+1]
+			entry.Time = &w.times[len(w.times)-1]
+			f.Time(entry.Time)
+		case 8:
+			entry.Subresource = w.text(f.Value)
+		}
+	}
+	w.meta.ManagedFields = append(w.meta.ManagedFields, entry)
+	return f.Err
 }

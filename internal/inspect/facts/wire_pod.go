@@ -6,6 +6,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"kubeops.io/kubeops/internal/inspect/facts/protofields"
 )
 
 // wireSpec is what follows from a spec. The Pods of a workload have the same, so it is decoded once.
@@ -26,19 +28,19 @@ type wirePodStatus struct {
 // pod reduces a Pod as reducePod does. The numbers are those of https://github.com/kubernetes/api/blob/master/core/v1/generated.proto.
 func (w *WireReader) pod(message []byte) (*PodNode, error) {
 	var meta, spec, status []byte
-	f := newWire(message)
-	for f.next() {
-		switch f.number {
+	f := protofields.Read(message)
+	for f.Next() {
+		switch f.Number {
 		case 1:
-			meta = f.value
+			meta = f.Value
 		case 2:
-			spec = f.value
+			spec = f.Value
 		case 3:
-			status = f.value
+			status = f.Value
 		}
 	}
-	if f.err != nil {
-		return nil, f.err
+	if f.Err != nil {
+		return nil, f.Err
 	}
 	if err := w.objectMeta(meta); err != nil {
 		return nil, err
@@ -74,7 +76,7 @@ func (w *WireReader) podSpec(message []byte, node *PodNode) (*wireSpec, error) {
 	}
 	pod := corev1.Pod{}
 	if err := pod.Spec.Unmarshal(key[:size]); err != nil {
-		return nil, errWire
+		return nil, protofields.ErrMalformed
 	}
 	known := &wireSpec{
 		spec:       reducePodSpec(&pod.Spec, w.meta.Annotations, node.Name),
@@ -91,27 +93,27 @@ func (w *WireReader) podSpec(message []byte, node *PodNode) (*wireSpec, error) {
 func (w *WireReader) podStatus(message []byte, node *PodNode) error {
 	s := &w.status
 	*s = wirePodStatus{conditions: s.conditions[:0], containers: s.containers[:0], initContainers: s.initContainers[:0]}
-	f := newWire(message)
-	for f.next() {
-		switch f.number {
+	f := protofields.Read(message)
+	for f.Next() {
+		switch f.Number {
 		case 1:
-			node.Phase = w.text(f.value)
+			node.Phase = w.text(f.Value)
 		case 2:
-			f.fail(w.podCondition(f.value))
+			f.Fail(w.podCondition(f.Value))
 		case 3:
-			node.Message = clip(string(f.value))
+			node.Message = clip(string(f.Value))
 		case 4:
-			node.Reason = clip(w.text(f.value))
+			node.Reason = clip(w.text(f.Value))
 		case 7:
-			f.time(&s.started)
+			f.Time(&s.started)
 		case 8:
-			s.containers = append(s.containers, f.value)
+			s.containers = append(s.containers, f.Value)
 		case 10:
-			s.initContainers = append(s.initContainers, f.value)
+			s.initContainers = append(s.initContainers, f.Value)
 		}
 	}
-	if f.err != nil {
-		return f.err
+	if f.Err != nil {
+		return f.Err
 	}
 	node.Started = s.started.Time
 	node.setConditions(s.conditions)
@@ -130,46 +132,46 @@ func (w *WireReader) podStatus(message []byte, node *PodNode) error {
 
 func (w *WireReader) podCondition(message []byte) error {
 	var condition corev1.PodCondition
-	f := newWire(message)
-	for f.next() {
-		switch f.number {
+	f := protofields.Read(message)
+	for f.Next() {
+		switch f.Number {
 		case 1:
-			condition.Type = corev1.PodConditionType(w.text(f.value))
+			condition.Type = corev1.PodConditionType(w.text(f.Value))
 		case 2:
-			condition.Status = corev1.ConditionStatus(w.text(f.value))
+			condition.Status = corev1.ConditionStatus(w.text(f.Value))
 		case 4:
-			f.time(&condition.LastTransitionTime)
+			f.Time(&condition.LastTransitionTime)
 		case 5:
-			condition.Reason = w.text(f.value)
+			condition.Reason = w.text(f.Value)
 		case 6:
-			condition.Message = w.text(f.value)
+			condition.Message = w.text(f.Value)
 		}
 	}
 	w.status.conditions = append(w.status.conditions, condition)
-	return f.err
+	return f.Err
 }
 
 // containerStatus reads the status of one container into the containers of its name.
 func (w *WireReader) containerStatus(message []byte, containers []Container) error {
 	var status containerStatus
 	var name, imageID []byte
-	f := newWire(message)
-	for f.next() {
-		switch f.number {
+	f := protofields.Read(message)
+	for f.Next() {
+		switch f.Number {
 		case 1:
-			name = f.value
+			name = f.Value
 		case 2:
 			status.state = w.containerState(&f)
 		case 3:
 			status.last = w.containerState(&f)
 		case 4:
-			status.ready = f.bool()
+			status.ready = f.Bool()
 		case 5:
-			status.restarts = f.int32()
+			status.restarts = f.Int32()
 		case 7:
-			imageID = f.value
+			imageID = f.Value
 		case 9:
-			status.started = f.bool()
+			status.started = f.Bool()
 		}
 	}
 	for i := range containers {
@@ -181,49 +183,49 @@ func (w *WireReader) containerStatus(message []byte, containers []Container) err
 			containers[i].Digest = imageDigest(w.text(imageID))
 		}
 	}
-	return f.err
+	return f.Err
 }
 
 // containerState reads one of the three states of a container. Where a malformed status has several, waiting and running come first, as in
 // reduceState.
-func (w *WireReader) containerState(of *wire) ContainerState {
+func (w *WireReader) containerState(of *protofields.Message) ContainerState {
 	var state ContainerState
-	f := newWire(of.value)
-	for f.next() {
+	f := protofields.Read(of.Value)
+	for f.Next() {
 		switch {
-		case f.number == 1:
+		case f.Number == 1:
 			state = w.state(&f, ContainerState{Status: StateWaiting})
-		case f.number == 2 && state.Status != StateWaiting:
+		case f.Number == 2 && state.Status != StateWaiting:
 			state = w.state(&f, ContainerState{Status: StateRunning})
-		case f.number == 3 && state.Status == StateUnknown:
+		case f.Number == 3 && state.Status == StateUnknown:
 			state = w.state(&f, ContainerState{Status: StateTerminated})
 		}
 	}
-	of.fail(f.err)
+	of.Fail(f.Err)
 	return state
 }
 
 // state reads the fields of a state, whose numbers depend on which one it is.
-func (w *WireReader) state(of *wire, state ContainerState) ContainerState {
+func (w *WireReader) state(of *protofields.Message, state ContainerState) ContainerState {
 	var started, finished metav1.Time
-	f := newWire(of.value)
-	for f.next() {
+	f := protofields.Read(of.Value)
+	for f.Next() {
 		switch {
-		case state.Status == StateWaiting && f.number == 1, state.Status == StateTerminated && f.number == 3:
-			state.Reason = clip(w.text(f.value))
-		case state.Status == StateWaiting && f.number == 2, state.Status == StateTerminated && f.number == 4:
-			state.Message = clip(w.text(f.value))
-		case state.Status == StateRunning && f.number == 1, state.Status == StateTerminated && f.number == 5:
-			f.time(&started)
-		case state.Status == StateTerminated && f.number == 1:
-			state.ExitCode = f.int32()
-		case state.Status == StateTerminated && f.number == 2:
-			state.Signal = f.int32()
-		case state.Status == StateTerminated && f.number == 6:
-			f.time(&finished)
+		case state.Status == StateWaiting && f.Number == 1, state.Status == StateTerminated && f.Number == 3:
+			state.Reason = clip(w.text(f.Value))
+		case state.Status == StateWaiting && f.Number == 2, state.Status == StateTerminated && f.Number == 4:
+			state.Message = clip(w.text(f.Value))
+		case state.Status == StateRunning && f.Number == 1, state.Status == StateTerminated && f.Number == 5:
+			f.Time(&started)
+		case state.Status == StateTerminated && f.Number == 1:
+			state.ExitCode = f.Int32()
+		case state.Status == StateTerminated && f.Number == 2:
+			state.Signal = f.Int32()
+		case state.Status == StateTerminated && f.Number == 6:
+			f.Time(&finished)
 		}
 	}
-	of.fail(f.err)
+	of.Fail(f.Err)
 	state.Started, state.Finished = started.Time, finished.Time
 	return state
 }

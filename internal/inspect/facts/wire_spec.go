@@ -4,6 +4,8 @@ import (
 	"bytes"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"kubeops.io/kubeops/internal/inspect/facts/protofields"
 )
 
 // Fields of PodSpec, Container, VolumeMount, Volume and VolumeSource; see
@@ -49,32 +51,32 @@ func (s *sharedSpec) read(spec []byte) error {
 		return err
 	}
 	own := ownFields()
-	f := newWire(spec)
-	for f.next() {
+	f := protofields.Read(spec)
+	for f.Next() {
 		switch {
-		case f.number == fieldNodeName:
-			s.nodeName = f.value
-		case f.number < 64 && own&(1<<f.number) != 0:
-		case f.number == fieldVolumes && s.token != nil:
-			f.fail(s.volume(f.raw, f.value))
-		case (f.number == fieldContainers || f.number == fieldInitContainers) && s.token != nil:
-			f.fail(s.container(f.number, f.value))
+		case f.Number == fieldNodeName:
+			s.nodeName = f.Value
+		case f.Number < 64 && own&(1<<f.Number) != 0:
+		case f.Number == fieldVolumes && s.token != nil:
+			f.Fail(s.volume(f.Raw, f.Value))
+		case (f.Number == fieldContainers || f.Number == fieldInitContainers) && s.token != nil:
+			f.Fail(s.container(f.Number, f.Value))
 		default:
-			s.out = append(s.out, f.raw...)
+			s.out = append(s.out, f.Raw...)
 		}
 	}
-	return f.err
+	return f.Err
 }
 
 // volumes finds the volume with the token, and volumes whose claim has the name of the Pod.
 func (s *sharedSpec) volumes(spec []byte) error {
-	f := newWire(spec)
-	for f.next() {
-		if f.number != fieldVolumes {
+	f := protofields.Read(spec)
+	for f.Next() {
+		if f.Number != fieldVolumes {
 			continue
 		}
-		volume, err := readVolume(f.value)
-		f.fail(err)
+		volume, err := readVolume(f.Value)
+		f.Fail(err)
 		s.ephemeral = s.ephemeral || volume.ephemeral
 		if s.token == nil && volume.isToken() {
 			s.token = volume.name
@@ -83,7 +85,7 @@ func (s *sharedSpec) volumes(spec []byte) error {
 	if s.ephemeral {
 		s.token = nil // the spec is not shared anyway, and a claim may have the name of any volume
 	}
-	return f.err
+	return f.Err
 }
 
 type wireVolume struct {
@@ -97,21 +99,21 @@ func (v wireVolume) isToken() bool {
 }
 
 func readVolume(message []byte) (volume wireVolume, err error) {
-	f := newWire(message)
-	for f.next() {
-		switch f.number {
+	f := protofields.Read(message)
+	for f.Next() {
+		switch f.Number {
 		case fieldVolumeName:
-			volume.name = f.value
+			volume.name = f.Value
 		case fieldVolumeSource:
-			source := newWire(f.value)
-			for source.next() {
-				volume.projected = volume.projected || source.number == fieldProjected
-				volume.ephemeral = volume.ephemeral || source.number == fieldEphemeral
+			source := protofields.Read(f.Value)
+			for source.Next() {
+				volume.projected = volume.projected || source.Number == fieldProjected
+				volume.ephemeral = volume.ephemeral || source.Number == fieldEphemeral
 			}
-			f.fail(source.err)
+			f.Fail(source.Err)
 		}
 	}
-	return volume, f.err
+	return volume, f.Err
 }
 
 // volume appends a volume; the name of the one with the token without its random part.
@@ -122,45 +124,45 @@ func (s *sharedSpec) volume(raw, message []byte) error {
 		return err
 	}
 	start := s.begin(fieldVolumes)
-	f := newWire(message)
-	for f.next() {
-		if f.number == fieldVolumeName {
+	f := protofields.Read(message)
+	for f.Next() {
+		if f.Number == fieldVolumeName {
 			s.out = protowire.AppendTag(s.out, fieldVolumeName, protowire.BytesType)
 			s.out = protowire.AppendString(s.out, tokenVolume)
 			continue
 		}
-		s.out = append(s.out, f.raw...)
+		s.out = append(s.out, f.Raw...)
 	}
 	s.end(start)
-	return f.err
+	return f.Err
 }
 
 // container appends a container without the mounts of the token, which are not facts.
 func (s *sharedSpec) container(number protowire.Number, message []byte) error {
 	start := s.begin(number)
-	f := newWire(message)
-	for f.next() {
-		if f.number == fieldVolumeMounts {
-			name, err := mountName(f.value)
-			f.fail(err)
+	f := protofields.Read(message)
+	for f.Next() {
+		if f.Number == fieldVolumeMounts {
+			name, err := mountName(f.Value)
+			f.Fail(err)
 			if bytes.Equal(name, s.token) {
 				continue
 			}
 		}
-		s.out = append(s.out, f.raw...)
+		s.out = append(s.out, f.Raw...)
 	}
 	s.end(start)
-	return f.err
+	return f.Err
 }
 
 func mountName(mount []byte) (name []byte, err error) {
-	f := newWire(mount)
-	for f.next() {
-		if f.number == fieldMountName {
-			name = f.value
+	f := protofields.Read(mount)
+	for f.Next() {
+		if f.Number == fieldMountName {
+			name = f.Value
 		}
 	}
-	return name, f.err
+	return name, f.Err
 }
 
 // lengthBytes is the size of the length of a message that is not known yet: five bytes hold every length below 2 GiB.

@@ -13,6 +13,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/collect"
 	"kubeops.io/kubeops/internal/inspect/comparison"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/facts/crdschema"
 	"kubeops.io/kubeops/internal/inspect/report"
 )
 
@@ -160,7 +161,7 @@ func (r *run) differences(
 		if one == nil || other == nil {
 			continue
 		}
-		if paths, err := facts.SchemaDifferences(one, other); err == nil {
+		if paths, err := crdschema.Differences(one, other); err == nil {
 			fields[skew.SchemaVersion] = paths
 		}
 	}

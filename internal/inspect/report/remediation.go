@@ -7,6 +7,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/causes"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/facts/origin"
 	"kubeops.io/kubeops/internal/inspect/kubectl"
 	"kubeops.io/kubeops/internal/remedy"
 )
@@ -95,7 +96,7 @@ func inSource(g *facts.Graph, object facts.Ref, call kubectl.Invocation) (by, so
 }
 
 // originOf returns what an object is created from; nil if it is not known.
-func originOf(g *facts.Graph, ref facts.Ref) *facts.Origin {
+func originOf(g *facts.Graph, ref facts.Ref) *origin.Origin {
 	if meta := g.MetaOf(ref); meta != nil {
 		return meta.Origin
 	}
@@ -103,14 +104,14 @@ func originOf(g *facts.Graph, ref facts.Ref) *facts.Origin {
 }
 
 // sourceText names a source: the Helm chart of release cart (namespace shop).
-func sourceText(o *facts.Origin) remedy.Text {
+func sourceText(o *origin.Origin) remedy.Text {
 	what, unknown := "the Helm chart of release", "its Helm chart"
 	switch o.Tool {
-	case facts.OriginArgoCD:
+	case origin.ArgoCD:
 		what, unknown = "the Git source of Argo CD Application", "the Git source of its Argo CD Application"
-	case facts.OriginKustomization:
+	case origin.Kustomization:
 		what, unknown = "the Git source of Flux Kustomization", "the Git source of its Flux Kustomization"
-	case facts.OriginHelmRelease:
+	case origin.HelmRelease:
 		what, unknown = "the values of Flux HelmRelease", "the values of its Flux HelmRelease"
 	}
 	switch {

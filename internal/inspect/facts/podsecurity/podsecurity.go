@@ -1,32 +1,38 @@
-package facts
+// Package podsecurity reads the annotations that Pod Security Admission reads.
+package podsecurity
 
 import (
 	"strings"
+
+	"kubeops.io/kubeops/internal/text"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/ptr"
 )
 
-// securityAnnotations returns the annotations of a Pod or of a template that Pod Security Admission reads, except AppArmor profiles that
+// maxProfile is the longest value of an annotation that is kept, in runes.
+const maxProfile = 1024
+
+// SecurityAnnotations returns the annotations of a Pod or of a template that Pod Security Admission reads, except AppArmor profiles that
 // the fields of the spec contain: an annotation without a field becomes one, as the API server does it for Pods. A template and its
 // Pods, where the API server sets both, are equal then.
-func securityAnnotations(annotations map[string]string, spec *corev1.PodSpec) map[string]string {
+func SecurityAnnotations(annotations map[string]string, spec *corev1.PodSpec) map[string]string {
 	var kept map[string]string
 	for key, profile := range annotations {
 		container, isAppArmor := strings.CutPrefix(key, corev1.DeprecatedAppArmorBetaContainerAnnotationKeyPrefix)
-		if !isAppArmor && !isSeccompAnnotation(key) || isAppArmor && setAppArmorProfile(spec, container, profile) {
+		if !isAppArmor && !IsSeccompAnnotation(key) || isAppArmor && setAppArmorProfile(spec, container, profile) {
 			continue
 		}
 		if kept == nil {
 			kept = map[string]string{}
 		}
-		kept[key] = clip(profile)
+		kept[key] = text.Clip(profile, maxProfile)
 	}
 	return kept
 }
 
-// isSeccompAnnotation is true for the annotations that clusters before 1.27 read, and Pod Security Standards before 1.19.
-func isSeccompAnnotation(key string) bool {
+// IsSeccompAnnotation is true for the annotations that clusters before 1.27 read, and Pod Security Standards before 1.19.
+func IsSeccompAnnotation(key string) bool {
 	return key == corev1.SeccompPodAnnotationKey || strings.HasPrefix(key, corev1.SeccompContainerAnnotationKeyPrefix)
 }
 

@@ -1,4 +1,5 @@
-package facts
+// Package exposure reads who can reach a Service or an Ingress from annotations of clouds and controllers, which decide much of it.
+package exposure
 
 import (
 	"net/netip"
@@ -7,10 +8,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Annotations of clouds and controllers decide much of who can reach a Service or Ingress.
-
-// internalLoadBalancer reports whether an annotation of a large cloud requests a private address.
-func internalLoadBalancer(annotations map[string]string) bool {
+// InternalLoadBalancer reports whether an annotation of a large cloud requests a private address.
+func InternalLoadBalancer(annotations map[string]string) bool {
 	switch {
 	case annotations["service.beta.kubernetes.io/aws-load-balancer-internal"] == "true",
 		annotations["service.beta.kubernetes.io/aws-load-balancer-internal"] == "0.0.0.0/0", // the older form
@@ -31,8 +30,8 @@ func internalLoadBalancer(annotations map[string]string) bool {
 		annotations["service.beta.kubernetes.io/aws-load-balancer-scheme"] != "internet-facing"
 }
 
-// sourceRanges are the addresses, or in one cloud the names of networks, that a load balancer allows.
-func sourceRanges(s *corev1.Service) []string {
+// SourceRanges are the addresses, or in one cloud the names of networks, that a load balancer allows.
+func SourceRanges(s *corev1.Service) []string {
 	if len(s.Spec.LoadBalancerSourceRanges) > 0 {
 		return s.Spec.LoadBalancerSourceRanges
 	}
@@ -51,8 +50,8 @@ func sourceRanges(s *corev1.Service) []string {
 	return nil
 }
 
-// privateAddresses reports whether there are addresses and none of them is routed on the internet.
-func privateAddresses(given []corev1.LoadBalancerIngress) bool {
+// PrivateAddresses reports whether there are addresses and none of them is routed on the internet.
+func PrivateAddresses(given []corev1.LoadBalancerIngress) bool {
 	shared := netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64, 0, 0}), 10) // carrier-grade NAT
 	for i := range given {
 		if given[i].IP == "" {
@@ -73,8 +72,8 @@ func privateAddresses(given []corev1.LoadBalancerIngress) bool {
 	return len(given) > 0
 }
 
-// tlsElsewhere reports whether an annotation configures the certificates.
-func tlsElsewhere(annotations map[string]string) bool {
+// TLSElsewhere reports whether an annotation configures the certificates.
+func TLSElsewhere(annotations map[string]string) bool {
 	for _, name := range []string{
 		"alb.ingress.kubernetes.io/certificate-arn", "networking.gke.io/managed-certificates", "networking.gke.io/pre-shared-certs",
 		"ingress.gcp.kubernetes.io/pre-shared-cert", "appgw.ingress.kubernetes.io/appgw-ssl-certificate",
@@ -89,8 +88,8 @@ func tlsElsewhere(annotations map[string]string) bool {
 		strings.Contains(annotations["alb.ingress.kubernetes.io/listen-ports"], "HTTPS") // the controller discovers certificates by host
 }
 
-// sharesHost reports whether an annotation distinguishes requests to Ingresses with the same host and path.
-func sharesHost(annotations map[string]string) bool {
+// SharesHost reports whether an annotation distinguishes requests to Ingresses with the same host and path.
+func SharesHost(annotations map[string]string) bool {
 	if annotations["nginx.ingress.kubernetes.io/canary"] == "true" || annotations["haproxy.org/route-acl"] != "" ||
 		annotations["nginx.org/mergeable-ingress-type"] != "" {
 		return true

@@ -1,4 +1,5 @@
-package facts
+// Package crdschema compares the OpenAPI schemas of CustomResourceDefinitions without keeping them.
+package crdschema
 
 import (
 	"bytes"
@@ -18,9 +19,9 @@ const (
 	maxSchemaFields = 50_000
 )
 
-// SchemaHash identifies what a schema of a CustomResourceDefinition accepts: equal for schemas that differ only in descriptions, titles,
+// Hash identifies what a schema of a CustomResourceDefinition accepts: equal for schemas that differ only in descriptions, titles,
 // examples, and the order of keys and of lists that are sets. The schema is spec.versions[].schema as JSON.
-func SchemaHash(schema []byte) (string, error) {
+func Hash(schema []byte) (string, error) {
 	w := newSchemaWalker(schema)
 	sum, err := w.wrapped()
 	if err != nil {
@@ -29,9 +30,9 @@ func SchemaHash(schema []byte) (string, error) {
 	return hex.EncodeToString(sum[:8]), nil
 }
 
-// SchemaDifferences returns the paths of the fields at which two schemas differ, sorted, such as .spec.replicas: those that only one of
+// Differences returns the paths of the fields at which two schemas differ, sorted, such as .spec.replicas: those that only one of
 // them has, without their children, and those with another type or rule. Both are spec.versions[].schema as JSON.
-func SchemaDifferences(one, other []byte) ([]string, error) {
+func Differences(one, other []byte) ([]string, error) {
 	left, err := schemaFields(one)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,5 @@
-package facts
+// Package origin tells from labels, annotations and field managers what an object is created from.
+package origin
 
 import (
 	"slices"
@@ -7,33 +8,33 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// OriginTool is the tool that creates objects from a source.
-type OriginTool string
+// Tool is the tool that creates objects from a source.
+type Tool string
 
 // Tools that change objects back to what their source says.
 const (
-	// OriginHelm: Namespace and Name are those of the release.
-	OriginHelm OriginTool = "Helm"
-	// OriginArgoCD: Namespace and Name are those of the Application; the namespace is empty for the one of Argo CD.
-	OriginArgoCD OriginTool = "Argo CD"
-	// OriginKustomization: Namespace and Name are those of Flux' Kustomization.
-	OriginKustomization OriginTool = "Kustomization"
-	// OriginHelmRelease: Namespace and Name are those of Flux' HelmRelease.
-	OriginHelmRelease OriginTool = "HelmRelease"
+	// Helm: Namespace and Name are those of the release.
+	Helm Tool = "Helm"
+	// ArgoCD: Namespace and Name are those of the Application; the namespace is empty for the one of Argo CD.
+	ArgoCD Tool = "Argo CD"
+	// Kustomization: Namespace and Name are those of Flux' Kustomization.
+	Kustomization Tool = "Kustomization"
+	// HelmRelease: Namespace and Name are those of Flux' HelmRelease.
+	HelmRelease Tool = "HelmRelease"
 )
 
 // Origin is what an object is created from. Name is empty if unknown.
 type Origin struct {
-	Tool            OriginTool
+	Tool            Tool
 	Namespace, Name string
 }
 
 // maxOriginName is the longest name of an object of Kubernetes. A longer value is not a name.
 const maxOriginName = 253
 
-// originOf returns what an object is created from: nil for objects that a controller creates, even if it copies the labels of the object
-// that it creates them for. The outer tool counts: Flux and Argo CD also use Helm.
-func originOf(kind Kind, o *metav1.ObjectMeta) *Origin {
+// Of returns what an object is created from: nil for objects that a controller creates, even if it copies the labels of the object
+// that it creates them for. Kind is the name of the kind without its group. The outer tool counts: Flux and Argo CD also use Helm.
+func Of(kind string, o *metav1.ObjectMeta) *Origin {
 	if metav1.GetControllerOfNoCopy(o) != nil {
 		return nil
 	}
@@ -45,23 +46,24 @@ func originOf(kind Kind, o *metav1.ObjectMeta) *Origin {
 	const helmRelease, kustomization = "helm.toolkit.fluxcd.io/", "kustomize.toolkit.fluxcd.io/"
 	switch application, tracked := trackedBy(kind, o); {
 	case o.Labels[helmRelease+"name"] != "":
-		return origin(OriginHelmRelease, o.Labels[helmRelease+"namespace"], o.Labels[helmRelease+"name"])
+		return origin(HelmRelease, o.Labels[helmRelease+"namespace"], o.Labels[helmRelease+"name"])
 	case tracked:
-		return origin(OriginArgoCD, application.Namespace, application.Name)
+		return origin(ArgoCD, application.Namespace, application.Name)
 	case o.Labels["argocd.argoproj.io/instance"] != "":
-		return origin(OriginArgoCD, "", o.Labels["argocd.argoproj.io/instance"])
+		return origin(ArgoCD, "", o.Labels["argocd.argoproj.io/instance"])
 	case wrote("argocd-controller"):
-		return origin(OriginArgoCD, "", o.Labels["app.kubernetes.io/instance"]) // its default tracking label
+		return origin(ArgoCD, "", o.Labels["app.kubernetes.io/instance"]) // its default tracking label
 	case o.Labels[kustomization+"name"] != "":
-		return origin(OriginKustomization, o.Labels[kustomization+"namespace"], o.Labels[kustomization+"name"])
+		return origin(Kustomization, o.Labels[kustomization+"namespace"], o.Labels[kustomization+"name"])
 	case wrote("helm-controller"):
-		return origin(OriginHelmRelease, "", "")
+		return origin(HelmRelease, "", "")
 	case wrote("kustomize-controller"):
-		return origin(OriginKustomization, "", "")
+		return origin(Kustomization, "", "")
 	}
-	byLabel := o.Labels["app.kubernetes.io/managed-by"] == "Helm" && kind != PVC // a StatefulSet copies labels to its claims
+	// A StatefulSet copies its labels to its claims.
+	byLabel := o.Labels["app.kubernetes.io/managed-by"] == "Helm" && kind != "PersistentVolumeClaim"
 	if o.Annotations[annotationRelease+"name"] != "" || byLabel || wrote("helm") {
-		return origin(OriginHelm, o.Annotations[annotationRelease+"namespace"], o.Annotations[annotationRelease+"name"])
+		return origin(Helm, o.Annotations[annotationRelease+"namespace"], o.Annotations[annotationRelease+"name"])
 	}
 	return nil
 }
@@ -72,11 +74,12 @@ const (
 	annotationRelease  = "meta.helm.sh/release-"
 )
 
-func isOriginAnnotation(key string) bool {
+// IsAnnotation reports whether an annotation says what an object is created from, by its key.
+func IsAnnotation(key string) bool {
 	return key == annotationTracking || strings.HasPrefix(key, annotationRelease)
 }
 
-func origin(tool OriginTool, namespace, name string) *Origin {
+func origin(tool Tool, namespace, name string) *Origin {
 	if len(namespace) > maxOriginName || len(name) > maxOriginName || name == "" {
 		return &Origin{Tool: tool}
 	}
@@ -87,14 +90,14 @@ func origin(tool OriginTool, namespace, name string) *Origin {
 // trackedBy returns the Argo CD Application of the tracking annotation APPLICATION:GROUP/KIND:NAMESPACE/NAME, where APPLICATION is
 // NAMESPACE_NAME outside of Argo CD's namespace. An annotation that was copied from another object does not count, as for Argo CD
 // (https://argo-cd.readthedocs.io/en/stable/user-guide/resource_tracking/).
-func trackedBy(kind Kind, o *metav1.ObjectMeta) (application Origin, ok bool) {
+func trackedBy(kind string, o *metav1.ObjectMeta) (application Origin, ok bool) {
 	parts := strings.SplitN(o.Annotations[annotationTracking], ":", 3)
 	if len(parts) != 3 || parts[0] == "" {
 		return Origin{}, false
 	}
 	_, of, _ := strings.Cut(parts[1], "/")
 	_, name, _ := strings.Cut(parts[2], "/")
-	if of != kind.Name() || name != o.Name {
+	if of != kind || name != o.Name {
 		return Origin{}, false
 	}
 	if namespace, name, outside := strings.Cut(parts[0], "_"); outside {

@@ -1,4 +1,4 @@
-package facts
+package crdschema
 
 import (
 	"strings"
@@ -18,12 +18,12 @@ func TestEqualSchemasHaveOneHash(t *testing.T) {
 		"other order":        schemaOf(`"mode":{"type":"string","enum":["b","a"]},"size":{"type":"integer"}`),
 	} {
 		t.Run(name, func(t *testing.T) {
-			left, err := SchemaHash(base)
-			right, otherErr := SchemaHash(other)
+			left, err := Hash(base)
+			right, otherErr := Hash(other)
 			if err != nil || otherErr != nil || left != right {
 				t.Errorf("%s (%v), %s (%v)", left, err, right, otherErr)
 			}
-			if paths, err := SchemaDifferences(base, other); err != nil || len(paths) > 0 {
+			if paths, err := Differences(base, other); err != nil || len(paths) > 0 {
 				t.Errorf("differ at %q (%v)", paths, err)
 			}
 		})
@@ -49,15 +49,15 @@ func TestTheFieldsAtWhichSchemasDifferAreNamed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			one, other := schemaOf(tc.one), schemaOf(tc.other)
-			got, err := SchemaDifferences(one, other)
+			got, err := Differences(one, other)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("paths (-want +got):\n%s", diff)
 			}
-			left, _ := SchemaHash(one)
-			if right, _ := SchemaHash(other); (left == right) != (tc.want == nil) {
+			left, _ := Hash(one)
+			if right, _ := Hash(other); (left == right) != (tc.want == nil) {
 				t.Errorf("hashes %s and %s", left, right)
 			}
 		})
@@ -69,7 +69,7 @@ func TestAMalformedSchemaHasNoHash(t *testing.T) {
 		"text": `"x"`, "cut": `{"openAPIV3Schema":{"type":`, "deep": `{"openAPIV3Schema":` + strings.Repeat(`{"items":`, 300) + `{}` + strings.Repeat("}", 301),
 		"list": `{"openAPIV3Schema":{"properties":[]}}`,
 	} {
-		if hash, err := SchemaHash([]byte(schema)); err == nil {
+		if hash, err := Hash([]byte(schema)); err == nil {
 			t.Errorf("%s: hash %s", name, hash)
 		}
 	}
@@ -79,14 +79,14 @@ func FuzzSchemaHash(f *testing.F) {
 	f.Add(schemaOf(`"size":{"type":"integer"}`))
 	f.Add(schemaOf(`"size":{"anyOf":[{"type":"string"}],"required":["a"],"items":[]}`))
 	f.Fuzz(func(t *testing.T, schema []byte) {
-		hash, err := SchemaHash(schema)
+		hash, err := Hash(schema)
 		if err != nil {
 			return
 		}
-		if again, err := SchemaHash(schema); err != nil || again != hash {
+		if again, err := Hash(schema); err != nil || again != hash {
 			t.Errorf("%s, then %s (%v)", hash, again, err)
 		}
-		if paths, err := SchemaDifferences(schema, schema); err != nil || len(paths) > 0 {
+		if paths, err := Differences(schema, schema); err != nil || len(paths) > 0 {
 			t.Errorf("a schema differs from itself at %q (%v)", paths, err)
 		}
 	})
