@@ -15,7 +15,7 @@ import (
 // family of texts. docs/redaction.md quotes its output. It shows no text of the unseen families: no rule is fixed for them.
 func TestMostSecretsOfEachFamilyAreFound(t *testing.T) {
 	r := redactor(t)
-	for split, mostHurt := range map[string]float64{corpus.Tuned: 0.01, corpus.Unseen: 0.02} {
+	for split, mostHurt := range map[string]float64{corpus.Tuned: 0.01, corpus.Unseen: 0.01} {
 		families, err := corpus.Families(split, each, 1)
 		if err != nil {
 			t.Fatal(err)
