@@ -17,6 +17,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect"
 	"kubeops.io/kubeops/internal/managerconfig"
 	"kubeops.io/kubeops/internal/memlimit"
+	"kubeops.io/kubeops/internal/message"
 	"kubeops.io/kubeops/internal/runner"
 )
 
@@ -25,6 +26,8 @@ const (
 	runArgument = "run-inspection"
 	// evaluateArgument makes this program evaluate expressions of a Pipeline for the manager that started it.
 	evaluateArgument = "evaluate-expressions"
+	// renderArgument makes this program render templates of a NotificationChannel for the manager that started it.
+	renderArgument = "render-templates"
 	// ownMemory of the limit of the container is for the manager itself: four times what it needs when idle, without its text.
 	ownMemory = 96 << 20
 	// defaultRunMemory is what a run gets in a container without a limit.
@@ -50,13 +53,22 @@ func serveExpressions() error {
 	return expression.Serve(context.Background(), connection)
 }
 
-// expressionCommand is the command of such a process.
-func expressionCommand() (*child.Command, error) {
+// serveTemplates is the main function of a child process that renders templates.
+func serveTemplates() error {
+	connection, err := child.Enter()
+	if err != nil {
+		return err
+	}
+	return message.Serve(context.Background(), connection)
+}
+
+// smallCommand is the command of a process that answers one request, with a memory limit in bytes.
+func smallCommand(argument string, memory int64) (*child.Command, error) {
 	program, err := os.Executable()
 	if err != nil {
-		return nil, fmt.Errorf("find the program to start for expressions: %w", err)
+		return nil, fmt.Errorf("find the program to start for %s: %w", argument, err)
 	}
-	return &child.Command{Path: program, Args: []string{evaluateArgument}, Memory: expression.Memory, Processors: 1}, nil
+	return &child.Command{Path: program, Args: []string{argument}, Memory: memory, Processors: 1}, nil
 }
 
 // runCommand is the command of a child process, with its share of the memory and of the processors. The manager's own memory limit is

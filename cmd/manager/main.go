@@ -34,6 +34,9 @@ func run(args []string, stdout io.Writer) error {
 	if len(args) == 1 && args[0] == evaluateArgument {
 		return serveExpressions()
 	}
+	if len(args) == 1 && args[0] == renderArgument {
+		return serveTemplates()
+	}
 	if len(args) > 0 && args[0] == dashboardArgument {
 		return serveDashboard(args[1:], stdout, os.Stderr)
 	}

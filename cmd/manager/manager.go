@@ -22,9 +22,11 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers"
 	"kubeops.io/kubeops/internal/explain/rediscache"
+	"kubeops.io/kubeops/internal/expression"
 	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/limits"
 	"kubeops.io/kubeops/internal/memlimit"
+	"kubeops.io/kubeops/internal/message"
 	"kubeops.io/kubeops/internal/provider"
 )
 
@@ -79,12 +81,16 @@ func addControllers(manager ctrl.Manager, config *configv1alpha1.ManagerConfig) 
 	if err != nil {
 		return nil, err
 	}
-	expressions, err := expressionCommand()
+	expressions, err := smallCommand(evaluateArgument, expression.Memory)
+	if err != nil {
+		return nil, err
+	}
+	templates, err := smallCommand(renderArgument, message.Memory)
 	if err != nil {
 		return nil, err
 	}
 	options := controllerOptions(config)
-	options.RunCommand, options.ExpressionCommand = command, expressions
+	options.RunCommand, options.ExpressionCommand, options.TemplateCommand = command, expressions, templates
 	closeCache = func() {}
 	if redis := &config.AnswerCache.Redis; redis.URL != "" {
 		answers, err := rediscache.New(rediscache.Options{URL: redis.URL, PasswordFile: redis.PasswordFile, CAFile: redis.CAFile})

@@ -20,6 +20,7 @@ import (
 	"kubeops.io/kubeops/internal/impersonate"
 	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/limits"
+	"kubeops.io/kubeops/internal/message"
 	"kubeops.io/kubeops/internal/plugin"
 	"kubeops.io/kubeops/internal/probe"
 	"kubeops.io/kubeops/internal/provider"
@@ -37,6 +38,9 @@ type Settings struct {
 	// ExpressionCommand starts the process that evaluates the expressions of Pipelines, which calls expression.Serve. Nil evaluates them in
 	// this process.
 	ExpressionCommand *child.Command
+	// TemplateCommand starts the process that renders the templates of a NotificationChannel, which calls message.Serve. Nil renders them in
+	// this process.
+	TemplateCommand *child.Command
 	// Egress says which addresses and hosts of specs may be called.
 	Egress provider.Egress
 	// Limits and Quotas bound what tenants can ask for. Default: nothing is bounded.
@@ -122,6 +126,17 @@ func (e *Environment) Expressions() expression.Evaluator {
 		return expression.NewChild(*command, parallelExpressions)
 	}
 	return expression.Local{}
+}
+
+// parallelTemplates is the number of processes that render templates at the same time.
+const parallelTemplates = 2
+
+// Templates renders the templates of NotificationChannels.
+func (e *Environment) Templates() message.Renderer {
+	if command := e.Settings.TemplateCommand; command != nil {
+		return message.NewChild(*command, parallelTemplates)
+	}
+	return message.Local{}
 }
 
 // NewCadence is the cadence of one kind.

@@ -59,6 +59,7 @@ func New(
 	e *environment.Environment, cadence *probe.Cadence, redactText func(string) string,
 ) *kind.Reconciler[*v1alpha1.NotificationChannel] {
 	d := &deliverer{client: e.Client, reader: e.Reader, clock: e.Clock, events: e.Events, limiter: NewRateLimiter()}
+	templates := e.Templates()
 	logic := &probe.Logic[*v1alpha1.NotificationChannel, *connection]{
 		Kind: kindName, Cadence: cadence, Metrics: e.Probes,
 		Open: func(ctx context.Context, c *v1alpha1.NotificationChannel) (*connection, error) {
@@ -66,11 +67,8 @@ func New(
 			if err != nil {
 				return nil, err
 			}
-			composer, err := message.NewComposer(&c.Spec, alerts, redactText)
-			if err == nil {
-				err = composer.Verify(ctx)
-			}
-			if err != nil {
+			composer := message.NewComposer(&c.Spec, alerts, redactText, templates)
+			if err := composer.Verify(ctx); err != nil {
 				return nil, err
 			}
 			opened, err := e.Backends.OpenChannel(ctx, c)

@@ -2,6 +2,7 @@ package notificationchannel
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"os"
 	"testing"
@@ -26,6 +27,13 @@ import (
 var realAPI *rest.Config
 
 func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && (os.Args[1] == renderArgument || os.Args[1] == hogArgument) {
+		if err := serveTemplates(os.Args[1]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(3)
+		}
+		return
+	}
 	os.Exit(testsuite.Run(m, &realAPI))
 }
 

@@ -20,7 +20,11 @@ const limit = 96 << 20
 
 func TestMain(m *testing.M) {
 	if len(os.Args) > 2 && os.Args[1] == "child" {
-		if err := work(os.Args[2]); err != nil {
+		serve := func() error { return work(os.Args[2]) }
+		if os.Args[2] == "call" {
+			serve = serveCall
+		}
+		if err := serve(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(3)
 		}

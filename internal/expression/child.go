@@ -2,7 +2,6 @@ package expression
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -23,15 +22,11 @@ const (
 )
 
 // Child evaluates each request in a child process.
-type Child struct {
-	command child.Command
-	// slots of children that run at the same time.
-	slots chan struct{}
-}
+type Child struct{ caller *child.Caller }
 
 // NewChild evaluates in children of a command, at most so many at the same time. The command must lead to Serve.
 func NewChild(command child.Command, parallel int) *Child {
-	return &Child{command: command, slots: make(chan struct{}, max(parallel, 1))}
+	return &Child{child.NewCaller(command, child.CallLimits{Parallel: parallel, Deadline: deadline, MaxAnswer: maxAnswer})}
 }
 
 // answer of a child.
@@ -42,21 +37,8 @@ type answer struct {
 
 // Evaluate implements Evaluator. A child that a limit ends is an *InvalidError: the expressions need too much.
 func (c *Child) Evaluate(ctx context.Context, request Request) ([]Result, error) {
-	select {
-	case c.slots <- struct{}{}:
-		defer func() { <-c.slots }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	limited, cancel := context.WithTimeoutCause(ctx, deadline, child.ErrDeadline)
-	defer cancel()
 	var got answer
-	err := c.command.Run(limited, func(connection io.ReadWriteCloser) error {
-		if err := json.NewEncoder(connection).Encode(request); err != nil {
-			return err
-		}
-		return json.NewDecoder(io.LimitReader(connection, maxAnswer)).Decode(&got)
-	})
+	err := c.caller.Call(ctx, request, &got)
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
@@ -76,17 +58,11 @@ func (c *Child) Evaluate(ctx context.Context, request Request) ([]Result, error)
 
 // Serve does the work of a child process: it answers one request.
 func Serve(ctx context.Context, connection io.ReadWriteCloser) error {
-	var request Request
-	if err := json.NewDecoder(io.LimitReader(connection, maxRequest)).Decode(&request); err != nil {
-		return fmt.Errorf("read the request: %w", err)
-	}
-	results, err := Local{}.Evaluate(ctx, request)
-	var invalid *InvalidError
-	switch {
-	case errors.As(err, &invalid):
-		return json.NewEncoder(connection).Encode(answer{Invalid: invalid.Text})
-	case err != nil:
-		return err
-	}
-	return json.NewEncoder(connection).Encode(answer{Results: results})
+	return child.Answer(connection, maxRequest, func(request Request) (answer, error) {
+		results, err := Local{}.Evaluate(ctx, request)
+		if invalid := (*InvalidError)(nil); errors.As(err, &invalid) {
+			return answer{Invalid: invalid.Text}, nil
+		}
+		return answer{Results: results}, err
+	})
 }

@@ -26,11 +26,8 @@ func renderOf(ctx context.Context, t *testing.T, text string) (string, uint64, e
 	spec := v1alpha1.NotificationChannelSpec{Template: v1alpha1.NotificationTemplate{Text: text}}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	c, err := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, same)
-	var messages []notify.Message
-	if err == nil {
-		messages, err = c.Compose(ctx, report())
-	}
+	c := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, same, Local{})
+	messages, err := c.Compose(ctx, report())
 	runtime.ReadMemStats(&after)
 	if len(messages) == 0 {
 		return "", after.TotalAlloc - before.TotalAlloc, err
@@ -139,10 +136,8 @@ func TestMethodsWithArgumentsAreRefused(t *testing.T) {
 			r.Findings[n].FirstSeen = &seen
 		}
 		spec := v1alpha1.NotificationChannelSpec{Template: v1alpha1.NotificationTemplate{Text: text}}
-		c, err := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, same)
-		if err == nil {
-			_, err = c.Compose(t.Context(), r)
-		}
+		c := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, same, Local{})
+		_, err := c.Compose(t.Context(), r)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", text, err, want)
 		}
@@ -204,17 +199,14 @@ func TestTheMessagesOfAReportAreBoundedTogether(t *testing.T) {
 	spec := v1alpha1.NotificationChannelSpec{Mode: v1alpha1.DeliverEach, Template: v1alpha1.NotificationTemplate{
 		Text: `{{range 6000}}0123456789{{end}}`,
 	}}
-	c, err := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, same)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, same, Local{})
 	if _, err := c.Compose(t.Context(), r); err == nil || !strings.Contains(err.Error(), "exceed 8 MiB") {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestALongTemplateIsRefused(t *testing.T) {
-	if _, err := compile("spec.template.text", strings.Repeat("a", maxSource+1)); err == nil || !strings.Contains(err.Error(), "at most 65536") {
+	if _, err := compile("spec.template.text", strings.Repeat("a", maxSource+1), ""); err == nil || !strings.Contains(err.Error(), "at most 65536") {
 		t.Errorf("got %v", err)
 	}
 }

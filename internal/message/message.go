@@ -13,7 +13,6 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/printable"
-	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider/notify"
 	"kubeops.io/kubeops/internal/text"
 )
@@ -29,24 +28,18 @@ const (
 
 // Composer composes the messages of one channel. It is safe for concurrent use.
 type Composer struct {
-	spec        *v1alpha1.NotificationChannelSpec
-	alerts      bool
-	redact      func(string) string
-	title, text *boundedTemplate
+	spec     *v1alpha1.NotificationChannelSpec
+	alerts   bool
+	redact   func(string) string
+	renderer Renderer
 }
 
-// NewComposer compiles the templates of a channel; alerts says that its receiver is a notify.AlertHolder. Every text passes through
-// redact, which is required. Errors are problems.
-func NewComposer(spec *v1alpha1.NotificationChannelSpec, alerts bool, redact func(string) string) (*Composer, error) {
-	title, err := compile("spec.template.title", cmp.Or(spec.Template.Title, defaultTitle))
-	if err != nil {
-		return nil, err
-	}
-	text, err := compile("spec.template.text", cmp.Or(spec.Template.Text, defaultText))
-	if err != nil {
-		return nil, err
-	}
-	return &Composer{spec: spec, alerts: alerts, redact: redact, title: title, text: text}, nil
+// NewComposer composes the messages of a channel; alerts says that its receiver is a notify.AlertHolder. Every text passes through
+// redact, and the templates are rendered by renderer; both are required.
+func NewComposer(
+	spec *v1alpha1.NotificationChannelSpec, alerts bool, redact func(string) string, renderer Renderer,
+) *Composer {
+	return &Composer{spec: spec, alerts: alerts, redact: redact, renderer: renderer}
 }
 
 // Compose returns the messages for a report; none if the filter drops every finding. Errors are problems of a template, or of ctx, which
@@ -67,16 +60,8 @@ func (c *Composer) Compose(ctx context.Context, report *v1alpha1.InspectionRepor
 	} else {
 		messages = []notify.Message{digest(base, active, fixed)}
 	}
-	total := 0
-	for i := range messages {
-		if err := c.render(ctx, &messages[i], report); err != nil {
-			return nil, err
-		}
-		if total += len(messages[i].Title) + len(messages[i].Text); total > maxTotal {
-			return nil, problem.UserError(v1alpha1.ReasonInvalidTemplate, nil,
-				"spec.template.text failed: the %d messages of a report exceed 8 MiB; shorten the template or use mode digest",
-				len(messages))
-		}
+	if err := c.render(ctx, messages, report); err != nil {
+		return nil, err
 	}
 	return messages, nil
 }
@@ -327,29 +312,41 @@ func summarize(message *notify.Message) string {
 	return strings.Join(parts, ", ")
 }
 
-// render sets the severity, title and text of a message.
-func (c *Composer) render(ctx context.Context, message *notify.Message, report *v1alpha1.InspectionReport) error {
-	for _, finding := range message.Findings {
-		if message.Severity == "" || finding.Severity.Rank() < message.Severity.Rank() {
-			message.Severity = finding.Severity
+// render sets the severity, title and text of each message.
+func (c *Composer) render(ctx context.Context, messages []notify.Message, report *v1alpha1.InspectionReport) error {
+	request := Request{Title: c.spec.Template.Title, Text: c.spec.Template.Text, Data: make([]Data, len(messages))}
+	for i := range messages {
+		messages[i].Severity = worst(messages[i].Findings)
+		request.Data[i] = dataOf(&messages[i], report)
+	}
+	rendered, err := c.renderer.Render(ctx, request)
+	if err != nil {
+		return err
+	}
+	for i, r := range rendered {
+		messages[i].Title = truncate(maxTitle, strings.Join(strings.Fields(c.redact(r.Title)), " "))
+		messages[i].Text = c.redact(r.Text)
+	}
+	return nil
+}
+
+// worst severity of findings; empty if there are none.
+func worst(findings []notify.Finding) (severity v1alpha1.Severity) {
+	for _, finding := range findings {
+		if severity == "" || finding.Severity.Rank() < severity.Rank() {
+			severity = finding.Severity
 		}
 	}
+	return severity
+}
+
+// dataOf is what the templates get for a message.
+func dataOf(message *notify.Message, report *v1alpha1.InspectionReport) Data {
 	score, incomplete := scoreOf(report)
-	data := Data{
+	return Data{
 		Event: string(message.Event), Namespace: message.Namespace, Inspection: message.Inspection, Report: message.Report,
 		Score: score, Incomplete: incomplete, Problems: report.Summary.Problems.Total,
 		Recommendations: report.Summary.Recommendations.Total, Summary: summarize(message), Severity: string(message.Severity),
 		Findings: forPeople(message.Findings), Fixed: forPeople(message.Fixed), More: message.More,
 	}
-	title, err := c.title.render(ctx, data)
-	if err != nil {
-		return err
-	}
-	body, err := c.text.render(ctx, data)
-	if err != nil {
-		return err
-	}
-	message.Title = truncate(maxTitle, strings.Join(strings.Fields(c.redact(title)), " "))
-	message.Text = c.redact(body)
-	return nil
 }

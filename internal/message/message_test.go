@@ -65,10 +65,7 @@ func same(text string) string { return text }
 
 func compose(t *testing.T, spec v1alpha1.NotificationChannelSpec, r *v1alpha1.InspectionReport) []notify.Message {
 	t.Helper()
-	c, err := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, same)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, same, Local{})
 	messages, err := c.Compose(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)
@@ -250,10 +247,8 @@ func TestEveryTextIsRedacted(t *testing.T) {
 	r.Fixed[0].Message = "was hunter2"
 	r.Explanations = []v1alpha1.Explanation{{ID: "f1", Summary: "hunter2 is wrong"}}
 	spec := v1alpha1.NotificationChannelSpec{Template: v1alpha1.NotificationTemplate{Title: `hunter2 {{(index .Findings 0).Message}}`}}
-	c, err := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, func(text string) string { return strings.ReplaceAll(text, "hunter2", "***") })
-	if err != nil {
-		t.Fatal(err)
-	}
+	hide := func(text string) string { return strings.ReplaceAll(text, "hunter2", "***") }
+	c := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, hide, Local{})
 	messages, err := c.Compose(t.Context(), r)
 	if err != nil || len(messages) != 1 {
 		t.Fatal(err)
@@ -276,10 +271,7 @@ func TestNoSecretOfTheCorpusIsSent(t *testing.T) {
 		r.Explanations = append(r.Explanations, v1alpha1.Explanation{ID: fmt.Sprintf("s%d", n), Summary: c.Text})
 	}
 	for _, mode := range []v1alpha1.DeliveryMode{v1alpha1.DeliverDigest, v1alpha1.DeliverEach} {
-		c, err := NewComposer(&v1alpha1.NotificationChannelSpec{Mode: mode}, false, gate.Text)
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := NewComposer(&v1alpha1.NotificationChannelSpec{Mode: mode}, false, gate.Text, Local{})
 		messages, err := c.Compose(t.Context(), r)
 		if err != nil || len(messages) == 0 {
 			t.Fatalf("%d messages: %v", len(messages), err)

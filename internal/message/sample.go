@@ -35,12 +35,7 @@ func (c *Composer) Verify(ctx context.Context) error {
 			messages = append(messages, digest(base, nil, fixed))
 		}
 	}
-	for i := range messages {
-		if err := c.render(ctx, &messages[i], report); err != nil {
-			return err
-		}
-	}
-	return nil
+	return c.render(ctx, messages, report)
 }
 
 // sampleReport is a report with a problem, a recommendation and a fixed problem.

@@ -1,11 +1,13 @@
 package message
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"text/template"
+	"unicode"
 	"unicode/utf8"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -42,8 +44,9 @@ type boundedTemplate struct {
 	parsed *template.Template
 }
 
-// compile parses the template in a field of the spec. Errors are problems.
-func compile(field, text string) (*boundedTemplate, error) {
+// compile parses the template in a field of the spec, or its default. Errors are problems.
+func compile(field, text, standard string) (*boundedTemplate, error) {
+	text = cmp.Or(text, standard)
 	if len(text) > maxSource {
 		return nil, problem.UserError(v1alpha1.ReasonInvalidTemplate, nil, "%s has %d bytes, at most %d are allowed", field, len(text),
 			maxSource)
@@ -73,13 +76,21 @@ func (b *boundedTemplate) render(ctx context.Context, data any) (string, error) 
 		out := &limitedWriter{}
 		err = t.Funcs(m.functions()).Funcs(m.counters()).Execute(out, data)
 		if err == nil {
-			return strings.TrimSpace(strings.ToValidUTF8(out.text.String(), "")), nil
+			return strings.TrimSpace(strings.Map(withoutControls, strings.ToValidUTF8(out.text.String(), ""))), nil
 		}
 	}
 	if ctx.Err() != nil {
 		return "", problem.Retrying(v1alpha1.ReasonRetrying, ctx.Err(), "%s was not rendered before the deadline of the delivery", b.field)
 	}
 	return "", problem.UserError(v1alpha1.ReasonInvalidTemplate, nil, "%s failed: %s", b.field, reason(b.field, err))
+}
+
+// withoutControls drops control characters but line breaks and tabs. Those of the cluster are escapes already.
+func withoutControls(r rune) rune {
+	if unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' {
+		return -1
+	}
+	return r
 }
 
 // reason returns a template error on one line, without the prefix that repeats the field.

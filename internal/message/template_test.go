@@ -36,10 +36,8 @@ func TestTemplatesThatLoopOrFailGiveAProblem(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			start := time.Now()
 			spec := v1alpha1.NotificationChannelSpec{Template: v1alpha1.NotificationTemplate{Text: tc.text}}
-			c, err := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, same)
-			if err == nil {
-				_, err = c.Compose(t.Context(), report())
-			}
+			c := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, same, Local{})
+			_, err := c.Compose(t.Context(), report())
 			p := problem.As(err)
 			if p == nil || p.Reason != v1alpha1.ReasonInvalidTemplate || p.Action != problem.UserMustAct {
 				t.Fatalf("got %v, want the problem InvalidTemplate for the user", err)
@@ -85,10 +83,7 @@ func FuzzTemplates(f *testing.F) {
 	r := report()
 	f.Fuzz(func(t *testing.T, text string) {
 		spec := v1alpha1.NotificationChannelSpec{Template: v1alpha1.NotificationTemplate{Text: text}}
-		c, err := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, same)
-		if err != nil {
-			return
-		}
+		c := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, same, Local{})
 		messages, err := c.Compose(t.Context(), r)
 		if err != nil && problem.As(err) == nil {
 			t.Fatalf("no problem: %v", err)

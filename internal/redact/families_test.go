@@ -15,7 +15,7 @@ import (
 // family of texts. docs/redaction.md quotes its output. It shows no text of the unseen families: no rule is fixed for them.
 func TestMostSecretsOfEachFamilyAreFound(t *testing.T) {
 	r := redactor(t)
-	for split, mostHurt := range map[string]float64{corpus.Tuned: 0.01, corpus.Unseen: 0.02} {
+	for split, mostHurt := range map[string]float64{corpus.Tuned: 0.01, corpus.Unseen: 0.01} {
 		families, err := corpus.Families(split, each, 1)
 		if err != nil {
 			t.Fatal(err)
@@ -116,27 +116,4 @@ func measure(t *testing.T, r *Redactor, family corpus.Family, show bool) (m meas
 		}
 	}
 	return m
-}
-
-// TestFamiliesAreRedactedOnce tests that a second pass changes nothing, and that a secret has one pseudonym.
-func TestFamiliesAreRedactedOnce(t *testing.T) {
-	r := redactor(t)
-	families, err := corpus.Families(corpus.Tuned, 1, 5)
-	if err != nil {
-		t.Fatal(err)
-	}
-	twice := 0
-	texts := 0
-	for _, family := range families {
-		for _, sample := range append(family.Secrets, family.Harmless...) {
-			texts++
-			if once := r.Text(sample.Text); r.Text(once) != once {
-				twice++
-				t.Logf("%s: a second pass gives %q for %q", family.Name, r.Text(once), once)
-			}
-		}
-	}
-	if twice > 0 {
-		t.Errorf("a second pass changes %d of %d texts", twice, texts)
-	}
 }

@@ -48,7 +48,7 @@ func redactSecretYAML(document string, counts Counts) string {
 		key, value, pair := strings.Cut(trimmed, ":")
 		value = strings.TrimSpace(value)
 		switch {
-		case trimmed == "" || trimmed[0] == '#' || strings.HasPrefix(trimmed, "{{"):
+		case trimmed == "" || trimmed[0] == '#' || strings.HasPrefix(trimmed, "{{") || strings.Contains(key, "[redacted"):
 		case within >= 0 && block >= 0 && indent > block:
 			lines[i] = line[:indent] + replaceValue(strings.TrimSpace(trimmed), counts)
 		case pair && (key == "data" || key == "stringData") && value == "":

@@ -32,8 +32,9 @@ func (f *finder) read(n named, at int, op operator) bool { //nolint:gocyclo // a
 			return f.block(n, at)
 		}
 		return false
-	case rest[0] == '[' && (strings.HasPrefix(rest, "[redacted:") || strings.HasPrefix(rest, "[FILTERED") || strings.HasPrefix(rest,
-		"[REDACTED")):
+	case f.isReplaced(at):
+		return true
+	case strings.HasPrefix(rest, "[FILTERED") || strings.HasPrefix(rest, "[REDACTED"):
 		return false
 	case rest[0] == '(' && strings.TrimLeft(rest[1:min(len(rest), 4)], " \r\n") != rest[1:min(len(rest), 4)]:
 		return f.block(n, at+1)
@@ -68,6 +69,16 @@ func (f *finder) read(n named, at int, op operator) bool { //nolint:gocyclo // a
 	return f.literals(n, at, op)
 }
 
+// isReplaced reports whether a value was replaced before. Its name has a value then, and no other text is searched for it: a text that is
+// redacted twice stays the same.
+func (f *finder) isReplaced(at int) bool {
+	if !strings.HasPrefix(f.text[at:], "[redacted:") {
+		return false
+	}
+	f.end = max(f.end, at+len(pseudonym("redacted", "")))
+	return true
+}
+
 // skipKind skips the number of the encoding of a secret, as in "password 7 0123abcd".
 func (f *finder) skipKind(at int) int {
 	for range 3 {
@@ -94,9 +105,12 @@ func (f *finder) literals(n named, at int, op operator) bool {
 		if !ok {
 			return found
 		}
-		if !(value.quoted && op != pair && f.followed(value.end)) && f.secret(n, value, op) {
+		switch isKey := value.quoted && op != pair && f.followed(value.end); {
+		case !isKey && f.isReplaced(value.from):
+			found = true
+		case !isKey && f.secret(n, value, op):
 			found = f.add(value.from, value.to)
-		} else if !found {
+		case !found:
 			return false
 		}
 		next := f.spaces(value.end)
@@ -148,8 +162,12 @@ func (f *finder) literal(at int, op operator) (literal, bool) {
 		}
 	}
 	to := f.bareEnd(at, op)
-	if strings.HasPrefix(f.text[to:], "[redacted:") || strings.HasPrefix(f.text[to:], ":[redacted:") {
+	if to > at && strings.HasPrefix(f.text[to:], "[redacted:") || strings.HasPrefix(f.text[to:], ":[redacted:") {
 		return literal{}, false
+	}
+	if strings.HasPrefix(f.text[to:], "[redacted:") {
+		end := to + len(pseudonym("redacted", ""))
+		return literal{to, end, false, end}, true
 	}
 	if to < len(f.text) && f.text[to] == '(' && f.isExpressionStart(f.text[at:to]) {
 		return literal{}, false // a call

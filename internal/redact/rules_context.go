@@ -88,8 +88,8 @@ func statementRules() []rule {
 			pattern: regexp.MustCompile(`(?:^|["'\s])AUTH\s+([^\s"']{9,})\s`),
 		},
 		{
-			id: RuleStatement, hints: []string{" on >", "setuser"}, secret: isLiteral,
-			pattern: regexp.MustCompile(`(?i)\b(?:setuser|user)\s+\S+\s+(?:[\w~*&+@-]+\s+)*[>#]([^\s"']{3,})`),
+			id: RuleStatement, hints: []string{" >", " #"}, secret: isLiteral, // Redis and Valkey
+			pattern: regexp.MustCompile(`(?i)\b(?:setuser +\S+|user +\S+ +on)(?: +[\w~*&+@%()-]+)* +[>#]([^\s"']{3,})`),
 		},
 	}
 }
@@ -121,9 +121,9 @@ func callRules() []rule {
 		},
 		{
 			id: RuleStatement, hints: []string{" code", "-time pass", " pin"},
-			pattern: regexp.MustCompile(`(?i)\b(?:verification|one-time|security|otp|2fa|mfa|authentication|login|confirmation|recovery` +
-				`|backup|sms)` +
-				`[ _-]?(?:code|pin|passcode|password)s?\b[^\w\n]{0,4}(?:is|:|=)?[^\w\n]{0,4}(\d{4,8}|[A-Za-z0-9]{12,24})\b`),
+			pattern: regexp.MustCompile(`(?i)\b(?:(?:verification|one-time|security|otp|2fa|mfa|authentication|login|confirmation|recovery` +
+				`|backup|sms)(?: code| pin)|one-time pass(?:code|word))` +
+				`s?\b[^\w\n]{0,4}(?:is|:|=)?[^\w\n]{0,4}(\d{4,8}|[A-Za-z0-9]{12,24})\b`),
 		},
 		{
 			id: RuleCommand, hints: []string{"secret", "put-parameter", "encrypt_string", "variable set"}, secret: isLiteral,
