@@ -48,7 +48,7 @@ func CreationFailures() []string {
 
 // NodeOutages are findings about nodes that affect running Pods. A cordon does not: it only prevents new ones.
 func NodeOutages() []string {
-	return []string{"node-not-ready", "node-pressure", "node-network-unavailable"}
+	return []string{"node-not-ready", "node-pressure", "node-network-unavailable", "node-problem"}
 }
 
 // NodeFailures are findings about nodes that accept no Pods.

@@ -18,6 +18,8 @@ import (
 // Checks are all checks of workloads, in no fixed order.
 func Checks() []check.Check {
 	return slices.Concat(deploymentChecks(), statefulSetChecks(), daemonSetChecks(), creationChecks(), []check.Check{
+		pausedCheck(),
+		noNodeCheck(),
 		{
 			ID: "replicaset-unavailable", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
 			Summary: "A standalone ReplicaSet or ReplicationController has fewer ready Pods than desired.",
