@@ -60,7 +60,9 @@ func NodeFailures() []string {
 func PodFailures() []string {
 	return slices.Concat(MissingReferences(), imageFailures(), startFailures(), crashes(), schedulingFailures(),
 		ClaimFailures(), CreationFailures(), NodeOutages(),
-		[]string{"readiness-probe-failing", "pod-evicted", "pod-stuck-terminating"})
+		[]string{
+			"readiness-probe-failing", "readiness-gate-not-true", "pod-rejected", "pod-evicted", "pod-stuck-terminating",
+		})
 }
 
 // WorkloadFailures are findings about workloads without the desired Pods, and about what keeps those Pods from running.
