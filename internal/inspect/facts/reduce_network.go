@@ -23,6 +23,9 @@ func reduceService(s *corev1.Service) *ServiceNode {
 		Internal:         internalLoadBalancer(s.Annotations),
 	}
 	node.Labels = maps.Clone(s.Labels)
+	if !node.Headless {
+		node.ClusterIP = s.Spec.ClusterIP
+	}
 	for _, p := range s.Spec.Ports {
 		if p.NodePort != 0 {
 			node.NodePorts++

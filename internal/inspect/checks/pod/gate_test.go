@@ -10,7 +10,8 @@ import (
 func TestAReadinessGateThatIsNotTrueIsFound(t *testing.T) {
 	pod := func(reason, message, since, more string) string {
 		return checktest.CartWithPod("spec: {nodeName: node-1, containers: [{name: api, image: i}]}\nstatus: {phase: Running, " +
-			"conditions: [{type: Ready, status: \"False\", reason: " + reason + ", message: '" + message + "', lastTransitionTime: \"" + since +
+			"conditions: [{type: Ready, status: \"False\", reason: " + reason + ", message: '" + message + "', lastTransitionTime: " +
+			"\"" + since +
 			"\"}" + more + "], containerStatuses: [{name: api, ready: true, restartCount: 0, state: {running: {}}}]}")
 	}
 	const (
@@ -23,7 +24,8 @@ func TestAReadinessGateThatIsNotTrueIsFound(t *testing.T) {
 			ID: "readiness-gate-not-true", Documents: pod("ReadinessGatesNotReady", text, old,
 				`, {type: example.com/registered, status: "False", reason: NoAgent, message: no agent}`),
 			Want: []string{
-				"high Deployment/shop/cart [example.com/registered]: Pods of Deployment cart are not ready, although their containers are: " +
+				"high Deployment/shop/cart [example.com/registered]: Pods of Deployment cart are not ready, although their containers " +
+					"are: " +
 					"readiness gate example.com/registered is not True: False (NoAgent).",
 				"  condition: Ready=False (ReadinessGatesNotReady): " + text,
 				"  condition: example.com/registered=False (NoAgent): no agent",
@@ -33,7 +35,8 @@ func TestAReadinessGateThatIsNotTrueIsFound(t *testing.T) {
 		},
 		"no controller has set the condition": {
 			ID: "readiness-gate-not-true", Documents: pod("ReadinessGatesNotReady", none, old, ""), Want: []string{
-				"high Deployment/shop/cart [example.com/registered]: Pods of Deployment cart are not ready, although their containers are: " +
+				"high Deployment/shop/cart [example.com/registered]: Pods of Deployment cart are not ready, although their containers " +
+					"are: " +
 					"readiness gate example.com/registered is not True: no controller has set it.",
 				"  condition: Ready=False (ReadinessGatesNotReady): " + none,
 				"  condition: the containers of Pod cart-7d9f-a are ready",

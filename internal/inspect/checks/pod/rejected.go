@@ -97,7 +97,8 @@ func rejectionText(pod *facts.PodNode) (why string, fix remedy.Text) {
 				"static Pods on the node. %s shows what is in use.", describe)
 	case pod.Reason == "NodeAffinity", pod.Reason == "PodOSSelectorNodeLabelDoesNotMatch":
 		return fmt.Sprintf("node %s no longer matches their nodeSelector or node affinity", pod.NodeName),
-			remedy.Sprintf("Give the node the labels back that the Pods select, or correct nodeSelector and affinity of the Pod template: %s.",
+			remedy.Sprintf("Give the node the labels back that the Pods select, or correct nodeSelector and affinity of the Pod "+
+				"template: %s.",
 				describe)
 	case pod.Reason == "TopologyAffinityError":
 		return fmt.Sprintf("the topology manager of node %s cannot place their resources on one NUMA node", pod.NodeName),

@@ -8,7 +8,8 @@ import (
 
 func TestPodsThatTheKubeletRejectsAreFound(t *testing.T) {
 	failed := func(reason, message, started string) string {
-		return checktest.PodOf("cart", "a", "spec: {nodeName: node-1, containers: [{name: api, image: i}]}\nstatus: {phase: Failed, reason: "+
+		return checktest.PodOf("cart", "a", "spec: {nodeName: node-1, containers: [{name: api, image: i}]}\nstatus: {phase: Failed, "+
+			"reason: "+
 			reason+", message: '"+message+"', startTime: \""+started+"\"}")
 	}
 	const (
@@ -20,7 +21,8 @@ func TestPodsThatTheKubeletRejectsAreFound(t *testing.T) {
 	checktest.RunCases(t, Checks(), map[string]checktest.Case{
 		"for want of a device": {
 			ID: "pod-rejected", Documents: cart + failed("UnexpectedAdmissionError", devices, now), Want: []string{
-				"high Deployment/shop/cart [UnexpectedAdmissionError]: Pods of Deployment cart are rejected by the kubelet: node node-1 counts " +
+				"high Deployment/shop/cart [UnexpectedAdmissionError]: Pods of Deployment cart are rejected by the kubelet: node " +
+					"node-1 counts " +
 					"a example.com/fpga as free that its device plugin does not hand out.",
 				"  condition: Pod cart-7d9f-a failed with reason UnexpectedAdmissionError: " + devices,
 				"  spec: node node-1",
@@ -29,7 +31,8 @@ func TestPodsThatTheKubeletRejectsAreFound(t *testing.T) {
 		},
 		"for want of memory": {
 			ID: "pod-rejected", Documents: cart + failed("OutOfmemory", "no room", now), Want: []string{
-				"high Deployment/shop/cart [OutOfmemory]: Pods of Deployment cart are rejected by the kubelet: node node-1 has too little " +
+				"high Deployment/shop/cart [OutOfmemory]: Pods of Deployment cart are rejected by the kubelet: node node-1 has too " +
+					"little " +
 					"memory left for them.",
 				"  condition: Pod cart-7d9f-a failed with reason OutOfmemory: no room",
 				"  spec: node node-1",
@@ -38,12 +41,15 @@ func TestPodsThatTheKubeletRejectsAreFound(t *testing.T) {
 		},
 		"whose replacements run": {
 			ID: "pod-rejected",
-			Documents: checktest.WebDeployment("replicas: 1", "replicas: 1, readyReplicas: 1") + checktest.WebReplicaSet("web-6d4", 1, 1, 1, "") +
+			Documents: checktest.WebDeployment("replicas: 1", "replicas: 1, readyReplicas: "+
+				"1") + checktest.WebReplicaSet("web-6d4", 1, 1, 1, "") +
 				checktest.Document("v1", "Pod", `name: web-6d4-x, namespace: shop, creationTimestamp: "2026-01-15T11:40:00Z",
   ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: web-6d4, uid: o1, controller: true}]`,
-					"spec: {nodeName: node-1, containers: [{name: api, image: i}]}\nstatus: {phase: Failed, reason: NodeAffinity, message: m}"),
+					"spec: {nodeName: node-1, containers: [{name: api, image: i}]}\nstatus: {phase: Failed, reason: NodeAffinity, "+
+						"message: m}"),
 			Want: []string{
-				"low Deployment/shop/web [NodeAffinity]: Pods of Deployment web are rejected by the kubelet: node node-1 no longer matches " +
+				"low Deployment/shop/web [NodeAffinity]: Pods of Deployment web are rejected by the kubelet: node node-1 no longer " +
+					"matches " +
 					"their nodeSelector or node affinity.",
 				"  condition: Pod web-6d4-x failed with reason NodeAffinity: m",
 				"  spec: node node-1",
@@ -59,7 +65,8 @@ func TestPodsThatTheKubeletRejectsAreFound(t *testing.T) {
 		},
 		"that ran before": {
 			ID: "pod-rejected", Documents: cart + checktest.PodOf("cart", "a", "spec: {nodeName: node-1, containers: [{name: api, image: "+
-				"i}]}\nstatus: {phase: Failed, reason: NodeAffinity, containerStatuses: [{name: api, ready: false, restartCount: 0, state: "+
+				"i}]}\nstatus: {phase: Failed, reason: NodeAffinity, containerStatuses: [{name: api, ready: false, restartCount: 0, "+
+				"state: "+
 				"{terminated: {exitCode: 137, startedAt: \"2026-01-15T11:20:00Z\", finishedAt: \"2026-01-15T11:30:00Z\"}}}]}"),
 		},
 	})
