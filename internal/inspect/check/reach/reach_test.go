@@ -68,7 +68,7 @@ func TestObstaclesBetweenAPodAndAHost(t *testing.T) {
 		"a policy that allows both":       {world() + out(toDB+", "+toDNS), "db.data.svc", 5432, ""},
 		"a policy that allows all":        {world() + out("{}"), "db.data.svc", 5432, ""},
 		"a second policy that allows DNS": {
-			world() + out(toDB) + policy("shop", "dns", "podSelector: {}, policyTypes: [Egress], egress: " +
+			world() + out(toDB) + policy("shop", "dns", "podSelector: {}, policyTypes: [Egress], egress: "+
 				"["+toDNS+"]"), "db.data.svc", 5432, "",
 		},
 		"egress to its Pods": {
