@@ -61,7 +61,8 @@ func PodFailures() []string {
 	return slices.Concat(MissingReferences(), imageFailures(), startFailures(), crashes(), schedulingFailures(),
 		ClaimFailures(), CreationFailures(), NodeOutages(),
 		[]string{
-			"readiness-probe-failing", "readiness-gate-not-true", "pod-rejected", "pod-evicted", "pod-stuck-terminating",
+			"readiness-probe-failing", "readiness-gate-not-true", "init-container-hanging", "dependency-unreachable", "pod-rejected",
+			"pod-evicted", "pod-stuck-terminating",
 		})
 }
 

@@ -38,7 +38,8 @@ func crashChecks() []check.Check {
 				"the previous revision.",
 			Link:  "https://kubernetes.io/docs/tasks/debug/debug-application/debug-pods/#my-pod-is-crashing-or-otherwise-unhealthy",
 			Needs: []facts.Kind{facts.Pod}, Uses: logKinds(),
-			Run: judgedBy(crashLooping, crashFinding),
+			ExplainedBy: []string{dependencyUnreachable},
+			Run:         judgedBy(crashLooping, crashFinding),
 		},
 		{
 			ID: oomKilled, Category: v1alpha1.CategoryCapacity,
@@ -62,7 +63,8 @@ func crashChecks() []check.Check {
 				"--previous`. Often a dependency is missing: a database, a Service, a file.",
 			Link:  "https://kubernetes.io/docs/tasks/debug/debug-application/debug-init-containers/",
 			Needs: []facts.Kind{facts.Pod}, Uses: logKinds(),
-			Run: judgedBy(initFailing, initFinding),
+			ExplainedBy: []string{dependencyUnreachable},
+			Run:         judgedBy(initFailing, initFinding),
 		},
 	}
 }
