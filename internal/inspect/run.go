@@ -10,6 +10,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/causes"
 	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/check/lastline"
 	"kubeops.io/kubeops/internal/inspect/collect"
 	"kubeops.io/kubeops/internal/inspect/comparison"
 	"kubeops.io/kubeops/internal/inspect/custom"
@@ -64,7 +65,7 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 	timer.done(StageCauses)
 
 	timer.begin(StageEvidence)
-	linked, evidenceGaps := addLogs(ctx, in, filter, linked)
+	linked, evidenceGaps := addLogs(ctx, in, collected.Graph, filter, linked)
 	if err := cancelled(ctx); err != nil {
 		return nil, err
 	}
@@ -143,7 +144,9 @@ func cancelled(ctx context.Context) error {
 
 // addLogs adds the last log lines of crashed containers as evidence to the root causes that request them. They are read from the
 // cluster or else from the log backend, worst findings first, since the number of reads is bounded.
-func addLogs(ctx context.Context, in Input, filter *scope.Filter, linked []causes.Linked) ([]causes.Linked, []facts.Gap) {
+func addLogs(
+	ctx context.Context, in Input, g *facts.Graph, filter *scope.Filter, linked []causes.Linked,
+) ([]causes.Linked, []facts.Gap) {
 	var wanted []int
 	for i, f := range linked {
 		if f.CausedBy < 0 && f.Logs != nil {
@@ -159,8 +162,10 @@ func addLogs(ctx context.Context, in Input, filter *scope.Filter, linked []cause
 	}
 	lines, gaps := evidence.ReadClusterLogs(ctx, in.Source, requests)
 	gaps = append(gaps, evidence.ReadBackendLogs(ctx, in.Logs, filter, requests, lines, in.Clock.Now())...)
+	reader := lastline.NewReader(g, in.Params)
 	for n, i := range wanted {
 		if lines[n].Text != "" {
+			linked[i].Finding = explained(reader, g, linked[i].Finding, lines[n].Text)
 			// The first evidence says how the container ended; the log lines say why.
 			position := min(1, len(linked[i].Evidence))
 			linked[i].Evidence = slices.Insert(slices.Clone(linked[i].Evidence), position,

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/check/lastline"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/loganalysis"
 	"kubeops.io/kubeops/internal/inspect/scope"
@@ -26,4 +27,24 @@ func readLogs(ctx context.Context, in Input, timer *timer, filter *scope.Filter,
 	})
 	timer.done(StageLogs)
 	return gaps
+}
+
+// explained puts what the last log lines of a container mean into the headline of its finding, if the facts prove it. Memory that ran out
+// is proven by the end of the container already.
+func explained(reader *lastline.Reader, g *facts.Graph, f check.Finding, log string) check.Finding {
+	pod, ok := facts.Lookup[*facts.PodNode](g, facts.Ref{Kind: facts.Pod, Namespace: f.Logs.Namespace, Name: f.Logs.Pod})
+	if !ok || f.Check == "pod-oom-killed" {
+		return f
+	}
+	for _, containers := range [][]facts.Container{pod.Containers, pod.InitContainers} {
+		for _, c := range containers {
+			if c.Name != f.Logs.Container {
+				continue
+			}
+			if s, known := reader.Read(pod, c, log); known {
+				return lastline.Lift(f, s)
+			}
+		}
+	}
+	return f
 }

@@ -257,7 +257,7 @@ func reportOf(t *testing.T, g *facts.Graph, namespaces []string) *v1alpha1.Inspe
 	filter := scope.New(g, namespaces)
 	gaps := append(readMetrics(t.Context(), in, timer, filter), readLogs(t.Context(), in, timer, filter, gate)...)
 	findings, ran, failed := check.Run(g, in.Checks, check.DefaultParams())
-	linked, evidenceGaps := addLogs(t.Context(), in, filter, causes.Link(g, in.Checks, findings))
+	linked, evidenceGaps := addLogs(t.Context(), in, g, filter, causes.Link(g, in.Checks, findings))
 	gaps = append(append(gaps, failed...), evidenceGaps...)
 	return report.New(report.Input{
 		Graph: g, Findings: linked, Checks: in.Checks, ChecksRun: ran, Gaps: gaps, NamespacesOnly: len(namespaces) > 0, Redact: gate.Text,

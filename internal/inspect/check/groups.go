@@ -48,7 +48,7 @@ func CreationFailures() []string {
 
 // NodeOutages are findings about nodes that affect running Pods. A cordon does not: it only prevents new ones.
 func NodeOutages() []string {
-	return []string{"node-not-ready", "node-pressure", "node-network-unavailable"}
+	return []string{"node-not-ready", "node-pressure", "node-network-unavailable", "node-problem"}
 }
 
 // NodeFailures are findings about nodes that accept no Pods.
@@ -60,7 +60,10 @@ func NodeFailures() []string {
 func PodFailures() []string {
 	return slices.Concat(MissingReferences(), imageFailures(), startFailures(), crashes(), schedulingFailures(),
 		ClaimFailures(), CreationFailures(), NodeOutages(),
-		[]string{"readiness-probe-failing", "pod-evicted", "pod-stuck-terminating"})
+		[]string{
+			"readiness-probe-failing", "readiness-gate-not-true", "init-container-hanging", "dependency-unreachable", "pod-rejected",
+			"pod-evicted", "pod-stuck-terminating",
+		})
 }
 
 // WorkloadFailures are findings about workloads without the desired Pods, and about what keeps those Pods from running.

@@ -23,6 +23,7 @@ func exceptions() map[string]string {
 	)
 	return map[string]string{
 		"alert-rule-failing": refused, "container-config-invalid": refused, "cronjob-invalid-schedule": refused, "hpa-duplicate": refused,
+		"daemonset-matches-no-node": refused, "deployment-rollout-paused": refused, "pdb-overlapping": refused,
 		"ingress-hosts-clash": refused, "manifest-api-removed": refused, "manifest-duplicate": refused, "manifest-invalid": refused,
 		"pdb-blocks-drain": refused, "pdb-invalid": refused, "pod-unschedulable-affinity": refused, "pod-unschedulable-ports": refused,
 		"pod-unschedulable-taints": refused, "pods-blocked-by-admission": refused, "probe-port-undeclared": refused,

@@ -46,6 +46,34 @@ type NetworkPolicyNode struct {
 	AllowsAnyAddress bool
 	// Peers are the Pod selectors of its rules for its own namespace.
 	Peers []Selector
+	// IngressRules and EgressRules are what it allows; at most maxPolicyRules each, and Truncated with more.
+	IngressRules, EgressRules []PolicyRule
+	Truncated                 bool
+}
+
+// PolicyRule is one rule of a NetworkPolicy: it allows its ports from or to its peers. Without any, it allows all.
+type PolicyRule struct {
+	Peers []PolicyPeer
+	Ports []PolicyPort
+}
+
+// PolicyPeer selects Pods of the policy's namespace, or of those that Namespaces selects, or is a range of addresses.
+type PolicyPeer struct {
+	// Pods that it selects; all of the namespaces with AllPods.
+	Pods    Selector
+	AllPods bool
+	// Namespaces that it selects; the policy's own with OwnNamespace.
+	Namespaces   Selector
+	OwnNamespace bool
+	// Addresses is a CIDR; empty for a peer that selects Pods.
+	Addresses string
+}
+
+// PolicyPort is a port of a rule: Name or Port, or the range from Port to End. Zero stands for all ports of the protocol.
+type PolicyPort struct {
+	Protocol  string
+	Name      string
+	Port, End int32
 }
 
 // LimitRangeNode is a LimitRange, which sets requests and limits of containers without them.

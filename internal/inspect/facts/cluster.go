@@ -12,6 +12,8 @@ type NodeNode struct {
 	KubeletVersion string
 	// AllocatableCPU in millicores, AllocatableMemory in bytes, AllocatablePods as a count.
 	AllocatableCPU, AllocatableMemory, AllocatablePods int64
+	// Extended are the allocatable extended resources, such as nvidia.com/gpu; nil without any.
+	Extended map[string]int64
 	// NodeLabels that a plain node selector may match.
 	NodeLabels map[string]string
 	// Addresses and host names, as its status lists them.

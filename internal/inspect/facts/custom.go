@@ -125,6 +125,14 @@ type RouteFacts struct {
 	Parents []RouteParent
 	// Services that it routes to.
 	Services []Ref
+	// Backends are the ports of Services that it routes to, each once.
+	Backends []RouteBackend
+}
+
+// RouteBackend is a port of a Service; 0 when the route states none.
+type RouteBackend struct {
+	Service Ref
+	Port    int32
 }
 
 // RouteParent is the status of a route for one parent.

@@ -189,6 +189,10 @@ func (s *PodSpec) appendKey(key []byte) []byte {
 		key = append(append(append(append(append(key, 0), r.Kind...), r.Name...), 0), r.Key...)
 		key = append(append(strconv.AppendBool(key, r.Optional), 0), r.Field...)
 	}
+	for _, h := range s.Hosts {
+		key = append(append(append(append(append(key, 3), h.Container...), 0), h.Field...), 0)
+		key = strconv.AppendInt(append(append(key, h.Host...), 0), int64(h.Port), 10)
+	}
 	for _, l := range s.Leaks {
 		key = append(append(append(append(key, 1), l.Field...), 0), l.Rule...)
 	}

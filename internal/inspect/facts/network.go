@@ -7,6 +7,8 @@ type ServiceNode struct {
 	Type string
 	// Headless Services have no cluster IP.
 	Headless bool
+	// ClusterIP is the first cluster IP; empty for headless Services.
+	ClusterIP string
 	// Selector of its Pods; empty for Services with externally managed endpoints.
 	Selector map[string]string
 	Ports    []ServicePort

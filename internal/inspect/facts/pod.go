@@ -88,6 +88,18 @@ type PodSpec struct {
 	HostNetwork bool
 	// PriorityClass is priorityClassName.
 	PriorityClass string
+	// Hosts are the hosts in commands, arguments and plain environment variables; at most maxHosts.
+	Hosts []HostUse
+}
+
+// HostUse is a host that a container is configured with.
+type HostUse struct {
+	Container string
+	// Field with the host, for example env DB_URL or command.
+	Field string
+	// Host is a DNS name or an IP address. Port is 0 when none is given.
+	Host string
+	Port int32
 }
 
 // SpecRef is a reference from a Pod's spec to an object of the same namespace.

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"kubeops.io/kubeops/internal/inspect/hostname"
 )
 
 // Leak is a field whose value looks like a secret. The value is never kept.
@@ -13,6 +15,33 @@ type Leak struct {
 	Field string
 	// Rule that matched, for example aws-access-token.
 	Rule string
+}
+
+// maxHosts of one spec are kept.
+const maxHosts = 32
+
+// hostsOf finds the hosts in commands, arguments and plain environment variables, whose other parts are not kept.
+func hostsOf(s *corev1.PodSpec) []HostUse {
+	var hosts []HostUse
+	add := func(container, field string, uses []hostname.Use) {
+		for _, use := range uses {
+			found := HostUse{container, field, use.Host, use.Port}
+			if len(hosts) < maxHosts && !slices.Contains(hosts, found) {
+				hosts = append(hosts, found)
+			}
+		}
+	}
+	for _, containers := range [][]corev1.Container{s.InitContainers, s.Containers} {
+		for i := range containers {
+			c := &containers[i]
+			add(c.Name, "command", hostname.In(strings.Join(c.Command, " ")))
+			add(c.Name, "args", hostname.In(strings.Join(c.Args, " ")))
+			for _, env := range c.Env {
+				add(c.Name, "env "+env.Name, hostname.In(env.Value))
+			}
+		}
+	}
+	return hosts
 }
 
 // lean is a Pod spec without what differs between the Pods of one workload, and without what may contain secrets: values of

@@ -80,6 +80,27 @@ func (n *PodNode) NotReadySince() time.Time {
 	}
 }
 
+const (
+	// loopRestarts is how many restarts of a container that runs make a loop.
+	loopRestarts = 3
+	// loopRun is how long a run in a loop lasts at most: a program that works for longer and then crashes is available in between.
+	loopRun = 2 * time.Minute
+)
+
+// IsLooping reports whether a container of a Pod keeps crashing at a time: the kubelet backs off, or the container was restarted at
+// least three times, its last run lasted less than two minutes, and so has the present one. Such a Pod may be ready for a moment.
+func (n *PodNode) IsLooping(now time.Time) bool {
+	looping := func(c Container) bool {
+		if c.State.Reason == "CrashLoopBackOff" {
+			return true
+		}
+		return c.State.Status == StateRunning && c.Restarts >= loopRestarts && now.Sub(c.State.Started) < loopRun &&
+			c.Last.Status == StateTerminated && !c.Last.Started.IsZero() && c.Last.Finished.Sub(c.Last.Started) < loopRun
+	}
+	return slices.ContainsFunc(n.Containers, looping) ||
+		slices.ContainsFunc(n.InitContainers, func(c Container) bool { return c.Sidecar && looping(c) })
+}
+
 // Claims are the PersistentVolumeClaims that a Pod uses, in the order of its spec.
 func (n *PodNode) Claims() []Ref {
 	if n.Spec == nil {

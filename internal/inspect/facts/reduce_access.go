@@ -9,6 +9,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 func reduceRole(r *rbacv1.Role) *RoleNode {
@@ -73,11 +74,15 @@ func tokenOf(o *metav1.ObjectMeta) string {
 
 func reduceNetworkPolicy(p *networkingv1.NetworkPolicy) *NetworkPolicyNode {
 	node := &NetworkPolicyNode{Meta: metaOf(NetworkPolicy, &p.ObjectMeta), Selector: NewSelector(&p.Spec.PodSelector)}
+	node.Truncated = len(p.Spec.Ingress) > maxPolicyRules || len(p.Spec.Egress) > maxPolicyRules
 	// Without policyTypes, a policy applies to ingress, and to egress where it has egress rules.
 	node.Ingress = len(p.Spec.PolicyTypes) == 0 || slices.Contains(p.Spec.PolicyTypes, networkingv1.PolicyTypeIngress)
 	node.Egress = (len(p.Spec.PolicyTypes) == 0 && len(p.Spec.Egress) > 0) ||
 		slices.Contains(p.Spec.PolicyTypes, networkingv1.PolicyTypeEgress)
 	for _, rule := range p.Spec.Ingress {
+		if len(node.IngressRules) < maxPolicyRules {
+			node.IngressRules = append(node.IngressRules, policyRule(rule.From, rule.Ports))
+		}
 		node.AllowsAllIngress = node.AllowsAllIngress || (len(rule.From) == 0 && len(rule.Ports) == 0)
 		node.addPeers(rule.From)
 		for _, peer := range rule.From {
@@ -87,10 +92,43 @@ func reduceNetworkPolicy(p *networkingv1.NetworkPolicy) *NetworkPolicyNode {
 		}
 	}
 	for _, rule := range p.Spec.Egress {
+		if len(node.EgressRules) < maxPolicyRules {
+			node.EgressRules = append(node.EgressRules, policyRule(rule.To, rule.Ports))
+		}
 		node.AllowsAllEgress = node.AllowsAllEgress || (len(rule.To) == 0 && len(rule.Ports) == 0)
 		node.addPeers(rule.To)
 	}
 	return node
+}
+
+// maxPolicyRules of each direction of a NetworkPolicy are kept.
+const maxPolicyRules = 100
+
+func policyRule(peers []networkingv1.NetworkPolicyPeer, ports []networkingv1.NetworkPolicyPort) PolicyRule {
+	var rule PolicyRule
+	for _, p := range peers {
+		peer := PolicyPeer{AllPods: p.PodSelector == nil, OwnNamespace: p.NamespaceSelector == nil}
+		if p.PodSelector != nil {
+			peer.Pods = NewSelector(p.PodSelector)
+		}
+		if p.NamespaceSelector != nil {
+			peer.Namespaces = NewSelector(p.NamespaceSelector)
+		}
+		if p.IPBlock != nil {
+			peer = PolicyPeer{Addresses: p.IPBlock.CIDR}
+		}
+		rule.Peers = append(rule.Peers, peer)
+	}
+	for _, p := range ports {
+		port := PolicyPort{Protocol: string(value(p.Protocol, corev1.ProtocolTCP)), End: value(p.EndPort, 0)}
+		if p.Port != nil && p.Port.Type == intstr.String {
+			port.Name = p.Port.StrVal
+		} else if p.Port != nil {
+			port.Port = p.Port.IntVal
+		}
+		rule.Ports = append(rule.Ports, port)
+	}
+	return rule
 }
 
 func (n *NetworkPolicyNode) addPeers(peers []networkingv1.NetworkPolicyPeer) {

@@ -3,6 +3,7 @@ package facts
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
@@ -18,6 +19,7 @@ func reduceNode(n *corev1.Node) *NodeNode {
 		AllocatableMemory: quantity(n.Status.Allocatable, corev1.ResourceMemory),
 		AllocatablePods:   quantity(n.Status.Allocatable, corev1.ResourcePods),
 		NodeLabels:        maps.Clone(n.Labels),
+		Extended:          extended(n.Status.Allocatable),
 	}
 	for _, a := range n.Status.Addresses[:min(len(n.Status.Addresses), maxAddresses)] {
 		node.Addresses = append(node.Addresses, a.Address)
@@ -29,6 +31,21 @@ func reduceNode(n *corev1.Node) *NodeNode {
 		return Condition{string(c.Type), string(c.Status), c.Reason, c.Message, c.LastTransitionTime.Time}
 	})
 	return node
+}
+
+// extended are the resources in a list that are not those of Kubernetes itself, such as devices.
+func extended(list corev1.ResourceList) map[string]int64 {
+	var found map[string]int64
+	for name, amount := range list {
+		if !strings.Contains(string(name), "/") {
+			continue
+		}
+		if found == nil {
+			found = map[string]int64{}
+		}
+		found[string(name)] = amount.Value()
+	}
+	return found
 }
 
 func reduceNamespace(n *corev1.Namespace) *NamespaceNode {
@@ -149,10 +166,25 @@ func reducePV(p *corev1.PersistentVolume) *PVNode {
 		node.StorageClass = old
 	}
 	node.PhaseSince = timeOf(p.Status.LastPhaseTransitionTime)
+	node.Places = placesOf(p.Spec.NodeAffinity)
 	if p.Spec.ClaimRef != nil {
 		node.Claim = Ref{PVC, p.Spec.ClaimRef.Namespace, p.Spec.ClaimRef.Name}
 	}
 	return node
+}
+
+// placesOf are the labels that a volume with one term requires of nodes. Terms are alternatives, which no list of labels can tell.
+func placesOf(affinity *corev1.VolumeNodeAffinity) []Place {
+	if affinity == nil || affinity.Required == nil || len(affinity.Required.NodeSelectorTerms) != 1 {
+		return nil
+	}
+	var places []Place
+	for _, e := range affinity.Required.NodeSelectorTerms[0].MatchExpressions {
+		if e.Operator == corev1.NodeSelectorOpIn {
+			places = append(places, Place{e.Key, e.Values})
+		}
+	}
+	return places
 }
 
 func accessModes(modes []corev1.PersistentVolumeAccessMode) []string {

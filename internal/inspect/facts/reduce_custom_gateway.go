@@ -1,5 +1,7 @@
 package facts
 
+import "slices"
+
 // gatewayReference is a reference as the Gateway API writes it.
 type gatewayReference struct {
 	Group     loose[*string] `json:"group"`
@@ -7,6 +9,7 @@ type gatewayReference struct {
 	Namespace loose[string]  `json:"namespace"`
 	Name      loose[string]  `json:"name"`
 	Section   loose[string]  `json:"sectionName"`
+	Port      loose[int32]   `json:"port"`
 }
 
 // ref is the referenced object, with defaults for group and kind.
@@ -81,6 +84,9 @@ func reduceRoute(node *CustomNode, o *CustomObject, _ *customMeta) {
 		for _, backend := range rule.Backends {
 			if ref := backend.ref("", string(Service), node.Namespace); ref.Kind == Service && len(facts.Services) < maxCustomRefs {
 				facts.Services = append(facts.Services, ref)
+				if b := (RouteBackend{ref, backend.Port.V}); !slices.Contains(facts.Backends, b) {
+					facts.Backends = append(facts.Backends, b)
+				}
 				node.Refs = append(node.Refs, Edge{RoutesTo, ref})
 			}
 		}

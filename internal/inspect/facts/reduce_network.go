@@ -25,6 +25,9 @@ func reduceService(s *corev1.Service) *ServiceNode {
 		Internal:         exposure.InternalLoadBalancer(s.Annotations),
 	}
 	node.Labels = maps.Clone(s.Labels)
+	if !node.Headless {
+		node.ClusterIP = s.Spec.ClusterIP
+	}
 	for _, p := range s.Spec.Ports {
 		if p.NodePort != 0 {
 			node.NodePorts++
@@ -62,6 +65,11 @@ func reduceEndpointSlice(s *discoveryv1.EndpointSlice) *EndpointsNode {
 // classAnnotation is the predecessor of spec.ingressClassName.
 const classAnnotation = "kubernetes.io/ingress.class"
 
+// actionPort is the name of a port for which the AWS Load Balancer Controller takes the backend from an annotation of that name, such as
+// a redirect: no Service is meant.
+// https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/ingress/annotations/#actions
+const actionPort = "use-annotation"
+
 func reduceIngress(i *networkingv1.Ingress) *IngressNode {
 	node := &IngressNode{
 		Meta: metaOf(Ingress, &i.ObjectMeta), Class: value(i.Spec.IngressClassName, ""), Addresses: len(i.Status.LoadBalancer.Ingress),
@@ -71,7 +79,7 @@ func reduceIngress(i *networkingv1.Ingress) *IngressNode {
 		node.ClassAnnotation = true
 	}
 	add := func(host, path string, kind *networkingv1.PathType, b *networkingv1.IngressBackend) {
-		if b == nil || b.Service == nil {
+		if b == nil || b.Service == nil || b.Service.Port.Name == actionPort {
 			return
 		}
 		node.Backends = append(node.Backends, IngressBackend{

@@ -175,6 +175,7 @@ func reducePodSpec(s *corev1.PodSpec, annotations map[string]string, podName str
 			spec.Ports = append(spec.Ports, containerPorts(&s.InitContainers[i])...)
 		}
 	}
+	spec.Hosts = hostsOf(s)
 	spec.CPURequest = requests(s, corev1.ResourceCPU, milliValue)
 	spec.MemoryRequest = requests(s, corev1.ResourceMemory, wholeValue)
 	return spec

@@ -34,6 +34,14 @@ type PVNode struct {
 	ReclaimPolicy string
 	// Claim that it is bound to; zero when none.
 	Claim Ref
+	// Places are the labels of the nodes that can reach the volume, for a node affinity of one term; empty otherwise.
+	Places []Place
+}
+
+// Place is a label of nodes with the values that a volume requires.
+type Place struct {
+	Key    string
+	Values []string
 }
 
 // StorageClassNode is a StorageClass.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/check/podtemplate"
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
@@ -72,7 +73,7 @@ func judgeWithoutPods(g *facts.Graph, service *facts.ServiceNode, params check.P
 	state := State{Health: SelectsNothing, ScaledToZero: true}
 	selector := facts.SelectorFromSet(service.Selector)
 	for _, workload := range g.TopWorkloads(service.Namespace) {
-		if !selector.Matches(workload.TemplateLabels) {
+		if !podtemplate.Selects(selector, workload.Ref, workload.TemplateLabels) {
 			continue
 		}
 		state.Workloads = append(state.Workloads, workload)

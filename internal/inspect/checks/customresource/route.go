@@ -8,8 +8,10 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/check/endpoints"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 func routeChecks() []check.Check {
@@ -32,7 +34,8 @@ func routeChecks() []check.Check {
 			Summary: "A Gateway API route has a backend that cannot be resolved.",
 			Meaning: "Condition ResolvedRefs of the route has been False for longer than the startup grace and at least " +
 				"five minutes: a Service or port does not exist, is of an unsupported kind, or is in another namespace without " +
-				"a ReferenceGrant. Requests that match the rule fail (500 for HTTP).",
+				"a ReferenceGrant. Or the Service that it names exists and has no such port, which some controllers do not report. " +
+				"Requests that match the rule fail (500 for HTTP).",
 			Remediation: "`kubectl describe httproute <name>` shows which reference fails. Create the Service, correct " +
 				"name or port in spec.rules[].backendRefs, or permit the reference with a ReferenceGrant in the Service's " +
 				"namespace.",
@@ -119,6 +122,35 @@ func routeBackendUnresolved(g *facts.Graph, params check.Params) []check.Finding
 			findings = append(findings, finding)
 			break // all parents have the same backends
 		}
+		findings = append(findings, portsMissing(g, route, params)...)
+	}
+	return findings
+}
+
+// portsMissing are the backends whose Service has no such port. Some controllers report the reference as resolved all the same.
+func portsMissing(g *facts.Graph, route *facts.CustomNode, params check.Params) []check.Finding {
+	if !g.OlderThan(route.Changed, params.StartupGrace) {
+		return nil
+	}
+	var findings []check.Finding
+	for _, backend := range route.Route.Backends {
+		service, ok := facts.Lookup[*facts.ServiceNode](g, backend.Service)
+		if !ok || backend.Port == 0 || len(service.Ports) == 0 || service.Type == "ExternalName" || !service.Deleting.IsZero() ||
+			slices.ContainsFunc(service.Ports, func(p facts.ServicePort) bool { return p.Port == backend.Port }) {
+			continue
+		}
+		findings = append(findings, check.Finding{
+			Object: route.Ref, Discriminator: fmt.Sprintf("%s/%s:%d", service.Namespace, service.Name, backend.Port),
+			Culprits: []facts.Ref{service.Ref}, RestrictToCulprits: true,
+			Message: fmt.Sprintf("%s sends traffic to port %d of Service %s, which has no such port.", customName(route.Ref), backend.Port,
+				service.Name),
+			Evidence: []check.Evidence{
+				check.FromSpec("backendRef: Service %s, port %d", service.Name, backend.Port),
+				check.FromSpec("Service %s has %s", service.Name, endpoints.ServicePorts(service)),
+			},
+			Remediation: remedy.Sprintf("Set port of the backendRef to a port of the Service, which is the port and not its targetPort: "+
+				"`kubectl -n %s edit %s %s`.", route.Namespace, route.Kind.Argument(), route.Name),
+		})
 	}
 	return findings
 }

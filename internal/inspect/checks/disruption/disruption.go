@@ -56,6 +56,7 @@ func Checks() []check.Check {
 			Needs: []facts.Kind{facts.PDB},
 			Run:   pdbInvalid,
 		},
+		overlapCheck(),
 	}
 }
 

@@ -60,7 +60,8 @@ func TestIngressBackendThatDoesNotExist(t *testing.T) {
 		"Services that were not read prove nothing": {toCart("{number: 80}") + carts, []facts.Kind{facts.Service}, ""},
 		"what an ExternalName stands for has its own": {toCart("{number: 80}") + checktest.Document("v1", "Service", "name: cart, "+
 			"namespace: shop", "spec: {type: ExternalName, externalName: a.example}"), nil, ""},
-		"a backend that is no Service": {ingress("{defaultBackend: {resource: {kind: Bucket, name: b}}}"), nil, ""},
+		"an action of a load balancer is no Service": {toCart("{name: use-annotation}") + carts, nil, ""},
+		"a backend that is no Service":               {ingress("{defaultBackend: {resource: {kind: Bucket, name: b}}}"), nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(tc.want, checktest.Text(t, Checks(), "ingress-backend-missing", tc.documents, tc.elsewhere...)); diff != "" {

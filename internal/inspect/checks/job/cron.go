@@ -44,7 +44,7 @@ func cronJobChecks() []check.Check {
 			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#starting-deadline",
 			Needs:       []facts.Kind{facts.CronJob},
 			Uses:        []facts.Kind{facts.Job, facts.Pod, facts.Event},
-			ExplainedBy: check.PodFailures(),
+			ExplainedBy: append(check.PodFailures(), "job-kept-by-sidecar"),
 			Run:         cronJobMissed,
 		},
 		{

@@ -71,6 +71,7 @@ func Checks() []check.Check {
 			Run:         nodeCordoned,
 		},
 		versionSkewCheck(),
+		problemCheck(),
 	}
 }
 

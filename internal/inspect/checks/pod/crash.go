@@ -6,6 +6,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/check/lastline"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
 	"kubeops.io/kubeops/internal/remedy"
@@ -36,8 +37,9 @@ func crashChecks() []check.Check {
 				"the error shown. If the image or configuration changed recently, `kubectl rollout undo <workload>/<name>` restores " +
 				"the previous revision.",
 			Link:  "https://kubernetes.io/docs/tasks/debug/debug-application/debug-pods/#my-pod-is-crashing-or-otherwise-unhealthy",
-			Needs: []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Event),
-			Run: judgedBy(crashLooping, crashFinding),
+			Needs: []facts.Kind{facts.Pod}, Uses: logKinds(),
+			ExplainedBy: []string{dependencyUnreachable},
+			Run:         judgedBy(crashLooping, crashFinding),
 		},
 		{
 			ID: oomKilled, Category: v1alpha1.CategoryCapacity,
@@ -48,7 +50,7 @@ func crashChecks() []check.Check {
 			Remediation: "Raise resources.limits.memory above peak usage, or reduce usage: look for leaks, unbounded caches and heap " +
 				"settings above the limit.",
 			Link:  "https://kubernetes.io/docs/tasks/configure-pod-container/assign-memory-resource/#exceed-a-container-s-memory-limit",
-			Needs: []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Event),
+			Needs: []facts.Kind{facts.Pod}, Uses: logKinds(),
 			ExplainedBy: []string{"node-pressure"},
 			Run:         judgedBy(oomKilled, memoryFinding),
 		},
@@ -60,10 +62,17 @@ func crashChecks() []check.Check {
 			Remediation: "Read the last lines of the init container's log in the evidence, or `kubectl logs <pod> -c <init container> " +
 				"--previous`. Often a dependency is missing: a database, a Service, a file.",
 			Link:  "https://kubernetes.io/docs/tasks/debug/debug-application/debug-init-containers/",
-			Needs: []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Event),
-			Run: judgedBy(initFailing, initFinding),
+			Needs: []facts.Kind{facts.Pod}, Uses: logKinds(),
+			ExplainedBy: []string{dependencyUnreachable},
+			Run:         judgedBy(initFailing, initFinding),
 		},
 	}
+}
+
+// logKinds are the kinds that explain why a container ends: they prove what its last log lines say.
+func logKinds() []facts.Kind {
+	return check.RollUpKinds(facts.Event, facts.Node, facts.Service, facts.EndpointSlice, facts.NetworkPolicy, facts.Namespace,
+		facts.ServiceAccount, facts.ConfigMap)
 }
 
 // verdict is what is wrong with a container that has ended: exactly one check reports it, so a cause hides its own
@@ -83,11 +92,19 @@ func judgedBy(
 ) func(*facts.Graph, check.Params) []check.Finding {
 	return func(g *facts.Graph, p check.Params) []check.Finding {
 		var failures []check.FailingPod
+		reader := lastline.NewReader(g, p)
 		for _, pod := range g.Pods {
 			for _, c := range allContainers(pod) {
-				if v := judgeEnd(g, p, pod, c); v.check == id {
-					failures = append(failures, check.FailingPod{Pod: pod, Discriminator: c.Name, Finding: finding(g, pod, c, v)})
+				v := judgeEnd(g, p, pod, c)
+				if v.check != id {
+					continue
 				}
+				f := finding(g, pod, c, v)
+				// With terminationMessagePolicy FallbackToLogsOnError, the message is the end of the log.
+				if s, ok := reader.Read(pod, c, v.end.Message); ok && id != oomKilled {
+					f = lastline.Lift(f, s)
+				}
+				failures = append(failures, check.FailingPod{Pod: pod, Discriminator: c.Name, Finding: f})
 			}
 		}
 		return check.RollUp(g, failures)

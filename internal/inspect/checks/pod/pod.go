@@ -13,7 +13,9 @@ import (
 
 // Checks are all checks of single Pods, in no fixed order.
 func Checks() []check.Check {
-	return slices.Concat(crashChecks(), imageChecks(), configChecks(), probeChecks(), podLifecycleChecks())
+	return slices.Concat(crashChecks(), imageChecks(), configChecks(), probeChecks(), podLifecycleChecks(), []check.Check{
+		gateCheck(), rejectedCheck(), hangingCheck(), dependencyCheck(),
+	})
 }
 
 // recent reports whether something happened within the recent window. An unknown time counts as recent.

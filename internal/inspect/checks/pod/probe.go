@@ -43,7 +43,8 @@ func probeChecks() []check.Check {
 			judgedBy(startupFails, probeFinding("startup"))),
 	}
 	for i := range all {
-		all[i].ExplainedBy = []string{"cpu-throttled"} // a program that is held up answers late
+		// A program that is held up, or waits for another one, answers late.
+		all[i].ExplainedBy = []string{"cpu-throttled", dependencyUnreachable}
 	}
 	return all
 }

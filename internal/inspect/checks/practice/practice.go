@@ -11,7 +11,7 @@ import (
 func Checks() []check.Check {
 	return slices.Concat(
 		resourceChecks(), probeSetupChecks(), availabilityChecks(), rolloutChecks(), referenceChecks(), containerChecks(),
-		selectorChecks(), autoscalerSetupChecks(), jobSetupChecks(), apiVersionChecks(), habitChecks(),
+		selectorChecks(), autoscalerSetupChecks(), jobSetupChecks(), apiVersionChecks(), habitChecks(), mistakeChecks(),
 	)
 }
 

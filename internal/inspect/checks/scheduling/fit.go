@@ -29,6 +29,9 @@ func (pl placement) volumeText() (why string, fix remedy.Text) {
 		return "volume provisioning or binding timed out", remedy.Sprintf("Find out why: `kubectl -n %s describe "+
 			"pvc %s`.", pl.pod.Namespace, remedy.Quoted(pl.openClaims()...))
 	case pl.says("node affinity"), pl.says("no available volume zone"):
+		if stranded, _, restore := pl.strandedVolume(); stranded != "" {
+			return stranded, restore
+		}
 		return "the volume is only accessible from nodes that do not match, usually in another zone",
 			"Let the Pods run where the volume is: look at `kubectl describe pv` under Node Affinity, and at selectors, taints and " +
 				"room of the nodes there. For volumes yet to be made, a StorageClass with volumeBindingMode WaitForFirstConsumer avoids it."
@@ -78,11 +81,15 @@ func (pl placement) affinityText() (why string, fix remedy.Text) {
 		return "no node runs Pods that match the pod affinity", "See whether Pods with the labels that podAffinity names run at all: " +
 			"`kubectl get pods -A --show-labels`."
 	case pl.says("topology spread"):
-		return "no node satisfies the topology spread constraints", "Add nodes in the zones that have too few Pods, raise maxSkew, or " +
-			"use whenUnsatisfiable: ScheduleAnyway; with \"missing required label\" in the evidence, label the nodes with the topologyKey."
+		return pl.spreadText()
 	case pl.pod.Spec != nil && len(pl.pod.Spec.NodeSelector) > 0:
 		return "no schedulable node matches nodeSelector " + strings.Join(pl.pod.Spec.NodeSelector, ",") + " and node affinity", ""
 	default:
+		if unmet := pl.unmetExpressions(); len(unmet) > 0 {
+			return "no node has the labels that the node affinity requires: " + strings.Join(unmet, ", "),
+				remedy.Sprintf("Correct nodeAffinity in the Pod template of %s, or label the nodes: `kubectl get nodes --show-labels`.",
+					pl.g.OwnerName(pl.pod))
+		}
 		return "no node matches the node affinity", ""
 	}
 }

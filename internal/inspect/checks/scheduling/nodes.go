@@ -29,7 +29,8 @@ func nodesApart(g *facts.Graph) int {
 func (pl placement) evidence() []check.Evidence {
 	switch pl.class {
 	case classResources:
-		return pl.roomEvidence()
+		_, evidence, _ := pl.deviceText()
+		return append(evidence, pl.roomEvidence()...)
 	case classTaints:
 		return pl.taintEvidence()
 	case classAffinity:
@@ -37,7 +38,7 @@ func (pl placement) evidence() []check.Evidence {
 	case classPorts:
 		return pl.portEvidence()
 	case classVolume:
-		var evidence []check.Evidence
+		_, evidence, _ := pl.strandedVolume()
 		for _, claim := range pl.pod.Claims() {
 			if node, ok := facts.Lookup[*facts.PVCNode](pl.g, claim); ok {
 				evidence = append(evidence, check.FromCondition("PersistentVolumeClaim %s is %s", claim.Name, node.Phase))
@@ -56,6 +57,9 @@ func (pl placement) resourceText() (why string, fix remedy.Text) {
 	if text := tooLarge(pl.g, pl.pod); text != "" {
 		return text, remedy.Sprintf("Lower resources.requests in the Pod template of %s, or add a node that is large enough: even an "+
 			"empty one of these is too small.", pl.g.OwnerName(pl.pod))
+	}
+	if text, _, advice := pl.deviceText(); text != "" {
+		return text, advice
 	}
 	var names []string
 	for _, r := range pl.reasons {
@@ -152,6 +156,10 @@ func (pl placement) taintText() (why string, fix remedy.Text) {
 	}
 	switch {
 	case len(names) == 0:
+		if taints := pl.untolerated(); len(taints) > 0 {
+			return fmt.Sprintf("they do not tolerate the %s %s of the nodes", phrase.Plural(len(taints), "taint", "taints"),
+				phrase.List(taints)), ""
+		}
 		return "they do not tolerate the taints of the nodes", ""
 	case len(states) == 1 && states["cordoned"]:
 		return "all matching nodes are cordoned", remedy.Sprintf("Let them take Pods again when the work on them is done: "+

@@ -22,7 +22,7 @@ func Checks() []check.Check {
 				"The reason that excludes the most nodes decides which check reports it (storage first, since it excludes all); the " +
 				"evidence lists every reason. Pods with scheduling gates are ignored.",
 			Remediation: remediation, Link: "https://kubernetes.io/docs/" + link,
-			Needs: []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Node, facts.PVC),
+			Needs: []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Node, facts.PVC, facts.PV),
 			ExplainedBy: check.NodeFailures(),
 			Run:         func(g *facts.Graph, p check.Params) []check.Finding { return unschedulable(g, p, class) },
 		}
@@ -71,18 +71,21 @@ type placement struct {
 	class   schedulingClass
 	reasons []schedulingReason
 	// said is the scheduler's message; empty when no scheduler has said anything.
-	said string
+	said    string
+	devices *devices
 }
 
 // unschedulable are the findings of one of the scheduling checks: one on each workload.
 func unschedulable(g *facts.Graph, p check.Params, class schedulingClass) []check.Finding {
 	var failures []check.FailingPod
 	apart := nodesApart(g)
+	counted := &devices{g, map[string]device{}}
 	for _, pod := range g.Pods {
 		pl, ok := search(g, p, pod, apart)
 		if !ok || pl.class != class {
 			continue
 		}
+		pl.devices = counted
 		f := check.Finding{Culprits: pl.because(), RestrictToCulprits: true}
 		f.Message, f.Remediation = pl.text()
 		if pl.said != "" {

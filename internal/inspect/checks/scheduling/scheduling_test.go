@@ -183,7 +183,8 @@ func TestAPodThatCannotBeScheduledIsReported(t *testing.T) {
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"taints that the scheduler does not name": {"taints", dedicated + checktest.NodeNamed("node-2", "", "", "True") +
 			checktest.CartWithPod(pending(one, tainted)), checktest.Lines(
-			"high Deployment/shop/cart: Pods of Deployment cart cannot be scheduled: they do not tolerate the taints of the nodes.",
+			"high Deployment/shop/cart: Pods of Deployment cart cannot be scheduled: they do not tolerate the taint "+
+				"dedicated=gpu:NoSchedule of the nodes.",
 			"  condition: scheduler: "+tainted,
 			"  spec: node node-1: dedicated=gpu:NoSchedule",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
@@ -313,7 +314,8 @@ func TestWhyAPodGetsNoNodeIsToldApart(t *testing.T) {
 			findings := checktest.Findings(
 				t,
 				Checks(),
-				checktest.NodeNamed("node-1", "", "", "True")+checktest.CartWithPod(pending(tc.spec, "0/1 nodes are available: "+tc.reason+".")),
+				checktest.NodeNamed("node-1", "", "", "True")+checktest.CartWithPod(pending(tc.spec, "0/1 nodes are available: "+
+					""+tc.reason+".")),
 			)
 			if len(findings) != 1 {
 				t.Fatalf("got %d findings, want 1", len(findings))

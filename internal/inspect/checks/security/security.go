@@ -217,7 +217,10 @@ func ephemeralContainerViolations(spec *facts.PodSpec, rule containerRule) []vio
 
 // isWindows is true for Pods without Linux capabilities, users and system calls.
 func isWindows(spec *facts.PodSpec) bool {
-	return spec.Lean.OS != nil && spec.Lean.OS.Name == corev1.Windows
+	if spec.Lean.OS != nil {
+		return spec.Lean.OS.Name == corev1.Windows
+	}
+	return spec.Lean.NodeSelector[corev1.LabelOSStable] == string(corev1.Windows)
 }
 
 // isPrivileged is true for containers that other settings of the security context do not restrict.

@@ -188,6 +188,7 @@ func TestSecurityOfOneSpec(t *testing.T) {
 		{"all dropped", "capabilities-not-dropped", oneContainer(", securityContext: {capabilities: {drop: [all]}}"), nil},
 		{"privileged, which drops nothing", "capabilities-not-dropped", oneContainer(", securityContext: {privileged: true}"), nil},
 		{"Windows", "capabilities-not-dropped", "os: {name: windows}, " + oneContainer(""), nil},
+		{"Windows by its nodes", "capabilities-not-dropped", "nodeSelector: {kubernetes.io/os: windows}, " + oneContainer(""), nil},
 
 		{
 			"root",

@@ -3,6 +3,7 @@ package security
 import (
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	psaapi "k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
@@ -111,7 +112,13 @@ func (s standard) restricted(spec *facts.PodSpec) []violation {
 }
 
 func (c control) evaluate(spec *facts.PodSpec) []violation {
-	result := c.check(&metav1.ObjectMeta{Annotations: spec.SecurityAnnotations}, spec.Lean)
+	pod := spec.Lean
+	if pod.OS == nil && isWindows(spec) { // Windows by its nodeSelector: the standard knows the field only
+		copied := *pod
+		copied.OS = &corev1.PodOS{Name: corev1.Windows}
+		pod = &copied
+	}
+	result := c.check(&metav1.ObjectMeta{Annotations: spec.SecurityAnnotations}, pod)
 	switch {
 	case result.Allowed:
 		return nil

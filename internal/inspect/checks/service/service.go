@@ -26,13 +26,14 @@ func Checks() []check.Check {
 			Summary: "A Service selects labels that no Pod has.",
 			Meaning: "The Service's selector matches no Pod in its namespace, except for finished ones, and the Service " +
 				"has no endpoints: connections are refused or time out. If the labels of a workload nearly match, the evidence " +
-				"shows them. Low if the workload that would match is scaled to zero. Services without a selector, of type " +
+				"shows them. Low if the workload that would match is scaled to zero; ignored if an autoscaler of a custom resource " +
+				"such as a ScaledObject does that on demand. Services without a selector, of type " +
 				"ExternalName, or being deleted are skipped.",
 			Remediation: "Compare the Service's selector (`kubectl get service <name> -o wide`) with the labels of the " +
 				"Pods (`kubectl get pods --show-labels`) and correct one of them. Delete the Service if it is no longer needed.",
 			Link:  "https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/#does-the-service-have-any-endpointslices",
 			Needs: []facts.Kind{facts.Service, facts.Pod},
-			Uses:  facts.WorkloadKinds(),
+			Uses:  append(facts.WorkloadKinds(), facts.HPA),
 			ExplainedBy: slices.Concat(check.CreationFailures(), []string{
 				"deployment-unavailable", "statefulset-unavailable", "daemonset-unavailable", "replicaset-unavailable",
 				"serviceaccount-missing", "workload-not-observed",
@@ -85,11 +86,19 @@ func Checks() []check.Check {
 	}
 }
 
+// scaledOnDemand reports whether a controller scales one of the workloads, and so to zero while there is no load: the autoscaler of the
+// workload belongs to a custom resource, such as a ScaledObject of KEDA.
+func scaledOnDemand(g *facts.Graph, workloads []*facts.WorkloadNode) bool {
+	return slices.ContainsFunc(g.HPAs, func(hpa *facts.HPANode) bool {
+		return hpa.Owner.Kind.IsCustom() && slices.ContainsFunc(workloads, func(w *facts.WorkloadNode) bool { return w.Ref == hpa.Target })
+	})
+}
+
 func selectorMatchesNothing(g *facts.Graph, params check.Params) []check.Finding {
 	var findings []check.Finding
 	for _, service := range g.Services {
 		state := endpoints.Judge(g, service, params)
-		if state.Health != endpoints.SelectsNothing {
+		if state.Health != endpoints.SelectsNothing || state.ScaledToZero && scaledOnDemand(g, state.Workloads) {
 			continue
 		}
 		selector := facts.SelectorFromSet(service.Selector).String()

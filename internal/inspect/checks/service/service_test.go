@@ -103,6 +103,11 @@ spec: {replicas: 0, selector: {matchLabels: {app: cart}}, template: {metadata: {
 			"  spec: selector app=cart",
 			"  condition: Deployment cart wants 0 Pods, has 0",
 		)},
+		"a workload that KEDA scales to zero on demand is no finding": {checktest.CartService + checktest.Document("apps/v1", "Deployment",
+			"name: cart, namespace: shop", "spec: {replicas: 0, selector: {matchLabels: {app: cart}}, template: {metadata: {labels: "+
+				"{app: cart}}}}") + checktest.Document("autoscaling/v2", "HorizontalPodAutoscaler", "name: keda-hpa-cart, namespace: shop, "+
+			"ownerReferences: [{apiVersion: keda.sh/v1alpha1, kind: ScaledObject, name: cart, uid: s, controller: true}]",
+			"spec: {maxReplicas: 5, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: cart}}"), nil, ""},
 		"a workload that cannot create its Pods is named": {checktest.CartService + cartDeployment, nil, checktest.Lines(
 			"high Service/shop/cart: Service cart has no Pods: Deployment cart, which it selects, has none.",
 			"  spec: selector app=cart",

@@ -126,5 +126,6 @@ func volumeChecks() []check.Check {
 			Needs: []facts.Kind{facts.PVC}, Uses: append(facts.WorkloadKinds(), facts.Pod),
 			ExplainedBy: []string{"pod-stuck-terminating"}, Run: claimStuckTerminating,
 		},
+		resizeCheck(),
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/check/apimessage"
 	"kubeops.io/kubeops/internal/inspect/facts"
-	"kubeops.io/kubeops/internal/inspect/kubectl"
 	"kubeops.io/kubeops/internal/remedy"
 )
 
@@ -73,6 +72,7 @@ func blockedFindings(g *facts.Graph, params check.Params, sort func(apimessage.R
 			Object: b.owner, Discriminator: b.discriminator(), Culprits: because, Remediation: remediation,
 			Message:  fmt.Sprintf("%s of %s %s cannot be created: %s.", b.what, b.owner.Kind, b.owner.Name, why),
 			Evidence: append([]check.Evidence{b.evidence}, quotaEvidence(g, b)...),
+			IsRoot:   webhookAnswered(b),
 		})
 	}
 	slices.SortStableFunc(findings, func(a, b check.Finding) int {
@@ -202,14 +202,7 @@ func explainRefusal(g *facts.Graph, b blocked) (why string, remediation remedy.T
 		return fmt.Sprintf("admission webhook %s denies them", b.Name),
 			"The evidence holds the webhook's reason: change the Pod template so that it complies, or the policy behind the webhook.", nil
 	case apimessage.WebhookFails:
-		because = g.WebhookConfigurations(b.Name)
-		describe := remedy.Text("`kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations` shows the configurations")
-		if len(because) > 0 {
-			describe = kubectl.Describe(because[0]) + " names its Service"
-		}
-		return fmt.Sprintf("admission webhook %s does not respond", b.Name),
-			remedy.Sprintf("Repair the service behind the webhook: %s. If the add-on is gone for good, delete its webhook "+
-				"configuration.", describe), because
+		return explainWebhook(g, b.Name, b.evidence.Text)
 	case apimessage.PolicyDenies:
 		return fmt.Sprintf("ValidatingAdmissionPolicy %s denies them", b.Name),
 			remedy.Sprintf("The evidence holds the policy's reason: change the Pod template so that it complies, or the policy: `kubectl "+

@@ -214,8 +214,8 @@ func TestPodsBlockedByAdmission(t *testing.T) {
 		"a webhook does not answer": {
 			message: `Error creating: Internal error occurred: failed calling webhook "inject.example.com": failed to call webhook: ` +
 				`Post "https://injector.mesh.svc:443/inject?timeout=10s": dial tcp 10.96.3.4:443: connect: connection refused`,
-			want: "[inject.example.com]: Pods of Deployment web cannot be created: admission webhook inject.example.com does not " +
-				"respond.",
+			want: "[inject.example.com]: Pods of Deployment web cannot be created: admission webhook inject.example.com refuses " +
+				"connections.",
 		},
 		"a policy denies them": {
 			message: `Error creating: pods "web-6d4-x2k9z" is forbidden: ValidatingAdmissionPolicy 'only-signed' with binding ` +

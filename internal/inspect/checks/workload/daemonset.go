@@ -42,7 +42,7 @@ func daemonSetChecks() []check.Check {
 func daemonSetUnavailable(g *facts.Graph, params check.Params) []check.Finding {
 	var findings []check.Finding
 	for _, set := range g.Workloads {
-		if set.Kind != facts.DaemonSet || !set.WantsPods() || set.Ready >= set.Desired {
+		if set.Kind != facts.DaemonSet || !set.WantsPods() || set.Ready-betweenCrashes(g, set) >= set.Desired {
 			continue
 		}
 		short, ok := shortageOf(g, set, params)
@@ -64,7 +64,7 @@ func daemonSetUnavailable(g *facts.Graph, params check.Params) []check.Finding {
 			finding.Evidence = append(finding.Evidence, check.FromCondition("nodes without a ready Pod: %s", phrase.List(nodes)))
 			finding.Remediation += remedy.Sprintf(" See also the node: `kubectl describe node %s`.", nodes[0])
 		}
-		if set.Ready == 0 {
+		if set.Ready <= betweenCrashes(g, set) {
 			finding.Severity = v1alpha1.SeverityCritical
 			finding.Message = fmt.Sprintf("DaemonSet %s has no ready Pod on any node.", set.Name)
 		}

@@ -18,7 +18,8 @@ func deploymentChecks() []check.Check {
 			ID: "deployment-unavailable", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
 			Summary: "A Deployment has fewer available Pods than desired.",
 			Meaning: "The Deployment's condition Available is False, or some of its Pods are missing or not ready, for longer than " +
-				"the startup grace. It is critical when no Pod is available. Deployments that are scaled to zero or being deleted, " +
+				"the startup grace. It is critical when no Pod is available. A Pod that keeps crashing and is ready for a moment " +
+				"between two crashes counts as not available. Deployments that are scaled to zero or being deleted, " +
 				"Pods that are still within the grace, and Pods that only wait out minReadySeconds are ignored.",
 			Remediation: "See what keeps the Pods down: `kubectl describe deployment <name>` shows conditions, `kubectl describe pods " +
 				"-l <selector>` container states, probes and events. If another finding causes this one, start there.",
@@ -55,7 +56,11 @@ func deploymentChecks() []check.Check {
 func deploymentUnavailable(g *facts.Graph, params check.Params) []check.Finding {
 	var findings []check.Finding
 	for _, d := range g.Workloads {
-		if d.Kind != facts.Deployment || !d.WantsPods() || d.Available >= d.Desired || d.Ready >= d.Desired {
+		if d.Kind != facts.Deployment || !d.WantsPods() {
+			continue
+		}
+		crashing := betweenCrashes(g, d)
+		if d.Available-crashing >= d.Desired || d.Ready-crashing >= d.Desired {
 			continue
 		}
 		short, ok := shortageOf(g, d, params)
@@ -68,7 +73,7 @@ func deploymentUnavailable(g *facts.Graph, params check.Params) []check.Finding 
 			Message:  fmt.Sprintf("Deployment %s has fewer available Pods than desired.", d.Name),
 			Evidence: shortageEvidence(d, short), Remediation: findShortage(d, short),
 		}
-		if d.Available == 0 {
+		if d.Available <= crashing {
 			finding.Severity = v1alpha1.SeverityCritical
 			finding.Message = fmt.Sprintf("Deployment %s has no available Pods.", d.Name)
 		}

@@ -45,7 +45,7 @@ func statefulSetChecks() []check.Check {
 func statefulSetUnavailable(g *facts.Graph, params check.Params) []check.Finding {
 	var findings []check.Finding
 	for _, set := range g.Workloads {
-		if set.Kind != facts.StatefulSet || !set.WantsPods() || set.Ready >= set.Desired {
+		if set.Kind != facts.StatefulSet || !set.WantsPods() || set.Ready-betweenCrashes(g, set) >= set.Desired {
 			continue
 		}
 		short, ok := shortageOf(g, set, params)
@@ -62,7 +62,7 @@ func statefulSetUnavailable(g *facts.Graph, params check.Params) []check.Finding
 				"others may wait for it: `kubectl -n %s describe pod %s` shows container states, probes and "+
 				"events.", set.Namespace, short.down[0].Name)
 		}
-		if set.Ready == 0 {
+		if set.Ready <= betweenCrashes(g, set) {
 			finding.Severity = v1alpha1.SeverityCritical
 			finding.Message = fmt.Sprintf("StatefulSet %s has no ready Pods.", set.Name)
 		}

@@ -18,6 +18,8 @@ import (
 // Checks are all checks of workloads, in no fixed order.
 func Checks() []check.Check {
 	return slices.Concat(deploymentChecks(), statefulSetChecks(), daemonSetChecks(), creationChecks(), []check.Check{
+		pausedCheck(),
+		noNodeCheck(),
 		{
 			ID: "replicaset-unavailable", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
 			Summary: "A standalone ReplicaSet or ReplicationController has fewer ready Pods than desired.",
@@ -76,7 +78,13 @@ func downPods(g *facts.Graph, workload *facts.WorkloadNode, params check.Params)
 		if pod.Phase == "Succeeded" || pod.Phase == "Failed" || goingAway(g, pod, waitsForOld, params) {
 			continue
 		}
-		if (!pod.Ready || !pod.Deleting.IsZero()) && g.OlderThan(pod.NotReadySince(), params.StartupGrace) {
+		// A Pod that keeps crashing counts from its creation: it may be ready for a moment between two crashes.
+		since := pod.NotReadySince()
+		looping := pod.IsLooping(g.Now)
+		if looping && pod.Deleting.IsZero() {
+			since = pod.Created
+		}
+		if (!pod.Ready || !pod.Deleting.IsZero() || looping) && g.OlderThan(since, params.StartupGrace) {
 			down = append(down, pod)
 		}
 	}
@@ -84,6 +92,18 @@ func downPods(g *facts.Graph, workload *facts.WorkloadNode, params check.Params)
 		slices.SortStableFunc(down, func(a, b *facts.PodNode) int { return cmp.Compare(len(a.Name), len(b.Name)) })
 	}
 	return down
+}
+
+// betweenCrashes counts the Pods of a workload that are ready only until they crash again. Its status counts them as ready and
+// available, so that a finding would come and go with each crash.
+func betweenCrashes(g *facts.Graph, workload *facts.WorkloadNode) int32 {
+	var count int32
+	for _, pod := range g.PodsOf(workload.Ref) {
+		if pod.Ready && pod.IsActive() && pod.IsLooping(g.Now) {
+			count++
+		}
+	}
+	return count
 }
 
 // goingAway reports whether a Pod is being deleted and does not hold up its workload. A workload that replaces a Pod only after it is gone
@@ -110,8 +130,19 @@ func missingSince(g *facts.Graph, workload *facts.WorkloadNode, params check.Par
 func shortageEvidence(workload *facts.WorkloadNode, short shortage) []check.Evidence {
 	evidence := []check.Evidence{check.FromCondition("Pods: %d desired, %d current, %d ready, %d available",
 		workload.Desired, workload.Current, workload.Ready, workload.Available)}
-	if len(short.down) > 0 {
-		evidence = append(evidence, check.FromCondition("not ready: %s", phrase.Pods(short.down)))
+	var looping, notReady []*facts.PodNode
+	for _, pod := range short.down {
+		if pod.Ready && pod.Deleting.IsZero() {
+			looping = append(looping, pod)
+		} else {
+			notReady = append(notReady, pod)
+		}
+	}
+	if len(notReady) > 0 {
+		evidence = append(evidence, check.FromCondition("not ready: %s", phrase.Pods(notReady)))
+	}
+	if len(looping) > 0 {
+		evidence = append(evidence, check.FromCondition("ready only between two crashes: %s", phrase.Pods(looping)))
 	}
 	return evidence
 }
@@ -133,7 +164,7 @@ func replicaSetUnavailable(g *facts.Graph, params check.Params) []check.Finding 
 	var findings []check.Finding
 	for _, set := range g.Workloads {
 		if (set.Kind != facts.ReplicaSet && set.Kind != facts.ReplicationController) || !set.WantsPods() ||
-			set.Ready >= set.Desired || g.TopOwner(set.Ref) != set.Ref {
+			set.Ready-betweenCrashes(g, set) >= set.Desired || g.TopOwner(set.Ref) != set.Ref {
 			continue
 		}
 		short, ok := shortageOf(g, set, params)
@@ -145,7 +176,7 @@ func replicaSetUnavailable(g *facts.Graph, params check.Params) []check.Finding 
 			Message:  fmt.Sprintf("%s %s has fewer ready Pods than desired.", set.Kind, set.Name),
 			Evidence: shortageEvidence(set, short), Remediation: findShortage(set, short),
 		}
-		if set.Ready == 0 {
+		if set.Ready <= betweenCrashes(g, set) {
 			finding.Severity = v1alpha1.SeverityCritical
 			finding.Message = fmt.Sprintf("%s %s has no ready Pods.", set.Kind, set.Name)
 		}

@@ -1,0 +1,130 @@
+package reach
+
+import (
+	"testing"
+
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/testkit"
+	"kubeops.io/kubeops/internal/testkit/checktest"
+)
+
+const ready = `status: {phase: Running, conditions: [{type: Ready, status: "True", lastTransitionTime: "2026-01-15T11:00:10Z"}]}`
+
+func pod(namespace, name, labels, spec string) string {
+	return checktest.Document("v1", "Pod", "name: "+name+", namespace: "+namespace+", labels: {"+labels+
+		`}, creationTimestamp: "2026-01-15T11:00:00Z"`, "spec: {nodeName: node-1"+spec+", containers: [{name: "+name+", image: i, ports: "+
+		"[{name: sql, containerPort: 5432, protocol: TCP}]}]}\n"+ready)
+}
+
+func namespace(name string) string {
+	return checktest.Document("v1", "Namespace", "name: "+name+", labels: {kubernetes.io/metadata.name: "+name+"}", "")
+}
+
+func service(name, selector string) string {
+	return checktest.Document("v1", "Service", "name: "+name+`, namespace: data, creationTimestamp: "2026-01-15T10:00:00Z"`,
+		"spec: {clusterIP: 10.96.7.7, selector: {"+selector+"}, ports: [{port: 5432, targetPort: sql, protocol: TCP}]}")
+}
+
+func policy(namespace, name, spec string) string {
+	return checktest.Document("networking.k8s.io/v1", "NetworkPolicy", "name: "+name+", namespace: "+namespace, "spec: {"+spec+"}")
+}
+
+// world is a client in namespace shop, a database in namespace data, and DNS.
+func world() string {
+	return namespace("shop") + namespace("data") + namespace("kube-system") + pod("shop", "client", "app: client", "") +
+		pod("data", "db", "app: db", "") + service("db", "app: db") + pod("kube-system", "coredns", "k8s-app: kube-dns", "")
+}
+
+func TestObstaclesBetweenAPodAndAHost(t *testing.T) {
+	const (
+		toDB  = "{to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: data}}}], ports: [{port: 5432}]}"
+		toDNS = "{to: [{namespaceSelector: {}, podSelector: {matchLabels: {k8s-app: kube-dns}}}], ports: [{port: 53, protocol: UDP}]}"
+	)
+	out := func(rules string) string {
+		return policy("shop", "out", "podSelector: {matchLabels: {app: client}}, policyTypes: [Egress], egress: ["+rules+"]")
+	}
+	for name, tc := range map[string]struct {
+		documents, host string
+		port            int32
+		want            string
+	}{
+		"nothing":                    {world(), "db.data.svc", 5432, ""},
+		"nothing, by a short name":   {world(), "db.data", 5432, ""},
+		"nothing, by its address":    {world(), "10.96.7.7", 5432, ""},
+		"a host outside":             {world(), "db.example.com", 5432, ""},
+		"a Service that is missing":  {world(), "mysql.data.svc.cluster.local", 3306, "Service mysql does not exist in namespace data"},
+		"a namespace that is absent": {world(), "db.prod.svc", 0, "namespace prod of the Service does not exist"},
+		"a short name of nothing":    {world(), "mysql", 3306, ""},
+		"a port":                     {world(), "db.data.svc", 3306, "Service db has no port 3306"},
+		"a selector": {
+			world() + service("cache", "app: cache"), "cache.data.svc", 5432, "the selector of Service cache matches no Pods",
+		},
+		"DNS": {
+			world() + out(toDB), "db.data.svc", 5432,
+			"NetworkPolicy out does not allow egress to DNS (port 53), so that no name can be looked up",
+		},
+		"no DNS is needed for an address": {world() + out(toDB), "10.96.7.7", 5432, ""},
+		"a policy that allows both":       {world() + out(toDB+", "+toDNS), "db.data.svc", 5432, ""},
+		"a policy that allows all":        {world() + out("{}"), "db.data.svc", 5432, ""},
+		"a second policy that allows DNS": {
+			world() + out(toDB) + policy("shop", "dns", "podSelector: {}, policyTypes: [Egress], egress: "+
+				"["+toDNS+"]"), "db.data.svc", 5432, "",
+		},
+		"egress to its Pods": {
+			world() + out(toDNS), "db.data.svc", 5432, "NetworkPolicy out does not allow egress to the Pods of Service db",
+		},
+		"egress by a range of addresses may be enough": {
+			world() + out(toDNS+", {to: [{ipBlock: {cidr: 10.0.0.0/8}}]}"), "db.data.svc", 5432, "",
+		},
+		"egress by the port of the Service instead of that of the Pods": {
+			world() + out(toDNS+", {ports: [{port: 80}]}"), "db.data.svc", 5432,
+			"NetworkPolicy out does not allow egress to the Pods of Service db",
+		},
+		"egress by the name of the port": {world() + out(toDNS+", {ports: [{port: sql}]}"), "db.data.svc", 5432, ""},
+		"ingress of its Pods": {
+			world() + policy("data", "in", "podSelector: {}, ingress: [{from: [{podSelector: {}}]}]"), "db.data.svc", 5432,
+			"NetworkPolicy in in namespace data does not allow ingress to the Pods of Service db from these Pods",
+		},
+		"ingress from the namespace of the client": {
+			world() + policy("data", "in", "podSelector: {}, ingress: [{from: [{namespaceSelector: {matchLabels: "+
+				"{kubernetes.io/metadata.name: shop}}}], ports: [{port: 5000, endPort: 6000}]}]"), "db.data.svc", 5432, "",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := testkit.Graph(t, tc.documents)
+			client, _ := facts.Lookup[*facts.PodNode](g, facts.Ref{Kind: facts.Pod, Namespace: "shop", Name: "client"})
+			got, found := NewIndex(g, check.DefaultParams()).Find(client, tc.host, tc.port)
+			if got.Why != tc.want || found != (tc.want != "") {
+				t.Fatalf("got %q, want %q", got.Why, tc.want)
+			}
+			if found && (got.Fix == "" || got.Key == "" || len(got.Culprits) == 0) {
+				t.Errorf("incomplete: %+v", got)
+			}
+		})
+	}
+}
+
+func TestPodsOnTheHostNetworkAndUnreadKindsHaveNoObstacle(t *testing.T) {
+	deny := policy("shop", "out", "podSelector: {}, policyTypes: [Egress]")
+	client := facts.Ref{Kind: facts.Pod, Namespace: "shop", Name: "client"}
+	for name, tc := range map[string]struct {
+		documents string
+		host      string
+		unread    []facts.Kind
+	}{
+		"host network": {
+			world() + deny + pod("shop", "client", "app: client", ", hostNetwork: true"), "db.data.svc", nil,
+		},
+		"policies that were not read": {world() + deny, "db.data.svc", []facts.Kind{facts.NetworkPolicy}},
+		"Services that were not read": {world(), "mysql.data.svc", []facts.Kind{facts.Service}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := testkit.Graph(t, tc.documents, tc.unread...)
+			node, _ := facts.Lookup[*facts.PodNode](g, client)
+			if got, found := NewIndex(g, check.DefaultParams()).Find(node, tc.host, 5432); found {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}

@@ -1,0 +1,96 @@
+package pod
+
+import (
+	"testing"
+
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/testkit/checktest"
+)
+
+// waitingInit is a Pod of cart whose init container wait has a state; command is the command of that.
+func waitingInit(command, state, phase string) string {
+	return checktest.CartWithPod("spec: {nodeName: node-1, initContainers: [{name: wait, image: i, command: [" + command + "]}], " +
+		"containers: [{name: api, image: i}]}\nstatus: {phase: " + phase + ", initContainerStatuses: [{name: wait, ready: false, " +
+		"restartCount: 0, state: {" + state + "}}], containerStatuses: [{name: api, ready: false, restartCount: 0, state: {waiting: " +
+		"{reason: PodInitializing}}}]}")
+}
+
+func TestAnInitContainerThatDoesNotEndIsFound(t *testing.T) {
+	const (
+		old  = `running: {startedAt: "2026-01-15T11:20:00Z"}`
+		grep = `sh, -c, "until nc -z queue.mq.svc 5672; do sleep 1; done"`
+	)
+	checktest.RunCases(t, Checks(), map[string]checktest.Case{
+		"it waits for a host": {
+			ID: "init-container-hanging", Documents: waitingInit(grep, old, "Pending"), Want: []string{
+				"high Deployment/shop/cart [wait]: Init container wait (1 of 1) of Deployment cart does not end, and its " +
+					"configuration names " +
+					"host queue.mq.svc. The containers after it do not start.",
+				"  condition: init container wait has been running since 2026-01-15T11:20:00Z",
+				"  spec: command of container wait: host queue.mq.svc",
+				"  condition: 1 of 1 Pod: cart-7d9f-a",
+			},
+		},
+		"it may still work": {
+			ID: "init-container-hanging", Documents: waitingInit("restore", old, "Pending"), Want: []string{
+				"medium Deployment/shop/cart [wait]: Init container wait (1 of 1) of Deployment cart does not end. The containers " +
+					"after it " +
+					"do not start.",
+				"  condition: init container wait has been running since 2026-01-15T11:20:00Z",
+				"  condition: 1 of 1 Pod: cart-7d9f-a",
+			},
+		},
+		"it began a moment ago": {
+			ID: "init-container-hanging", Documents: waitingInit(grep, `running: {startedAt: "2026-01-15T11:55:00Z"}`, "Pending"),
+		},
+		"it has ended": {
+			ID: "init-container-hanging", Documents: waitingInit(grep, `terminated: {exitCode: 0}`, "Pending"),
+		},
+		"its Pod has failed": {ID: "init-container-hanging", Documents: waitingInit(grep, old, "Failed")},
+	})
+}
+
+func TestAServiceThatAFailingWorkloadCannotReachIsFound(t *testing.T) {
+	const command = `sh, -c, "until nc -z queue.mq.svc 5672; do sleep 1; done"`
+	hanging := waitingInit(command, `running: {startedAt: "2026-01-15T11:20:00Z"}`, "Pending")
+	namespace := checktest.Document("v1", "Namespace", "name: mq", "")
+	service := func(name, port string) string {
+		return checktest.Document("v1", "Service", "name: "+name+`, namespace: mq, creationTimestamp: "2026-01-15T10:00:00Z"`,
+			"spec: {clusterIP: 10.96.0.8, selector: {app: queue}, ports: [{port: "+port+"}]}")
+	}
+	ready := checktest.Document("v1", "Pod", `name: queue-0, namespace: mq, labels: {app: queue}`, "spec: {containers: [{name: q, "+
+		"image: q}]}\n"+
+		`status: {phase: Running, conditions: [{type: Ready, status: "True"}]}`)
+	crashing := func(status string) string {
+		return checktest.CartWithPod("spec: {nodeName: node-1, containers: [{name: api, image: i, env: [{name: QUEUE, value: " +
+			"'amqp://user:word@queue.mq.svc:5672/x'}]}]}\nstatus: {phase: Running, containerStatuses: [{name: api, " + status + "}]}")
+	}
+	checktest.RunCases(t, Checks(), map[string]checktest.Case{
+		"missing, for an init container": {
+			ID: "dependency-unreachable", Documents: hanging + namespace + service("rabbit", "5672"), Want: []string{
+				"high Deployment/shop/cart [mq/queue]: Pods of Deployment cart cannot reach queue.mq.svc: Service queue does not " +
+					"exist in " +
+					"namespace mq.",
+				"  spec: command of container wait: queue.mq.svc:5672",
+				"  spec: Services in namespace mq: rabbit",
+				"  condition: 1 of 1 Pod: cart-7d9f-a",
+			},
+		},
+		"another port, for a container that crashes": {
+			ID: "dependency-unreachable", Documents: crashing(crashed) + namespace + service("queue", "5671") + ready, Want: []string{
+				"high Deployment/shop/cart [mq/queue]: Pods of Deployment cart cannot reach queue.mq.svc: Service queue has no port 5672.",
+				"  spec: env QUEUE of container api: queue.mq.svc:5672",
+				"  spec: Service queue has port 5671/TCP",
+				"  condition: 1 of 1 Pod: cart-7d9f-a",
+			},
+		},
+		"reachable": {
+			ID: "dependency-unreachable", Documents: crashing(crashed) + namespace + service("queue", "5672") + ready,
+		},
+		"missing, but the Pod works": {ID: "dependency-unreachable", Documents: crashing("ready: true, restartCount: 0, state: "+
+			"{running: {}}") + namespace},
+		"Services that were not read": {
+			ID: "dependency-unreachable", Documents: hanging + namespace, Elsewhere: []facts.Kind{facts.Service},
+		},
+	})
+}

@@ -1,0 +1,89 @@
+package pod
+
+import (
+	"fmt"
+	"time"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
+)
+
+// hangingPatience is how many startup graces an init container may run, which may download or migrate something.
+const hangingPatience = 10
+
+func hangingCheck() check.Check {
+	return check.Check{
+		ID: "init-container-hanging", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
+		Summary: "An init container does not end and the Pod's containers do not start.",
+		Meaning: "An init container has been running for longer than ten times the startup grace (ten minutes), without failing. Often " +
+			"it waits in a loop for a host: its last log lines and the hosts in its command are in the evidence. One that names no host " +
+			"of the cluster may still do its work, and is medium. Sidecars (init containers with restartPolicy Always) and Pods of " +
+			"Jobs are ignored.",
+		Remediation: "Read its log (`kubectl logs <pod> -c <init container>`), and fix what it waits for.",
+		Link:        "https://kubernetes.io/docs/tasks/debug/debug-application/debug-init-containers/",
+		Needs:       []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(),
+		ExplainedBy: append(check.NodeOutages(), dependencyUnreachable), Run: initHanging,
+	}
+}
+
+func initHanging(g *facts.Graph, p check.Params) []check.Finding {
+	var failures []check.FailingPod
+	for _, pod := range g.Pods {
+		if c, ok := hangingInit(g, p, pod); ok && pod.Owner.Kind != facts.Job {
+			failures = append(failures, check.FailingPod{Pod: pod, Discriminator: c.Name, Finding: hangingFinding(g, pod, c)})
+		}
+	}
+	return check.RollUp(g, failures)
+}
+
+// hangingInit is the init container of a Pod that has been running for too long.
+func hangingInit(g *facts.Graph, p check.Params, pod *facts.PodNode) (facts.Container, bool) {
+	if !pod.IsActive() || pod.Phase != "Pending" {
+		return facts.Container{}, false
+	}
+	for _, c := range pod.InitContainers {
+		if !c.Sidecar && c.State.Status == facts.StateRunning && c.Restarts == 0 && !c.State.Started.IsZero() &&
+			g.OlderThan(c.State.Started, hangingPatience*p.StartupGrace) {
+			return c, true
+		}
+	}
+	return facts.Container{}, false
+}
+
+func hangingFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container) check.Finding {
+	f := check.Finding{
+		Severity: v1alpha1.SeverityMedium, Logs: &check.LogRef{Namespace: pod.Namespace, Pod: pod.Name, Container: c.Name},
+		Evidence: []check.Evidence{check.FromCondition("init container %s has been running since %s", c.Name,
+			c.State.Started.UTC().Format(time.RFC3339))},
+	}
+	waits := ""
+	for _, host := range hostsOf(pod, c.Name) {
+		if waits == "" {
+			waits = ", and its configuration names host " + host.Host
+			f.Severity = v1alpha1.SeverityHigh
+		}
+		f.Evidence = append(f.Evidence, check.FromSpec("%s of container %s: host %s", host.Field, c.Name, host.Host))
+	}
+	f.Message = fmt.Sprintf("Init container %s (%d of %d) of %s does not end%s. The containers after it do not start.", c.Name,
+		place(pod, c), len(pod.InitContainers), g.OwnerName(pod), waits)
+	f.Remediation = remedy.Sprintf("See in its log what it waits for: `kubectl -n %s logs %s -c %s`, and fix "+
+		"that.", pod.Namespace, pod.Name,
+		c.Name)
+	return f
+}
+
+// hostsOf are the hosts that a container of a Pod is configured with.
+func hostsOf(pod *facts.PodNode, container string) []facts.HostUse {
+	if pod.Spec == nil {
+		return nil
+	}
+	var hosts []facts.HostUse
+	for _, host := range pod.Spec.Hosts {
+		if host.Container == container {
+			hosts = append(hosts, host)
+		}
+	}
+	return hosts
+}

@@ -1,0 +1,73 @@
+package pod
+
+import (
+	"testing"
+
+	"kubeops.io/kubeops/internal/testkit/checktest"
+)
+
+func TestPodsThatTheKubeletRejectsAreFound(t *testing.T) {
+	failed := func(reason, message, started string) string {
+		return checktest.PodOf("cart", "a", "spec: {nodeName: node-1, containers: [{name: api, image: i}]}\nstatus: {phase: Failed, "+
+			"reason: "+
+			reason+", message: '"+message+"', startTime: \""+started+"\"}")
+	}
+	const (
+		now     = "2026-01-15T11:40:00Z"
+		devices = "Pod was rejected: Allocate failed due to requested number of devices unavailable for example.com/fpga. Requested: 2, " +
+			"Available: 1, which is unexpected"
+	)
+	cart := checktest.DeploymentOf("cart")
+	checktest.RunCases(t, Checks(), map[string]checktest.Case{
+		"for want of a device": {
+			ID: "pod-rejected", Documents: cart + failed("UnexpectedAdmissionError", devices, now), Want: []string{
+				"high Deployment/shop/cart [UnexpectedAdmissionError]: Pods of Deployment cart are rejected by the kubelet: node " +
+					"node-1 counts " +
+					"a example.com/fpga as free that its device plugin does not hand out.",
+				"  condition: Pod cart-7d9f-a failed with reason UnexpectedAdmissionError: " + devices,
+				"  spec: node node-1",
+				"  condition: 1 of 1 Pod: cart-7d9f-a",
+			},
+		},
+		"for want of memory": {
+			ID: "pod-rejected", Documents: cart + failed("OutOfmemory", "no room", now), Want: []string{
+				"high Deployment/shop/cart [OutOfmemory]: Pods of Deployment cart are rejected by the kubelet: node node-1 has too " +
+					"little " +
+					"memory left for them.",
+				"  condition: Pod cart-7d9f-a failed with reason OutOfmemory: no room",
+				"  spec: node node-1",
+				"  condition: 1 of 1 Pod: cart-7d9f-a",
+			},
+		},
+		"whose replacements run": {
+			ID: "pod-rejected",
+			Documents: checktest.WebDeployment("replicas: 1", "replicas: 1, readyReplicas: "+
+				"1") + checktest.WebReplicaSet("web-6d4", 1, 1, 1, "") +
+				checktest.Document("v1", "Pod", `name: web-6d4-x, namespace: shop, creationTimestamp: "2026-01-15T11:40:00Z",
+  ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: web-6d4, uid: o1, controller: true}]`,
+					"spec: {nodeName: node-1, containers: [{name: api, image: i}]}\nstatus: {phase: Failed, reason: NodeAffinity, "+
+						"message: m}"),
+			Want: []string{
+				"low Deployment/shop/web [NodeAffinity]: Pods of Deployment web are rejected by the kubelet: node node-1 no longer " +
+					"matches " +
+					"their nodeSelector or node affinity.",
+				"  condition: Pod web-6d4-x failed with reason NodeAffinity: m",
+				"  spec: node node-1",
+				"  condition: 1 of 1 Pod: web-6d4-x",
+			},
+		},
+		"yesterday": {
+			ID: "pod-rejected", Documents: cart + failed("OutOfcpu", "", "2026-01-14T11:40:00Z"),
+		},
+		"left by a shutdown or evicted": {
+			ID: "pod-rejected", Documents: cart + failed("Terminated", "shutdown", now) + failed("Evicted", "low", now) +
+				failed("Preempting", "critical Pod", now),
+		},
+		"that ran before": {
+			ID: "pod-rejected", Documents: cart + checktest.PodOf("cart", "a", "spec: {nodeName: node-1, containers: [{name: api, image: "+
+				"i}]}\nstatus: {phase: Failed, reason: NodeAffinity, containerStatuses: [{name: api, ready: false, restartCount: 0, "+
+				"state: "+
+				"{terminated: {exitCode: 137, startedAt: \"2026-01-15T11:20:00Z\", finishedAt: \"2026-01-15T11:30:00Z\"}}}]}"),
+		},
+	})
+}
