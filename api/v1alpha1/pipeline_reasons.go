@@ -83,6 +83,8 @@ const (
 	ReasonBuildUnstable = "BuildUnstable"
 	// ReasonBuildAborted: the build was stopped by a person, or by a restart of its server.
 	ReasonBuildAborted = "BuildAborted"
+	// ReasonImageNotFound: the registry has no image with the tag, or none for the platform.
+	ReasonImageNotFound = "ImageNotFound"
 	// ReasonNoData: the data that the stage judges by is missing.
 	ReasonNoData = "NoData"
 	// ReasonConditionNotMet: values of metrics do not meet the condition of the stage.
