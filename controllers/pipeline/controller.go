@@ -98,7 +98,10 @@ func (l *logic) check(ctx context.Context, spec *v1alpha1.PipelineSpec) error {
 	if err := pipeline.CheckDefaults(spec); err != nil {
 		return err
 	}
-	return plan.CheckExpressions(ctx, l.expressions)
+	if err := plan.CheckExpressions(ctx, l.expressions); err != nil {
+		return err
+	}
+	return pipeline.CheckTriggers(ctx, spec, l.expressions)
 }
 
 // runs counts the runs of the Pipeline, and deletes the oldest that have ended.

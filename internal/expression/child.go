@@ -14,8 +14,9 @@ import (
 const (
 	// deadline of one request in a child process, with its start.
 	deadline = 20 * time.Second
-	// maxRequest and maxAnswer are the sizes of what parent and child send, in bytes. A spec has at most 1.5 MiB.
-	maxRequest = 2 << 20
+	// maxRequest and maxAnswer are the sizes of what parent and child send, in bytes. A spec has at most 1.5 MiB, and a delivery of a webhook
+	// 1 MiB, of which each quotation mark takes two bytes.
+	maxRequest = 4 << 20
 	maxAnswer  = 1 << 20
 	// Memory is the limit of a child process in bytes. Compiling and evaluating the most expensive expressions that the bounds permit needs
 	// half of it.
@@ -52,7 +53,9 @@ func (c *Child) Evaluate(ctx context.Context, request Request) ([]Result, error)
 	defer cancel()
 	var got answer
 	err := c.command.Run(limited, func(connection io.ReadWriteCloser) error {
-		if err := json.NewEncoder(connection).Encode(request); err != nil {
+		encoder := json.NewEncoder(connection)
+		encoder.SetEscapeHTML(false) // which would multiply the size of a text with many brackets
+		if err := encoder.Encode(request); err != nil {
 			return err
 		}
 		return json.NewDecoder(io.LimitReader(connection, maxAnswer)).Decode(&got)

@@ -15,6 +15,8 @@ type ManagerConfig struct {
 	Metrics Metrics `json:"metrics"`
 	// health endpoints of the manager.
 	Health Health `json:"health"`
+	// webhooks receives deliveries for triggers of Pipelines.
+	Webhooks Webhooks `json:"webhooks"`
 	// leaderElection keeps all replicas but one on standby.
 	LeaderElection LeaderElection `json:"leaderElection"`
 	// inspections limits the execution of Inspections.
@@ -62,6 +64,13 @@ const (
 // Metrics endpoint of the manager.
 type Metrics struct {
 	// bindAddress of /metrics as [host]:port, plain HTTP. "0" disables the endpoint. Default: ":8080".
+	BindAddress string `json:"bindAddress"`
+}
+
+// Webhooks endpoint of the manager.
+type Webhooks struct {
+	// bindAddress of /webhooks/ as [host]:port, plain HTTP: deliveries arrive through an Ingress or Gateway with TLS. Every replica
+	// listens. "0" receives none. Default: "0".
 	BindAddress string `json:"bindAddress"`
 }
 
