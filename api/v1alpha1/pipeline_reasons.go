@@ -76,6 +76,10 @@ const (
 	ReasonValuesChanged = "ValuesChanged"
 	// ReasonHistoryNotAvailable: the state from before a stage can no longer be read, so the stage was not rolled back.
 	ReasonHistoryNotAvailable = "HistoryNotAvailable"
+	// ReasonDeployedByOthers: the rollback of a deployment left an application alone that someone else deployed after the stage.
+	ReasonDeployedByOthers = "DeployedByOthers"
+	// ReasonCommitNotRolledBack: the application is synced automatically, and the commit that it deployed was not rolled back.
+	ReasonCommitNotRolledBack = "CommitNotRolledBack"
 
 	// ReasonBuildFailed: the build ended with a failure.
 	ReasonBuildFailed = "BuildFailed"
