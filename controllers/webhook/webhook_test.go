@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,13 +24,9 @@ func commit(n int) string { return fmt.Sprintf("%040d", n) }
 
 func TestADeliveryCreatesOneRunOfItsCommit(t *testing.T) {
 	w := newWorld(t)
-	started := time.Now()
 	got := w.deliver("d-1", push("main", commit(2)))
 	if got.status != http.StatusAccepted || got.Result != "Created" || got.Run == "" {
 		t.Fatalf("%+v", got)
-	}
-	if took := time.Since(started); took > time.Second {
-		t.Errorf("the response took %s", took)
 	}
 	runs := w.runs()
 	if len(runs) != 1 || runs[0].Name != got.Run || !strings.HasPrefix(got.Run, "shop-") {
@@ -57,6 +54,23 @@ func TestADeliveryCreatesOneRunOfItsCommit(t *testing.T) {
 	}
 	if next := w.deliver("d-4", push("main", commit(3))); next.status != http.StatusAccepted || next.Run == got.Run {
 		t.Errorf("another commit: %+v", next)
+	}
+}
+
+func TestADeliveryIsAnsweredWithinASecond(t *testing.T) {
+	w := newWorld(t)
+	var took []time.Duration
+	for n := range 5 {
+		request := w.request(fmt.Sprintf("d-%d", n), push("main", commit(n+2)))
+		started := time.Now()
+		if got := w.send(request); got.status != http.StatusAccepted {
+			t.Fatalf("%+v", got)
+		}
+		took = append(took, time.Since(started))
+	}
+	slices.Sort(took)
+	if median := took[len(took)/2]; median > time.Second { // of a machine that others use, too
+		t.Errorf("responses took %v", took)
 	}
 }
 
