@@ -99,4 +99,6 @@ const (
 	ReasonBackendNotFound = "BackendNotFound"
 	// ReasonInspectionNotFound: the Inspection of the stage does not exist.
 	ReasonInspectionNotFound = "InspectionNotFound"
+	// ReasonInspectionForbidden: the ServiceAccount of the Pipeline cannot get or patch the Inspection of the stage (RBAC).
+	ReasonInspectionForbidden = "InspectionForbidden"
 )
