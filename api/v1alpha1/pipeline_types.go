@@ -173,6 +173,12 @@ type PipelineStatus struct {
 	// queuedRuns is the number of runs that wait to start.
 	// +optional
 	QueuedRuns int32 `json:"queuedRuns,omitempty"`
+	// schedules are the triggers of type schedule.
+	// +kubebuilder:validation:MaxItems=8
+	// +listType=map
+	// +listMapKey=name
+	// +optional
+	Schedules []ScheduleStatus `json:"schedules,omitempty"`
 	// triggers of the Pipeline that had deliveries.
 	// +kubebuilder:validation:MaxItems=8
 	// +listType=map

@@ -20,13 +20,15 @@ const (
 )
 
 // TriggerType is what a trigger waits for.
-// +kubebuilder:validation:Enum=webhook
+// +kubebuilder:validation:Enum=webhook;schedule
 type TriggerType string
 
 // Types of triggers.
 const (
 	// TriggerWebhook waits for deliveries of a webhook.
 	TriggerWebhook TriggerType = "webhook"
+	// TriggerSchedule waits for times.
+	TriggerSchedule TriggerType = "schedule"
 )
 
 // WebhookSource is what sends a webhook.
@@ -58,20 +60,24 @@ const (
 
 // PipelineTrigger creates PipelineRuns.
 // +kubebuilder:validation:XValidation:rule="has(self.webhook) == (self.type == 'webhook')",message="webhook must be set if and only if type is webhook"
+// +kubebuilder:validation:XValidation:rule="has(self.schedule) == (self.type == 'schedule')",message="schedule must be set if and only if type is schedule"
 type PipelineTrigger struct {
 	// name of the trigger.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=40
 	// +kubebuilder:validation:Pattern=`^[a-z]([-a-z0-9]*[a-z0-9])?$`
 	Name string `json:"name"`
-	// type of the trigger: webhook. The field of the same name is required.
+	// type of the trigger: webhook or schedule. The field of the same name is required.
 	Type TriggerType `json:"type"`
 	// webhook creates a run for each delivery that is authentic and selected.
 	// +optional
 	Webhook *WebhookTrigger `json:"webhook,omitempty"`
-	// parameters of the runs. Expressions use event.type, event.source, event.delivery, event.repository, event.ref, event.branch,
-	// event.tag, event.commit, and event.payload, the JSON of the delivery, whose fields are converted with string(...). Parameters that
-	// are missing have their defaults.
+	// schedule creates a run at each of its times.
+	// +optional
+	Schedule *ScheduleTrigger `json:"schedule,omitempty"`
+	// parameters of the runs. Expressions use event.type; for a schedule also event.time (RFC 3339, UTC); and for a webhook event.source,
+	// event.delivery, event.repository, event.ref, event.branch, event.tag, event.commit, and event.payload, the JSON of the delivery, whose
+	// fields are converted with string(...). Parameters that are missing have their defaults.
 	// +kubebuilder:validation:MaxItems=32
 	// +listType=map
 	// +listMapKey=name
@@ -117,6 +123,54 @@ type WebhookTrigger struct {
 	Paths []string `json:"paths,omitempty"`
 }
 
+// ScheduleTrigger creates a run at each of its times. Of times that were missed, since the manager did not run or the Pipeline was suspended,
+// only the latest creates one.
+type ScheduleTrigger struct {
+	// cron is a cron expression with five fields, or @hourly, @daily, @weekly, @monthly or @every <duration>, which counts from the creation
+	// time of the Pipeline. Times that daylight saving skips are omitted, and of those that come twice the second, unless the expression is
+	// for each hour. Two times must be as far apart as the manager's configuration says (limits.minScheduleInterval, default 1m).
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	// +kubebuilder:validation:XValidation:rule="!self.contains('TZ=')",message="cron must not contain a time zone; set timeZone"
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('@') || self.split(' ').filter(f, size(f) > 0).size() == 5",message="cron must have five fields (minute hour day month weekday) or start with @"
+	Cron string `json:"cron"`
+	// timeZone of the schedule, as in the IANA database, for example Europe/Berlin. Defaults to UTC.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$`
+	// +optional
+	TimeZone string `json:"timeZone,omitempty"`
+	// startingDeadlineSeconds is how long after its time a run can be created. Default: without limit.
+	// +kubebuilder:validation:Minimum=10
+	// +kubebuilder:validation:Maximum=2592000
+	// +optional
+	StartingDeadlineSeconds *int64 `json:"startingDeadlineSeconds,omitempty"`
+}
+
+// ScheduleStatus is the observed state of a trigger of type schedule.
+type ScheduleStatus struct {
+	// name of the trigger.
+	Name string `json:"name"`
+	// since is when the trigger was first seen. Earlier times create no run.
+	Since metav1.Time `json:"since"`
+	// lastScheduledTime is the last handled time.
+	// +optional
+	LastScheduledTime *metav1.Time `json:"lastScheduledTime,omitempty"`
+	// lastRun is the PipelineRun that was created last.
+	// +optional
+	LastRun string `json:"lastRun,omitempty"`
+	// nextTime is the next time.
+	// +optional
+	NextTime *metav1.Time `json:"nextTime,omitempty"`
+	// reason why the last handled time created no run, in CamelCase: TimeMissed, TooManyRuns, or that of its parameters.
+	// +optional
+	Reason string `json:"reason,omitempty"`
+	// message for people.
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	Message string `json:"message,omitempty"`
+}
+
 // TriggerStatus is the observed state of a trigger.
 type TriggerStatus struct {
 	// name of the trigger.
@@ -157,7 +211,7 @@ type TriggeredRun struct {
 	Time metav1.Time `json:"time"`
 }
 
-// Reasons why a delivery creates no run.
+// Reasons why a delivery, or a time of a schedule, creates no run.
 const (
 	// ReasonInvalidSignature: the delivery is not signed with the secret of the trigger.
 	ReasonInvalidSignature = "InvalidSignature"
@@ -171,6 +225,8 @@ const (
 	ReasonRefDeleted = "RefDeleted"
 	// ReasonOwnCommit: the last commit of the push is one of a Pipeline.
 	ReasonOwnCommit = "OwnCommit"
+	// ReasonTimeMissed: the time of a schedule was missed by more than its startingDeadlineSeconds.
+	ReasonTimeMissed = "TimeMissed"
 	// ReasonTooManyRuns: 50 runs of the Pipeline have not ended.
 	ReasonTooManyRuns = "TooManyRuns"
 )

@@ -124,8 +124,11 @@ func (h *Handler) create(
 		}
 		return h.refuse(ctx, to, definition, event.Delivery, http.StatusUnprocessableEntity, resultRefused, err)
 	}
-	run := h.newRun(definition, of, event, name)
+	run := pipeline.NewRun(definition, of.Name, name, h.Clock.Now())
 	run.Spec.Parameters = parameters
+	if event.Delivery != "" {
+		run.Annotations[v1alpha1.AnnotationDelivery] = event.Delivery
+	}
 	err = h.Client.Create(ctx, run)
 	switch {
 	case apierrors.IsAlreadyExists(err):
@@ -145,27 +148,6 @@ func (h *Handler) create(
 		s.RecentRuns = append([]v1alpha1.TriggeredRun{{Name: name, Time: now}}, s.RecentRuns...)
 	})
 	return response{status: http.StatusAccepted, Result: resultCreated, Run: name}
-}
-
-// newRun belongs to the Pipeline, and is deleted with it.
-func (h *Handler) newRun(
-	definition *v1alpha1.Pipeline, of *v1alpha1.PipelineTrigger, event *trigger.Event, name string,
-) *v1alpha1.PipelineRun {
-	now := metav1.NewTime(h.Clock.Now())
-	annotations := map[string]string{v1alpha1.AnnotationTrigger: of.Name}
-	if event.Delivery != "" {
-		annotations[v1alpha1.AnnotationDelivery] = event.Delivery
-	}
-	return &v1alpha1.PipelineRun{
-		ObjectMeta: metav1.ObjectMeta{
-			Namespace: definition.Namespace, Name: name, Annotations: annotations,
-			Labels: map[string]string{v1alpha1.LabelPipeline: pipeline.Label(definition.Name)},
-			OwnerReferences: []metav1.OwnerReference{{
-				APIVersion: v1alpha1.GroupVersion().String(), Kind: "Pipeline", Name: definition.Name, UID: definition.UID,
-			}},
-		},
-		Spec: v1alpha1.PipelineRunSpec{PipelineRef: v1alpha1.LocalReference{Name: definition.Name}, RequestedAt: &now},
-	}
 }
 
 // known reports whether the trigger created the run within replayPeriod.

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/expression"
@@ -21,7 +24,7 @@ func eventVariable(name string) string { return "event." + name }
 // eventVariables of the expressions of triggers.
 func eventVariables() []custom.Variable {
 	list := []custom.Variable{{Name: eventVariable("payload"), Type: custom.Object}}
-	for _, name := range []string{"type", "source", "delivery", "repository", "ref", "branch", "tag", "commit"} {
+	for _, name := range []string{"type", "time", "source", "delivery", "repository", "ref", "branch", "tag", "commit"} {
 		list = append(list, custom.Variable{Name: eventVariable(name), Type: custom.String})
 	}
 	return list
@@ -90,8 +93,8 @@ func checkTrigger(spec *v1alpha1.PipelineSpec, trigger *v1alpha1.PipelineTrigger
 	return nil
 }
 
-// TriggerParameters are the parameters of a run that a trigger creates. The event has the values of event.NAME: type, source, delivery,
-// repository, ref, branch, tag, commit, and payload as JSON. Errors that a person must resolve are problems of reason InvalidExpression or
+// TriggerParameters are the parameters of a run that a trigger creates. The event has the values of event.NAME: type, time, source,
+// delivery, repository, ref, branch, tag, commit, and payload as JSON, as far as there are any. Errors that a person must resolve are problems of reason InvalidExpression or
 // InvalidParameter.
 func TriggerParameters(
 	ctx context.Context, evaluator expression.Evaluator, spec *v1alpha1.PipelineSpec, trigger *v1alpha1.PipelineTrigger,
@@ -138,4 +141,20 @@ func TriggerParameters(
 		return nil, err
 	}
 	return given, nil
+}
+
+// NewRun is a run that a trigger of a Pipeline creates, without parameters. It belongs to the Pipeline, and is deleted with it. No one
+// requested it.
+func NewRun(of *v1alpha1.Pipeline, trigger, name string, now time.Time) *v1alpha1.PipelineRun {
+	at := metav1.NewTime(now)
+	return &v1alpha1.PipelineRun{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: of.Namespace, Name: name, Annotations: map[string]string{v1alpha1.AnnotationTrigger: trigger},
+			Labels: map[string]string{v1alpha1.LabelPipeline: Label(of.Name)},
+			OwnerReferences: []metav1.OwnerReference{{
+				APIVersion: v1alpha1.GroupVersion().String(), Kind: "Pipeline", Name: of.Name, UID: of.UID,
+			}},
+		},
+		Spec: v1alpha1.PipelineRunSpec{PipelineRef: v1alpha1.LocalReference{Name: of.Name}, RequestedAt: &at},
+	}
 }

@@ -145,7 +145,7 @@ type Egress struct {
 
 // Limits bound the fields of single resources. A resource beyond one is not reconciled; its condition Ready has reason LimitExceeded.
 type Limits struct {
-	// minScheduleInterval is the shortest time between two times of spec.schedule of an Inspection, 1s to 24h. Default: 1m0s.
+	// minScheduleInterval is the shortest time between two times of a schedule of an Inspection or a Pipeline, 1s to 24h. Default: 1m0s.
 	MinScheduleInterval metav1.Duration `json:"minScheduleInterval"`
 	// maxRunTimeout is the longest spec.timeout of an Inspection, 5m to 1h. A run holds a slot until then. Default:
 	// 30m0s.
