@@ -123,6 +123,9 @@ func TestWrongValuesAreReportedWithTheirPlace(t *testing.T) {
 		"the default address of the other endpoint": {"metrics: {bindAddress: \":8081\"}\n", []string{
 			`c.yaml:3:24: metrics.bindAddress: invalid value: ":8081": must differ from health.bindAddress`,
 		}},
+		"the address of another endpoint for webhooks": {"webhooks: {bindAddress: \":8080\"}\n", []string{
+			`c.yaml:3:25: webhooks.bindAddress: invalid value: ":8080": must differ from metrics.bindAddress`,
+		}},
 		"the same address": {"metrics: {bindAddress: \":1\"}\nhealth: {bindAddress: \":1\"}\n", []string{
 			`c.yaml:4:23: health.bindAddress: invalid value: ":1": must differ from metrics.bindAddress`,
 		}},
