@@ -21,6 +21,7 @@ import (
 	"kubeops.io/kubeops/controllers/pipeline"
 	"kubeops.io/kubeops/controllers/pipelinerun"
 	"kubeops.io/kubeops/controllers/resourcebundle"
+	"kubeops.io/kubeops/controllers/webhook"
 )
 
 // Options are the settings of all controllers.
@@ -54,6 +55,7 @@ func list() []controller {
 		{"notificationchannel", notificationchannel.Setup, []string{"NotificationChannel", "InspectionReport"}},
 		{"pipeline", pipeline.Setup, []string{"Pipeline", "PipelineRun"}},
 		{"pipelinerun", pipelinerun.Setup, []string{"Pipeline", "PipelineRun", "Approval", "CDProvider"}},
+		{"webhook", webhook.Setup, []string{"Pipeline", "PipelineRun"}},
 	}
 }
 

@@ -76,6 +76,10 @@ const (
 	ReasonValuesChanged = "ValuesChanged"
 	// ReasonHistoryNotAvailable: the state from before a stage can no longer be read, so the stage was not rolled back.
 	ReasonHistoryNotAvailable = "HistoryNotAvailable"
+	// ReasonDeployedByOthers: the rollback of a deployment left an application alone that someone else deployed after the stage.
+	ReasonDeployedByOthers = "DeployedByOthers"
+	// ReasonCommitNotRolledBack: the application is synced automatically, and the commit that it deployed was not rolled back.
+	ReasonCommitNotRolledBack = "CommitNotRolledBack"
 
 	// ReasonBuildFailed: the build ended with a failure.
 	ReasonBuildFailed = "BuildFailed"
@@ -83,6 +87,8 @@ const (
 	ReasonBuildUnstable = "BuildUnstable"
 	// ReasonBuildAborted: the build was stopped by a person, or by a restart of its server.
 	ReasonBuildAborted = "BuildAborted"
+	// ReasonImageNotFound: the registry has no image with the tag, or none for the platform.
+	ReasonImageNotFound = "ImageNotFound"
 	// ReasonNoData: the data that the stage judges by is missing.
 	ReasonNoData = "NoData"
 	// ReasonConditionNotMet: values of metrics do not meet the condition of the stage.
@@ -93,4 +99,6 @@ const (
 	ReasonBackendNotFound = "BackendNotFound"
 	// ReasonInspectionNotFound: the Inspection of the stage does not exist.
 	ReasonInspectionNotFound = "InspectionNotFound"
+	// ReasonInspectionForbidden: the ServiceAccount of the Pipeline cannot get or patch the Inspection of the stage (RBAC).
+	ReasonInspectionForbidden = "InspectionForbidden"
 )

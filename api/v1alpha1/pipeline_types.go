@@ -118,6 +118,12 @@ type PipelineSpec struct {
 	// +listMapKey=name
 	// +optional
 	Finally []PipelineStage `json:"finally,omitempty"`
+	// triggers create runs.
+	// +kubebuilder:validation:MaxItems=8
+	// +listType=map
+	// +listMapKey=name
+	// +optional
+	Triggers []PipelineTrigger `json:"triggers,omitempty"`
 	// timeout of all stages of a run together, without finally. Defaults to 72h.
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('720h')",message="timeout must be between 1s and 720h"
 	// +optional
@@ -167,6 +173,18 @@ type PipelineStatus struct {
 	// queuedRuns is the number of runs that wait to start.
 	// +optional
 	QueuedRuns int32 `json:"queuedRuns,omitempty"`
+	// schedules are the triggers of type schedule.
+	// +kubebuilder:validation:MaxItems=8
+	// +listType=map
+	// +listMapKey=name
+	// +optional
+	Schedules []ScheduleStatus `json:"schedules,omitempty"`
+	// triggers of the Pipeline that had deliveries.
+	// +kubebuilder:validation:MaxItems=8
+	// +listType=map
+	// +listMapKey=name
+	// +optional
+	Triggers []TriggerStatus `json:"triggers,omitempty"`
 }
 
 // Pipeline defines stages that PipelineRuns execute. It is Ready if its stages can be run.
@@ -199,6 +217,16 @@ func (s *PipelineSpec) Account() string {
 		return s.ServiceAccountName
 	}
 	return DefaultServiceAccountName
+}
+
+// Trigger returns a trigger, or nil.
+func (s *PipelineSpec) Trigger(name string) *PipelineTrigger {
+	for i := range s.Triggers {
+		if s.Triggers[i].Name == name {
+			return &s.Triggers[i]
+		}
+	}
+	return nil
 }
 
 // RunTimeout returns timeout or its default.

@@ -8,7 +8,7 @@ import (
 )
 
 // StageType is what a stage does.
-// +kubebuilder:validation:Enum=wait;approval;job;deploy;commit;build;notify;metrics;inspect
+// +kubebuilder:validation:Enum=wait;approval;job;deploy;commit;build;notify;metrics;inspect;image
 type StageType string
 
 // Types of stages.
@@ -31,6 +31,8 @@ const (
 	StageMetrics StageType = "metrics"
 	// StageInspect runs an Inspection and looks for new problems.
 	StageInspect StageType = "inspect"
+	// StageImage looks up the digest of a tag of an image.
+	StageImage StageType = "image"
 )
 
 // FailurePolicy says what a failed stage means for those that follow.
@@ -57,13 +59,15 @@ const (
 // +kubebuilder:validation:XValidation:rule="has(self.notify) == (self.type == 'notify')",message="notify must be set if and only if type is notify"
 // +kubebuilder:validation:XValidation:rule="has(self.metrics) == (self.type == 'metrics')",message="metrics must be set if and only if type is metrics"
 // +kubebuilder:validation:XValidation:rule="has(self.inspect) == (self.type == 'inspect')",message="inspect must be set if and only if type is inspect"
+// +kubebuilder:validation:XValidation:rule="has(self.image) == (self.type == 'image')",message="image must be set if and only if type is image"
 type PipelineStage struct {
 	// name of the stage. Expressions of later stages use it as stages.NAME, with _ in place of -.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=40
 	// +kubebuilder:validation:Pattern=`^[a-z]([-a-z0-9]*[a-z0-9])?$`
 	Name string `json:"name"`
-	// type of the stage: wait, approval, job, deploy, commit, build, notify, metrics or inspect. The field of the same name is required.
+	// type of the stage: wait, approval, job, deploy, commit, build, notify, metrics, inspect or image. The field of the same name is
+	// required.
 	Type StageType `json:"type"`
 	// after are the stages that must end first. Stages that do not depend on each other run at the same time. A skipped stage counts as
 	// ended.
@@ -91,7 +95,7 @@ type PipelineStage struct {
 	// +optional
 	Retry *StageRetry `json:"retry,omitempty"`
 	// onFailure says what follows if the stage fails: stop starts no further stage; continue starts those that follow; rollback starts no
-	// further stage, and once those in progress have ended, undoes the work of the stages of type commit in reverse order, before finally.
+	// further stage, and once those in progress have ended, undoes the work of the stages of type commit and deploy in reverse order, before finally.
 	// The run is Failed at its end in all cases. A run that is canceled is not rolled back. Defaults to stop.
 	// +optional
 	OnFailure FailurePolicy `json:"onFailure,omitempty"`
@@ -123,6 +127,9 @@ type PipelineStage struct {
 	// inspect runs an Inspection and fails on new problems.
 	// +optional
 	Inspect *InspectStage `json:"inspect,omitempty"`
+	// image looks up the digest of a tag.
+	// +optional
+	Image *ImageStage `json:"image,omitempty"`
 }
 
 // StageRetry repeats failed attempts of a stage. What only a person can fix is not repeated, and neither is an attempt with reason
@@ -266,6 +273,8 @@ func (s *PipelineStage) Values() []StageValue {
 			values = append(values, StageValue{Name: ValueText, Value: text.Value, Expression: text.Expression})
 		}
 		return values
+	case s.Image != nil:
+		return []StageValue{{Name: ValueTag, Value: s.Image.Tag.Value, Expression: s.Image.Tag.Expression}}
 	}
 	return nil
 }
@@ -287,6 +296,8 @@ func (s *PipelineStage) Outputs() []string {
 		return []string{OutputValue}
 	case s.Inspect != nil:
 		return []string{OutputReport}
+	case s.Image != nil:
+		return []string{OutputDigest, OutputImage}
 	}
 	return nil
 }

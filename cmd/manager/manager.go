@@ -116,6 +116,7 @@ func controllerOptions(config *configv1alpha1.ManagerConfig) controllers.Options
 		Quotas:              quotasOf(&config.Quotas),
 		ResponseMemory:      responseMemory(config.Backends.ResponseMemory, memlimit.Detect),
 		Metrics:             metrics.Registry,
+		WebhookAddress:      config.Webhooks.BindAddress,
 		LogCollectors: controllers.LogCollectors{
 			Namespace:  collection.Namespace,
 			Everywhere: collection.ClusterWideNamespaces,

@@ -50,6 +50,8 @@ type Settings struct {
 	ResponseMemory int64
 	// LogCollectors says how lines of Pods are routed to LogBackends.
 	LogCollectors LogCollectors
+	// WebhookAddress that deliveries of webhooks are received at, as [host]:port. Empty or 0 receives none.
+	WebhookAddress string
 	// Answers keeps explanations of models beside the reports; nil keeps none.
 	Answers AnswerCache
 	// Metrics is where the controllers register theirs. Required.

@@ -2,17 +2,16 @@ package inspection
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/robfig/cron/v3"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/limits"
 	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/schedule"
 )
 
 // exceeded is the first limit of the manager's configuration that a spec exceeds, or nil.
@@ -37,40 +36,12 @@ func tooFrequent(i *v1alpha1.Inspection, minimum time.Duration) *problem.Problem
 	if minimum <= 0 || i.Spec.Schedule == "" {
 		return nil
 	}
-	schedule, err := parse(i.Spec, i.CreationTimestamp.Time)
+	times, err := schedule.Parse(specOf(i.Spec, i.CreationTimestamp.Time))
 	if err != nil {
 		return nil //nolint:nilerr // the run reports it
 	}
 	field := fmt.Sprintf("the interval of spec.schedule %q", i.Spec.Schedule)
-	return limits.MinDuration(field, shortest(schedule, minimum), minimum, "limits.minScheduleInterval")
-}
-
-// shortest is the shortest time between two times of a schedule, or some time that is not below the minimum.
-func shortest(schedule cron.Schedule, minimum time.Duration) time.Duration {
-	if e, is := schedule.(every); is {
-		return e.period
-	}
-	// Times of a cron expression are whole minutes, and the same on each of its days.
-	fields, is := schedule.(*cron.SpecSchedule)
-	if !is || minimum <= time.Minute {
-		return math.MaxInt64
-	}
-	inUTC := *fields // where every day has 24 hours
-	inUTC.Location = time.UTC
-	const fourYears = 4 * 366 * 24 * time.Hour
-	first := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC).Add(-time.Second)
-	last := inUTC.Next(first)
-	shortest := time.Duration(math.MaxInt64)
-	const maxSteps = 3000 // two days of a run each minute, four years of one or two a day
-	for range maxSteps {
-		next := inUTC.Next(last)
-		if next.IsZero() || next.Sub(first) > fourYears || shortest < minimum {
-			break
-		}
-		shortest = min(shortest, next.Sub(last))
-		last = next
-	}
-	return shortest
+	return limits.MinDuration(field, schedule.Shortest(times, minimum), minimum, "limits.minScheduleInterval")
 }
 
 // runQuota bounds the runs of all Inspections of a namespace within any hour. It works in memory: a new manager starts from zero.

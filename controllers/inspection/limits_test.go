@@ -15,6 +15,7 @@ import (
 	"kubeops.io/kubeops/controllers/testsuite"
 	"kubeops.io/kubeops/internal/limits"
 	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/schedule"
 )
 
 func TestASpecBeyondALimitIsNotRun(t *testing.T) {
@@ -60,11 +61,11 @@ func TestASpecBeyondALimitIsNotRun(t *testing.T) {
 // TestAHostileScheduleIsCheckedInFewSteps: the check has a bound of its own, whatever a schedule says.
 func TestAHostileScheduleIsCheckedInFewSteps(t *testing.T) {
 	for _, expression := range []string{"*/59 * * * *", "0 0 29 2 *", "0-59/58 0-23/22 29 2 *", "0 0 1-31 1-12 0-6"} {
-		schedule, err := parse(v1alpha1.InspectionSpec{Schedule: expression, TimeZone: "Australia/Lord_Howe"}, time.Now())
+		times, err := schedule.Parse(specOf(v1alpha1.InspectionSpec{Schedule: expression, TimeZone: "Australia/Lord_Howe"}, time.Now()))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := shortest(schedule, 24*time.Hour); got <= 0 {
+		if got := schedule.Shortest(times, 24*time.Hour); got <= 0 {
 			t.Errorf("%s: %v", expression, got)
 		}
 	}

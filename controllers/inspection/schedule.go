@@ -3,18 +3,15 @@ package inspection
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
-	"github.com/robfig/cron/v3"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/kind"
-	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/schedule"
 )
 
 // Triggers of a run.
@@ -46,19 +43,19 @@ func due(i *v1alpha1.Inspection, now time.Time) (plan, error) {
 	var p plan
 	var missed time.Time
 	if i.Spec.Schedule != "" {
-		schedule, err := parse(i.Spec, i.CreationTimestamp.Time)
+		spec := specOf(i.Spec, i.CreationTimestamp.Time)
+		times, err := schedule.Parse(spec)
 		if err != nil {
 			return plan{}, err
 		}
-		if p.next = schedule.Next(now); p.next.IsZero() {
-			return plan{}, invalidSchedule("spec.schedule %q never comes due; use a date that exists, such as \"0 0 28 2 *\"",
-				i.Spec.Schedule)
+		if p.next, err = schedule.Next(times, spec, now); err != nil {
+			return plan{}, err
 		}
 		anchor := i.CreationTimestamp.Time
 		if i.Status.LastScheduledTime != nil {
 			anchor = i.Status.LastScheduledTime.Time
 		}
-		missed = latest(schedule, anchor, now)
+		missed = schedule.Latest(times, anchor, now)
 	}
 	p.run = i.Status.ActiveRun
 	if p.run == nil {
@@ -114,78 +111,9 @@ func reportName(i *v1alpha1.Inspection, trigger, part, key string) string {
 	return i.Name + "-" + part + "-" + hex.EncodeToString(sum[:])[:digits]
 }
 
-// parse reads schedule and time zone. Times of @every count from creation.
-func parse(spec v1alpha1.InspectionSpec, created time.Time) (cron.Schedule, error) {
-	zone := spec.TimeZone
-	if zone == "" {
-		zone = "UTC"
-	}
-	// "Local" is a zone to Go, but means the manager's machine, which the resource does not show.
-	if _, err := time.LoadLocation(zone); err != nil || zone == "Local" {
-		return nil, invalidSchedule("spec.timeZone %q is not a time zone; use a name of the IANA database such as Europe/Berlin", zone)
-	}
-	if text, found := strings.CutPrefix(spec.Schedule, "@every "); found {
-		period, err := time.ParseDuration(strings.TrimSpace(text))
-		if err != nil || period < time.Second {
-			return nil, invalidSchedule("spec.schedule %q needs a duration of at least 1s, for example \"@every 6h\"", spec.Schedule)
-		}
-		return every{period: period.Truncate(time.Second), from: created.Truncate(time.Second)}, nil
-	}
-	schedule, err := parseCron("CRON_TZ=" + zone + " " + spec.Schedule)
-	if err != nil {
-		return nil, problem.UserError(v1alpha1.ReasonInvalidSchedule, err,
-			"spec.schedule %q is invalid (%v); an example is \"30 6 * * 1-5\"", spec.Schedule, err)
-	}
-	return schedule, nil
-}
-
-// every is a schedule of equal steps. The one of the cron library steps from the time that it is asked about, which would
-// move its times at every reconcile.
-type every struct {
-	period time.Duration
-	from   time.Time
-}
-
-// Next is the first time after t.
-func (e every) Next(t time.Time) time.Time {
-	if t.Before(e.from) {
-		return e.from.Add(e.period)
-	}
-	return t.Add(e.period - t.Sub(e.from)%e.period)
-}
-
-// parseCron keeps a parser that panics on some malformed input from ending the manager.
-func parseCron(text string) (schedule cron.Schedule, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = errors.New("malformed expression")
-		}
-	}()
-	return cron.ParseStandard(text)
-}
-
-func invalidSchedule(format string, args ...any) *problem.Problem {
-	return problem.UserError(v1alpha1.ReasonInvalidSchedule, nil, format, args...)
-}
-
-// latest is the last time of the schedule after the anchor and not after now, or zero. It looks back in growing steps, so
-// that years of downtime cost no more than a day's.
-func latest(schedule cron.Schedule, anchor, now time.Time) time.Time {
-	const day = 24 * time.Hour
-	for _, back := range []time.Duration{10 * time.Minute, time.Hour, day, 35 * day, 366 * day, 10 * 366 * day} {
-		from := now.Add(-back)
-		if from.Before(anchor) {
-			from = anchor
-		}
-		var last time.Time
-		for t := schedule.Next(from); !t.IsZero() && !t.After(now); t = schedule.Next(t) {
-			last = t
-		}
-		if !last.IsZero() || !from.After(anchor) {
-			return last
-		}
-	}
-	return time.Time{}
+// specOf is the schedule of an Inspection. Times of @every count from creation.
+func specOf(spec v1alpha1.InspectionSpec, created time.Time) schedule.Spec {
+	return schedule.Spec{Text: spec.Schedule, Zone: spec.TimeZone, From: created, Field: "spec.schedule", ZoneField: "spec.timeZone"}
 }
 
 // describe says what a run is for.

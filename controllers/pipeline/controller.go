@@ -1,4 +1,5 @@
-// Package pipeline checks Pipelines, shows their runs in the status, and deletes the oldest ones. Package pipelinerun executes them.
+// Package pipeline checks Pipelines, creates runs by their schedules, shows their runs in the status, and deletes the oldest ones. Package
+// pipelinerun executes them.
 package pipeline
 
 import (
@@ -6,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -21,6 +23,7 @@ import (
 	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/expression"
 	"kubeops.io/kubeops/internal/kind"
+	"kubeops.io/kubeops/internal/limits"
 	"kubeops.io/kubeops/internal/pipeline"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/text"
@@ -28,7 +31,7 @@ import (
 
 // +kubebuilder:rbac:groups=kubeops.io,resources=pipelines,verbs=get;list;watch
 // +kubebuilder:rbac:groups=kubeops.io,resources=pipelines/status,verbs=patch
-// +kubebuilder:rbac:groups=kubeops.io,resources=pipelineruns,verbs=list;delete
+// +kubebuilder:rbac:groups=kubeops.io,resources=pipelineruns,verbs=list;create;delete
 
 const (
 	kindName = "Pipeline"
@@ -58,15 +61,16 @@ func Setup(m ctrl.Manager, e *environment.Environment) error {
 
 // New is the reconciler of Pipelines.
 func New(e *environment.Environment, expressions expression.Evaluator) *kind.Reconciler[*v1alpha1.Pipeline] {
-	l := &logic{client: e.Client, expressions: expressions}
+	l := &logic{client: e.Client, expressions: expressions, limits: e.Limits}
 	return kind.NewReconciler(e.Environment, kindName, "Check", func() *v1alpha1.Pipeline { return &v1alpha1.Pipeline{} },
 		kind.Logic[*v1alpha1.Pipeline](l), nil)
 }
 
 type logic struct {
-	// client deletes runs, and reads them, from the cache of the manager: they are watched.
+	// client creates and deletes runs, and reads them, from the cache of the manager: they are watched.
 	client      client.Client
 	expressions expression.Evaluator
+	limits      limits.Limits
 }
 
 // Reconcile implements kind.Logic.
@@ -77,20 +81,25 @@ func (l *logic) Reconcile(ctx context.Context, s *kind.Scope[*v1alpha1.Pipeline]
 	}
 	ready := s.Condition(v1alpha1.ConditionReady)
 	if ready == nil || ready.Status != metav1.ConditionTrue || ready.ObservedGeneration != s.Object.Generation {
-		if err := l.check(ctx, &s.Object.Spec); err != nil {
+		if err := l.check(ctx, s.Object, s.Now); err != nil {
 			return kind.Result{}, err
 		}
 	}
+	after, err := l.runSchedules(ctx, s)
+	if err != nil {
+		return kind.Result{}, err
+	}
 	if s.Object.Spec.Suspend {
 		s.Conditions().Succeeded("no run starts, since spec.suspend is set")
-		return kind.Result{}, nil
+		return kind.Result{RequeueAfter: after}, nil
 	}
 	s.Conditions().Succeeded(text.Count(len(pipeline.All(&s.Object.Spec)), "stage"))
-	return kind.Result{}, nil
+	return kind.Result{RequeueAfter: after}, nil
 }
 
 // check whether the stages can be run, as far as that does not depend on a run.
-func (l *logic) check(ctx context.Context, spec *v1alpha1.PipelineSpec) error {
+func (l *logic) check(ctx context.Context, p *v1alpha1.Pipeline, now time.Time) error {
+	spec := &p.Spec
 	plan, err := pipeline.NewPlan(spec)
 	if err != nil {
 		return err
@@ -98,7 +107,13 @@ func (l *logic) check(ctx context.Context, spec *v1alpha1.PipelineSpec) error {
 	if err := pipeline.CheckDefaults(spec); err != nil {
 		return err
 	}
-	return plan.CheckExpressions(ctx, l.expressions)
+	if err := l.checkSchedules(p, now); err != nil {
+		return err
+	}
+	if err := plan.CheckExpressions(ctx, l.expressions); err != nil {
+		return err
+	}
+	return pipeline.CheckTriggers(ctx, spec, l.expressions)
 }
 
 // runs counts the runs of the Pipeline, and deletes the oldest that have ended.

@@ -99,9 +99,57 @@ func TestTheSchemaRefusesWhatIsNoPipeline(t *testing.T) {
 		"a long wait": {func(s *v1alpha1.PipelineSpec) {
 			s.Stages[0].Wait.Duration = &metav1.Duration{Duration: 721 * time.Hour}
 		}, "duration must be between"},
-		"a wait": {func(s *v1alpha1.PipelineSpec) { s.Stages[0].Wait.Duration = duration }, ""},
+		"a wait":   {func(s *v1alpha1.PipelineSpec) { s.Stages[0].Wait.Duration = duration }, ""},
+		"an image": {func(s *v1alpha1.PipelineSpec) { s.Stages[0] = image("registry.example.com:5000/shop/web") }, ""},
+		"an image with a tag in its repository": {
+			func(s *v1alpha1.PipelineSpec) { s.Stages[0] = image("registry.example.com/shop:1") }, "should match",
+		},
+		"an image without a host": {func(s *v1alpha1.PipelineSpec) { s.Stages[0] = image("shop") }, "should match"},
+		"credentials without TLS": {func(s *v1alpha1.PipelineSpec) {
+			s.Stages[0] = image("registry.example.com/shop")
+			s.Stages[0].Image.PlainHTTP = true
+			s.Stages[0].Image.SecretRef = &v1alpha1.SecretReference{Name: "login"}
+		}, "plainHTTP would send the credentials"},
+		"triggers": {func(s *v1alpha1.PipelineSpec) {
+			s.Triggers = []v1alpha1.PipelineTrigger{hook("a"), cron("b", "0 3 * * *")}
+		}, ""},
+		"a trigger twice": {
+			func(s *v1alpha1.PipelineSpec) {
+				s.Triggers = []v1alpha1.PipelineTrigger{hook("a"), cron("a", "0 3 * * *")}
+			}, "Duplicate value",
+		},
+		"a webhook without its own": {func(s *v1alpha1.PipelineSpec) {
+			s.Triggers = []v1alpha1.PipelineTrigger{{Name: "a", Type: v1alpha1.TriggerWebhook}}
+		}, "webhook must be set if and only if type is webhook"},
+		"a schedule without its own": {func(s *v1alpha1.PipelineSpec) {
+			s.Triggers = []v1alpha1.PipelineTrigger{{Name: "a", Type: v1alpha1.TriggerSchedule}}
+		}, "schedule must be set if and only if type is schedule"},
+		"a zone in cron": {
+			func(s *v1alpha1.PipelineSpec) { s.Triggers = []v1alpha1.PipelineTrigger{cron("a", "TZ=UTC 0 3 * * *")} }, "set timeZone",
+		},
+		"four fields": {
+			func(s *v1alpha1.PipelineSpec) { s.Triggers = []v1alpha1.PipelineTrigger{cron("a", "0 3 * *")} }, "cron must have five fields",
+		},
 	} {
 		t.Run(name, func(t *testing.T) { n.Validates(t, named(tc.change), tc.want) })
+	}
+}
+
+func image(repository string) v1alpha1.PipelineStage {
+	return v1alpha1.PipelineStage{Name: "a", Type: v1alpha1.StageImage, Image: &v1alpha1.ImageStage{
+		Repository: repository, Tag: v1alpha1.StageText{Expression: "'1'"},
+	}}
+}
+
+func hook(name string) v1alpha1.PipelineTrigger {
+	return v1alpha1.PipelineTrigger{Name: name, Type: v1alpha1.TriggerWebhook, Webhook: &v1alpha1.WebhookTrigger{
+		Source: v1alpha1.WebhookGitHub, SecretRef: v1alpha1.SecretKeyReference{Name: "hook", Key: "secret"},
+	}}
+}
+
+func cron(name, expression string) v1alpha1.PipelineTrigger {
+	return v1alpha1.PipelineTrigger{
+		Name: name, Type: v1alpha1.TriggerSchedule, Schedule: &v1alpha1.ScheduleTrigger{Cron: expression},
 	}
 }
 

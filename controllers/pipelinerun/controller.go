@@ -23,6 +23,7 @@ import (
 	"kubeops.io/kubeops/internal/pipeline/build"
 	"kubeops.io/kubeops/internal/pipeline/commit"
 	"kubeops.io/kubeops/internal/pipeline/deploy"
+	"kubeops.io/kubeops/internal/pipeline/image"
 	"kubeops.io/kubeops/internal/pipeline/inspect"
 	"kubeops.io/kubeops/internal/pipeline/job"
 	"kubeops.io/kubeops/internal/pipeline/metrics"
@@ -75,6 +76,9 @@ func Drivers(e *environment.Environment, redactText func(string) string) map[v1a
 			Open: opener{e}.channel, Limit: notificationchannel.NewRateLimiter().Wait, Redact: redactText,
 		},
 		v1alpha1.StageMetrics: &metrics.Driver{Open: opener{e}.metrics},
+		v1alpha1.StageImage: &image.Driver{
+			Secrets: e.Backends.Secrets, Egress: e.Backends.Egress, Metrics: e.Backends.Telemetry, Memory: e.Backends.Memory,
+		},
 		v1alpha1.StageInspect: &inspect.Driver{Client: e.Client, Reader: e.Reader},
 	}
 }

@@ -10,10 +10,14 @@ import (
 	"testing"
 	"time"
 
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/outcome"
 	"kubeops.io/kubeops/internal/provider/builtin"
 )
 
@@ -160,6 +164,59 @@ func TestAnInspectionAfterTheStageBeganDecides(t *testing.T) {
 	if lines := run.Status.Stage("gate").Diagnosis; len(lines) != 2 || !strings.Contains(lines[0], "Deployment shop/cart: image cannot be pulled") {
 		t.Errorf("diagnosis %q", lines)
 	}
+}
+
+func TestAnInspectStageNeedsThePermissionsOfItsServiceAccount(t *testing.T) {
+	w := newWorld(t)
+	w.Create(&v1alpha1.Inspection{ObjectMeta: w.Meta("everything"), Spec: v1alpha1.InspectionSpec{Schedule: "0 4 * * *"}})
+	w.account("other")
+	gate := v1alpha1.PipelineStage{Name: "gate", Type: v1alpha1.StageInspect, Inspect: &v1alpha1.InspectStage{
+		InspectionRef: v1alpha1.LocalReference{Name: "everything"},
+	}}
+	w.pipeline(v1alpha1.PipelineSpec{
+		Concurrency: v1alpha1.ConcurrencyAllow, ServiceAccountName: "other", Stages: []v1alpha1.PipelineStage{gate},
+	})
+	unchanged := func() {
+		t.Helper()
+		i := &v1alpha1.Inspection{}
+		if err := w.Client.Get(t.Context(), w.Key("everything"), i); err != nil || v1alpha1.RequestOf(i) != "" {
+			t.Errorf("%v, request %q", err, v1alpha1.RequestOf(i))
+		}
+	}
+	forbidden := func(name string) {
+		t.Helper()
+		w.run(name)
+		run := w.settle(name)
+		w.want(run, v1alpha1.RunFailed)
+		wantReason(t, run, v1alpha1.ReasonInspectionForbidden)
+		command := "kubectl -n " + w.Namespace + " create rolebinding kubeops-pipeline-inspections-other " +
+			"--clusterrole=kubeops-pipeline-inspections --serviceaccount=" + w.Namespace + ":other"
+		if message := outcome.Explanation(run.Status.Conditions); !strings.Contains(message, command) {
+			t.Errorf("message %q", message)
+		}
+		unchanged()
+	}
+	forbidden("nothing")
+	w.Create(&rbacv1.Role{ObjectMeta: w.Meta("reads"), Rules: []rbacv1.PolicyRule{
+		{APIGroups: []string{v1alpha1.Group}, Resources: []string{"inspections"}, Verbs: []string{"get", "list", "watch"}},
+	}})
+	other := rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: w.Namespace, Name: "other"}
+	w.Create(&rbacv1.RoleBinding{
+		ObjectMeta: w.Meta("reads"), Subjects: []rbacv1.Subject{other},
+		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "reads"},
+	})
+	reader := w.as("system:serviceaccount:"+w.Namespace+":other", "system:serviceaccounts")
+	w.Eventually(func() error {
+		return reader.Get(t.Context(), w.Key("everything"), &v1alpha1.Inspection{})
+	})
+	forbidden("only-reads")
+	w.bind("kubeops-pipeline-inspections", "granted", other)
+	w.Eventually(func() error {
+		i := &v1alpha1.Inspection{ObjectMeta: w.Meta("everything")}
+		return reader.Patch(t.Context(), i, client.RawPatch(types.MergePatchType, []byte(`{}`)), client.DryRunAll)
+	})
+	w.run("granted")
+	w.want(w.settle("granted"), v1alpha1.RunRunning, "gate=Observing/Inspecting")
 }
 
 // TestACrashOfAnInspectStageRequestsOneRun lets the manager crash at each write, before or after the API server saw it.

@@ -64,6 +64,9 @@ func newWorld(t *testing.T) *world {
 	install.Do(func() { w.install() })
 	w.Account()
 	w.bind("kubeops-pipeline-jobs", "jobs", rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: w.Namespace, Name: "kubeops"})
+	w.bind("kubeops-pipeline-inspections", "inspections", rbacv1.Subject{
+		Kind: rbacv1.ServiceAccountKind, Namespace: w.Namespace, Name: "kubeops",
+	})
 	w.bind("kubeops-approver", "approvers", user("alice"), user("bob"))
 	w.awaitAccount()
 	config := rest.CopyConfig(w.Config)

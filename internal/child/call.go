@@ -44,7 +44,9 @@ func (c *Caller) Call(ctx context.Context, request, answer any) error {
 	limited, cancel := context.WithTimeoutCause(ctx, c.limits.Deadline, ErrDeadline)
 	defer cancel()
 	err := c.command.Run(limited, func(connection io.ReadWriteCloser) error {
-		if err := json.NewEncoder(connection).Encode(request); err != nil {
+		encoder := json.NewEncoder(connection)
+		encoder.SetEscapeHTML(false) // which would multiply the size of a text with many brackets
+		if err := encoder.Encode(request); err != nil {
 			return err
 		}
 		return json.NewDecoder(io.LimitReader(connection, c.limits.MaxAnswer)).Decode(answer)
@@ -67,6 +69,6 @@ func Answer[Request, Reply any](connection io.ReadWriter, maxRequest int64, work
 		return err
 	}
 	encoder := json.NewEncoder(connection)
-	encoder.SetEscapeHTML(false) // half the size of a text in <>
+	encoder.SetEscapeHTML(false)
 	return encoder.Encode(reply)
 }

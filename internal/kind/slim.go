@@ -62,6 +62,8 @@ func CacheTransform() cache.TransformFunc {
 			object.Status = v1alpha1.ResourceBundleStatus{}
 		case *v1alpha1.Pipeline:
 			object.Spec = v1alpha1.PipelineSpec{}
+			object.Status.Triggers = nil
+			object.Status.Schedules = nil
 		case *v1alpha1.PipelineRun:
 			object.Spec = v1alpha1.PipelineRunSpec{PipelineRef: object.Spec.PipelineRef, Cancel: object.Spec.Cancel}
 			object.Status.Stages, object.Status.Parameters, object.Status.Conditions = nil, nil, nil

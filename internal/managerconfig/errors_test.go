@@ -10,7 +10,7 @@ import (
 // Texts that several errors share.
 const (
 	emptyFile = "c.yaml: the file is empty; it must start with apiVersion: config.kubeops.io/v1alpha1 and kind: ManagerConfig"
-	sections  = "allowed: namespaces, logging, metrics, health, leaderElection, inspections, backends, limits, quotas, logCollection, answerCache"
+	sections  = "allowed: namespaces, logging, metrics, health, webhooks, leaderElection, inspections, backends, limits, quotas, logCollection, answerCache"
 	addresses = `must be [host]:port, such as ":8080" or "127.0.0.1:8080", or "0" to disable`
 	reference = "must be an image reference without spaces; remove the field for the default"
 	range100  = "must be between 1 and 100, inclusive"
@@ -122,6 +122,9 @@ func TestWrongValuesAreReportedWithTheirPlace(t *testing.T) {
 		}},
 		"the default address of the other endpoint": {"metrics: {bindAddress: \":8081\"}\n", []string{
 			`c.yaml:3:24: metrics.bindAddress: invalid value: ":8081": must differ from health.bindAddress`,
+		}},
+		"the address of another endpoint for webhooks": {"webhooks: {bindAddress: \":8080\"}\n", []string{
+			`c.yaml:3:25: webhooks.bindAddress: invalid value: ":8080": must differ from metrics.bindAddress`,
 		}},
 		"the same address": {"metrics: {bindAddress: \":1\"}\nhealth: {bindAddress: \":1\"}\n", []string{
 			`c.yaml:4:23: health.bindAddress: invalid value: ":1": must differ from metrics.bindAddress`,

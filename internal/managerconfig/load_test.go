@@ -56,6 +56,7 @@ func TestLoadSetsEveryField(t *testing.T) {
 		Logging:        v1alpha1.Logging{Level: "debug", Format: "text"},
 		Metrics:        v1alpha1.Metrics{BindAddress: "127.0.0.1:9090"},
 		Health:         v1alpha1.Health{BindAddress: "0"},
+		Webhooks:       v1alpha1.Webhooks{BindAddress: ":9443"},
 		LeaderElection: v1alpha1.LeaderElection{Enabled: false, Namespace: "leases"},
 		Inspections:    v1alpha1.Inspections{MaxConcurrent: 4, MemoryLimit: "512Mi"},
 		Backends: v1alpha1.Backends{AllowLoopback: true, ResponseMemory: "64Mi", Egress: v1alpha1.Egress{

@@ -68,6 +68,7 @@ func Default() v1alpha1.ManagerConfig {
 		Logging:    v1alpha1.Logging{Level: v1alpha1.LogLevelInfo, Format: v1alpha1.LogFormatJSON},
 		Metrics:    v1alpha1.Metrics{BindAddress: ":8080"},
 		Health:     v1alpha1.Health{BindAddress: ":8081"},
+		Webhooks:   v1alpha1.Webhooks{BindAddress: "0"},
 		LeaderElection: v1alpha1.LeaderElection{
 			Enabled:       true,
 			LeaseDuration: metav1.Duration{Duration: 15 * time.Second},

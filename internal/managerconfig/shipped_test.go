@@ -132,3 +132,19 @@ configMapGenerator:
 		t.Error(diff)
 	}
 }
+
+func TestTheComponentForWebhooksListensAtThePortOfItsService(t *testing.T) {
+	config, manager := render(t, `resources: [../../../config/default]
+components: [../../../config/components/webhooks]
+`)
+	checkMounted(t, config, manager)
+	want := Default()
+	want.Webhooks.BindAddress = ":8082"
+	if diff := cmp.Diff(want, loadMounted(t, config).Config); diff != "" {
+		t.Error(diff)
+	}
+	ports := manager.Spec.Template.Spec.Containers[0].Ports
+	if last := ports[len(ports)-1]; last.Name != "webhooks" || last.ContainerPort != 8082 {
+		t.Errorf("ports %+v", ports)
+	}
+}

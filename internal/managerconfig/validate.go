@@ -77,6 +77,7 @@ func validateEndpoints(config *v1alpha1.ManagerConfig) field.ErrorList {
 	metrics := field.NewPath("metrics", "bindAddress")
 	health := field.NewPath("health", "bindAddress")
 	all := append(validateBindAddress(config.Metrics.BindAddress, metrics), validateBindAddress(config.Health.BindAddress, health)...)
+	all = append(all, validateWebhooks(config)...)
 	_, port, err := net.SplitHostPort(config.Health.BindAddress)
 	if err != nil || port == "0" || config.Health.BindAddress != config.Metrics.BindAddress {
 		return all
@@ -85,6 +86,23 @@ func validateEndpoints(config *v1alpha1.ManagerConfig) field.ErrorList {
 		return append(all, field.Invalid(metrics, config.Metrics.BindAddress, "must differ from health.bindAddress"))
 	}
 	return append(all, field.Invalid(health, config.Health.BindAddress, "must differ from metrics.bindAddress"))
+}
+
+func validateWebhooks(config *v1alpha1.ManagerConfig) field.ErrorList {
+	path := field.NewPath("webhooks", "bindAddress")
+	address := config.Webhooks.BindAddress
+	all := validateBindAddress(address, path)
+	_, port, err := net.SplitHostPort(address)
+	if err != nil || port == "0" {
+		return all
+	}
+	switch address {
+	case config.Metrics.BindAddress:
+		all = append(all, field.Invalid(path, address, "must differ from metrics.bindAddress"))
+	case config.Health.BindAddress:
+		all = append(all, field.Invalid(path, address, "must differ from health.bindAddress"))
+	}
+	return all
 }
 
 func validateBindAddress(address string, path *field.Path) field.ErrorList {

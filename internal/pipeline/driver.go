@@ -57,12 +57,28 @@ type Reverter interface {
 	Rollback() Driver
 }
 
+// Follower is a Reverter whose rollbacks may have to follow those of the commits that they deploy.
+type Follower interface {
+	// Follows reports whether a rollback to a previous state starts only after all others have ended.
+	Follows(previous string) bool
+}
+
+// RevertedCommit is a commit of the run, and what its rollback resulted in.
+type RevertedCommit struct {
+	// Target is the repository and the branch.
+	Target string
+	// Revision of the commit, and that of its rollback; the second is empty if it was not rolled back.
+	Revision, Rollback string
+}
+
 // Undo is what a rollback undoes: the work of a stage in this run.
 type Undo struct {
 	// Keys of the attempts, the last first. The work of some of them may not exist.
 	Keys []string
 	// Handle of the work of the last attempt; empty if it is not known whether it was started.
 	Handle string
+	// Commits of the stages before this one, in the order in which they were rolled back.
+	Commits []RevertedCommit
 }
 
 // Attempt of a stage, as a Driver needs it.

@@ -65,14 +65,14 @@ func rolledBack(status *v1alpha1.PipelineRunStatus) bool {
 	})
 }
 
-// rollback works on the last stage that is not undone yet. What cannot be undone has a reason, and the stages before it are undone
+// rollback works on the next stage that is not undone yet. What cannot be undone has a reason, and the stages before it are undone
 // nevertheless.
 func (p *pass) rollback() error {
 	var next *v1alpha1.StageStatus
-	for i := range p.status.Stages {
-		s := &p.status.Stages[i]
-		if s.Rollback != nil && !s.Rollback.Phase.Ended() && (next == nil || p.later(s, next) > 0) {
+	for _, s := range p.rollbackOrder() {
+		if !s.Rollback.Phase.Ended() {
 			next = s
+			break
 		}
 	}
 	if next == nil {
@@ -86,6 +86,38 @@ func (p *pass) rollback() error {
 		return nil
 	}
 	return p.advanceRollback(next, reverter.Rollback())
+}
+
+// rollbackOrder are the stages that are undone: the last first, and at the end those that follow the others.
+func (p *pass) rollbackOrder() []*v1alpha1.StageStatus {
+	var left, ordered []*v1alpha1.StageStatus
+	for i := range p.status.Stages {
+		if s := &p.status.Stages[i]; s.Rollback != nil {
+			left = append(left, s)
+		}
+	}
+	for len(left) > 0 {
+		next := 0
+		for i := range left {
+			switch follows := p.follows(left[i]); {
+			case follows != p.follows(left[next]):
+				if !follows {
+					next = i
+				}
+			case i > next && p.later(left[i], left[next]) > 0:
+				next = i
+			}
+		}
+		ordered = append(ordered, left[next])
+		left = slices.Delete(left, next, next+1)
+	}
+	return ordered
+}
+
+// follows reports whether the rollback of a stage starts after those of the others.
+func (p *pass) follows(s *v1alpha1.StageStatus) bool {
+	follower, is := p.Drivers[s.Type].(Follower)
+	return is && follower.Follows(s.Previous)
 }
 
 // later compares when two stages started. One that waits for another is later, also within a second.
@@ -143,6 +175,17 @@ func (p *pass) undoOf(s *v1alpha1.StageStatus) *Undo {
 	undo := &Undo{Handle: s.Handle}
 	for attempt := s.Attempt; attempt >= max(s.PreviousAttempt, 1); attempt-- {
 		undo.Keys = append(undo.Keys, Key(p.run.UID, s.Name, attempt))
+	}
+	for _, other := range p.rollbackOrder() {
+		commit := p.plan.stages[other.Name].Commit
+		if commit == nil || !other.Rollback.Phase.Ended() || !slices.Contains(p.plan.before[s.Name], other.Name) {
+			continue
+		}
+		reverted := RevertedCommit{Target: commit.Repository + " " + commit.Branch, Revision: other.Outputs[v1alpha1.OutputRevision]}
+		if other.Rollback.Phase == v1alpha1.StageSucceeded {
+			reverted.Rollback = other.Rollback.Revision
+		}
+		undo.Commits = append(undo.Commits, reverted)
 	}
 	return undo
 }

@@ -15,6 +15,8 @@ type ManagerConfig struct {
 	Metrics Metrics `json:"metrics"`
 	// health endpoints of the manager.
 	Health Health `json:"health"`
+	// webhooks receives deliveries for triggers of Pipelines.
+	Webhooks Webhooks `json:"webhooks"`
 	// leaderElection keeps all replicas but one on standby.
 	LeaderElection LeaderElection `json:"leaderElection"`
 	// inspections limits the execution of Inspections.
@@ -62,6 +64,13 @@ const (
 // Metrics endpoint of the manager.
 type Metrics struct {
 	// bindAddress of /metrics as [host]:port, plain HTTP. "0" disables the endpoint. Default: ":8080".
+	BindAddress string `json:"bindAddress"`
+}
+
+// Webhooks endpoint of the manager.
+type Webhooks struct {
+	// bindAddress of /webhooks/ as [host]:port, plain HTTP: deliveries arrive through an Ingress or Gateway with TLS. Every replica
+	// listens. "0" receives none. Default: "0".
 	BindAddress string `json:"bindAddress"`
 }
 
@@ -136,7 +145,7 @@ type Egress struct {
 
 // Limits bound the fields of single resources. A resource beyond one is not reconciled; its condition Ready has reason LimitExceeded.
 type Limits struct {
-	// minScheduleInterval is the shortest time between two times of spec.schedule of an Inspection, 1s to 24h. Default: 1m0s.
+	// minScheduleInterval is the shortest time between two times of a schedule of an Inspection or a Pipeline, 1s to 24h. Default: 1m0s.
 	MinScheduleInterval metav1.Duration `json:"minScheduleInterval"`
 	// maxRunTimeout is the longest spec.timeout of an Inspection, 5m to 1h. A run holds a slot until then. Default:
 	// 30m0s.

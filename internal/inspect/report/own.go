@@ -29,6 +29,8 @@ func neededByKubeOps(object facts.Ref) string {
 		return "inspections read the cluster with it as the ServiceAccount that it is bound to; of Secrets only metadata is requested."
 	case name == "kubeops-pipeline-jobs":
 		return "PipelineRuns create Jobs with it as the ServiceAccount that it is bound to."
+	case name == "kubeops-pipeline-inspections":
+		return "PipelineRuns request runs of Inspections if the ServiceAccount that it is bound to is permitted to."
 	case name == "kubeops-editor", name == "kubeops-viewer", name == "kubeops-approver":
 		return "it gives users access to the resources of KubeOps."
 	case name == "kubeops-dashboard-impersonation":

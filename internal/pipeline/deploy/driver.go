@@ -51,6 +51,8 @@ type record struct {
 	// Healthy and Unhealthy are since when the application is so with the revision.
 	Healthy   *time.Time `json:"healthy,omitempty"`
 	Unhealthy *time.Time `json:"unhealthy,omitempty"`
+	// Nothing is set for a rollback that has nothing to do.
+	Nothing bool `json:"nothing,omitempty"`
 }
 
 func (r record) encode() string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -42,22 +43,36 @@ type machine struct {
 	fake   *argocd.Server
 	engine *pipeline.Engine
 	plan   *pipeline.Plan
-	stored *v1alpha1.PipelineRun
-	now    time.Time
-	next   time.Duration
-	cancel bool
+	// deployed is the stage that deploys.
+	deployed *v1alpha1.PipelineStage
+	stored   *v1alpha1.PipelineRun
+	now      time.Time
+	next     time.Duration
+	cancel   bool
 }
 
 func newMachine(t *testing.T, pool *plugin.Pool, app argocd.Application, stage v1alpha1.DeployStage) *machine {
 	t.Helper()
-	m := &machine{t: t, fake: argocd.New(t, app), now: time.Now().Truncate(time.Second)}
-	m.fake.SetClock(func() time.Time { return m.now })
+	return newMachineWith(t, pool, app, []v1alpha1.PipelineStage{deployStage(app, stage)}, nil)
+}
+
+// deployStage deploys an application within 5 minutes.
+func deployStage(app argocd.Application, stage v1alpha1.DeployStage) v1alpha1.PipelineStage {
 	stage.ProviderRef.Name = "argocd"
 	stage.Application.Name = app.Name
-	timeout := metav1.Duration{Duration: 5 * time.Minute}
-	plan, err := pipeline.NewPlan(&v1alpha1.PipelineSpec{Stages: []v1alpha1.PipelineStage{{
-		Name: "deploy", Type: v1alpha1.StageDeploy, Timeout: &timeout, Deploy: &stage,
-	}}})
+	return v1alpha1.PipelineStage{
+		Name: "deploy", Type: v1alpha1.StageDeploy, Timeout: &metav1.Duration{Duration: 5 * time.Minute}, Deploy: &stage,
+	}
+}
+
+// newMachineWith has other stages, too, and their drivers.
+func newMachineWith(
+	t *testing.T, pool *plugin.Pool, app argocd.Application, stages []v1alpha1.PipelineStage, drivers map[v1alpha1.StageType]pipeline.Driver,
+) *machine {
+	t.Helper()
+	m := &machine{t: t, fake: argocd.New(t, app), now: time.Now().Truncate(time.Second)}
+	m.fake.SetClock(func() time.Time { return m.now })
+	plan, err := pipeline.NewPlan(&v1alpha1.PipelineSpec{Stages: stages})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,10 +85,12 @@ func newMachine(t *testing.T, pool *plugin.Pool, app argocd.Application, stage v
 		return &backends.Delivery{Provider: p}, err
 	}
 	m.plan = plan
+	m.deployed = &stages[slices.IndexFunc(stages, func(s v1alpha1.PipelineStage) bool { return s.Deploy != nil })]
 	m.engine = &pipeline.Engine{
 		Drivers:     map[v1alpha1.StageType]pipeline.Driver{v1alpha1.StageDeploy: &deploy.Driver{Reader: reader{}, Open: open}},
 		Expressions: expression.Local{}, Redact: func(text string) string { return text },
 	}
+	maps.Copy(m.engine.Drivers, drivers)
 	m.stored = &v1alpha1.PipelineRun{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "r", UID: "uid"}}
 	pipeline.Begin(m.stored, plan, m.now)
 	return m

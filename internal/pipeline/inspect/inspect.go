@@ -90,6 +90,9 @@ func (d *Driver) inspection(ctx context.Context, reader client.Reader, attempt p
 // Check implements pipeline.Driver.
 func (d *Driver) Check(ctx context.Context, attempt pipeline.Attempt) error {
 	_, err := d.inspection(ctx, d.Client, attempt)
+	if err == nil {
+		err = d.authorize(ctx, attempt)
+	}
 	return problem.In("stage "+attempt.Stage.Name, err)
 }
 
@@ -97,6 +100,9 @@ func (d *Driver) Check(ctx context.Context, attempt pipeline.Attempt) error {
 func (d *Driver) Start(ctx context.Context, attempt pipeline.Attempt) (string, error) {
 	inspection, err := d.inspection(ctx, d.Client, attempt)
 	if err != nil {
+		return "", err
+	}
+	if err := d.authorize(ctx, attempt); err != nil {
 		return "", err
 	}
 	request := requestOf(attempt)
