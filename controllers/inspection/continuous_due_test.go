@@ -37,7 +37,8 @@ func TestAContinuousReportIsDue(t *testing.T) {
 			}
 			if tc.last > 0 {
 				at := metav1.NewTime(now.Add(-tc.last))
-				i.Status.LastReport, i.Status.LastRunTime = "r1", &at
+				i.Status.LastReport = "r1"
+				i.Status.LastRunTime = &at
 			}
 			var p plan
 			if tc.scheduled > 0 {

@@ -319,7 +319,10 @@ func TestTheChildEndsWithItsInspection(t *testing.T) {
 		"suspended": func(c *continuousWorld) { c.Change(func(i *v1alpha1.Inspection) { i.Spec.Suspend = true }) },
 		"deleted":   func(c *continuousWorld) { c.Delete(c.Get()) },
 		"scheduled": func(c *continuousWorld) {
-			c.Change(func(i *v1alpha1.Inspection) { i.Spec.Mode, i.Spec.Schedule = v1alpha1.ModeScheduled, "@daily" })
+			c.Change(func(i *v1alpha1.Inspection) {
+				i.Spec.Mode = v1alpha1.ModeScheduled
+				i.Spec.Schedule = "@daily"
+			})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

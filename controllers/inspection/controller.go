@@ -59,7 +59,8 @@ func Setup(m ctrl.Manager, e *environment.Environment) error {
 		if err := m.Add(options.Watches); err != nil {
 			return err
 		}
-		slots.Quick, slots.QuickSlots = known(options.Watches), quickSlots
+		slots.Quick = known(options.Watches)
+		slots.QuickSlots = quickSlots
 	}
 	r := New(e, options)
 	if err := kind.Index(m, &v1alpha1.Inspection{}, ReferencedResources); err != nil {

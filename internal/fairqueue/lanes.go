@@ -16,7 +16,9 @@ func newLanes[T comparable](o Options[T]) *lanes[T] {
 		o.QuickSlots = 0
 	}
 	quick := o
-	quick.Slots, quick.PerNamespace, quick.Interrupts = max(o.QuickSlots, 1), 0, nil
+	quick.Slots = max(o.QuickSlots, 1)
+	quick.PerNamespace = 0
+	quick.Interrupts = nil
 	l.quick = newScheduler(quick)
 	if o.QuickSlots > 0 {
 		l.isQuick = o.Quick

@@ -39,7 +39,7 @@ type Job struct {
 	SharedQueries bool
 	// Clusters to inspect instead of Cluster, with spec.clusters.
 	Clusters []RemoteCluster `json:",omitempty"`
-	// Watch makes the child watch the cluster until it is stopped, and judge it again and again; see Wanted.
+	// Watch makes the child watch the cluster until it is stopped, and judge each change; see Wanted.
 	Watch bool `json:",omitempty"`
 }
 

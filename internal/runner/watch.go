@@ -49,7 +49,7 @@ type Watches struct {
 
 // Watched is the state of an Inspection that is continuous.
 type Watched struct {
-	// Problem is why it is not watched now. The child is started again by itself.
+	// Problem is why it is not watched now. The child is started again without another call.
 	Problem *problem.Problem
 	// Latest judgement, or nil before the first.
 	Latest *Judgement
@@ -260,7 +260,8 @@ func (w *watched) run(ctx context.Context) error {
 // ended records why there is no child. Its judgements are void: they are of a cluster that is not watched any more.
 func (w *watched) ended(p *problem.Problem) {
 	w.mutex.Lock()
-	w.problem, w.latest, w.evidence = p, nil, nil
+	w.problem = p
+	w.latest, w.evidence = nil, nil
 	w.mutex.Unlock()
 	w.watches.Wake(w.key)
 }

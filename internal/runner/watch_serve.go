@@ -214,7 +214,8 @@ func (w *watcher) readPrevious(ctx context.Context) error {
 	if err != nil {
 		return ctx.Err()
 	}
-	w.previous, w.compared = previous, w.wanted.Previous
+	w.previous = previous
+	w.compared = w.wanted.Previous
 	return nil
 }
 
@@ -245,7 +246,9 @@ func fingerprint(j *Judgement) (sum [sha256.Size]byte, err error) {
 	}{For: j.For, Problem: j.Problem}
 	if j.Report != nil {
 		said.Summary, said.Gaps = j.Report.Summary, j.Report.Gaps
-		said.Summary.StartTime, said.Summary.Duration, said.Summary.Objects = metav1.Time{}, metav1.Duration{}, 0
+		said.Summary.StartTime = metav1.Time{}
+		said.Summary.Duration = metav1.Duration{}
+		said.Summary.Objects = 0
 		for i := range j.Report.Findings {
 			f := &j.Report.Findings[i]
 			said.Findings = append(said.Findings, v1alpha1.Finding{

@@ -168,7 +168,7 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// follow reads a list and watches it, again and again.
+// follow reads a list and watches it, until ctx ends.
 func (s *Session) follow(ctx context.Context, stream *collect.Stream) {
 	of := s.states[stream].list
 	pause := backoff{clock: s.options.Clock}
