@@ -22,8 +22,6 @@ const (
 	rejudge = 30 * time.Second
 	// evidenceTimeout bounds the requests for log lines of one judgement. Changes wait for it.
 	evidenceTimeout = 2 * time.Second
-	// namespacesTimeout bounds the requests for the namespaces of the scope.
-	namespacesTimeout = 10 * time.Second
 )
 
 // watcher is the child's side of an Inspection that is continuous.
@@ -61,8 +59,8 @@ func (l *Local) watch(ctx context.Context, inspection *v1alpha1.Inspection, pare
 	}
 	watched, end := context.WithCancel(ctx)
 	defer end()
-	time := clock.RealClock{}
-	session, err := live.Start(watched, live.Options{Source: input.Source, Scope: judge.Scope(), Kinds: judge.Kinds(), Clock: time})
+	clk := clock.RealClock{}
+	session, err := live.Start(watched, live.Options{Source: input.Source, Scope: judge.Scope(), Kinds: judge.Kinds(), Clock: clk})
 	if err != nil {
 		return err
 	}
@@ -72,7 +70,7 @@ func (l *Local) watch(ctx context.Context, inspection *v1alpha1.Inspection, pare
 		return err
 	}
 	w := &watcher{
-		local: l, inspection: inspection, parent: parent, session: session, judge: judge, clock: time, previous: input.Previous,
+		local: l, inspection: inspection, parent: parent, session: session, judge: judge, clock: clk, previous: input.Previous,
 		wanted: Wanted{Previous: inspection.Status.LastReport}, compared: inspection.Status.LastReport,
 	}
 	return w.run(watched)
@@ -88,7 +86,7 @@ func (w *watcher) run(ctx context.Context) error {
 	wanted := make(chan Wanted)
 	failed := make(chan error, 1)
 	go func() { failed <- w.listen(ctx, wanted) }()
-	w.checkNamespaces(ctx)
+	w.session.Refresh(ctx)
 	if err := w.judgeNow(ctx); err != nil {
 		return err
 	}
@@ -100,7 +98,7 @@ func (w *watcher) run(ctx context.Context) error {
 			w.gather(ctx)
 		case w.wanted = <-wanted:
 		case <-again.C():
-			w.checkNamespaces(ctx)
+			w.session.Refresh(ctx)
 		case err := <-failed:
 			return err
 		case <-ctx.Done():
@@ -142,12 +140,6 @@ func (w *watcher) listen(ctx context.Context, deliver chan<- Wanted) error {
 			return ctx.Err()
 		}
 	}
-}
-
-func (w *watcher) checkNamespaces(ctx context.Context) {
-	limited, cancel := context.WithTimeout(ctx, namespacesTimeout)
-	defer cancel()
-	w.session.CheckNamespaces(limited)
 }
 
 // judgeNow judges the facts as they are, and sends what is new.

@@ -38,13 +38,16 @@ type Session struct {
 	// changed has an element while there is something new to judge.
 	changed chan struct{}
 	// tried is closed once each list was read or failed.
-	tried   chan struct{}
-	streams sync.WaitGroup
+	tried    chan struct{}
+	allTried sync.Once
+	streams  sync.WaitGroup
 
 	mutex   sync.Mutex
 	plan    collect.Plan
 	states  map[*collect.Stream]*state
 	untried int
+	// redefined: CustomResourceDefinitions have changed since the plan was made.
+	redefined bool
 	// missing are namespaces of the scope that do not exist.
 	missing []collect.Failure
 	// down is true while the API server answers no stream; up is when it last began to answer again.
@@ -56,6 +59,8 @@ type Session struct {
 type state struct {
 	list  List
 	tried bool
+	// end stops the stream.
+	end context.CancelFunc
 	// err is why the list is not followed now, since when. Nil if it is.
 	err   error
 	since time.Time
@@ -73,19 +78,63 @@ func Start(ctx context.Context, o Options) (*Session, error) {
 		return nil, err
 	}
 	s := &Session{
-		options: o, follower: follower, plan: plan, slots: make(chan struct{}, parallelLists), changed: make(chan struct{}, 1),
-		tried: make(chan struct{}), states: map[*collect.Stream]*state{}, untried: len(plan.Streams),
+		options: o, follower: follower, slots: make(chan struct{}, parallelLists), changed: make(chan struct{}, 1),
+		tried: make(chan struct{}), states: map[*collect.Stream]*state{},
 	}
-	for _, stream := range plan.Streams {
-		s.states[stream] = &state{list: List{stream.Kind(), stream.Namespace()}}
-	}
-	if s.untried == 0 {
-		close(s.tried)
-	}
-	for _, stream := range plan.Streams {
-		s.streams.Go(func() { s.follow(ctx, stream) })
-	}
+	s.adopt(ctx, plan)
 	return s, nil
+}
+
+// adopt follows the lists of a plan: those that are followed already go on, and those that are not in it end.
+func (s *Session) adopt(ctx context.Context, plan collect.Plan) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	followed := map[List]*collect.Stream{}
+	for stream, st := range s.states {
+		followed[st.list] = stream
+	}
+	for i, stream := range plan.Streams {
+		of := List{stream.Kind(), stream.Namespace()}
+		if known := followed[of]; known != nil {
+			plan.Streams[i] = known
+			delete(followed, of)
+			continue
+		}
+		own, end := context.WithCancel(ctx)
+		s.states[stream] = &state{list: of, end: end}
+		s.untried++
+		s.streams.Go(func() { s.follow(own, stream, of) })
+	}
+	for of, stream := range followed {
+		s.states[stream].end()
+		s.try(s.states[stream])
+		delete(s.states, stream)
+		s.facts.Drop(of)
+	}
+	s.plan = plan
+	if s.untried == 0 {
+		s.allTried.Do(func() { close(s.tried) })
+	}
+}
+
+// Refresh finds what has changed with time and is not watched: the kinds of custom resources, if their definitions have changed, and
+// namespaces of the scope that do not exist. It takes requests for these.
+func (s *Session) Refresh(ctx context.Context) {
+	s.mutex.Lock()
+	redefined := s.redefined
+	s.redefined = false
+	s.mutex.Unlock()
+	if redefined {
+		plan, err := s.follower.Plan(ctx, s.options.Kinds)
+		if err == nil {
+			s.adopt(ctx, plan)
+		} else {
+			s.mutex.Lock()
+			s.redefined = true
+			s.mutex.Unlock()
+		}
+	}
+	s.checkNamespaces(ctx)
 }
 
 // Tried is closed once each list was read, or could not be read.
@@ -107,11 +156,16 @@ func (s *Session) Size() Size { return s.facts.Size() }
 // Wait returns once all streams have ended, after the context has.
 func (s *Session) Wait() { s.streams.Wait() }
 
-// CheckNamespaces finds namespaces of the scope that do not exist. It sends a request for each in which nothing was found.
-func (s *Session) CheckNamespaces(ctx context.Context) {
+// refreshTimeout bounds the requests for the namespaces of the scope.
+const refreshTimeout = 10 * time.Second
+
+// checkNamespaces finds namespaces of the scope that do not exist. It sends a request for each in which nothing was found.
+func (s *Session) checkNamespaces(ctx context.Context) {
 	if len(s.options.Scope.Namespaces) == 0 {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, refreshTimeout)
+	defer cancel()
 	_, failed, _ := s.known()
 	missing := s.follower.MissingNamespaces(ctx, s.facts.Populated(), failed)
 	s.mutex.Lock()
@@ -169,8 +223,7 @@ func later(a, b time.Time) time.Time {
 }
 
 // follow reads a list and watches it, until ctx ends.
-func (s *Session) follow(ctx context.Context, stream *collect.Stream) {
-	of := s.states[stream].list
+func (s *Session) follow(ctx context.Context, stream *collect.Stream, of List) {
 	pause := backoff{clock: s.options.Clock}
 	for ctx.Err() == nil {
 		if s.facts.Version(of) == "" {
@@ -222,7 +275,7 @@ func (s *Session) watch(ctx context.Context, stream *collect.Stream, of List) er
 	return stream.Watch(ctx, s.facts.Version(of), func() { s.followed(stream) }, func(event collect.Event) bool {
 		changed, room := s.facts.Apply(of, event)
 		if changed {
-			s.notify()
+			s.factChanged(of)
 		}
 		return room
 	})
@@ -233,6 +286,9 @@ func (s *Session) followed(stream *collect.Stream) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	st := s.states[stream]
+	if st == nil {
+		return // the stream ends
+	}
 	first := s.try(st)
 	recovered := st.err != nil
 	st.err = nil
@@ -253,6 +309,9 @@ func (s *Session) failed(stream *collect.Stream, err error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	st := s.states[stream]
+	if st == nil {
+		return // the stream ends
+	}
 	s.try(st)
 	if st.err == nil {
 		st.since = s.options.Clock.Now()
@@ -272,9 +331,19 @@ func (s *Session) try(st *state) bool {
 	}
 	st.tried = true
 	if s.untried--; s.untried == 0 {
-		close(s.tried)
+		s.allTried.Do(func() { close(s.tried) })
 	}
 	return true
+}
+
+// factChanged notes that a fact of a list has changed.
+func (s *Session) factChanged(of List) {
+	if of.Kind == facts.CRD {
+		s.mutex.Lock()
+		s.redefined = true
+		s.mutex.Unlock()
+	}
+	s.notify()
 }
 
 func (s *Session) notify() {
