@@ -128,6 +128,10 @@ func newConversation(
 // hold serves the child until it finished or closed the connection.
 func (c *conversation) hold(connection io.ReadWriteCloser) error {
 	defer c.slots.releaseAll()
+	// The server ends only after calls that wait have returned.
+	talking, end := context.WithCancel(c.ctx)
+	defer end()
+	c.ctx = talking
 	server := rpc.NewServer()
 	if err := server.RegisterName(serviceName, &service{c}); err != nil {
 		return err
@@ -136,7 +140,10 @@ func (c *conversation) hold(connection io.ReadWriteCloser) error {
 	go func() {
 		defer close(ended)
 		allowed := &allowance{Reader: connection}
-		codec := jsonrpc.NewServerCodec(&received{Reader: allowed, WriteCloser: connection, atEnd: c.slots.releaseAll})
+		codec := jsonrpc.NewServerCodec(&received{Reader: allowed, WriteCloser: connection, atEnd: func() {
+			c.slots.releaseAll()
+			end()
+		}})
 		server.ServeCodec(boundedCodec{codec, allowed})
 	}()
 	select {

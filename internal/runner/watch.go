@@ -44,6 +44,8 @@ type Watches struct {
 
 	mutex   sync.Mutex
 	started map[client.ObjectKey]*watched
+	// closed: no more children are started, since the manager ends.
+	closed  bool
 	running sync.WaitGroup
 }
 
@@ -66,6 +68,7 @@ var ErrTooMany = errors.New("the maximum number of Inspections is watched")
 func (w *Watches) Start(ctx context.Context) error {
 	<-ctx.Done()
 	w.mutex.Lock()
+	w.closed = true
 	for key := range w.started {
 		w.stop(key)
 	}
@@ -111,7 +114,10 @@ func (w *Watches) Ensure(inspection *v1alpha1.Inspection, referents []string, ch
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
 	w.stop(key)
-	if len(w.started) >= w.Max {
+	switch {
+	case w.closed:
+		return Watched{}, context.Canceled
+	case len(w.started) >= w.Max:
 		return Watched{}, ErrTooMany
 	}
 	if w.started == nil {
