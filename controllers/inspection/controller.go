@@ -5,6 +5,7 @@ package inspection
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -56,7 +57,7 @@ func Setup(m ctrl.Manager, e *environment.Environment) error {
 		child := &runner.Child{Command: *command, Config: m.GetConfig(), Backends: &shared, Targets: targetsOf(e)}
 		options.Runner = child
 		options.Watches = &runner.Watches{Child: child, Max: e.Settings.ContinuousInspections, Wake: wake.up, Clock: clock.RealClock{}}
-		if err := m.Add(options.Watches); err != nil {
+		if err := errors.Join(m.Add(options.Watches), watching(e.Settings.Metrics, options.Watches)); err != nil {
 			return err
 		}
 		slots.Quick = known(options.Watches)
