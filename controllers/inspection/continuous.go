@@ -16,6 +16,8 @@ import (
 const (
 	// quickSlots reconcile Inspections that are continuous. Each takes some requests.
 	quickSlots = 4
+	// watchProcessors is how many processors a child that watches may use at least. It is idle most of the time, and a change waits for it.
+	watchProcessors = 2
 	// continuousRetry is when to look again whether one more Inspection may be watched.
 	continuousRetry = time.Minute
 )

@@ -56,8 +56,10 @@ func Setup(m ctrl.Manager, e *environment.Environment) error {
 	if command := e.Settings.RunCommand; command != nil {
 		child := &runner.Child{Command: *command, Config: m.GetConfig(), Backends: &shared, Targets: targetsOf(e)}
 		options.Runner = child
-		options.Watches = &runner.Watches{Child: child, Max: e.Settings.ContinuousInspections, Wake: wake.up, Clock: clock.RealClock{}}
-		if err := errors.Join(m.Add(options.Watches), watching(e.Settings.Metrics, options.Watches)); err != nil {
+		watching := *child
+		watching.Command.Processors = max(command.Processors, watchProcessors)
+		options.Watches = &runner.Watches{Child: &watching, Max: e.Settings.ContinuousInspections, Wake: wake.up, Clock: clock.RealClock{}}
+		if err := errors.Join(m.Add(options.Watches), register(e.Settings.Metrics, options.Watches)); err != nil {
 			return err
 		}
 		slots.Quick = known(options.Watches)

@@ -69,8 +69,8 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 	return m, nil
 }
 
-// watching registers what the children of continuous Inspections keep.
-func watching(registry prometheus.Registerer, watches *runner.Watches) error {
+// register what the children of continuous Inspections keep.
+func register(registry prometheus.Registerer, watches *runner.Watches) error {
 	count := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "kubeops_inspection_continuous", Help: "Inspections whose clusters are watched.",
 	}, func() float64 {

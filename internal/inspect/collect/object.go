@@ -41,7 +41,8 @@ func (r *reader) objectPage(ctx context.Context, res resource, p page) (objects 
 	}
 	options := p.listOptions(res.info.FieldSelector)
 	body, err := stream(ctx, func() *rest.Request {
-		return client.Get().NamespaceIfScoped(p.namespace, p.namespace != "").Resource(res.name).VersionedParams(&options, r.params).
+		return client.Get().NamespaceIfScoped(p.namespace, p.namespace != "").Resource(res.name).
+			SpecificallyVersionedParams(&options, metav1.ParameterCodec, metav1.Unversioned).
 			SetHeader("Accept", res.accept("PartialObjectMetadataList"))
 	})
 	if err != nil {

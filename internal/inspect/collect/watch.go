@@ -72,7 +72,8 @@ func (r *reader) open(ctx context.Context, res resource, namespace, from string)
 		Watch: true, ResourceVersion: from, AllowWatchBookmarks: true, TimeoutSeconds: &seconds, FieldSelector: res.info.FieldSelector,
 	}
 	return stream(ctx, func() *rest.Request {
-		return client.Get().NamespaceIfScoped(namespace, namespace != "").Resource(res.name).VersionedParams(&options, r.params).
+		return client.Get().NamespaceIfScoped(namespace, namespace != "").Resource(res.name).
+			SpecificallyVersionedParams(&options, metav1.ParameterCodec, metav1.Unversioned).
 			SetHeader("Accept", res.accept("PartialObjectMetadata"))
 	})
 }
