@@ -40,6 +40,8 @@ const (
 	ReasonNoClusters = "NoClusters"
 	// ReasonNamespaceNotFound: no namespace of spec.namespaces exists, so nothing was inspected.
 	ReasonNamespaceNotFound = "NamespaceNotFound"
+	// ReasonContinuousDisabled: spec.mode is Continuous, which the manager's configuration does not allow.
+	ReasonContinuousDisabled = "ContinuousDisabled"
 	// ReasonScheduled: the spec is valid and its dependencies exist; the first run waits for the schedule.
 	ReasonScheduled = "Scheduled"
 )
@@ -56,14 +58,31 @@ const (
 	DefaultKeepReports = 10
 	// DefaultTimeout is the default of spec.timeout.
 	DefaultTimeout = 5 * time.Minute
+	// DefaultMinInterval is the default of spec.minInterval.
+	DefaultMinInterval = time.Minute
 	// LocalCluster is the name of the cluster that KubeOps runs in.
 	LocalCluster = "local"
+)
+
+// InspectionMode says when a cluster is inspected.
+// +kubebuilder:validation:Enum=Scheduled;Continuous
+type InspectionMode string
+
+// Modes of an Inspection.
+const (
+	// ModeScheduled reads the cluster in each run.
+	ModeScheduled InspectionMode = "Scheduled"
+	// ModeContinuous watches the cluster.
+	ModeContinuous InspectionMode = "Continuous"
 )
 
 // InspectionSpec defines what to inspect, when, and with which permissions.
 // +kubebuilder:validation:XValidation:rule="!has(self.logAnalysis) || has(self.logsRef)",message="logAnalysis requires logsRef"
 // +kubebuilder:validation:XValidation:rule="!has(self.clusters) || !has(self.metricsRef) && !has(self.logsRef)",message="metricsRef and logsRef are for a single cluster; remove them, or clusters"
 // +kubebuilder:validation:XValidation:rule="!has(self.timeZone) || has(self.schedule)",message="timeZone requires schedule"
+// +kubebuilder:validation:XValidation:rule="!has(self.minInterval) || has(self.mode) && self.mode == 'Continuous'",message="minInterval is for mode Continuous"
+// +kubebuilder:validation:XValidation:rule="!has(self.mode) || self.mode != 'Continuous' || !has(self.clusters) && !has(self.metricsRef) && !has(self.logsRef) && !has(self.customChecks)",message="clusters, metricsRef, logsRef and customChecks are for mode Scheduled; remove them, or use another Inspection for them"
+// +kubebuilder:validation:XValidation:rule="!has(self.mode) || self.mode != 'Continuous' || !has(self.namespaces) || size(self.namespaces) <= 16 && self.namespaces.all(n, !n.contains('*') && !n.contains('?') && !n.contains('['))",message="mode Continuous watches at most 16 namespaces, without globs; remove namespaces to watch all"
 type InspectionSpec struct {
 	// suspend stops further runs, including requested ones. Reports and status are kept. When it is set
 	// to false, the latest request and the latest scheduled time since are run. Without a schedule, that change of the spec
@@ -71,6 +90,17 @@ type InspectionSpec struct {
 	// +kubebuilder:default=false
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
+	// mode is Scheduled, which reads the cluster in each run, or Continuous, which watches the cluster: status shows a problem within
+	// seconds, and a report is saved when findings have changed (see minInterval), at each time of the schedule, for each requested run,
+	// and for each change of the spec if there is no schedule. Continuous needs the verb watch on what is inspected, and must be allowed by
+	// the manager's configuration (inspections.maxContinuous). Defaults to Scheduled.
+	// +optional
+	Mode InspectionMode `json:"mode,omitempty"`
+	// minInterval is the shortest time between two reports of mode Continuous that are saved because findings have changed. The manager's
+	// configuration can set a higher minimum (limits.minScheduleInterval, default 1m). Defaults to 1m.
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('10s') && duration(self) <= duration('24h')",message="minInterval must be between 10s and 24h"
+	// +optional
+	MinInterval *metav1.Duration `json:"minInterval,omitempty"`
 	// schedule is a cron expression with five fields, or @hourly, @daily, @weekly, @monthly or @every <duration>, which
 	// counts from the creation time. As with a CronJob, the first run is at the first scheduled time, only the latest
 	// missed time is run, and times skipped by daylight saving are omitted. Without a schedule, the Inspection runs once
@@ -205,8 +235,8 @@ type RootCause struct {
 
 // InspectionRun identifies one run.
 type InspectionRun struct {
-	// trigger of the run: schedule, request or generation.
-	// +kubebuilder:validation:Enum=schedule;request;generation
+	// trigger of the run: schedule, request, generation or change (of findings, in mode Continuous).
+	// +kubebuilder:validation:Enum=schedule;request;generation;change
 	Trigger string `json:"trigger"`
 	// scheduledTime of the run, if the schedule triggered it.
 	// +optional
@@ -334,6 +364,17 @@ func (i *Inspection) Timeout() time.Duration {
 		return i.Spec.Timeout.Duration
 	}
 	return DefaultTimeout
+}
+
+// Continuous reports whether the Inspection watches the cluster.
+func (i *Inspection) Continuous() bool { return i.Spec.Mode == ModeContinuous }
+
+// MinInterval returns spec.minInterval or its default.
+func (i *Inspection) MinInterval() time.Duration {
+	if i.Spec.MinInterval != nil {
+		return i.Spec.MinInterval.Duration
+	}
+	return DefaultMinInterval
 }
 
 // InspectionList is a list of Inspections.

@@ -8,8 +8,8 @@ type ReportSummary struct {
 	// +kubebuilder:validation:MaxLength=253
 	// +optional
 	Inspection string `json:"inspection,omitempty"`
-	// trigger of the run: schedule, request, generation (a change of the spec) or cli.
-	// +kubebuilder:validation:Enum=schedule;request;generation;cli
+	// trigger of the run: schedule, request, generation (a change of the spec), change (of findings, in mode Continuous) or cli.
+	// +kubebuilder:validation:Enum=schedule;request;generation;change;cli
 	// +optional
 	Trigger string `json:"trigger,omitempty"`
 	// scheduledTime of the run, if the schedule triggered it.

@@ -78,7 +78,7 @@ func runCommand(config *configv1alpha1.ManagerConfig) (*child.Command, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the program to start for runs: %w", err)
 	}
-	parallel := int64(config.Inspections.MaxConcurrent)
+	parallel := int64(config.Inspections.MaxConcurrent) + int64(config.Inspections.MaxContinuous)
 	container, limited := memlimit.Detect()
 	if !limited {
 		container = 0

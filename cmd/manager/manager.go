@@ -110,13 +110,14 @@ func addControllers(manager ctrl.Manager, config *configv1alpha1.ManagerConfig) 
 func controllerOptions(config *configv1alpha1.ManagerConfig) controllers.Options {
 	collection := &config.LogCollection
 	return controllers.Options{
-		ParallelInspections: int(config.Inspections.MaxConcurrent),
-		Egress:              egress(&config.Backends),
-		Limits:              limitsOf(&config.Limits),
-		Quotas:              quotasOf(&config.Quotas),
-		ResponseMemory:      responseMemory(config.Backends.ResponseMemory, memlimit.Detect),
-		Metrics:             metrics.Registry,
-		WebhookAddress:      config.Webhooks.BindAddress,
+		ParallelInspections:   int(config.Inspections.MaxConcurrent),
+		ContinuousInspections: int(config.Inspections.MaxContinuous),
+		Egress:                egress(&config.Backends),
+		Limits:                limitsOf(&config.Limits),
+		Quotas:                quotasOf(&config.Quotas),
+		ResponseMemory:        responseMemory(config.Backends.ResponseMemory, memlimit.Detect),
+		Metrics:               metrics.Registry,
+		WebhookAddress:        config.Webhooks.BindAddress,
 		LogCollectors: controllers.LogCollectors{
 			Namespace:  collection.Namespace,
 			Everywhere: collection.ClusterWideNamespaces,

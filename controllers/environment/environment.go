@@ -33,6 +33,8 @@ import (
 type Settings struct {
 	// ParallelInspections run at the same time. Default 2.
 	ParallelInspections int
+	// ContinuousInspections is how many Inspections may watch their clusters. They need RunCommand. Default: none.
+	ContinuousInspections int
 	// RunCommand starts the process of each run, which calls runner.Serve. Nil runs Inspections in this process.
 	RunCommand *child.Command
 	// ExpressionCommand starts the process that evaluates the expressions of Pipelines, which calls expression.Serve. Nil evaluates them in

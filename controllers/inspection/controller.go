@@ -5,6 +5,8 @@ package inspection
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/events"
@@ -14,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers/environment"
@@ -47,9 +50,20 @@ func Setup(m ctrl.Manager, e *environment.Environment) error {
 	// Inspections share what a backend allows; the backend's own probe does not wait for them.
 	shared := *e.Backends
 	shared.Queries = &backends.Queries{}
+	slots := kind.Slots{Parallel: max(e.Settings.ParallelInspections, 1), PerNamespace: e.Quotas.ConcurrentRuns}
+	wake := &waker{}
 	options := Options{Metrics: metrics, Checks: checks.Builtin(), Backends: &shared, Engine: inspect.Run}
 	if command := e.Settings.RunCommand; command != nil {
-		options.Runner = &runner.Child{Command: *command, Config: m.GetConfig(), Backends: &shared, Targets: targetsOf(e)}
+		child := &runner.Child{Command: *command, Config: m.GetConfig(), Backends: &shared, Targets: targetsOf(e)}
+		options.Runner = child
+		watching := *child
+		watching.Command.Processors = max(command.Processors, watchProcessors)
+		options.Watches = &runner.Watches{Child: &watching, Max: e.Settings.ContinuousInspections, Wake: wake.up, Clock: clock.RealClock{}}
+		if err := errors.Join(m.Add(options.Watches), register(e.Settings.Metrics, options.Watches)); err != nil {
+			return err
+		}
+		slots.Quick = known(options.Watches)
+		slots.QuickSlots = quickSlots
 	}
 	r := New(e, options)
 	if err := kind.Index(m, &v1alpha1.Inspection{}, ReferencedResources); err != nil {
@@ -57,13 +71,13 @@ func Setup(m ctrl.Manager, e *environment.Environment) error {
 	}
 	existence := builder.WithPredicates(predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }})
 	channels := Referents(m.GetClient(), "NotificationChannel")
-	slots := kind.Slots{Parallel: max(e.Settings.ParallelInspections, 1), PerNamespace: e.Quotas.ConcurrentRuns}
 	return r.Build(m, "inspection", slots.Interruptible()).
 		WatchesMetadata(kind.MetadataOf("NotificationChannel"), channels, existence).
+		WatchesRawSource(source.Func(wake.source)).
 		Complete(r)
 }
 
-// Options of the controller, beside its environment. All fields but Runner are required.
+// Options of the controller, beside its environment. All fields but Runner and Watches are required.
 type Options struct {
 	Metrics *Metrics
 	// Checks is the catalogue.
@@ -73,6 +87,8 @@ type Options struct {
 	Engine   runner.Engine
 	// Runner runs Inspections. Default: in this process, with Engine.
 	Runner runner.Runner
+	// Watches watch the clusters of Inspections that are continuous. Default: none may be.
+	Watches *runner.Watches
 }
 
 // New is the reconciler of Inspections.
@@ -84,10 +100,13 @@ func New(e *environment.Environment, o Options) *kind.Reconciler[*v1alpha1.Inspe
 	l := &logic{
 		local: local, runner: o.Runner, reports: reports{client: e.Client, reader: e.Reader, clock: e.Clock, events: e.Events},
 		client: e.Client, channels: e.Client, clock: e.Clock, events: e.Events, metrics: o.Metrics, limits: e.Limits,
-		runs: newRunQuota(e.Quotas.RunsPerHour),
+		runs: newRunQuota(e.Quotas.RunsPerHour), watches: o.Watches,
 	}
 	if l.runner == nil {
 		l.runner = local
+	}
+	if l.watches == nil {
+		l.watches = &runner.Watches{}
 	}
 	empty := func() *v1alpha1.Inspection { return &v1alpha1.Inspection{} }
 	return kind.NewReconciler(e.Environment, kindName, "Inspect", empty, l, func(i *v1alpha1.Inspection) []refwatch.Reference {
@@ -114,10 +133,18 @@ type logic struct {
 	limits   limits.Limits
 	runs     *runQuota
 	checked  checked
+	// watches are the Inspections that are continuous.
+	watches *runner.Watches
 }
 
 // Reconcile implements kind.Logic: it executes the run that is due, or waits for the next.
 func (l *logic) Reconcile(ctx context.Context, scope *kind.Scope[*v1alpha1.Inspection]) (kind.Result, error) {
+	if scope.Object.Continuous() {
+		return l.continuous(ctx, scope)
+	}
+	if l.leaveContinuous(scope) {
+		return kind.Result{RequeueAfter: time.Millisecond, Unchanged: true}, nil
+	}
 	plan, err := l.plan(scope.Object)
 	setNextRun(scope.Object, plan.next)
 	if err != nil {
@@ -134,16 +161,19 @@ func (l *logic) Reconcile(ctx context.Context, scope *kind.Scope[*v1alpha1.Inspe
 	record(scope.Object, plan.run, report)
 	conclude(scope.Conditions(), report)
 	l.checked.remember(scope)
-	return kind.Result{RequeueAfter: l.requeueAfter(scope.Object), Written: func() {
-		l.metrics.finished(scope.Object, report)
-		eventType := corev1.EventTypeNormal
-		line := render.Headline(report.Summary)
-		if !report.Summary.Complete() {
-			eventType = corev1.EventTypeWarning
-			line = missing(report)
-		}
-		kind.Event(l.events, scope.Object, eventType, "ReportSaved", "Inspect", "Saved InspectionReport "+report.Name+": "+line)
-	}}, nil
+	return kind.Result{RequeueAfter: l.requeueAfter(scope.Object), Written: func() { l.saved(scope.Object, report) }}, nil
+}
+
+// saved counts a report and records an event about it.
+func (l *logic) saved(inspection *v1alpha1.Inspection, report *v1alpha1.InspectionReport) {
+	l.metrics.finished(inspection, report)
+	eventType := corev1.EventTypeNormal
+	line := render.Headline(report.Summary)
+	if !report.Summary.Complete() {
+		eventType = corev1.EventTypeWarning
+		line = missing(report)
+	}
+	kind.Event(l.events, inspection, eventType, "ReportSaved", "Inspect", "Saved InspectionReport "+report.Name+": "+line)
 }
 
 // plan is what to do now with an Inspection that the limits allow.
@@ -207,12 +237,14 @@ func blind(reason string) bool {
 // Suspend implements kind.Suspender. A run that was interrupted is not finished later under its old time; what is due on
 // resumption starts from the beginning. If its report was saved already, it has the same name and is found.
 func (l *logic) Suspend(scope *kind.Scope[*v1alpha1.Inspection]) {
+	l.watches.Stop(scope.Key())
 	scope.Object.Status.ActiveRun, scope.Object.Status.NextRunTime = nil, nil
 	scope.Conditions().Keep(v1alpha1.ConditionNotified)
 }
 
 // Forget implements kind.Forgetter.
 func (l *logic) Forget(key client.ObjectKey) {
+	l.watches.Stop(key)
 	l.metrics.forget(key.Namespace, key.Name)
 	l.runs.forget(key)
 	l.checked.forget(key)

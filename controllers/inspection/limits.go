@@ -19,6 +19,11 @@ func exceeded(i *v1alpha1.Inspection, l limits.Limits) *problem.Problem {
 	if p := tooFrequent(i, l.MinScheduleInterval); p != nil {
 		return p
 	}
+	if i.Continuous() {
+		if p := limits.MinDuration("spec.minInterval", i.MinInterval(), l.MinScheduleInterval, "limits.minScheduleInterval"); p != nil {
+			return p
+		}
+	}
 	if p := limits.MaxDuration("spec.timeout", i.Timeout(), l.MaxRunTimeout, "limits.maxRunTimeout"); p != nil {
 		return p
 	}

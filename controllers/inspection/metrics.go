@@ -1,6 +1,7 @@
 package inspection
 
 import (
+	"errors"
 	"sync"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect"
+	"kubeops.io/kubeops/internal/runner"
 )
 
 // Metrics are the numbers that Prometheus reads from the manager.
@@ -65,6 +67,24 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 		}
 	}
 	return m, nil
+}
+
+// register what the children of continuous Inspections keep.
+func register(registry prometheus.Registerer, watches *runner.Watches) error {
+	count := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "kubeops_inspection_continuous", Help: "Inspections whose clusters are watched.",
+	}, func() float64 {
+		children, _ := watches.Sizes()
+		return float64(children)
+	})
+	size := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "kubeops_inspection_continuous_facts_bytes",
+		Help: "Size of the facts that the processes of continuous Inspections keep, without what facts share.",
+	}, func() float64 {
+		_, size := watches.Sizes()
+		return float64(size.Bytes)
+	})
+	return errors.Join(registry.Register(count), registry.Register(size))
 }
 
 func (m *Metrics) stages(durations map[inspect.Stage]time.Duration) {

@@ -19,6 +19,8 @@ const (
 	triggerSchedule   = "schedule"
 	triggerRequest    = "request"
 	triggerGeneration = "generation"
+	// triggerChange is a change of findings, of an Inspection that is continuous.
+	triggerChange = "change"
 )
 
 // plan is what to do now, and when the schedule is due next.
@@ -101,12 +103,15 @@ func timePart(at time.Time) string {
 
 // reportName follows from the Inspection and the trigger alone, so that a run that is tried again writes the same report.
 // The UID keeps a new Inspection of an old name from meeting the old one's reports. A request has no other part of the
-// name that tells it from others, so that it gets a longer hash.
+// name that tells it from others, so that it gets a longer hash. A change of findings is identified by the report before it.
 func reportName(i *v1alpha1.Inspection, trigger, part, key string) string {
 	sum := sha256.Sum256([]byte(string(i.UID) + "\x00" + trigger + "\x00" + key))
 	digits := 5
-	if trigger == triggerRequest {
+	switch trigger {
+	case triggerRequest:
 		digits = 8
+	case triggerChange:
+		digits = 12
 	}
 	return i.Name + "-" + part + "-" + hex.EncodeToString(sum[:])[:digits]
 }

@@ -33,10 +33,17 @@ func record(inspection *v1alpha1.Inspection, run *v1alpha1.InspectionRun, report
 	started := summary.StartTime
 	s.LastRunTime = &started
 	s.LastReport = report.Name
+	s.Changes = &summary.Changes
+	recordFindings(inspection, report)
+}
+
+// recordFindings puts what was found into the status.
+func recordFindings(inspection *v1alpha1.Inspection, report *v1alpha1.InspectionReport) {
+	s := &inspection.Status
+	summary := report.Summary
 	s.Score = summary.Score
 	s.Problems = &summary.Problems
 	s.Recommendations = &summary.Recommendations
-	s.Changes = &summary.Changes
 	s.Gaps = summary.Gaps
 	s.RootCauses = nil
 	for _, f := range report.Findings {

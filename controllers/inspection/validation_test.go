@@ -51,6 +51,16 @@ func TestTheAPIServerRefusesWhatCannotBeMeant(t *testing.T) {
 		"a window of a second":              {v1alpha1.InspectionSpec{LogsRef: &v1alpha1.LocalReference{Name: "l"}, LogAnalysis: &v1alpha1.LogAnalysis{Window: duration(time.Second)}}, "between 5m and 24h"},
 		"too few lines":                     {v1alpha1.InspectionSpec{LogsRef: &v1alpha1.LocalReference{Name: "l"}, LogAnalysis: &v1alpha1.LogAnalysis{MaxLines: new(int32)}}, "maxLines"},
 		"a label that is none":              {v1alpha1.InspectionSpec{Usage: &v1alpha1.UsageSettings{MatchLabels: map[string]string{"a-b": "c"}}}, "Prometheus label names"},
+		"continuous": {spec: v1alpha1.InspectionSpec{
+			Mode: v1alpha1.ModeContinuous, MinInterval: duration(time.Minute), Schedule: "@daily", Namespaces: []string{"shop"},
+		}},
+		"an unknown mode":                        {v1alpha1.InspectionSpec{Mode: "Sometimes"}, "mode"},
+		"an interval without continuous":         {v1alpha1.InspectionSpec{MinInterval: duration(time.Minute)}, "minInterval is for mode Continuous"},
+		"an interval of a second":                {v1alpha1.InspectionSpec{Mode: v1alpha1.ModeContinuous, MinInterval: duration(time.Second)}, "between 10s and 24h"},
+		"continuous with clusters":               {v1alpha1.InspectionSpec{Mode: v1alpha1.ModeContinuous, Clusters: &v1alpha1.ClusterSelection{Names: []string{"a"}}}, "are for mode Scheduled"},
+		"continuous with metrics":                {v1alpha1.InspectionSpec{Mode: v1alpha1.ModeContinuous, MetricsRef: &v1alpha1.LocalReference{Name: "m"}}, "are for mode Scheduled"},
+		"continuous with a glob among good ones": {v1alpha1.InspectionSpec{Mode: v1alpha1.ModeContinuous, Namespaces: []string{"a", "b-*"}}, "without globs"},
+		"continuous with too many namespaces":    {v1alpha1.InspectionSpec{Mode: v1alpha1.ModeContinuous, Namespaces: strings.Split("a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q", ",")}, "at most 16"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := &v1alpha1.Inspection{ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, GenerateName: "v-"}, Spec: tc.spec}

@@ -28,7 +28,7 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("commands: load, floor, measure, table")
+		return fmt.Errorf("commands: load, floor, measure, table, continuous")
 	}
 	command, args := args[0], args[1:]
 	flags := flag.NewFlagSet(command, flag.ContinueOnError)
@@ -38,6 +38,9 @@ func run(ctx context.Context, args []string) error {
 	against := flags.String("against", "", "measure: another build of the command line, measured in the same rounds")
 	rounds := flags.Int("rounds", 3, "measure: how often; the round with the median time counts")
 	out := flags.String("out", "", "measure: file for the result as JSON")
+	manager := flags.String("manager", "bin/manager", "continuous: the manager to measure")
+	changes := flags.Int("changes", 200, "continuous: Pods to break, one after the other")
+	outage := flags.Duration("outage", time.Minute, "continuous: how long the API server is away")
 	patience := flags.Duration("patience", 30*time.Minute, "load: how long writing may take")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -57,6 +60,9 @@ func run(ctx context.Context, args []string) error {
 	case "measure":
 		m := measurement{config: config, kubeconfig: *kubeconfig, program: *program, against: *against, rounds: *rounds}
 		return m.run(ctx, newWorld(*pods), *out)
+	case "continuous":
+		c := continuous{config: config, manager: *manager, world: newWorld(*pods), changes: *changes, outage: *outage}
+		return c.run(ctx)
 	default:
 		return fmt.Errorf("unknown command %s", command)
 	}

@@ -116,9 +116,13 @@ func (i Impersonation) Grant(resources []string) Remedy {
 	case i.Group == "" && i.Resource == "secrets":
 		return Remedy{"Grant it", bind(roleSecrets)}
 	}
+	verbs := verbOn + "get," + verbOn + "list"
+	if verb == "watch" {
+		verbs += "," + verbOn + "watch"
+	}
 	role := roleImpersonation + "-" + strings.ReplaceAll(resources[0], "/", "-")
-	return Remedy{"Grant it", remedy.Command("kubectl create clusterrole %s --verb=%sget,%slist --resource=%s%s && %s",
-		role, verbOn, verbOn, strings.Join(resources, ","), remedy.Repeatable, bind(role))}
+	return Remedy{"Grant it", remedy.Command("kubectl create clusterrole %s --verb=%s --resource=%s%s && %s",
+		role, verbs, strings.Join(resources, ","), remedy.Repeatable, bind(role))}
 }
 
 // qualified is a resource as RBAC and kubectl write it, such as widgets.example.com.

@@ -7,6 +7,8 @@
 //   - With Interrupts, a namespace may take all slots. If another one has then waited for Grace without a slot, the youngest item of the
 //     namespace that holds the most is interrupted, and the rule above holds for some time.
 //
+// Quick items have slots of their own, so that they never wait for one that takes long. The rules above hold among them, too.
+//
 // Delays, rate limits, deduplication and metrics are those of k8s.io/client-go/util/workqueue. See docs/adr/0016.
 package fairqueue
 
@@ -22,7 +24,7 @@ import (
 // Grace is how long a namespace without a slot waits before an item of another is interrupted. Most items end sooner.
 const Grace = 5 * time.Second
 
-// Options of a queue. Clock, PerNamespace and Interrupts are optional.
+// Options of a queue. Clock, PerNamespace, Interrupts, Quick and QuickSlots are optional.
 type Options[T comparable] struct {
 	// Name of the queue in metrics.
 	Name string
@@ -36,6 +38,10 @@ type Options[T comparable] struct {
 	RateLimiter workqueue.TypedRateLimiter[T]
 	// Interrupts stops items whose slot another namespace needs. Default nil: no item is interrupted.
 	Interrupts *Interrupts[T]
+	// Quick reports whether an item takes little time, so that it gets one of QuickSlots. It is called with each item that is added, and
+	// must not block. Default nil, or 0 slots: no item does.
+	Quick      func(T) bool
+	QuickSlots int
 	// Clock defaults to the real one.
 	Clock Clock
 }
@@ -58,7 +64,7 @@ func New[T comparable](o Options[T]) *Queue[T] {
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
-	s := &shared[T]{clock: o.Clock, interrupts: o.Interrupts, order: newScheduler(o)}
+	s := &shared[T]{clock: o.Clock, interrupts: o.Interrupts, order: newLanes(o)}
 	s.changed = sync.NewCond(&s.mutex)
 	s.items = workqueue.NewTypedWithConfig(workqueue.TypedQueueConfig[T]{Name: o.Name, Clock: o.Clock, Queue: s.order})
 	delaying := workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[T]{Name: o.Name, Clock: o.Clock, Queue: s})
@@ -97,7 +103,7 @@ type shared[T comparable] struct {
 	changed *sync.Cond
 	// items deduplicates, counts, and calls order, which is why order needs no lock of its own.
 	items    *workqueue.Typed[T]
-	order    *scheduler[T]
+	order    *lanes[T]
 	shutdown bool
 	// timer until waiting alone changes something; nil where it does not.
 	timer clock.Timer
@@ -109,9 +115,9 @@ func (s *shared[T]) Add(item T) { s.add(item, false) }
 func (s *shared[T]) add(item T, low bool) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	s.order.low = low
+	s.order.setLow(low)
 	s.items.Add(item)
-	s.order.low = false
+	s.order.setLow(false)
 	s.changed.Signal()
 	s.arm()
 }

@@ -185,7 +185,7 @@ func TestHostileItemsHoldNoOtherNamespaceUp(t *testing.T) {
 		}
 		<-time.After(reserveFor)
 		synctest.Wait()
-		if running := len(q.shared.order.running); running != 2 {
+		if running := len(q.shared.order.usual.running); running != 2 {
 			t.Errorf("%d items run long after another namespace needed a slot, want 2", running)
 		}
 	})

@@ -16,71 +16,27 @@ import (
 	"kubeops.io/kubeops/internal/inspect/custom"
 	"kubeops.io/kubeops/internal/inspect/evidence"
 	"kubeops.io/kubeops/internal/inspect/facts"
-	"kubeops.io/kubeops/internal/inspect/report"
 	"kubeops.io/kubeops/internal/inspect/scope"
-	"kubeops.io/kubeops/internal/redact"
 	"kubeops.io/kubeops/internal/text"
 )
 
 // Run runs an inspection. Anything that cannot be read becomes a gap in the report, including everything after the deadline of ctx.
 // An error means that there is no report: the cluster is unreachable (a *problem.Problem), or ctx was cancelled.
 func Run(ctx context.Context, in Input) (*Result, error) {
-	gate, err := redact.New(redact.Options{})
+	j, err := NewJudge(in)
 	if err != nil {
 		return nil, err
 	}
 	timer := newTimer(in)
-	kinds := in.kinds()
-	in.Checks = check.OfOneCluster(in.Checks)
-	all := slices.Concat(in.Checks, custom.Checks(in.Custom))
-
-	in.Scope.Leaks = check.NeedLeaks(in.Checks)
-	in.Scope.ExcludeNamespaces = in.ExcludeNamespaces
-	in.Scope.Compare = in.Compare
-	collected, err := collect.All(ctx, in.Source, in.Scope, kinds, in.Clock, timer.progress)
+	collected, err := collect.All(ctx, in.Source, j.Scope(), j.Kinds(), in.Clock, timer.progress)
 	if err != nil {
 		return nil, err
 	}
-	in.Scope.Namespaces = collected.Namespaces
-	collected.Gaps = append(collected.Gaps, everythingExcluded(in, collected.Graph)...)
 	if err := cancelled(ctx); err != nil {
 		return nil, err
 	}
 	timer.done(StageCollect)
-	// What this run read decides what of a backend's data the report may show, in every stage.
-	filter := scope.New(collected.Graph, in.Scope.Namespaces)
-	backendGaps := slices.Concat(readMetrics(ctx, in, timer, filter), readLogs(ctx, in, timer, filter, gate))
-	if err := cancelled(ctx); err != nil {
-		return nil, err
-	}
-
-	findings, ran, failed := check.Run(collected.Graph, in.Checks, in.Params)
-	timer.done(StageChecks)
-
-	customResult, err := runCustom(ctx, in, timer, collected.Graph, findings)
-	if err != nil {
-		return nil, err
-	}
-	linked := causes.Link(collected.Graph, all, slices.Concat(findings, customResult.Findings))
-	timer.done(StageCauses)
-
-	timer.begin(StageEvidence)
-	linked, evidenceGaps := addLogs(ctx, in, collected.Graph, filter, linked)
-	if err := cancelled(ctx); err != nil {
-		return nil, err
-	}
-	timer.done(StageEvidence)
-
-	result := report.New(report.Input{
-		Graph: collected.Graph, Findings: linked, Checks: all, ChecksRun: ran + customResult.Ran,
-		Gaps:   slices.Concat(in.Gaps, collected.Gaps, backendGaps, failed, customResult.Gaps, evidenceGaps),
-		Ignore: in.Ignore, ExcludeNamespaces: in.ExcludeNamespaces, NamespacesOnly: len(in.Scope.Namespaces) > 0, Previous: in.Previous,
-		StartupGrace: in.Params.StartupGrace, Start: timer.start, Duration: in.Clock.Since(timer.start),
-		Bounds: in.Bounds,
-		Redact: gate.Text,
-	})
-	timer.done(StageReport)
-	return &Result{Report: result, Durations: timer.durations, Comparison: compared(in, collected.Graph, linked)}, nil
+	return j.judge(ctx, timer, collected, Judging{Previous: in.Previous, Evidence: true})
 }
 
 // everythingExcluded is a gap where no namespace is left to report on, which would otherwise look like a cluster without problems.

@@ -93,6 +93,10 @@ type Slots struct {
 	Parallel int
 	// PerNamespace is how many of them may be of one namespace. Default 0: what fairqueue allows.
 	PerNamespace int
+	// Quick reports whether a reconcile takes little time, so that it gets one of QuickSlots additional slots and waits for no other. It
+	// must not block. Default nil: none does.
+	Quick      func(reconcile.Request) bool
+	QuickSlots int
 
 	interrupts *fairqueue.Interrupts[reconcile.Request]
 }
@@ -110,7 +114,7 @@ func Options(parallel int) controller.Options { return Slots{Parallel: parallel}
 // Options of a controller with these slots.
 func (s Slots) Options() controller.Options {
 	return controller.Options{
-		MaxConcurrentReconciles: s.Parallel,
+		MaxConcurrentReconciles: s.Parallel + s.QuickSlots,
 		// The default retries within milliseconds, which is too soon for work as heavy as an inspection, and backs off to a
 		// quarter of an hour, which is too late for an API server that is back.
 		RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](minBackoff, maxBackoff),
@@ -119,6 +123,7 @@ func (s Slots) Options() controller.Options {
 		) workqueue.TypedRateLimitingInterface[reconcile.Request] {
 			return fairqueue.New(fairqueue.Options[reconcile.Request]{
 				Name: name, Slots: s.Parallel, PerNamespace: s.PerNamespace, RateLimiter: limiter, Interrupts: s.interrupts,
+				Quick: s.Quick, QuickSlots: s.QuickSlots,
 				NamespaceOf: func(r reconcile.Request) string { return r.Namespace },
 			})
 		},

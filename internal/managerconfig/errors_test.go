@@ -49,8 +49,8 @@ func TestWrongFilesAreReportedWithTheirPlace(t *testing.T) {
 		"unknown fields": {header + "log: {}\nlevel: debug\ninspections:\n  maxConcurent: 4\n  apiVersion: v1\npassword: hunter2\n", []string{
 			"c.yaml:3:1: log: unknown field; " + sections,
 			"c.yaml:4:1: level: unknown field (did you mean logging.level?); " + sections,
-			"c.yaml:6:3: inspections.maxConcurent: unknown field (did you mean maxConcurrent?); allowed: maxConcurrent, memoryLimit",
-			"c.yaml:7:3: inspections.apiVersion: unknown field; allowed: maxConcurrent, memoryLimit",
+			"c.yaml:6:3: inspections.maxConcurent: unknown field (did you mean maxConcurrent?); allowed: maxConcurrent, memoryLimit, maxContinuous",
+			"c.yaml:7:3: inspections.apiVersion: unknown field; allowed: maxConcurrent, memoryLimit, maxContinuous",
 			"c.yaml:8:1: password: unknown field; " + sections,
 		}},
 		"odd keys": {header + "[a]: b\n? {a: b}\n: c\n1: 2\n\"\\e[31m\": x\n\"\": x\nlogging: {1: x}\n", []string{

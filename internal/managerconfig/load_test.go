@@ -58,7 +58,7 @@ func TestLoadSetsEveryField(t *testing.T) {
 		Health:         v1alpha1.Health{BindAddress: "0"},
 		Webhooks:       v1alpha1.Webhooks{BindAddress: ":9443"},
 		LeaderElection: v1alpha1.LeaderElection{Enabled: false, Namespace: "leases"},
-		Inspections:    v1alpha1.Inspections{MaxConcurrent: 4, MemoryLimit: "512Mi"},
+		Inspections:    v1alpha1.Inspections{MaxConcurrent: 4, MemoryLimit: "512Mi", MaxContinuous: 3},
 		Backends: v1alpha1.Backends{AllowLoopback: true, ResponseMemory: "64Mi", Egress: v1alpha1.Egress{
 			AllowedCIDRs: []string{"10.0.0.0/8", "fd12::/16"}, DeniedCIDRs: []string{"10.96.0.0/12"},
 			AllowedHosts: []string{"api.openai.com", "*.example.com"}, DeniedHosts: []string{"vault.*"},

@@ -156,8 +156,12 @@ func validateLeaderElection(election *v1alpha1.LeaderElection, path *field.Path)
 const MinMemoryLimit = "128Mi"
 
 func validateInspections(inspections *v1alpha1.Inspections, path *field.Path) field.ErrorList {
-	const maxConcurrent = 100
+	const maxConcurrent, maxContinuous = 100, 100
 	var all field.ErrorList
+	if inspections.MaxContinuous < 0 || inspections.MaxContinuous > maxContinuous {
+		all = append(all, field.Invalid(path.Child("maxContinuous"), inspections.MaxContinuous,
+			validation.InclusiveRangeError(0, maxContinuous)))
+	}
 	if inspections.MaxConcurrent < 1 || inspections.MaxConcurrent > maxConcurrent {
 		all = append(all, field.Invalid(path.Child("maxConcurrent"), inspections.MaxConcurrent,
 			validation.InclusiveRangeError(1, maxConcurrent)))

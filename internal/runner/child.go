@@ -25,8 +25,8 @@ const (
 	resolveTimeout = time.Minute
 	// reportDelay is how long after its deadline a run may take to report what it has.
 	reportDelay = 2 * time.Second
-	// maxConversation bounds what a child sends, in bytes. A report has 512 KiB at most.
-	maxConversation = 16 << 20
+	// maxRequest bounds each request of a child, in bytes. A report has 512 KiB at most.
+	maxRequest = 16 << 20
 	// retryKilled is when to repeat a run that a limit ended: the cluster may have become smaller.
 	retryKilled = 10 * time.Minute
 )
@@ -108,6 +108,8 @@ type conversation struct {
 	outcome  *Outcome
 	refused  error
 	child    *Child
+	// watched is set for a child that watches.
+	watched *watched
 }
 
 func newConversation(
@@ -126,6 +128,10 @@ func newConversation(
 // hold serves the child until it finished or closed the connection.
 func (c *conversation) hold(connection io.ReadWriteCloser) error {
 	defer c.slots.releaseAll()
+	// The server ends only after calls that wait have returned.
+	talking, end := context.WithCancel(c.ctx)
+	defer end()
+	c.ctx = talking
 	server := rpc.NewServer()
 	if err := server.RegisterName(serviceName, &service{c}); err != nil {
 		return err
@@ -133,9 +139,12 @@ func (c *conversation) hold(connection io.ReadWriteCloser) error {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		server.ServeCodec(jsonrpc.NewServerCodec(&received{
-			Reader: io.LimitReader(connection, maxConversation), WriteCloser: connection, atEnd: c.slots.releaseAll,
-		}))
+		allowed := &allowance{Reader: connection}
+		codec := jsonrpc.NewServerCodec(&received{Reader: allowed, WriteCloser: connection, atEnd: func() {
+			c.slots.releaseAll()
+			end()
+		}})
+		server.ServeCodec(boundedCodec{codec, allowed})
 	}()
 	select {
 	case <-c.finished:
@@ -153,7 +162,7 @@ func (c *conversation) result() (*inspect.Result, error) {
 		c.child.Backends.Telemetry.Add(observation)
 	}
 	if c.outcome.Problem != nil {
-		return nil, c.outcome.Problem.problem()
+		return nil, c.outcome.Problem.Described()
 	}
 	return &inspect.Result{Report: c.outcome.Report, Durations: c.outcome.Durations}, nil
 }

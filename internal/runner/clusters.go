@@ -171,7 +171,7 @@ func (j *Job) targets(context.Context, *v1alpha1.Inspection) ([]Target, error) {
 	for _, remote := range j.Clusters {
 		target := Target{Name: remote.Name, Account: remote.Account}
 		if remote.Problem != nil {
-			target.Problem = remote.Problem.problem()
+			target.Problem = remote.Problem.Described()
 		}
 		if remote.Server != "" {
 			server, err := url.Parse(remote.Server)

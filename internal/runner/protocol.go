@@ -39,6 +39,8 @@ type Job struct {
 	SharedQueries bool
 	// Clusters to inspect instead of Cluster, with spec.clusters.
 	Clusters []RemoteCluster `json:",omitempty"`
+	// Watch makes the child watch the cluster until it is stopped, and judge each change; see Wanted.
+	Watch bool `json:",omitempty"`
 }
 
 // Cluster is the part of a rest.Config that another process can use.
@@ -93,7 +95,8 @@ func toWire(p *problem.Problem) *Problem {
 	return sent
 }
 
-func (p *Problem) problem() *problem.Problem {
+// Described is the problem again.
+func (p *Problem) Described() *problem.Problem {
 	described := &problem.Problem{Reason: p.Reason, Message: p.Message, Action: p.Action, After: p.After}
 	if p.Cause != "" {
 		described.Cause = errors.New(p.Cause)

@@ -43,6 +43,9 @@ func Serve(ctx context.Context, connection io.ReadWriteCloser, engine Engine) er
 	if err != nil {
 		return err
 	}
+	if job.Watch {
+		return parent.finishWatch(ctx, local.watch(ctx, job.Inspection, parent))
+	}
 	result, err := local.Run(ctx, job.Inspection, func(ctx context.Context) error {
 		return parent.call(ctx, methodStarted, None{}, &None{})
 	})
@@ -56,6 +59,15 @@ func Serve(ctx context.Context, connection io.ReadWriteCloser, engine Engine) er
 		return err
 	}
 	return parent.call(ctx, methodFinish, outcome, &None{})
+}
+
+// finishWatch sends why a watch ended, if that is a problem.
+func (p *parent) finishWatch(ctx context.Context, err error) error {
+	described := problem.As(err)
+	if described == nil {
+		return err
+	}
+	return p.call(ctx, methodFinish, Outcome{Problem: toWire(described)}, &None{})
 }
 
 // newLocal makes what runs the job in this process.

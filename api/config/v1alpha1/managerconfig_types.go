@@ -103,9 +103,13 @@ type Inspections struct {
 	// Default: 2.
 	MaxConcurrent int32 `json:"maxConcurrent"`
 	// memoryLimit of each run, at least 128Mi. A run that needs more is stopped, and condition Ready reports MemoryLimitExceeded.
-	// "auto" divides the memory limit of the container, less 96Mi for the manager, by maxConcurrent; without a limit of the
-	// container it is 1Gi. Default: auto.
+	// "auto" divides the memory limit of the container, less 96Mi for the manager, by the sum of maxConcurrent and
+	// maxContinuous; without a limit of the container it is 1Gi. Default: auto.
 	MemoryLimit string `json:"memoryLimit"`
+	// maxContinuous is the number of Inspections with spec.mode Continuous, 0 to 100. Each has a process of its own as long as it
+	// exists, with the memory limit of a run, and watches its cluster. 0 allows none: condition Ready reports ContinuousDisabled.
+	// Default: 0.
+	MaxContinuous int32 `json:"maxContinuous"`
 }
 
 // AutoMemoryLimit derives the memory limit of a run from that of the container.

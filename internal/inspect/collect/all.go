@@ -120,6 +120,8 @@ type failure struct {
 	err       error
 	// partly: some pages were read. home: the home namespace was read instead of all.
 	partly, home bool
+	// watched: the list was to be watched, too.
+	watched bool
 	// similar is the name of a namespace that a misspelt one likely means.
 	similar string
 }

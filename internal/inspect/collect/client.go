@@ -191,13 +191,15 @@ func (r *reader) wirePage(ctx context.Context, res resource, p page) (nodes []an
 	source := &errorRecorder{from: body}
 	buffered := bufio.NewReaderSize(source, streamBuffer)
 	if isProtobuf(buffered) {
-		next, err = readProtobufItems(buffered, func(object []byte) error {
+		var meta listMeta
+		meta, err = readProtobufItems(buffered, func(object []byte) error {
 			node, err := res.wire.Reduce(object)
 			if err == nil && node != nil {
 				nodes = append(nodes, node)
 			}
 			return err
 		})
+		next = meta.next
 	} else {
 		list := res.info.NewList()
 		if err = decodeWhole(buffered, func(body []byte) error { return r.decode(body, list) }); err == nil {

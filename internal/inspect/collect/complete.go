@@ -113,8 +113,8 @@ func (c *collector) refused(source Source, failures []failure) *problem.Problem 
 		return problem.Waiting(v1alpha1.ReasonImpersonationForbidden, retryUnread, "%s %s", message, remediation)
 	}
 	if !l.unlisted {
-		message = fmt.Sprintf("%s cannot list %s%s (RBAC), so nothing was inspected.", who, text.List(l.resources, maxSourceNames),
-			l.where(maxSourceNamespaces))
+		message = fmt.Sprintf("%s cannot %s %s%s (RBAC), so nothing was inspected.", who, l.verbs(),
+			text.List(l.resources, maxSourceNames), l.where(maxSourceNamespaces))
 	}
 	return problem.Waiting(v1alpha1.ReasonForbidden, retryUnread, "%s %s", message, remediation)
 }

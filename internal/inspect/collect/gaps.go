@@ -41,6 +41,16 @@ type cause struct {
 	custom, discovery bool
 	// objects: a list for custom checks, which the inspector's role does not cover.
 	objects bool
+	// watched: the list was to be watched, too.
+	watched bool
+}
+
+// verbs that the reader needs for a list.
+func (c cause) verbs() string {
+	if c.watched {
+		return "list and watch"
+	}
+	return "list"
 }
 
 // lists were not read for one cause: these resources in each of these namespaces, or in all of them when there is none.
@@ -136,6 +146,7 @@ func causeOf(scope Scope, f failure) cause {
 	objects := len(f.resource.checks) > 0
 	c := cause{
 		reason: reason(f), home: f.home, objects: objects, version: f.resource.kind == "" && !objects, optional: scope.optional(f),
+		watched: f.watched && apierrors.IsForbidden(f.err),
 	}
 	if f.resource.kind == facts.Namespace && f.namespace != "" {
 		c.missing = apierrors.IsNotFound(f.err)
@@ -254,8 +265,8 @@ func (l lists) describeForbidden(who string, scope Scope) (message string, remed
 				scope.Home),
 			grant(who, inspector+"-secrets", nil, "")
 	case l.secrets:
-		return fmt.Sprintf("%s cannot list Secrets%s (RBAC); missing Secrets were not detected. KubeOps reads names without data.",
-				who, l.everywhere()),
+		return fmt.Sprintf("%s cannot %s Secrets%s (RBAC); missing Secrets were not detected. KubeOps reads names without data.",
+				who, l.verbs(), l.everywhere()),
 			grant(who, inspector+"-secrets", l.namespaces, "") + " Or exclude the affected checks."
 	case l.custom:
 		return l.describeCustom(who, scope)
@@ -263,7 +274,7 @@ func (l lists) describeForbidden(who string, scope Scope) (message string, remed
 		return fmt.Sprintf("%s cannot list %s in all namespaces (RBAC). Only namespace %s was read.", who, failed, scope.Home),
 			l.grant(who, nil) + remedy.Sprintf(" Or inspect namespace %s only (spec.namespaces, --namespace).", scope.Home)
 	default:
-		return fmt.Sprintf("%s cannot list %s%s (RBAC).", who, failed, l.everywhere()), l.grant(who, l.namespaces)
+		return fmt.Sprintf("%s cannot %s %s%s (RBAC).", who, l.verbs(), failed, l.everywhere()), l.grant(who, l.namespaces)
 	}
 }
 

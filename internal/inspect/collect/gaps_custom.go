@@ -37,7 +37,8 @@ func (l lists) describeCustom(who string, scope Scope) (message string, remediat
 		message = fmt.Sprintf("%s cannot list custom resources %s in all namespaces (RBAC). Only namespace %s was read.", who, failed,
 			scope.Home)
 	} else {
-		message = fmt.Sprintf("%s cannot list custom resources %s%s (RBAC); their health was not checked.", who, failed, l.everywhere())
+		message = fmt.Sprintf("%s cannot %s custom resources %s%s (RBAC); their health was not checked.", who, l.verbs(), failed,
+			l.everywhere())
 	}
 	named := l.resources
 	more := ""
@@ -45,8 +46,12 @@ func (l lists) describeCustom(who string, scope Scope) (message string, remediat
 		named = named[:maxNamedResources]
 		more = " Add the others in the same way; `kubectl api-resources --verbs=list -o name` lists them all."
 	}
+	verbs := "get,list"
+	if l.watched {
+		verbs = "get,list,watch"
+	}
 	return message, remedy.Sprintf(
-		"Create a role for those that you need: `kubectl create clusterrole %s --verb=get,list --resource=%s%s`.%s %s",
-		role, strings.Join(named, ","), remedy.Repeatable, more, grant(who, role, l.namespaces, ""),
+		"Create a role for those that you need: `kubectl create clusterrole %s --verb=%s --resource=%s%s`.%s %s",
+		role, verbs, strings.Join(named, ","), remedy.Repeatable, more, grant(who, role, l.namespaces, ""),
 	)
 }

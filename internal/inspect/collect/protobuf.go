@@ -22,6 +22,7 @@ const (
 	fieldRaw      protowire.Number = 2
 	fieldMetadata protowire.Number = 1
 	fieldItems    protowire.Number = 2
+	fieldVersion  protowire.Number = 2
 	fieldContinue protowire.Number = 3
 )
 
@@ -34,41 +35,48 @@ func isProtobuf(from *bufio.Reader) bool {
 	return string(start) == protobufMagic
 }
 
-// readProtobufItems reads a list item by item and returns the continue token. Each gets the encoding of one object, which is valid during
-// the call only.
-func readProtobufItems(from *bufio.Reader, each func(object []byte) error) (next string, err error) {
+// listMeta is what a list says about itself.
+type listMeta struct {
+	// next is the continue token; empty after the last page.
+	next string
+	// version of the list, to watch from.
+	version string
+}
+
+// readProtobufItems reads a list item by item. Each gets the encoding of one object, which is valid during the call only.
+func readProtobufItems(from *bufio.Reader, each func(object []byte) error) (meta listMeta, err error) {
 	if _, err := from.Discard(len(protobufMagic)); err != nil {
-		return "", err
+		return listMeta{}, err
 	}
 	envelope := &message{from: from, left: maxResponse}
 	for {
 		number, more, err := envelope.field()
 		switch {
 		case err != nil || !more:
-			return next, err
+			return meta, err
 		case number != fieldRaw:
 			if err := envelope.skip(); err != nil {
-				return "", err
+				return listMeta{}, err
 			}
 		default:
 			list := &message{from: from, left: envelope.value, inner: true}
-			if next, err = readList(list, each); err != nil {
-				return "", err
+			if meta, err = readList(list, each); err != nil {
+				return listMeta{}, err
 			}
 			envelope.left -= envelope.value
 		}
 	}
 }
 
-func readList(list *message, each func(object []byte) error) (next string, err error) {
+func readList(list *message, each func(object []byte) error) (meta listMeta, err error) {
 	for {
 		number, more, err := list.field()
 		if err != nil || !more {
-			return next, err
+			return meta, err
 		}
 		if number != fieldItems && number != fieldMetadata {
 			if err := list.skip(); err != nil {
-				return "", err
+				return listMeta{}, err
 			}
 			continue
 		}
@@ -76,35 +84,25 @@ func readList(list *message, each func(object []byte) error) (next string, err e
 			if number == fieldItems {
 				return each(value)
 			}
-			var err error
-			next, err = continueToken(value)
-			return err
+			return meta.read(value)
 		})
 		if err != nil {
-			return "", err
+			return listMeta{}, err
 		}
 	}
 }
 
-// continueToken is where the next page starts.
-func continueToken(listMeta []byte) (string, error) {
-	next := ""
-	for len(listMeta) > 0 {
-		number, kind, n := protowire.ConsumeTag(listMeta)
-		if n < 0 {
-			return "", errMalformed
+// read a metav1.ListMeta.
+func (m *listMeta) read(encoded []byte) error {
+	return eachField(encoded, func(number protowire.Number, value []byte) error {
+		switch number {
+		case fieldVersion:
+			m.version = string(value)
+		case fieldContinue:
+			m.next = string(value)
 		}
-		m := protowire.ConsumeFieldValue(number, kind, listMeta[n:])
-		if m < 0 {
-			return "", errMalformed
-		}
-		if number == fieldContinue && kind == protowire.BytesType {
-			value, _ := protowire.ConsumeBytes(listMeta[n:])
-			next = string(value)
-		}
-		listMeta = listMeta[n+m:]
-	}
-	return next, nil
+		return nil
+	})
 }
 
 // message reads the fields of a message from a stream.

@@ -46,14 +46,14 @@ func encoded(t testing.TB, list runtime.Object) []byte {
 // readPods reads a response and returns the lengths of the names of the Pods.
 func readPods(from io.Reader) (lengths []int, next string, err error) {
 	reader := facts.Reducer{}.NewWireReader(facts.Pod)
-	next, err = readProtobufItems(bufio.NewReaderSize(from, streamBuffer), func(object []byte) error {
+	meta, err := readProtobufItems(bufio.NewReaderSize(from, streamBuffer), func(object []byte) error {
 		node, err := reader.Reduce(object)
 		if pod, ok := node.(*facts.PodNode); ok {
 			lengths = append(lengths, len(pod.Name))
 		}
 		return err
 	})
-	return lengths, next, err
+	return lengths, meta.next, err
 }
 
 func TestAProtobufListIsReadItemByItem(t *testing.T) {

@@ -70,6 +70,7 @@ func TestOnARealAPIServer(t *testing.T) {
 	t.Run("a reader of one namespace reads that, and the rest are gaps", server.readsOneNamespace)
 	t.Run("a named namespace that does not exist is a gap", server.missesANamespace)
 	t.Run("custom resources are found by discovery, and read", server.readsCustomResources)
+	t.Run("a watch gives the nodes of a list, for all kinds", server.listsAndWatchesAlike)
 	t.Run("no server at the address is a problem", server.isNotThere)
 	t.Run("credentials that are not accepted are a problem", server.refusesCredentials)
 }

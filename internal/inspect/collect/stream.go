@@ -11,10 +11,10 @@ import (
 // left out.
 func readItems(from io.Reader, newItem func() any, each func(item any)) (next string, err error) {
 	source := &errorRecorder{from: from}
-	next, err = decodeItems(json.NewDecoder(source), newItem, each)
+	meta, err := decodeItems(json.NewDecoder(source), newItem, each)
 	switch {
 	case err == nil:
-		return next, nil
+		return meta.next, nil
 	case source.err != nil && !errors.Is(source.err, io.EOF):
 		return "", source.err // the connection broke; the JSON is not malformed
 	default:
@@ -37,36 +37,37 @@ func (w *errorRecorder) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func decodeItems(decoder *json.Decoder, newItem func() any, each func(item any)) (next string, err error) {
+func decodeItems(decoder *json.Decoder, newItem func() any, each func(item any)) (meta listMeta, err error) {
 	if err := delimiter(decoder, '{'); err != nil {
-		return "", err
+		return listMeta{}, err
 	}
 	for decoder.More() {
 		key, err := decoder.Token()
 		if err != nil {
-			return "", err
+			return listMeta{}, err
 		}
 		switch key {
 		case "metadata":
 			var metadata struct {
-				Continue string `json:"continue"`
+				Continue        string `json:"continue"`
+				ResourceVersion string `json:"resourceVersion"`
 			}
 			if err := decoder.Decode(&metadata); err != nil {
-				return "", err
+				return listMeta{}, err
 			}
-			next = metadata.Continue
+			meta = listMeta{next: metadata.Continue, version: metadata.ResourceVersion}
 		case "items":
 			if err := eachItem(decoder, newItem, each); err != nil {
-				return "", err
+				return listMeta{}, err
 			}
 		default:
 			var other json.RawMessage
 			if err := decoder.Decode(&other); err != nil {
-				return "", err
+				return listMeta{}, err
 			}
 		}
 	}
-	return next, delimiter(decoder, '}')
+	return meta, delimiter(decoder, '}')
 }
 
 func eachItem(decoder *json.Decoder, newItem func() any, each func(item any)) error {

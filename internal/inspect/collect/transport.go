@@ -20,7 +20,8 @@ func (e tooLargeError) Error() string {
 	return fmt.Sprintf("response exceeds %d bytes", e.limit)
 }
 
-// boundedTransport fails responses that exceed its limit, to bound memory whatever a server sends.
+// boundedTransport fails responses that exceed its limit, to bound memory whatever a server sends. Watches do not end; the events of
+// each are bounded where they are read.
 type boundedTransport struct {
 	next  http.RoundTripper
 	limit int64
@@ -31,6 +32,9 @@ func (t boundedTransport) RoundTrip(request *http.Request) (*http.Response, erro
 	response, err := t.next.RoundTrip(request)
 	if err != nil {
 		return nil, err
+	}
+	if response.StatusCode == http.StatusOK && request.URL.Query().Get("watch") == "true" {
+		return response, nil
 	}
 	response.Body = &boundedBody{ReadCloser: response.Body, limit: t.limit, left: t.limit}
 	return response, nil

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// front is an address of the API server on loopback that counts requests by verb, and that can be away.
+type front struct {
+	server *httptest.Server
+	folder string
+
+	mutex       sync.Mutex
+	counts      map[string]int
+	connections map[net.Conn]bool
+	away        bool
+}
+
+func newFront(config *rest.Config) (*front, error) {
+	target, err := url.Parse(config.Host)
+	if err != nil {
+		return nil, err
+	}
+	transport, err := rest.TransportFor(config)
+	if err != nil {
+		return nil, err
+	}
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	proxy.Transport = transport
+	proxy.FlushInterval = -1 // watches
+	proxy.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
+	f := &front{counts: map[string]int{}, connections: map[net.Conn]bool{}}
+	f.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.count(r)
+		proxy.ServeHTTP(w, r)
+	}))
+	f.server.Config.ConnState = f.connection
+	f.server.Start()
+	f.folder, err = os.MkdirTemp("", "bench-")
+	return f, err
+}
+
+func (f *front) count(r *http.Request) {
+	of := verb(r)
+	if strings.HasPrefix(r.URL.Path, "/apis/kubeops.io/") {
+		of = "own" // the manager lists its own resources
+	}
+	if r.URL.Query().Get("watch") == "true" || r.URL.Query().Get("watch") == "1" {
+		of = "watch"
+	}
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	f.counts[of]++
+}
+
+// requests so far of a verb.
+func (f *front) requests(of string) int {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	return f.counts[of]
+}
+
+// connection follows the connections, and closes those that are opened while the server is away.
+func (f *front) connection(connection net.Conn, state http.ConnState) {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	if state == http.StateClosed {
+		delete(f.connections, connection)
+		return
+	}
+	f.connections[connection] = true
+	if f.away {
+		_ = connection.Close()
+	}
+}
+
+// leave ends all connections and closes new ones until it is called with false.
+func (f *front) leave(away bool) {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	f.away = away
+	for connection := range f.connections {
+		if away {
+			_ = connection.Close()
+		}
+	}
+}
+
+// kubeconfig for this address.
+func (f *front) kubeconfig() (string, error) {
+	path := filepath.Join(f.folder, "kubeconfig")
+	return path, clientcmd.WriteToFile(clientcmdapi.Config{
+		Clusters: map[string]*clientcmdapi.Cluster{"front": {Server: f.server.URL}}, CurrentContext: "front",
+		Contexts: map[string]*clientcmdapi.Context{"front": {Cluster: "front"}},
+	}, path)
+}
+
+func (f *front) close() {
+	f.leave(true) // watches would keep the server open
+	f.server.Close()
+	_ = os.RemoveAll(f.folder)
+}

@@ -1,0 +1,185 @@
+package collect
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"reflect"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
+
+	"kubeops.io/kubeops/internal/inspect/facts"
+)
+
+// json reports whether the objects are read as JSON alone.
+func (r resource) json() bool { return r.custom.kind != "" || r.info.NewObject != nil }
+
+// accept is the header for lists and watches. Kinds without a type here are requested as metadata, in the given form: Secrets, whose data
+// does not even cross the network.
+func (r resource) accept(metadata string) string {
+	as := ";as=" + metadata + ";g=meta.k8s.io;v=v1"
+	switch {
+	case r.json():
+		return runtime.ContentTypeJSON
+	case r.info.NewList != nil:
+		return runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
+	default:
+		return runtime.ContentTypeProtobuf + as + "," + runtime.ContentTypeJSON + as
+	}
+}
+
+// objectPage lists one page. Its objects are reduced one at a time, each from its own bytes, as those of a watch are.
+func (r *reader) objectPage(ctx context.Context, res resource, p page) (objects []Object, meta listMeta, err error) {
+	client, err := r.client(res.version)
+	if err != nil {
+		return nil, listMeta{}, err
+	}
+	options := p.listOptions(res.info.FieldSelector)
+	body, err := stream(ctx, func() *rest.Request {
+		return client.Get().NamespaceIfScoped(p.namespace, p.namespace != "").Resource(res.name).
+			SpecificallyVersionedParams(&options, metav1.ParameterCodec, metav1.Unversioned).
+			SetHeader("Accept", res.accept("PartialObjectMetadataList"))
+	})
+	if err != nil {
+		return nil, listMeta{}, err
+	}
+	source := &errorRecorder{from: body}
+	buffered := bufio.NewReaderSize(source, streamBuffer)
+	isProtobuf := isProtobuf(buffered)
+	each := func(encoded []byte) error {
+		object, err := r.object(res, encoded, isProtobuf)
+		if err == nil {
+			objects = append(objects, object)
+		}
+		return err
+	}
+	if isProtobuf {
+		meta, err = readProtobufItems(buffered, each)
+	} else {
+		var broken error
+		meta, err = decodeItems(json.NewDecoder(buffered), func() any { return new(json.RawMessage) }, func(item any) {
+			if err := each(*item.(*json.RawMessage)); broken == nil {
+				broken = err
+			}
+		})
+		if err == nil {
+			err = broken
+		}
+	}
+	if closeErr := body.Close(); err == nil {
+		err = closeErr
+	}
+	var decode decodeError
+	switch {
+	case err == nil:
+		return objects, meta, nil
+	case source.err != nil && !errors.Is(source.err, io.EOF):
+		return nil, listMeta{}, source.err // the connection broke; the response is not malformed
+	case errors.As(err, &decode):
+		return nil, listMeta{}, err
+	default:
+		return nil, listMeta{}, undecodable(res.name, err)
+	}
+}
+
+// object reduces one object from its encoding.
+func (r *reader) object(res resource, encoded []byte, isProtobuf bool) (Object, error) {
+	object, err := identify(encoded, isProtobuf)
+	if err != nil {
+		return Object{}, undecodable(res.name, err)
+	}
+	if isProtobuf && res.wire != nil {
+		object.Node, err = res.wire.Reduce(encoded)
+	} else {
+		object.Node, err = r.decoded(res, encoded, isProtobuf)
+	}
+	if err != nil {
+		return Object{}, undecodable(res.name, err)
+	}
+	return object, nil
+}
+
+// decoded reduces an object that is decoded as a whole. One in JSON that does not have the shape of its kind has no node, as in a list.
+func (r *reader) decoded(res resource, encoded []byte, isProtobuf bool) (node any, err error) {
+	item := res.newItem()
+	if isProtobuf {
+		message, ok := item.(interface{ Unmarshal([]byte) error })
+		if !ok {
+			return nil, errMalformed
+		}
+		err = message.Unmarshal(encoded)
+	} else {
+		err = json.Unmarshal(encoded, item)
+	}
+	var shape *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &shape):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	if custom, ok := item.(*facts.CustomObject); ok {
+		custom.APIVersion = res.version.String()
+		custom.Kind = res.custom.kind // items need not repeat them
+	}
+	return r.reduce(item), nil
+}
+
+// newItem is an empty object of the kind.
+func (r resource) newItem() any {
+	switch {
+	case r.custom.kind != "":
+		return new(facts.CustomObject)
+	case r.info.NewObject != nil:
+		return r.info.NewObject()
+	case r.info.NewList != nil:
+		items := reflect.ValueOf(r.info.NewList()).Elem().FieldByName("Items")
+		return reflect.New(items.Type().Elem()).Interface()
+	default:
+		return new(metav1.PartialObjectMetadata)
+	}
+}
+
+// Fields of metadata, which is the first field of every object.
+const (
+	fieldName            protowire.Number = 1
+	fieldNamespace       protowire.Number = 3
+	fieldResourceVersion protowire.Number = 6
+)
+
+// identify reads what identifies an object and its version.
+func identify(encoded []byte, isProtobuf bool) (object Object, err error) {
+	if !isProtobuf {
+		var read struct {
+			Metadata struct {
+				Name            string `json:"name"`
+				Namespace       string `json:"namespace"`
+				ResourceVersion string `json:"resourceVersion"`
+			} `json:"metadata"`
+		}
+		err := json.Unmarshal(encoded, &read)
+		return Object{Namespace: read.Metadata.Namespace, Name: read.Metadata.Name, Version: read.Metadata.ResourceVersion}, err
+	}
+	err = eachField(encoded, func(number protowire.Number, value []byte) error {
+		if number != fieldMetadata {
+			return nil
+		}
+		return eachField(value, func(number protowire.Number, value []byte) error {
+			switch number {
+			case fieldName:
+				object.Name = string(value)
+			case fieldNamespace:
+				object.Namespace = string(value)
+			case fieldResourceVersion:
+				object.Version = string(value)
+			}
+			return nil
+		})
+	})
+	return object, err
+}
