@@ -19,6 +19,10 @@ import (
 	"kubeops.io/kubeops/internal/networkpolicy"
 )
 
+// gcPercent of the manager. Inspections, expressions and templates run in processes of their own, and the manager allocates little: a small
+// heap saves memory and costs no CPU time that could be measured.
+const gcPercent = 30
+
 func main() {
 	err := run(os.Args[1:], os.Stdout)
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
@@ -88,6 +92,9 @@ func printConfig(effective *managerconfig.Effective, stdout io.Writer) error {
 
 // start runs the manager until a signal ends it.
 func start(effective *managerconfig.Effective) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	logger := setUpLogging(effective.Config.Logging)
 	build := buildinfo.Read()
 	logger.Info("Starting KubeOps", "version", build.Version, "commit", build.Commit,

@@ -25,6 +25,7 @@ import (
 	"kubeops.io/kubeops/internal/probe"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/builtin"
+	"kubeops.io/kubeops/internal/redact"
 	"kubeops.io/kubeops/internal/refwatch"
 	"kubeops.io/kubeops/internal/secretref"
 )
@@ -90,6 +91,8 @@ type Environment struct {
 	Clusters *clusters.Registry
 	// Probes are the metrics of all probed kinds.
 	Probes *probe.Metrics
+	// Redact replaces secrets in text that leaves the manager. Its rules take most of a MiB, so that all controllers share them.
+	Redact func(string) string
 }
 
 // Setup adds one controller to a manager. Each controller package exports one function of this signature.
@@ -114,10 +117,15 @@ func New(m ctrl.Manager, settings Settings) (*Environment, error) {
 	if err != nil {
 		return nil, err
 	}
+	redactor, err := redact.New(redact.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("prepare redaction: %w", err)
+	}
 	shared := kind.NewEnvironment(m, watcher)
 	shared.Limits, shared.Quotas = settings.Limits, settings.Quotas
 	return &Environment{
 		Environment: shared, Settings: settings, Accounts: accounts, Backends: resolver, Clusters: registry, Probes: probes,
+		Redact: redactor.Text,
 	}, nil
 }
 

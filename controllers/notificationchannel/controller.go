@@ -21,7 +21,6 @@ import (
 	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/message"
 	"kubeops.io/kubeops/internal/probe"
-	"kubeops.io/kubeops/internal/redact"
 )
 
 // +kubebuilder:rbac:groups=kubeops.io,resources=notificationchannels,verbs=get;list;watch
@@ -42,11 +41,7 @@ type connection struct {
 
 // Setup adds the controller to a manager. A report that waits for delivery wakes the channels of its namespace.
 func Setup(m ctrl.Manager, e *environment.Environment) error {
-	gate, err := redact.New(redact.Options{})
-	if err != nil {
-		return err
-	}
-	r := New(e, e.NewCadence(), gate.Text)
+	r := New(e, e.NewCadence(), e.Redact)
 	undelivered := predicate.NewPredicateFuncs(func(o client.Object) bool { return o.GetLabels()[v1alpha1.LabelUndelivered] == "true" })
 	wake := handler.EnqueueRequestsFromMapFunc(channelsOf(m.GetClient()))
 	return r.Build(m, "notificationchannel", kind.Slots{Parallel: probe.Parallel}).

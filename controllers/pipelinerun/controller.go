@@ -30,7 +30,6 @@ import (
 	"kubeops.io/kubeops/internal/pipeline/notify"
 	"kubeops.io/kubeops/internal/pipeline/wait"
 	"kubeops.io/kubeops/internal/problem"
-	"kubeops.io/kubeops/internal/redact"
 )
 
 // +kubebuilder:rbac:groups=kubeops.io,resources=pipelineruns,verbs=get;list;watch;patch
@@ -86,11 +85,7 @@ func Drivers(e *environment.Environment, redactText func(string) string) map[v1a
 // Setup adds the controller to a manager. It wakes when a run ends or is created for which others wait, when a Pipeline changes, and when a
 // stage is approved.
 func Setup(m ctrl.Manager, e *environment.Environment) error {
-	redactor, err := redact.New(redact.Options{})
-	if err != nil {
-		return fmt.Errorf("prepare redaction: %w", err)
-	}
-	return SetupWith(m, e, Options{Drivers: Drivers(e, redactor.Text), Expressions: e.Expressions(), Redact: redactor.Text})
+	return SetupWith(m, e, Options{Drivers: Drivers(e, e.Redact), Expressions: e.Expressions(), Redact: e.Redact})
 }
 
 // SetupWith is Setup with other options.

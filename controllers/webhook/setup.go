@@ -15,7 +15,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"kubeops.io/kubeops/controllers/environment"
-	"kubeops.io/kubeops/internal/redact"
 )
 
 // +kubebuilder:rbac:groups=kubeops.io,resources=pipelines,verbs=get
@@ -41,16 +40,12 @@ func Setup(m ctrl.Manager, e *environment.Environment) error {
 	if !Enabled(e.Settings.WebhookAddress) {
 		return nil
 	}
-	redactor, err := redact.New(redact.Options{})
-	if err != nil {
-		return fmt.Errorf("prepare redaction: %w", err)
-	}
 	metrics, err := NewMetrics(e.Settings.Metrics)
 	if err != nil {
 		return fmt.Errorf("register metrics: %w", err)
 	}
 	handler := NewHandler(Options{
-		Client: e.Client, Reader: e.Reader, Secrets: e.Backends.Secrets, Expressions: e.Expressions(), Redact: redactor.Text,
+		Client: e.Client, Reader: e.Reader, Secrets: e.Backends.Secrets, Expressions: e.Expressions(), Redact: e.Redact,
 		Metrics: metrics, Clock: e.Clock,
 	})
 	return m.Add(&Server{Address: e.Settings.WebhookAddress, Handler: handler})
