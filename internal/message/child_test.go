@@ -130,9 +130,7 @@ func TestTheLargestMessagesFitIntoAChild(t *testing.T) {
 }
 
 func TestTheEndOfAChildIsAProblemThatNamesTheLimit(t *testing.T) {
-	short := func(kind string, deadline time.Duration) *Child {
-		return &Child{child.NewCaller(command(kind), child.CallLimits{Deadline: deadline, MaxAnswer: maxAnswer})}
-	}
+	short := &Child{child.NewCaller(command(loops), child.CallLimits{Deadline: 500 * time.Millisecond, MaxAnswer: maxAnswer})}
 	for name, tc := range map[string]struct {
 		renderer *Child
 		reason   string
@@ -140,7 +138,7 @@ func TestTheEndOfAChildIsAProblemThatNamesTheLimit(t *testing.T) {
 		text     string
 	}{
 		"memory":   {NewChild(command(hog), 1), v1alpha1.ReasonMemoryLimitExceeded, problem.Wait, "more than 64 MiB of memory"},
-		"deadline": {short(loops, 500*time.Millisecond), v1alpha1.ReasonDeadlineExceeded, problem.Wait, "longer than 10s"},
+		"deadline": {short, v1alpha1.ReasonDeadlineExceeded, problem.Wait, "longer than 10s"},
 		"a bug":    {NewChild(command(dies), 1), v1alpha1.ReasonRetrying, problem.Retry, "see the manager's log"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -39,6 +39,9 @@ func TestSecretsAreReplaced(t *testing.T) {
 		"header as Go prints it": {"map[Authorization:[Bearer abcdef0123456789]]", "abcdef0123456789"},
 		"connection string":      {"Server=db;User=sa;Password=Abc-1;", "Abc-1"},
 		"passphrase":             {"passphrase=open", "open"},
+		"ACL of Redis":           {"user worker on +@all ~* >Xk3pQ9", "Xk3pQ9"},
+		"setting in a Secret":    {"kind: Secret\nstringData:\n  .env:     A=1\n    PIN=522343", "522343"},
+		"one-time code":          {"your verification code is 482913", "482913"},
 		"GitHub token":           {"clone failed for ghp_0123456789abcdefghij01", "ghp_0123456789abcdefghij01"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -74,6 +77,8 @@ func TestHarmlessTextIsNotChanged(t *testing.T) {
 		"basic in prose":       "a basic configuration. Bearer authentication",
 		"already masked":       "password=*** token=xxxxx postgres://u:xxxxx@db",
 		"git commit":           "at commit 0123456789abcdef0123456789abcdef01234567",
+		"number of a ticket":   "user jane opened #123456 in the queue",
+		"login by password":    "backup password rotated",
 		"quota":                "exceeded quota: secrets-quota, requested: secrets=1, used: secrets=5, limited: secrets=5",
 	} {
 		t.Run(name, func(t *testing.T) {
