@@ -128,7 +128,8 @@ type WebhookTrigger struct {
 type ScheduleTrigger struct {
 	// cron is a cron expression with five fields, or @hourly, @daily, @weekly, @monthly or @every <duration>, which counts from the
 	// creation time of the Pipeline. Times that daylight saving skips are omitted, and of those that come twice the second, unless the
-	// expression is for each hour. Two times must be as far apart as the manager's configuration says (limits.minScheduleInterval, default 1m).
+	// expression is for each hour. Two times must be as far apart as the manager's configuration says
+	// (limits.minScheduleInterval, default 1m).
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	// +kubebuilder:validation:XValidation:rule="!self.contains('TZ=')",message="cron must not contain a time zone; set timeZone"
