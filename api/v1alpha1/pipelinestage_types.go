@@ -95,8 +95,8 @@ type PipelineStage struct {
 	// +optional
 	Retry *StageRetry `json:"retry,omitempty"`
 	// onFailure says what follows if the stage fails: stop starts no further stage; continue starts those that follow; rollback starts no
-	// further stage, and once those in progress have ended, undoes the work of the stages of type commit and deploy in reverse order, before finally.
-	// The run is Failed at its end in all cases. A run that is canceled is not rolled back. Defaults to stop.
+	// further stage, and once those in progress have ended, undoes the work of the stages of type commit and deploy in reverse order,
+	// before finally. The run is Failed at its end in all cases. A run that is canceled is not rolled back. Defaults to stop.
 	// +optional
 	OnFailure FailurePolicy `json:"onFailure,omitempty"`
 

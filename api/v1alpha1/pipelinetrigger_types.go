@@ -76,8 +76,8 @@ type PipelineTrigger struct {
 	// +optional
 	Schedule *ScheduleTrigger `json:"schedule,omitempty"`
 	// parameters of the runs. Expressions use event.type; for a schedule also event.time (RFC 3339, UTC); and for a webhook event.source,
-	// event.delivery, event.repository, event.ref, event.branch, event.tag, event.commit, and event.payload, the JSON of the delivery, whose
-	// fields are converted with string(...). Parameters that are missing have their defaults.
+	// event.delivery, event.repository, event.ref, event.branch, event.tag, event.commit, and event.payload, the JSON of the delivery,
+	// whose fields are converted with string(...). Parameters that are missing have their defaults.
 	// +kubebuilder:validation:MaxItems=32
 	// +listType=map
 	// +listMapKey=name
@@ -123,12 +123,13 @@ type WebhookTrigger struct {
 	Paths []string `json:"paths,omitempty"`
 }
 
-// ScheduleTrigger creates a run at each of its times. Of times that were missed, since the manager did not run or the Pipeline was suspended,
-// only the latest creates one.
+// ScheduleTrigger creates a run at each of its times. Of times that were missed, since the manager did not run or the Pipeline was
+// suspended, only the latest creates one.
 type ScheduleTrigger struct {
-	// cron is a cron expression with five fields, or @hourly, @daily, @weekly, @monthly or @every <duration>, which counts from the creation
-	// time of the Pipeline. Times that daylight saving skips are omitted, and of those that come twice the second, unless the expression is
-	// for each hour. Two times must be as far apart as the manager's configuration says (limits.minScheduleInterval, default 1m).
+	// cron is a cron expression with five fields, or @hourly, @daily, @weekly, @monthly or @every <duration>, which counts from the
+	// creation time of the Pipeline. Times that daylight saving skips are omitted, and of those that come twice the second, unless the
+	// expression is for each hour. Two times must be as far apart as the manager's configuration says
+	// (limits.minScheduleInterval, default 1m).
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	// +kubebuilder:validation:XValidation:rule="!self.contains('TZ=')",message="cron must not contain a time zone; set timeZone"

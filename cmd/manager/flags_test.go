@@ -140,6 +140,7 @@ func TestConfigurationReachesTheControllers(t *testing.T) {
 		AllowedCIDRs: []string{"10.0.0.0/8"}, DeniedCIDRs: []string{"10.96.0.0/12"}, AllowedHosts: []string{"a"}, DeniedHosts: []string{"d"},
 		ProxyResolvedHosts: []string{"p"}, DetailedDialErrors: true,
 	}
+	config.Webhooks.BindAddress = "127.0.0.1:8082"
 	config.Limits.MaxQueryBytes = 40 << 20
 	config.Quotas.LogBackends = 3
 	config.Quotas.RunsPerHour = 60
@@ -151,7 +152,7 @@ func TestConfigurationReachesTheControllers(t *testing.T) {
 	options := controllerOptions(&config)
 	collectors := options.LogCollectors
 	if options.ParallelInspections != 7 || !options.Egress.AllowLoopback || collectors.Namespace != "logging" || options.Metrics == nil ||
-		options.ResponseMemory != 8<<20 {
+		options.ResponseMemory != 8<<20 || options.WebhookAddress != "127.0.0.1:8082" {
 		t.Errorf("%+v", options)
 	}
 	wantLimits := limits.Limits{

@@ -60,8 +60,9 @@ func (l *logic) checkSchedules(p *v1alpha1.Pipeline, now time.Time) error {
 		if minimum <= 0 {
 			continue
 		}
-		shortest := schedule.Shortest(sequence, minimum)
-		if exceeded := limits.MinDuration("the interval of "+spec.Field, shortest, minimum, "limits.minScheduleInterval"); exceeded != nil {
+		field := "trigger " + of.Name + ": the interval of schedule.cron"
+		exceeded := limits.MinDuration(field, schedule.Shortest(sequence, minimum), minimum, "limits.minScheduleInterval")
+		if exceeded != nil {
 			return exceeded
 		}
 	}
@@ -168,7 +169,8 @@ func (l *logic) createScheduled(
 		state.LastRun = run.Name
 		return nil
 	case apierrors.IsInvalid(err), apierrors.IsForbidden(err):
-		return problem.UserError(v1alpha1.ReasonInvalidParameter, err, "PipelineRun %s cannot be created (%s)", run.Name, apierror.Describe(err))
+		return problem.UserError(v1alpha1.ReasonInvalidParameter, err, "PipelineRun %s cannot be created (%s)", run.Name,
+			apierror.Describe(err))
 	}
 	return problem.Retrying(v1alpha1.ReasonRetrying, err, "PipelineRun %s cannot be created (%s)", run.Name, apierror.Describe(err))
 }

@@ -222,7 +222,7 @@ func TestSchedulesThatCannotRunAreRefused(t *testing.T) {
 		"invalid":      {v1alpha1.ScheduleTrigger{Cron: "61 * * * *"}, v1alpha1.ReasonInvalidSchedule, "trigger night: schedule.cron"},
 		"a zone":       {v1alpha1.ScheduleTrigger{Cron: "0 3 * * *", TimeZone: "Mars"}, v1alpha1.ReasonInvalidSchedule, "schedule.timeZone"},
 		"never":        {v1alpha1.ScheduleTrigger{Cron: "0 0 30 2 *"}, v1alpha1.ReasonInvalidSchedule, "never comes due"},
-		"too frequent": {v1alpha1.ScheduleTrigger{Cron: "@every 10s"}, v1alpha1.ReasonLimitExceeded, "limits.minScheduleInterval"},
+		"too frequent": {v1alpha1.ScheduleTrigger{Cron: "@every 10s"}, v1alpha1.ReasonLimitExceeded, "trigger night: the interval of schedule.cron is 10s, below the minimum of 1m"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newScheduled(t, c.trigger)

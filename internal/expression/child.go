@@ -13,8 +13,8 @@ import (
 const (
 	// deadline of one request in a child process, with its start.
 	deadline = 20 * time.Second
-	// maxRequest and maxAnswer are the sizes of what parent and child send, in bytes. A spec has at most 1.5 MiB, and a delivery of a webhook
-	// 1 MiB, of which each quotation mark takes two bytes.
+	// maxRequest and maxAnswer are the sizes of what parent and child send, in bytes. A spec has at most 1.5 MiB, and a delivery of a
+	// webhook 1 MiB, of which each quotation mark takes two bytes.
 	maxRequest = 4 << 20
 	maxAnswer  = 1 << 20
 	// Memory is the limit of a child process in bytes. Compiling and evaluating the most expensive expressions that the bounds permit needs

@@ -94,8 +94,8 @@ func checkTrigger(spec *v1alpha1.PipelineSpec, trigger *v1alpha1.PipelineTrigger
 }
 
 // TriggerParameters are the parameters of a run that a trigger creates. The event has the values of event.NAME: type, time, source,
-// delivery, repository, ref, branch, tag, commit, and payload as JSON, as far as there are any. Errors that a person must resolve are problems of reason InvalidExpression or
-// InvalidParameter.
+// delivery, repository, ref, branch, tag, commit, and payload as JSON, as far as there are any. Errors that a person must resolve are
+// problems of reason InvalidExpression or InvalidParameter.
 func TriggerParameters(
 	ctx context.Context, evaluator expression.Evaluator, spec *v1alpha1.PipelineSpec, trigger *v1alpha1.PipelineTrigger,
 	event map[string]string,

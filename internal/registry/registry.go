@@ -108,7 +108,8 @@ func CheckTag(tag string) error {
 	}
 	if !valid {
 		return problem.UserError(v1alpha1.ReasonInvalidSpec, nil,
-			"%s is not a valid tag: it must have 1 to %d letters, digits, _, - and ., and begin with none of the last two", names.Quote(tag), maxTag)
+			"%s is not a valid tag: it must have 1 to %d letters, digits, _, - and ., and begin with none of the last two",
+			names.Quote(tag), maxTag)
 	}
 	return nil
 }
@@ -130,8 +131,8 @@ func (r *Repository) Digest(ctx context.Context, tag, platform string) (string, 
 	case platform != "":
 		return r.ofPlatform(found, tag, platform)
 	case !found.MediaType.IsIndex() && !found.MediaType.IsImage():
-		return "", problem.UserError(v1alpha1.ReasonInvalidResponse, nil, "tag %s of %s is not an image: its media type is %s", tag, r.remote,
-			names.Quote(string(found.MediaType)))
+		return "", problem.UserError(v1alpha1.ReasonInvalidResponse, nil, "tag %s of %s is not an image: its media type is %s", tag,
+			r.remote, names.Quote(string(found.MediaType)))
 	}
 	return found.Digest.String(), nil
 }
@@ -192,8 +193,8 @@ func (r *Repository) refused(status int, tag string) error {
 	case http.StatusUnauthorized:
 		if r.remote.Username == "" {
 			return problem.UserError(v1alpha1.ReasonUnauthorized, nil,
-				"%s requires credentials for %s, or has no such repository (401); check %s, and set %s", host, r.remote, r.remote.Fields.URL,
-				r.remote.Fields.Auth)
+				"%s requires credentials for %s, or has no such repository (401); check %s, and set %s", host, r.remote,
+				r.remote.Fields.URL, r.remote.Fields.Auth)
 		}
 		return problem.UserError(v1alpha1.ReasonUnauthorized, nil, "%s rejected the credentials for %s (401); check the Secret of %s", host,
 			r.remote, r.remote.Fields.Auth)
@@ -202,8 +203,8 @@ func (r *Repository) refused(status int, tag string) error {
 			"%s accepted the credentials but denied access to %s (403); permit them to pull there", host, r.remote)
 	case http.StatusNotFound:
 		if tag == "" {
-			return problem.UserError(v1alpha1.ReasonNotFound, nil, "%s is no container registry: it does not serve /v2/ (404); check %s", host,
-				r.remote.Fields.URL)
+			return problem.UserError(v1alpha1.ReasonNotFound, nil, "%s is no container registry: it does not serve /v2/ (404); check %s",
+				host, r.remote.Fields.URL)
 		}
 		return problem.UserError(v1alpha1.ReasonImageNotFound, nil, "%s has no tag %s (404); push it, or fix the tag", r.remote, tag)
 	case http.StatusTooManyRequests:

@@ -40,8 +40,8 @@ func (d *Driver) Previous(ctx context.Context, attempt pipeline.Attempt) (string
 	}
 	state := found.GetDelivery()
 	if o := state.GetOperation(); o.GetState() == pluginv1.State_STATE_RUNNING && !state.GetAutomated() { // what it deploys comes before
-		return "", problem.Waiting(v1alpha1.ReasonOperationInProgress, interval, "application %s has another operation in progress, started by %s",
-			attempt.Stage.Deploy.Application.Name, starter(o))
+		return "", problem.Waiting(v1alpha1.ReasonOperationInProgress, interval,
+			"application %s has another operation in progress, started by %s", attempt.Stage.Deploy.Application.Name, starter(o))
 	}
 	was := before{Automated: state.GetAutomated(), Sources: state.GetSources(), ID: -1}
 	if newest := newestEntry(state); newest != nil {
@@ -80,15 +80,16 @@ func (d *Driver) Follows(previous string) bool {
 // Rollback implements pipeline.Reverter.
 func (d *Driver) Rollback() pipeline.Driver { return &rollback{Driver: d} }
 
-// rollback deploys the revision from before a stage, and waits as the stage does. Its sync has a key of its own, by which it is found: other
-// methods are those of Driver.
+// rollback deploys the revision from before a stage, and waits as the stage does. Its sync has a key of its own, by which it is found:
+// other methods are those of Driver.
 type rollback struct{ *Driver }
 
 // Start implements pipeline.Driver.
 func (d *rollback) Start(ctx context.Context, attempt pipeline.Attempt) (string, error) {
 	var was before
 	if err := json.Unmarshal([]byte(attempt.Previous), &was); err != nil {
-		return "", problem.UserError(v1alpha1.ReasonHistoryNotAvailable, nil, "the state of the application from before the stage cannot be read")
+		return "", problem.UserError(v1alpha1.ReasonHistoryNotAvailable, nil,
+			"the state of application %s from before the stage cannot be read; sync it by hand", attempt.Stage.Deploy.Application.Name)
 	}
 	p, err := d.open(ctx, attempt)
 	if err != nil {
@@ -185,8 +186,8 @@ func rolledBackTo(attempt pipeline.Attempt) (string, error) {
 	}
 	if at < 0 || commits[at].Rollback == "" {
 		return "", problem.UserError(v1alpha1.ReasonCommitNotRolledBack, nil,
-			"application %s is synced automatically, and no stage rolled back the commit that it deployed (%s); revert it in its repository",
-			attempt.Stage.Deploy.Application.Name, orNone(deployed))
+			"application %s is synced automatically, and no stage rolled back the commit that it deployed (%s); revert it in its "+
+				"repository", attempt.Stage.Deploy.Application.Name, orNone(deployed))
 	}
 	last := commits[at].Rollback
 	for _, c := range commits {

@@ -31,7 +31,8 @@ func (d *Driver) open(ctx context.Context, attempt pipeline.Attempt) (*registry.
 	spec := attempt.Stage.Image
 	field := "stage " + attempt.Stage.Name + ": image."
 	remote := registry.Remote{
-		Repository: spec.Repository, PlainHTTP: spec.PlainHTTP, Fields: provider.Fields{URL: field + "repository", Auth: field + "secretRef"},
+		Repository: spec.Repository, PlainHTTP: spec.PlainHTTP,
+		Fields: provider.Fields{URL: field + "repository", Auth: field + "secretRef"},
 	}
 	if spec.SecretRef != nil {
 		if spec.PlainHTTP {

@@ -39,8 +39,8 @@ func (d *Driver) authorize(ctx context.Context, attempt pipeline.Attempt) error 
 		}
 		if !review.Status.Allowed {
 			return problem.UserError(v1alpha1.ReasonInspectionForbidden, nil,
-				"ServiceAccount %s/%s cannot %s Inspection %s (RBAC). Grant it with: %s", attempt.Namespace, attempt.ServiceAccount, verb, name,
-				remedy.Command("kubectl -n %[1]s create rolebinding %[3]s-%[2]s --clusterrole=%[3]s --serviceaccount=%[1]s:%[2]s",
+				"ServiceAccount %s/%s cannot %s Inspection %s (RBAC). Grant it with: %s", attempt.Namespace, attempt.ServiceAccount, verb,
+				name, remedy.Command("kubectl -n %[1]s create rolebinding %[3]s-%[2]s --clusterrole=%[3]s --serviceaccount=%[1]s:%[2]s",
 					attempt.Namespace, attempt.ServiceAccount, Role))
 		}
 	}
