@@ -33,6 +33,10 @@ func TestBindingsOfClusterAdminAreReported(t *testing.T) {
 			"  spec: roleRef: ClusterRole cluster-admin",
 			"  spec: subjects: "+subjects)
 	}
+	inNamespace := func(severity, namespace string) string {
+		return checktest.Lines(severity+" RoleBinding/"+namespace+"/b: RoleBinding b grants cluster-admin in namespace "+namespace+
+			" to ServiceAccount ci/runner.", "  spec: roleRef: ClusterRole cluster-admin", "  spec: subjects: ServiceAccount ci/runner")
+	}
 	checktest.RunTextCases(t, Checks(), "rbac-cluster-admin-bound", map[string]checktest.TextCase{
 		"a ServiceAccount": {clusterBinding("cluster-admin", runner), found("high", "ServiceAccount ci/runner")},
 		"a user and a ServiceAccount": {clusterBinding("cluster-admin", jane+", "+runner), found("high",
@@ -49,7 +53,9 @@ func TestBindingsOfClusterAdminAreReported(t *testing.T) {
 		"the control plane of a cloud":   {clusterBinding("cluster-admin", "{kind: User, name: 'eks:addon-manager'}"), ""},
 		"no Pods":                        {clusterBinding("cluster-admin", ""), ""},
 		"another role":                   {clusterBinding("view", runner), ""},
-		"of a namespace only":            {roleBinding("shop", "ClusterRole", "cluster-admin", runner), ""},
+		"of a namespace only":            {roleBinding("shop", "ClusterRole", "cluster-admin", runner), inNamespace("low", "shop")},
+		"of the namespace of the " +
+			"system": {roleBinding("kube-system", "ClusterRole", "cluster-admin", runner), inNamespace("high", "kube-system")},
 		"a Role that only has that name": {roleBinding("shop", "Role", "cluster-admin", runner), ""},
 	})
 }
