@@ -20,6 +20,8 @@ const (
 	OriginKustomization OriginTool = "Kustomization"
 	// OriginHelmRelease: Namespace and Name are those of Flux' HelmRelease.
 	OriginHelmRelease OriginTool = "HelmRelease"
+	// OriginFile is no tool: Name is the file and line of an object that was read from manifests.
+	OriginFile OriginTool = "file"
 )
 
 // Origin is what an object is created from. Name is empty if unknown.

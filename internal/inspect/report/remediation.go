@@ -104,6 +104,9 @@ func originOf(g *facts.Graph, ref facts.Ref) *facts.Origin {
 
 // sourceText names a source: the Helm chart of release cart (namespace shop).
 func sourceText(o *facts.Origin) remedy.Text {
+	if o.Tool == facts.OriginFile {
+		return remedy.Sprintf("%s", o.Name)
+	}
 	what, unknown := "the Helm chart of release", "its Helm chart"
 	switch o.Tool {
 	case facts.OriginArgoCD:
