@@ -42,7 +42,9 @@ func Manifests(in ManifestsInput) *v1alpha1.InspectionReport {
 	findings, ran, failed := check.RunOnManifests(in.Read.Graph, selected, in.Params)
 	for i := range findings {
 		findings[i].Logs = nil
-		setSource(in.Read, append([]facts.Ref{findings[i].Object}, findings[i].Culprits...))
+		if !hasLocation(findings[i]) { // else it is about a line within the object, which its text names
+			setSource(in.Read, append([]facts.Ref{findings[i].Object}, findings[i].Culprits...))
+		}
 		location, ok := locate(in.Read, findings[i])
 		if ok && !hasLocation(findings[i]) {
 			findings[i].Evidence = slices.Insert(slices.Clone(findings[i].Evidence), 0, location)

@@ -32,7 +32,7 @@ func sidecarCheck() check.Check {
 	}
 }
 
-// knownSidecars are names of containers, and parts of the names of images, that serve other containers and never end by themselves.
+// knownSidecars are names of containers, and parts of the names of images, that serve other containers and never end.
 func knownSidecars() []string {
 	return []string{
 		"istio-proxy", "proxyv2", "linkerd-proxy", "linkerd2-proxy", "envoy", "consul-dataplane", "consul-connect", "daprd", "kuma-sidecar",

@@ -55,7 +55,8 @@ func clusterAdminBound(g *facts.Graph, _ check.Params) []check.Finding {
 				deleteBinding(binding),
 			),
 		}
-		if binding.Kind == facts.RoleBinding && binding.Namespace != systemNamespace {
+		narrow := binding.Kind == facts.RoleBinding && binding.Namespace != systemNamespace
+		if narrow {
 			finding.Severity = v1alpha1.SeverityLow
 		}
 		if binding.Kind == facts.RoleBinding {
@@ -63,7 +64,9 @@ func clusterAdminBound(g *facts.Graph, _ check.Params) []check.Finding {
 				subjectTexts(subjects))
 		}
 		for _, s := range subjects {
-			if anonymous(s) || allAuthenticated(s) {
+			if everyone := anonymous(s) || allAuthenticated(s); everyone && narrow {
+				finding.Severity = v1alpha1.SeverityHigh
+			} else if everyone {
 				finding.Severity = v1alpha1.SeverityCritical
 			} else if s.Kind == "ServiceAccount" && s.Namespace != systemNamespace && finding.Severity == v1alpha1.SeverityMedium {
 				finding.Severity = v1alpha1.SeverityHigh

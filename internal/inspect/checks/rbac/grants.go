@@ -85,8 +85,8 @@ func shippedRole(role *facts.RoleNode) bool {
 func distributionRoles() []string {
 	return []string{
 		"system:openshift:", "system:gke-", "system:gcp-", "system:azure-", "system:aws-", "system:coredns", "system:metrics-server",
-		"system:aggregated-metrics-reader", "system:cloud-controller-manager", "system:cloud-node-controller", "system:k3s-", "system:rke2-",
-		"system:kube-dns", "system:kubevirt", "system:glbc-status",
+		"system:aggregated-metrics-reader", "system:cloud-controller-manager", "system:cloud-node-controller", "system:k3s-",
+		"system:rke2-", "system:kube-dns", "system:kubevirt", "system:glbc-status",
 	}
 }
 

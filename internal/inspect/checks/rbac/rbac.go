@@ -34,7 +34,8 @@ func bindingChecks() []check.Check {
 			Meaning: "cluster-admin allows everything. ServiceAccounts with it are the highest risk: anyone who compromises one of " +
 				"their Pods, or can create Pods in their namespace, controls the cluster. The severity is critical if all users or all " +
 				"ServiceAccounts get it, and medium for users, groups and ServiceAccounts of kube-system. A RoleBinding grants " +
-				"everything in its namespace, Secrets and roles included: it is low, in kube-system as severe as a ClusterRoleBinding, " +
+				"everything in its namespace, Secrets and roles included: it is low (high for all users), in kube-system as severe as " +
+				"a ClusterRoleBinding, " +
 				"since the accounts there control the cluster. The administrators created " +
 				"by Kubernetes, kubeadm and cloud providers (system:masters, kubeadm:cluster-admins) are not reported. Accept a " +
 				"trusted operator with an ignore rule of the Inspection, by check and name of the binding.",
