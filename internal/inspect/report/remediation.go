@@ -42,6 +42,8 @@ func remediation(g *facts.Graph, f causes.Linked) remedy.Text {
 	switch {
 	case origin == nil || text == "":
 		return text
+	case origin.Tool == facts.OriginFile && isManifestError(g, f): // its evidence has the line within the object
+		return text
 	case f.Class == v1alpha1.ClassRecommendation:
 		return remedy.Sprintf("Change it in %s. %s", sourceText(origin), text)
 	default:
