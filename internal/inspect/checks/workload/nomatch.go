@@ -80,9 +80,8 @@ func noNodeFinding(set *facts.WorkloadNode, unmet []string, have nodeLabels) che
 			phrase.Plural(len(unmet), "label", "labels"), strings.Join(unmet, ", ")),
 		Evidence: []check.Evidence{check.FromCondition("0 Pods desired"),
 			check.FromSpec("nodeSelector: %s", strings.Join(set.Template.NodeSelector, ", "))},
-		Remediation: remedy.Sprintf("Nothing, if such nodes come later. Otherwise correct nodeSelector in the template of DaemonSet "+
-			"%s, or "+
-			"label the nodes that it is meant for: `kubectl label node <node> %s`.", set.Name, remedy.Quoted(unmet...)),
+		Remediation: remedy.Sprintf("Nothing, if such nodes come later. Otherwise correct nodeSelector in the template of "+
+			"DaemonSet %s, or label the nodes that it is meant for: `kubectl label node <node> %s`.", set.Name, remedy.Quoted(unmet...)),
 	}
 	for _, label := range unmet {
 		near := nearLabel(label, have)
