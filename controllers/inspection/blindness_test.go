@@ -20,6 +20,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers/testsuite"
 	"kubeops.io/kubeops/internal/cli"
+	"kubeops.io/kubeops/internal/cli/command"
 )
 
 // proxy is in front of the real API server. It answers the requests that a case wants to fail.
@@ -167,6 +168,6 @@ func inspectCommand(t *testing.T, config *rest.Config, args ...string) (code int
 	}
 	var stdout, stderr bytes.Buffer
 	code = cli.Run(context.WithoutCancel(t.Context()), append([]string{"inspect", "--kubeconfig", file}, args...),
-		cli.Streams{In: strings.NewReader(""), Out: &stdout, Err: &stderr})
+		command.Streams{In: strings.NewReader(""), Out: &stdout, Err: &stderr})
 	return code, stdout.String(), stderr.String()
 }

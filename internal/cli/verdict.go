@@ -31,9 +31,9 @@ func verdict(severity v1alpha1.Severity, failOnGaps bool, report *v1alpha1.Inspe
 	incomplete := fmt.Sprintf("%s; with --fail-on-gaps=false, the exit code ignores gaps",
 		terminal.Count(int(report.Summary.RequiredGaps), "gap, so the report is incomplete", "gaps, so the report is incomplete"))
 	if findings := (*command.FindingsError)(nil); errors.As(found, &findings) {
-		return &command.FindingsError{findings.Text + "\n" + incomplete}
+		return &command.FindingsError{Text: findings.Text + "\n" + incomplete}
 	}
-	return &command.GapsError{incomplete}
+	return &command.GapsError{Text: incomplete}
 }
 
 // failOn returns an error if the report has findings of the severity or worse.
@@ -45,7 +45,7 @@ func failOn(severity v1alpha1.Severity, report *v1alpha1.InspectionReport) error
 	if n == 0 {
 		return nil
 	}
-	return &command.FindingsError{fmt.Sprintf("%s with severity %s or worse (--fail-on)", terminal.Count(n, "finding", "findings"), severity)}
+	return &command.FindingsError{Text: fmt.Sprintf("%s with severity %s or worse (--fail-on)", terminal.Count(n, "finding", "findings"), severity)}
 }
 
 // atLeast counts the findings of a severity or worse, including those omitted from a truncated report.

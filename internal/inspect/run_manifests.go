@@ -6,11 +6,14 @@ import (
 	"strings"
 	"time"
 
+	"kubeops.io/kubeops/internal/inspect/facts/origin"
+
 	"k8s.io/utils/clock"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/causes"
 	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/manifests"
 	"kubeops.io/kubeops/internal/inspect/report"
 )
@@ -41,6 +44,9 @@ func Manifests(in ManifestsInput) *v1alpha1.InspectionReport {
 	findings, ran, failed := check.RunOnManifests(in.Read.Graph, selected, in.Params)
 	for i := range findings {
 		findings[i].Logs = nil
+		if !hasLocation(findings[i]) { // else it is about a line within the object, which its text names
+			setSource(in.Read, append([]facts.Ref{findings[i].Object}, findings[i].Culprits...))
+		}
 		location, ok := locate(in.Read, findings[i])
 		if ok && !hasLocation(findings[i]) {
 			findings[i].Evidence = slices.Insert(slices.Clone(findings[i].Evidence), 0, location)
@@ -61,6 +67,20 @@ func Manifests(in ManifestsInput) *v1alpha1.InspectionReport {
 		}
 	}
 	return result
+}
+
+// setSource notes the files of objects as their source, so that remedies name the file and line to change instead of a command whose
+// effect the next deployment would undo. A chart or a GitOps tool that the objects name stays their source.
+func setSource(read *manifests.Manifests, objects []facts.Ref) {
+	for _, object := range objects {
+		meta := read.Graph.MetaOf(object)
+		if meta == nil || meta.Origin != nil {
+			continue
+		}
+		if file, line, ok := read.Locate(object.APIObject()); ok {
+			meta.Origin = &origin.Origin{Tool: origin.File, Name: fmt.Sprintf("%s:%d", file, line)}
+		}
+	}
 }
 
 // FilePrefix is the prefix of evidence that names the file and line of an object.

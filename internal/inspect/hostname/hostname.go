@@ -26,7 +26,7 @@ type Use struct {
 }
 
 // In returns the hosts of a text, each once, in their order: the hosts of URLs, names with a port such as cart:8080, and names of
-// Services with their namespace such as cart.shop.svc. A port may follow as a word of its own, as for nc. Other words are no hosts.
+// Services with their namespace such as cart.shop.svc. A port may follow as the next word, as for nc. Other words are no hosts.
 func In(text string) []Use {
 	if len(text) > maxText {
 		text = text[:maxText]
@@ -84,7 +84,8 @@ func isServiceName(host string) bool {
 
 // authority reads host:port.
 func authority(text string) (Use, bool) {
-	host, number := text, ""
+	host := text
+	number := ""
 	if i := strings.LastIndexByte(text, ':'); i >= 0 {
 		host, number = text[:i], text[i+1:]
 	}

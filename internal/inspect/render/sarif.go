@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -226,7 +227,7 @@ func (s *sarif) location(f v1alpha1.Finding) sarifLocation {
 		name = cluster + "/" + name
 	}
 	location := sarifLocation{LogicalLocations: []sarifLogical{{Name: object.Name, FullyQualifiedName: name, Kind: "resource"}}}
-	file, line, ok := s.options.locate(object)
+	file, line, ok := s.file(f)
 	if !ok {
 		return location
 	}
@@ -236,6 +237,45 @@ func (s *sarif) location(f v1alpha1.Finding) sarifLocation {
 	}
 	s.located = s.located || location.PhysicalLocation.ArtifactLocation.URIBaseID != ""
 	return location
+}
+
+// filePrefix begins the evidence that names the file and line of an object, which is the only place that has them for documents that
+// are no objects, such as the second of two with one name.
+const filePrefix = "file: "
+
+// file is the file of the object of a finding. In a report on files, every finding has one: code hosts refuse the whole report if a
+// result is without. An object that the files only imply, such as their namespace, has the first file that is known.
+func (s *sarif) file(f v1alpha1.Finding) (name string, line int, ok bool) {
+	if s.options.Locate == nil {
+		return "", 0, false
+	}
+	if name, line, ok = s.ownFile(f); ok {
+		return name, line, true
+	}
+	for _, other := range s.report.Findings {
+		if name, _, ok = s.ownFile(other); ok {
+			return name, 0, true
+		}
+	}
+	return "", 0, false
+}
+
+// ownFile is the file of the object, or the one in the evidence of the finding.
+func (s *sarif) ownFile(f v1alpha1.Finding) (name string, line int, ok bool) {
+	if name, line, ok = s.options.locate(f.Object); ok {
+		return name, line, true
+	}
+	for _, e := range f.Evidence {
+		place, found := strings.CutPrefix(e.Text, filePrefix)
+		colon := strings.LastIndexByte(place, ':')
+		if !found || e.Source != v1alpha1.EvidenceSpec || colon <= 0 {
+			continue
+		}
+		if number, err := strconv.Atoi(place[colon+1:]); err == nil {
+			return strings.TrimPrefix(place[:colon], "./"), max(number, 0), true
+		}
+	}
+	return "", 0, false
 }
 
 // sarifFile is a path as a URI: relative to the root of the sources, unless it is absolute.

@@ -102,7 +102,8 @@ func TestSARIFResultsHaveRulesLocationsAndCauses(t *testing.T) {
 	if name := first.Locations[0].LogicalLocations[0]; name.FullyQualifiedName != "shop/Deployment/web" || name.Kind != "resource" {
 		t.Errorf("logical location: %+v", name)
 	}
-	if node := run.Results[4].Locations[0]; node.PhysicalLocation != nil ||
+	if node := run.Results[4].Locations[0]; node.PhysicalLocation == nil || node.PhysicalLocation.Region != nil ||
+		node.PhysicalLocation.ArtifactLocation != place.ArtifactLocation ||
 		node.LogicalLocations[0].FullyQualifiedName != "Node/worker-2" {
 		t.Errorf("location of a node: %+v", node)
 	}
@@ -115,6 +116,29 @@ func TestSARIFResultsHaveRulesLocationsAndCauses(t *testing.T) {
 	}
 	if first.BaselineState != "new" || service.BaselineState != "unchanged" {
 		t.Errorf("baseline states: %q, %q", first.BaselineState, service.BaselineState)
+	}
+}
+
+func TestSARIFOfFilesLocatesEveryResult(t *testing.T) {
+	report := sample()
+	report.Findings[4].Evidence = append(report.Findings[4].Evidence,
+		v1alpha1.Evidence{Source: v1alpha1.EvidenceSpec, Text: "file: deploy/copy.yaml:7"})
+	run := parsedSARIF(t, report, sampleOptions())
+	for _, r := range run.Results {
+		if r.Locations[0].PhysicalLocation == nil {
+			t.Errorf("result of %s has no file", r.RuleID)
+		}
+	}
+	place := run.Results[4].Locations[0].PhysicalLocation
+	if place.ArtifactLocation.URI != "deploy/copy.yaml" || place.Region == nil || place.Region.StartLine != 7 {
+		t.Errorf("location in the evidence: %+v", place)
+	}
+	options := sampleOptions()
+	options.Locate = nil
+	for _, r := range parsedSARIF(t, report, options).Results {
+		if r.Locations[0].PhysicalLocation != nil {
+			t.Errorf("result of %s on a cluster has a file", r.RuleID)
+		}
 	}
 }
 

@@ -39,14 +39,16 @@ func remediation(g *facts.Graph, f causes.Linked) remedy.Text {
 	if len(sources) > 0 {
 		return remedy.Join(append(sources, text), " ")
 	}
-	origin := originOf(g, g.TopOwner(f.Object))
+	from := originOf(g, g.TopOwner(f.Object))
 	switch {
-	case origin == nil || text == "":
+	case from == nil || text == "":
+		return text
+	case from.Tool == origin.File && isManifestError(g, f): // its evidence has the line within the object
 		return text
 	case f.Class == v1alpha1.ClassRecommendation:
-		return remedy.Sprintf("Change it in %s. %s", sourceText(origin), text)
+		return remedy.Sprintf("Change it in %s. %s", sourceText(from), text)
 	default:
-		return remedy.Sprintf("%s Its source is %s.", sentence(text), sourceText(origin))
+		return remedy.Sprintf("%s Its source is %s.", sentence(text), sourceText(from))
 	}
 }
 
@@ -83,13 +85,13 @@ func inSource(g *facts.Graph, object facts.Ref, call kubectl.Invocation) (by, so
 		if runsKubeOps(target) && call.Removes() {
 			return remedy.Sprintf("keep %s %s, which KubeOps runs with", target.Kind.Name(), target.Name), "", true
 		}
-		origin := originOf(g, target)
+		from := originOf(g, target)
 		switch {
-		case origin == nil:
+		case from == nil:
 		case target == object:
-			return call.Change(), remedy.Sprintf("Change it in %s.", sourceText(origin)), true
+			return call.Change(), remedy.Sprintf("Change it in %s.", sourceText(from)), true
 		default:
-			return call.Change(), remedy.Sprintf("Change %s %s in %s.", target.Kind.Name(), target.Name, sourceText(origin)), true
+			return call.Change(), remedy.Sprintf("Change %s %s in %s.", target.Kind.Name(), target.Name, sourceText(from)), true
 		}
 	}
 	return "", "", false
@@ -105,6 +107,9 @@ func originOf(g *facts.Graph, ref facts.Ref) *origin.Origin {
 
 // sourceText names a source: the Helm chart of release cart (namespace shop).
 func sourceText(o *origin.Origin) remedy.Text {
+	if o.Tool == origin.File {
+		return remedy.Sprintf("%s", o.Name)
+	}
 	what, unknown := "the Helm chart of release", "its Helm chart"
 	switch o.Tool {
 	case origin.ArgoCD:

@@ -59,11 +59,10 @@ func TestLastLogLinesAreJoinedWithTheSpec(t *testing.T) {
 		"an address of another program": {"", "", `invalid port "tcp://10.96.0.78:5672"`, ""},
 		"an address used on purpose":    {"", "", "listening, peer tcp://10.96.0.77:5672", ""},
 
-		"forbidden in a " +
+		"forbidden, by " +
 			"namespace": {"", "", `pods is forbidden: User "system:serviceaccount:shop:robot" cannot list resource "pods" in API ` +
 			`group "" in the namespace "shop"`, "forbidden: ServiceAccount robot cannot list pods (RBAC) in namespace shop"},
-		"forbidden in the " +
-			"cluster": {"", "", `E0115 err="User \"system:serviceaccount:shop:robot\" cannot watch resource \"leases\" in API ` +
+		"forbidden, everywhere": {"", "", `E0115 err="User \"system:serviceaccount:shop:robot\" cannot watch resource \"leases\" in API ` +
 			`group \"coordination.k8s.io\" at the cluster scope"`, "forbidden: ServiceAccount robot cannot watch " +
 			"leases.coordination.k8s.io " +
 			"(RBAC) in the whole cluster"},

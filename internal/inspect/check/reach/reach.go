@@ -37,11 +37,29 @@ type Index struct {
 	params   check.Params
 	policies map[string][]*facts.NetworkPolicyNode
 	byIP     map[string]*facts.ServiceNode
+	// found has the answers so far: the Pods of a workload ask the same.
+	found map[question]answer
+}
+
+// question is what Find was asked. Pods of one owner with one spec have the same labels.
+type question struct {
+	owner facts.Ref
+	spec  *facts.PodSpec
+	host  string
+	port  int32
+}
+
+type answer struct {
+	obstacle Obstacle
+	found    bool
 }
 
 // NewIndex returns an index of the Services and policies of a graph.
 func NewIndex(g *facts.Graph, params check.Params) *Index {
-	x := &Index{g: g, params: params, policies: map[string][]*facts.NetworkPolicyNode{}, byIP: map[string]*facts.ServiceNode{}}
+	x := &Index{
+		g: g, params: params, policies: map[string][]*facts.NetworkPolicyNode{}, byIP: map[string]*facts.ServiceNode{},
+		found: map[question]answer{},
+	}
 	for _, policy := range g.NetworkPolicies {
 		if policy.Deleting.IsZero() {
 			x.policies[policy.Namespace] = append(x.policies[policy.Namespace], policy)
@@ -89,6 +107,16 @@ func clusterDomain(labels []string) bool {
 
 // Find returns why a Pod cannot reach a port of a host; port 0 stands for any. It is false if nothing that was read prevents it.
 func (x *Index) Find(pod *facts.PodNode, host string, port int32) (Obstacle, bool) {
+	q := question{x.g.TopOwner(pod.Ref), pod.Spec, host, port}
+	known, asked := x.found[q]
+	if !asked {
+		known.obstacle, known.found = x.find(pod, host, port)
+		x.found[q] = known
+	}
+	return known.obstacle, known.found
+}
+
+func (x *Index) find(pod *facts.PodNode, host string, port int32) (Obstacle, bool) {
 	ref, ok := x.Resolve(pod.Namespace, host)
 	if !ok {
 		return Obstacle{}, false

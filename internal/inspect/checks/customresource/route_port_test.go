@@ -10,7 +10,8 @@ func TestARouteToAPortThatItsServiceDoesNotHaveIsFound(t *testing.T) {
 	route := func(kind, port, created string) string {
 		return checktest.Document(gatewayVersion, kind, "name: api, namespace: shop, creationTimestamp: "+created,
 			"spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{name: api"+port+"}]}, {backendRefs: [{name: api"+port+"}]}]}\n"+
-				"status: {parents: [{parentRef: {name: web}, conditions: ["+conditionOf("ResolvedRefs", "True", "ResolvedRefs", created)+"]}]}")
+				"status: {parents: [{parentRef: {name: web}, conditions: "+
+				"["+conditionOf("ResolvedRefs", "True", "ResolvedRefs", created)+"]}]}")
 	}
 	service := func(ports string) string {
 		return checktest.Document("v1", "Service", "name: api, namespace: shop", "spec: {selector: {app: api}, ports: ["+ports+"]}")
@@ -24,7 +25,8 @@ func TestARouteToAPortThatItsServiceDoesNotHaveIsFound(t *testing.T) {
 			"  spec: Service api has port http (8080/TCP)",
 		)},
 		"of a GRPCRoute": {route("GRPCRoute", ", port: 50051", anHourAgo) + service(http), checktest.Lines(
-			"high GRPCRoute.gateway.networking.k8s.io/shop/api [shop/api:50051]: GRPCRoute api sends traffic to port 50051 of Service api, "+
+			"high GRPCRoute.gateway.networking.k8s.io/shop/api [shop/api:50051]: GRPCRoute api sends traffic to port 50051 of Service "+
+				"api, "+
 				"which has no such port.",
 			"  spec: backendRef: Service api, port 50051",
 			"  spec: Service api has port http (8080/TCP)",

@@ -102,7 +102,8 @@ func overlapFinding(o overlap) check.Finding {
 		Message: fmt.Sprintf("Pods of %s %s cannot be evicted, and their nodes not be drained: PodDisruptionBudgets %s all select them.",
 			o.owner.Kind, o.owner.Name, o.budgets),
 		Evidence: []check.Evidence{check.FromSpec("PodDisruptionBudgets that select the Pods: %s", o.budgets)},
-		Remediation: remedy.Sprintf("Keep one of the budgets. Narrow the selectors of the others, or delete them: `kubectl -n %s delete pdb "+
+		Remediation: remedy.Sprintf("Keep one of the budgets. Narrow the selectors of the others, or delete them: `kubectl -n %s "+
+			"delete pdb "+
 			"%s`.", o.owner.Namespace, remedy.Quoted(names[1:]...)),
 	}
 }

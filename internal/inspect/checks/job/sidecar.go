@@ -32,7 +32,7 @@ func sidecarCheck() check.Check {
 	}
 }
 
-// knownSidecars are names of containers, and parts of the names of images, that serve other containers and never end by themselves.
+// knownSidecars are names of containers, and parts of the names of images, that serve other containers and never end.
 func knownSidecars() []string {
 	return []string{
 		"istio-proxy", "proxyv2", "linkerd-proxy", "linkerd2-proxy", "envoy", "consul-dataplane", "consul-connect", "daprd", "kuma-sidecar",
@@ -92,7 +92,7 @@ func keptJob(
 ) check.FailingPod {
 	names := containerNames(running)
 	f := check.Finding{
-		Message: fmt.Sprintf("A Job of %s does not complete: %s done, but %s still %s.", ownerText(job),
+		Message: fmt.Sprintf("%s does not complete: %s done, but %s still %s.", jobText(job),
 			phrase.Containers(containerNames(done))+phrase.Plural(len(done), " is", " are"), phrase.Containers(names),
 			phrase.Plural(len(names), "runs", "run")),
 		Evidence: []check.Evidence{
@@ -100,9 +100,6 @@ func keptJob(
 				since.UTC().Format(time.RFC3339)),
 			check.FromCondition("still running: %s, of image %s", phrase.Containers(names), running[0].Image),
 		},
-	}
-	if job.Owner.IsZero() {
-		f.Message = strings.Replace(f.Message, "A Job of Job ", "Job ", 1)
 	}
 	if !sidecars {
 		f.Severity = v1alpha1.SeverityMedium
@@ -113,12 +110,12 @@ func keptJob(
 	return check.FailingPod{Pod: pod, Discriminator: strings.Join(names, ","), Finding: f}
 }
 
-// ownerText names the CronJob of a Job, or the Job itself.
-func ownerText(job *facts.JobNode) string {
+// jobText names a Job, or the CronJob that created it: the names of its Jobs change from run to run.
+func jobText(job *facts.JobNode) string {
 	if job.Owner.IsZero() {
 		return "Job " + job.Name
 	}
-	return job.Owner.Kind.Name() + " " + job.Owner.Name
+	return "A Job of " + job.Owner.Kind.Name() + " " + job.Owner.Name
 }
 
 func containerNames(containers []facts.Container) []string {

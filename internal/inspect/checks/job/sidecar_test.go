@@ -57,7 +57,8 @@ status: {phase: Running, containerStatuses: [{name: migrate, ready: false, resta
 			ID: "job-kept-by-sidecar", Documents: job + pod("", ended("0", old), "envoy", "waiting: {reason: CrashLoopBackOff}"),
 		},
 		"a Pod that is being deleted": {
-			ID: "job-kept-by-sidecar", Documents: job + pod(`, deletionTimestamp: "2026-01-15T11:00:00Z"`, ended("0", old), "envoy", running),
+			ID:        "job-kept-by-sidecar",
+			Documents: job + pod(`, deletionTimestamp: "2026-01-15T11:00:00Z"`, ended("0", old), "envoy", running),
 		},
 		"a Job that is finished all the same": {
 			ID: "job-kept-by-sidecar",

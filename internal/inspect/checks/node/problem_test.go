@@ -19,7 +19,8 @@ func TestAProblemThatANodeReportsIsFoundAndGoodNewsIsNot(t *testing.T) {
 	checktest.RunCases(t, Checks(), map[string]checktest.Case{
 		"a read-only file system": {
 			ID: "node-problem", Documents: node("", condition("ReadonlyFilesystem", "True", old)), Want: []string{
-				"high Node/worker-7 [ReadonlyFilesystem]: Node worker-7 has a problem: a file system is read-only, so that new Pods cannot " +
+				"high Node/worker-7 [ReadonlyFilesystem]: Node worker-7 has a problem: a file system is read-only, so that new Pods " +
+					"cannot " +
 					"start and writes fail.",
 				"  condition: ReadonlyFilesystem=True (R): text",
 				"  condition: since 2026-01-15T09:00:00Z",

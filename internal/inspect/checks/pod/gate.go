@@ -77,6 +77,5 @@ func gateFailure(g *facts.Graph, pod *facts.PodNode, ready facts.Condition, gate
 			"the containers serve, and that security groups and NetworkPolicies let it reach them: `kubectl -n %s get "+
 			"targetgroupbindings`, and the log of the load balancer's controller.", pod.Namespace)
 	}
-	// Some controllers end the name with one that they generate for each target.
 	return check.FailingPod{Pod: pod, Discriminator: gate, Finding: f}
 }

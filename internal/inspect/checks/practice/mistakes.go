@@ -76,7 +76,7 @@ func memoryUnitWrong(g *facts.Graph, _ check.Params) []check.Finding {
 				}
 				if f.Message == "" {
 					f.Severity = of.severity
-					f.Message = fmt.Sprintf("%s sets %s of container %s to %s, which is " +
+					f.Message = fmt.Sprintf("%s sets %s of container %s to %s, which is "+
 						"%s.", template.Name(), of.field, c.Name, amount.String(),
 						bytesText(amount))
 					f.Remediation = remedy.Sprintf("Write %s with Mi or Gi in the Pod template, such as %sMi.", of.field,
@@ -139,7 +139,7 @@ func serviceNotHeadless(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object: set.Ref,
-			Message: fmt.Sprintf("StatefulSet %s is governed by Service %s, which is not headless: its Pods have no DNS names of " +
+			Message: fmt.Sprintf("StatefulSet %s is governed by Service %s, which is not headless: its Pods have no DNS names of "+
 				"their own.",
 				set.Name, service.Name),
 			Evidence: []check.Evidence{check.FromSpec("spec.serviceName: %s; Service %s is of type %s with a cluster IP", set.ServiceName,

@@ -35,7 +35,7 @@ func describeRole(role facts.Ref) string { return string(role.Kind) + " " + role
 func clusterAdminBound(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
 	for _, binding := range g.Bindings {
-		if binding.Kind != facts.ClusterRoleBinding || binding.Role != (facts.Ref{Kind: facts.ClusterRole, Name: "cluster-admin"}) {
+		if binding.Role != (facts.Ref{Kind: facts.ClusterRole, Name: "cluster-admin"}) {
 			continue
 		}
 		subjects := boundTo(binding, func(s facts.Subject) bool { return !shippedSubject(s) })
@@ -55,8 +55,18 @@ func clusterAdminBound(g *facts.Graph, _ check.Params) []check.Finding {
 				deleteBinding(binding),
 			),
 		}
+		narrow := binding.Kind == facts.RoleBinding && binding.Namespace != systemNamespace
+		if narrow {
+			finding.Severity = v1alpha1.SeverityLow
+		}
+		if binding.Kind == facts.RoleBinding {
+			finding.Message = fmt.Sprintf("RoleBinding %s grants cluster-admin in namespace %s to %s.", binding.Name, binding.Namespace,
+				subjectTexts(subjects))
+		}
 		for _, s := range subjects {
-			if anonymous(s) || allAuthenticated(s) {
+			if everyone := anonymous(s) || allAuthenticated(s); everyone && narrow {
+				finding.Severity = v1alpha1.SeverityHigh
+			} else if everyone {
 				finding.Severity = v1alpha1.SeverityCritical
 			} else if s.Kind == "ServiceAccount" && s.Namespace != systemNamespace && finding.Severity == v1alpha1.SeverityMedium {
 				finding.Severity = v1alpha1.SeverityHigh

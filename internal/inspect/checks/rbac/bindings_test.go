@@ -33,6 +33,10 @@ func TestBindingsOfClusterAdminAreReported(t *testing.T) {
 			"  spec: roleRef: ClusterRole cluster-admin",
 			"  spec: subjects: "+subjects)
 	}
+	inNamespace := func(severity, namespace string) string {
+		return checktest.Lines(severity+" RoleBinding/"+namespace+"/b: RoleBinding b grants cluster-admin in namespace "+namespace+
+			" to ServiceAccount ci/runner.", "  spec: roleRef: ClusterRole cluster-admin", "  spec: subjects: ServiceAccount ci/runner")
+	}
 	checktest.RunTextCases(t, Checks(), "rbac-cluster-admin-bound", map[string]checktest.TextCase{
 		"a ServiceAccount": {clusterBinding("cluster-admin", runner), found("high", "ServiceAccount ci/runner")},
 		"a user and a ServiceAccount": {clusterBinding("cluster-admin", jane+", "+runner), found("high",
@@ -42,14 +46,20 @@ func TestBindingsOfClusterAdminAreReported(t *testing.T) {
 			"ServiceAccount kube-system/runner")},
 		"all users": {clusterBinding("cluster-admin", runner+", "+authenticated), found("critical",
 			"ServiceAccount ci/runner, Group system:authenticated")},
-		"anonymous users":                {clusterBinding("cluster-admin", unknown), found("critical", "User system:anonymous")},
-		"every Pod":                      {clusterBinding("cluster-admin", allAccounts), found("critical", "Group system:serviceaccounts")},
-		"the administrators of old":      {clusterBinding("cluster-admin", "{kind: Group, name: 'system:masters'}"), ""},
-		"the administrators of kubeadm":  {clusterBinding("cluster-admin", "{kind: Group, name: 'kubeadm:cluster-admins'}"), ""},
-		"the control plane of a cloud":   {clusterBinding("cluster-admin", "{kind: User, name: 'eks:addon-manager'}"), ""},
-		"no Pods":                        {clusterBinding("cluster-admin", ""), ""},
-		"another role":                   {clusterBinding("view", runner), ""},
-		"of a namespace only":            {roleBinding("shop", "ClusterRole", "cluster-admin", runner), ""},
+		"anonymous users":               {clusterBinding("cluster-admin", unknown), found("critical", "User system:anonymous")},
+		"every Pod":                     {clusterBinding("cluster-admin", allAccounts), found("critical", "Group system:serviceaccounts")},
+		"the administrators of old":     {clusterBinding("cluster-admin", "{kind: Group, name: 'system:masters'}"), ""},
+		"the administrators of kubeadm": {clusterBinding("cluster-admin", "{kind: Group, name: 'kubeadm:cluster-admins'}"), ""},
+		"the control plane of a cloud":  {clusterBinding("cluster-admin", "{kind: User, name: 'eks:addon-manager'}"), ""},
+		"no Pods":                       {clusterBinding("cluster-admin", ""), ""},
+		"another role":                  {clusterBinding("view", runner), ""},
+		"of a namespace only":           {roleBinding("shop", "ClusterRole", "cluster-admin", runner), inNamespace("low", "shop")},
+		"of a namespace for all users": {roleBinding("shop", "ClusterRole", "cluster-admin", authenticated), checktest.Lines(
+			"high RoleBinding/shop/b: RoleBinding b grants cluster-admin in namespace shop to Group system:authenticated.",
+			"  spec: roleRef: ClusterRole cluster-admin", "  spec: subjects: Group system:authenticated")},
+		"of the system's namespace": {
+			roleBinding("kube-system", "ClusterRole", "cluster-admin", runner), inNamespace("high", "kube-system"),
+		},
 		"a Role that only has that name": {roleBinding("shop", "Role", "cluster-admin", runner), ""},
 	})
 }

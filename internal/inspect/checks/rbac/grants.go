@@ -71,7 +71,24 @@ func shippedName(name string) bool {
 }
 
 // shippedRole reports whether a role comes with the cluster.
-func shippedRole(role *facts.RoleNode) bool { return role.Bootstrap || shippedRoleRef(role.Ref) }
+//
+// The API server labels the roles that it creates, so that a role named system: without the label was created by someone else: a
+// distribution, or a person who wants it to be overlooked.
+func shippedRole(role *facts.RoleNode) bool {
+	if strings.HasPrefix(role.Name, "system:") {
+		return role.Bootstrap || slices.ContainsFunc(distributionRoles(), func(p string) bool { return strings.HasPrefix(role.Name, p) })
+	}
+	return role.Bootstrap || shippedRoleRef(role.Ref)
+}
+
+// distributionRoles begin the names of roles that distributions and the usual add-ons create without the label of the API server.
+func distributionRoles() []string {
+	return []string{
+		"system:openshift:", "system:gke-", "system:gcp-", "system:azure-", "system:aws-", "system:coredns", "system:metrics-server",
+		"system:aggregated-metrics-reader", "system:cloud-controller-manager", "system:cloud-node-controller", "system:k3s-",
+		"system:rke2-", "system:kube-dns", "system:kubevirt", "system:glbc-status",
+	}
+}
 
 func shippedRoleRef(ref facts.Ref) bool {
 	if ref.Kind == facts.ClusterRole {

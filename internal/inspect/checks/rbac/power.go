@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/util/version"
+
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
@@ -27,6 +29,8 @@ type power struct {
 	link   string
 	// allows describes what a rule grants, as a phrase after "allows its subjects to"; empty for nothing.
 	allows func(facts.AccessRule) string
+	// before135 is what a rule grants on API servers before Kubernetes 1.35, in addition; may be nil.
+	before135 func(facts.AccessRule) string
 	// graver is the severity of a cluster-wide rule that is worse than the others; may be nil.
 	graver func(facts.AccessRule) v1alpha1.Severity
 	// enabled reports whether the rules together grant the power if one alone does not; may be nil.
@@ -35,7 +39,8 @@ type power struct {
 
 // judgedRoles ends the meaning of each of these checks.
 const judgedRoles = " Only bound roles are checked. Roles that Kubernetes ships, and roles bound only to users and groups whose names " +
-	"begin with system: or to ServiceAccounts of kube-system, are not reported. Operators often need such permissions: accept the " +
+	"begin with system: or to ServiceAccounts of kube-system, are not reported. A name that begins with system: alone makes no role one " +
+	"that Kubernetes ships: its label kubernetes.io/bootstrapping does. Operators often need such permissions: accept the " +
 	"trusted ones with an ignore rule of the Inspection, by check and name of the role."
 
 func (p power) check() check.Check {
@@ -67,6 +72,9 @@ func (p power) uses() []facts.Kind {
 
 func (p power) run(g *facts.Graph, _ check.Params) []check.Finding {
 	all := grants(g)
+	if p.before135 != nil && olderThan(g.Version, "1.35") {
+		p.allows = anyPermission(p.allows, p.before135)
+	}
 	var findings []check.Finding
 	for _, role := range g.Roles {
 		of := all[role.Ref]
@@ -137,6 +145,12 @@ func (p power) finding(role *facts.RoleNode, where string, severity v1alpha1.Sev
 	finding.Message = fmt.Sprintf("%s %s allows its subjects to %s, %s.", role.Kind, role.Name, p.allows(rules[0]), where)
 	finding.Remediation = remedy.Replace(p.remedy, "EDIT", editRole(role.Ref).Code())
 	return finding, true
+}
+
+// olderThan reports whether the API server is known to be of an older minor version.
+func olderThan(server, minor string) bool {
+	parsed, err := version.ParseGeneric(server)
+	return err == nil && parsed.LessThan(version.MustParseGeneric(minor))
 }
 
 func editRole(role facts.Ref) remedy.Words {

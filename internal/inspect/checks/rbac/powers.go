@@ -159,13 +159,16 @@ func workPowers() []power {
 			id: "rbac-pod-exec", severity: v1alpha1.SeverityMedium,
 			summary: "A bound role allows running commands in every Pod of the cluster.",
 			meaning: "A subject that can create pods/exec or pods/attach in every namespace runs commands with the permissions of " +
-				"every workload and reads the volumes mounted there; in a privileged Pod it controls the node. Roles bound in single " +
-				"namespaces other than kube-system are not reported.",
+				"every workload and reads the volumes mounted there; in a privileged Pod it controls the node. So does one that can get " +
+				"them on API servers before Kubernetes 1.35, by WebSocket. Roles bound in single namespaces other than kube-system are " +
+				"not reported.",
 			remedy: "Bind the role with a RoleBinding in each namespace that needs it instead of a ClusterRoleBinding, or remove the " +
 				"rule: EDIT.",
 			link: goodPractices + "#privilege-escalation-risks",
 			allows: anyPermission(permission("run commands in any Pod", "pods/exec", "create"),
 				permission("attach to any Pod", "pods/attach", "create")),
+			before135: anyPermission(permission("run commands in any Pod (get is enough before Kubernetes 1.35)", "pods/exec", "get"),
+				permission("attach to any Pod (get is enough before Kubernetes 1.35)", "pods/attach", "get")),
 		},
 		{
 			id: "rbac-node-proxy", severity: v1alpha1.SeverityMedium, clusterOnly: true,

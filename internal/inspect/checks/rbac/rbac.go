@@ -30,16 +30,20 @@ func bindingChecks() []check.Check {
 	all := []check.Check{
 		{
 			ID: "rbac-cluster-admin-bound", Static: true, Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityHigh,
-			Summary: "A ClusterRoleBinding grants cluster-admin.",
+			Summary: "A binding grants cluster-admin.",
 			Meaning: "cluster-admin allows everything. ServiceAccounts with it are the highest risk: anyone who compromises one of " +
 				"their Pods, or can create Pods in their namespace, controls the cluster. The severity is critical if all users or all " +
-				"ServiceAccounts get it, and medium for users, groups and ServiceAccounts of kube-system. The administrators created " +
+				"ServiceAccounts get it, and medium for users, groups and ServiceAccounts of kube-system. A RoleBinding grants " +
+				"everything in its namespace, Secrets and roles included: it is low (high for all users), in kube-system as severe as " +
+				"a ClusterRoleBinding, " +
+				"since the accounts there control the cluster. The administrators created " +
 				"by Kubernetes, kubeadm and cloud providers (system:masters, kubeadm:cluster-admins) are not reported. Accept a " +
 				"trusted operator with an ignore rule of the Inspection, by check and name of the binding.",
 			Remediation: "Bind a role with only the required permissions, then delete the binding: `kubectl delete clusterrolebinding " +
 				"<name>`.",
 			Link:  goodPractices + "#least-privilege",
 			Needs: []facts.Kind{facts.ClusterRoleBinding},
+			Uses:  []facts.Kind{facts.RoleBinding},
 			Run:   clusterAdminBound,
 		},
 		{

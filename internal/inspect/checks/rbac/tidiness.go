@@ -97,7 +97,8 @@ func roleUnused(g *facts.Graph, params check.Params) []check.Finding {
 	}
 	var findings []check.Finding
 	for _, role := range g.Roles {
-		if role.Kind != facts.Role || used[role.Ref] || shippedRole(role) || role.Owned || !role.Deleting.IsZero() ||
+		shipped := shippedRole(role) || shippedName(role.Name)
+		if role.Kind != facts.Role || used[role.Ref] || shipped || role.Owned || !role.Deleting.IsZero() ||
 			!g.Complete(facts.RoleBinding, role.Namespace) || !g.OlderThan(role.Created, params.StartupGrace) {
 			continue
 		}

@@ -88,11 +88,12 @@ func resizeText(g *facts.Graph, claim *facts.PVCNode, message string) (why strin
 			"pvc %[2]s` lists them under Used By) until the volume has grown, then start them again: their data stays. Scale their "+
 			"workload to zero, which is an outage.", claim.Namespace, claim.Name)
 	case has("quota"), has("limit exceeded"), has("resourceexhausted"), has("no space"), has("insufficient"):
-		return "the storage has no room or its quota is used up", "Enlarge the storage or its quota; the driver tries again by itself."
+		return "the storage has no room or its quota is used up", "Enlarge the storage or its quota; the driver retries automatically."
 	case has("unimplemented"), has("not supported"), has("unsupported"):
 		return "its driver does not support expansion", "Create a larger claim and copy the data to it."
 	default:
-		return "its driver reports an error", remedy.Sprintf("Fix the error in the evidence; the driver tries again by itself: `kubectl -n "+
+		return "its driver reports an error", remedy.Sprintf("Fix the error in the evidence; the driver retries automatically: "+
+			"`kubectl -n "+
 			"%s describe pvc %s`.", claim.Namespace, claim.Name)
 	}
 }

@@ -43,7 +43,8 @@ func TestAClaimThatCannotGrowIsFound(t *testing.T) {
 			ID: "pvc-resize-failed", Documents: class("fast", "provisioner: csi.example.com") +
 				bound("", "30Gi", condition("NodeResizeError", old, "x")),
 			Want: []string{
-				"medium PersistentVolumeClaim/shop/data: PersistentVolumeClaim data cannot grow from 10Gi to 30Gi: StorageClass fast does " +
+				"medium PersistentVolumeClaim/shop/data: PersistentVolumeClaim data cannot grow from 10Gi to 30Gi: StorageClass fast " +
+					"does " +
 					"not allow expansion.",
 				"  condition: NodeResizeError=True (ResizeFailed): x",
 				"  condition: since 2026-01-15T09:00:00Z",

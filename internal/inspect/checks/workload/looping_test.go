@@ -30,7 +30,8 @@ func TestAWorkloadWhosePodIsReadyBetweenTwoCrashesKeepsItsFinding(t *testing.T) 
 			},
 		},
 		"a StatefulSet": {
-			ID: "statefulset-unavailable", Documents: set + loopingPod("StatefulSet, name: web", "3", "54:00", "54:30", "59:00"), Want: []string{
+			ID: "statefulset-unavailable", Documents: set + loopingPod("StatefulSet, name: web", "3", "54:00", "54:30", "59:00"),
+			Want: []string{
 				"critical StatefulSet/shop/web: StatefulSet web has no ready Pods.",
 				"  condition: Pods: 1 desired, 1 current, 1 ready, 0 available",
 				"  condition: ready only between two crashes: web-x",

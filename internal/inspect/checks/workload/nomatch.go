@@ -2,6 +2,7 @@ package workload
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -42,7 +43,7 @@ func matchesNoNode(g *facts.Graph, params check.Params) []check.Finding {
 		}
 		var unmet []string
 		for _, label := range set.Template.NodeSelector {
-			if key, value, _ := strings.Cut(label, "="); !slices.Contains(have[key], value) {
+			if key, value, _ := strings.Cut(label, "="); !have[key][value] {
 				unmet = append(unmet, label)
 			}
 		}
@@ -53,34 +54,34 @@ func matchesNoNode(g *facts.Graph, params check.Params) []check.Finding {
 	return findings
 }
 
-// labelsOfNodes are the values of each label that some node has.
-func labelsOfNodes(g *facts.Graph) map[string][]string {
-	have := map[string][]string{}
+// nodeLabels are the values of each label that some node has.
+type nodeLabels map[string]map[string]bool
+
+func labelsOfNodes(g *facts.Graph) nodeLabels {
+	have := nodeLabels{}
 	for _, node := range g.Nodes {
 		for key, value := range node.NodeLabels {
-			if !slices.Contains(have[key], value) && len(have[key]) < maxLabelValues {
-				have[key] = append(have[key], value)
+			if have[key] == nil {
+				have[key] = map[string]bool{}
 			}
+			have[key][value] = true
 		}
-	}
-	for key := range have {
-		slices.Sort(have[key])
 	}
 	return have
 }
 
-// maxLabelValues of one key are compared: a label with more is the name of the node or of its machine.
+// maxLabelValues of one key are compared with a value: a label with more is the name of the node or of its machine.
 const maxLabelValues = 100
 
-func noNodeFinding(set *facts.WorkloadNode, unmet []string, have map[string][]string) check.Finding {
+func noNodeFinding(set *facts.WorkloadNode, unmet []string, have nodeLabels) check.Finding {
 	f := check.Finding{
 		Object: set.Ref, Severity: v1alpha1.SeverityInfo, Class: v1alpha1.ClassRecommendation,
 		Message: fmt.Sprintf("DaemonSet %s runs on no node: no node has the %s %s of its nodeSelector.", set.Name,
 			phrase.Plural(len(unmet), "label", "labels"), strings.Join(unmet, ", ")),
 		Evidence: []check.Evidence{check.FromCondition("0 Pods desired"),
 			check.FromSpec("nodeSelector: %s", strings.Join(set.Template.NodeSelector, ", "))},
-		Remediation: remedy.Sprintf("Nothing, if such nodes come later. Otherwise correct nodeSelector in the template of DaemonSet %s, or "+
-			"label the nodes that it is meant for: `kubectl label node <node> %s`.", set.Name, remedy.Quoted(unmet...)),
+		Remediation: remedy.Sprintf("Nothing, if such nodes come later. Otherwise correct nodeSelector in the template of "+
+			"DaemonSet %s, or label the nodes that it is meant for: `kubectl label node <node> %s`.", set.Name, remedy.Quoted(unmet...)),
 	}
 	for _, label := range unmet {
 		near := nearLabel(label, have)
@@ -95,17 +96,20 @@ func noNodeFinding(set *facts.WorkloadNode, unmet []string, have map[string][]st
 
 // nearLabel is a label of nodes that a selector likely meant: a similar key with the same value. Another value of the same key is no
 // slip: kubernetes.io/os=windows is not met by nodes with linux.
-func nearLabel(label string, have map[string][]string) string {
+func nearLabel(label string, have nodeLabels) string {
 	key, value, _ := strings.Cut(label, "=")
 	if values, known := have[key]; known {
-		if similar := text.Similar(values, value); similar != "" && !strings.HasPrefix(key, "kubernetes.io/") {
+		if len(values) > maxLabelValues || strings.HasPrefix(key, "kubernetes.io/") {
+			return ""
+		}
+		if similar := text.Similar(slices.Sorted(maps.Keys(values)), value); similar != "" {
 			return key + "=" + similar
 		}
 		return ""
 	}
 	var keys []string
 	for other, values := range have {
-		if slices.Contains(values, value) {
+		if values[value] {
 			keys = append(keys, other)
 		}
 	}

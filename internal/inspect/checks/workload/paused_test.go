@@ -1,6 +1,8 @@
 package workload
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
@@ -43,6 +45,15 @@ func TestAPausedRolloutWithANewerTemplateIsFound(t *testing.T) {
 	})
 }
 
+// manyNodes are nodes node-0 and so on.
+func manyNodes(count int) string {
+	var documents strings.Builder
+	for i := range count {
+		documents.WriteString(checktest.NodeNamed(fmt.Sprintf("node-%d", i), "", "", "True"))
+	}
+	return documents.String()
+}
+
 func TestADaemonSetThatMatchesNoNodeIsFound(t *testing.T) {
 	set := func(metadata, selector, desired string) string {
 		return checktest.Document("apps/v1", "DaemonSet", "name: agent, namespace: shop, generation: 2, creationTimestamp: "+
@@ -78,7 +89,10 @@ func TestADaemonSetThatMatchesNoNodeIsFound(t *testing.T) {
 			},
 		},
 		"each label is on a node": {ID: "daemonset-matches-no-node", Documents: nodes + set("", "pool: general", "0")},
-		"it runs":                 {ID: "daemonset-matches-no-node", Documents: nodes + set("", "pool: nowhere", "1")},
+		"a label that many nodes have with other values": {
+			ID: "daemonset-matches-no-node", Documents: manyNodes(150) + set("", "kubernetes.io/hostname: node-149", "0"),
+		},
+		"it runs": {ID: "daemonset-matches-no-node", Documents: nodes + set("", "pool: nowhere", "1")},
 		"being deleted": {
 			ID:        "daemonset-matches-no-node",
 			Documents: nodes + set(`, deletionTimestamp: "2026-01-15T11:00:00Z", finalizers: [a/b]`, "pool: nowhere", "0"),

@@ -82,7 +82,7 @@ func answeredFix(failure apimessage.WebhookFailure, configuration remedy.Text) r
 	case apimessage.WebhookExpired:
 		return "Renew the certificate that the webhook's Pods serve (with cert-manager: `kubectl get certificates -A`), then restart " +
 			"the Pods " +
-			"if they do not load it by themselves; compare the clocks of the nodes too. " + configuration + " names its Service."
+			"if they do not reload it; compare the clocks of the nodes too. " + configuration + " names its Service."
 	case apimessage.WebhookWrongName:
 		return "Issue a certificate for <service>.<namespace>.svc of the Service that the webhook names: " + configuration + "."
 	case apimessage.WebhookPlainHTTP:

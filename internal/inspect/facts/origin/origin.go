@@ -21,6 +21,8 @@ const (
 	Kustomization Tool = "Kustomization"
 	// HelmRelease: Namespace and Name are those of Flux' HelmRelease.
 	HelmRelease Tool = "HelmRelease"
+	// File is no tool: Name is the file and line of an object that was read from manifests.
+	File Tool = "file"
 )
 
 // Origin is what an object is created from. Name is empty if unknown.
