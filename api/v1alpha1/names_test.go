@@ -91,6 +91,10 @@ func fields() map[string]nature {
 		"SyncResource.Group": shaped, "SyncResource.Kind": shaped, "SyncResource.Namespace": shaped, "SyncResource.Name": shaped,
 		"ApprovalSpec.Groups": free, "ApprovalSpec.Decision": shaped, "ApprovalSpec.Comment": free,
 		"BuildStage.Job": shaped, "BuildStage.Unstable": shaped, "BuildStage.Outputs": shaped,
+		"ImageStage.Repository": shaped, "ImageStage.Platform": shaped, "InspectionSpec.Mode": shaped,
+		"PipelineTrigger.Name": shaped, "PipelineTrigger.Type": shaped, "WebhookTrigger.Source": shaped, "WebhookTrigger.Events": shaped,
+		"WebhookTrigger.Branches": free, "WebhookTrigger.Tags": free, "WebhookTrigger.Paths": free, // globs of names of another system
+		"ScheduleTrigger.Cron": free, "ScheduleTrigger.TimeZone": shaped,
 		"MetricsStage.Query": free, "MetricsStage.Condition": shaped,
 		"MetricsStage.NoData": shaped, "InspectStage.Severity": shaped, "InspectStage.Namespaces": namespace, "InspectStage.NoData": shaped,
 		"WorkloadReference.Kind": shaped, "WorkloadReference.Namespace": namespace, "WorkloadReference.Name": object,

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -41,11 +42,23 @@ func newManager(config *configv1alpha1.ManagerConfig) (ctrl.Manager, error) {
 		return nil, fmt.Errorf("find a cluster: %w", err)
 	}
 	cluster.QPS = -1 // the API server's priority and fairness decides which request waits
-	manager, err := ctrl.NewManager(cluster, managerOptions(config, scheme))
+	options := managerOptions(config, scheme)
+	if options.Cache.HTTPClient, err = watchClient(cluster); err != nil {
+		return nil, fmt.Errorf("prepare the connection of the cache: %w", err)
+	}
+	manager, err := ctrl.NewManager(cluster, options)
 	if err != nil {
 		return nil, fmt.Errorf("create the manager: %w", err)
 	}
 	return manager, nil
+}
+
+// watchClient is the client of the cache. Its watches last as long as the manager, and each would keep a window of 40 KiB to decompress the
+// few and small events of its kind.
+func watchClient(cluster *rest.Config) (*http.Client, error) {
+	uncompressed := rest.CopyConfig(cluster)
+	uncompressed.DisableCompression = true
+	return rest.HTTPClientFor(uncompressed)
 }
 
 func managerOptions(config *configv1alpha1.ManagerConfig, scheme *runtime.Scheme) ctrl.Options {
