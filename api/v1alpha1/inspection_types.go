@@ -23,8 +23,8 @@ const (
 	// ReasonMemoryLimitExceeded: the run, or the template of a channel, was stopped because it needed more memory than the manager
 	// allows.
 	ReasonMemoryLimitExceeded = "MemoryLimitExceeded"
-	// ReasonDeadlineExceeded: the run was stopped because it did not end within spec.timeout, or the template of a channel because it did not
-	// end within 10 s.
+	// ReasonDeadlineExceeded: the run was stopped because it did not end within spec.timeout, or the template of a channel because it
+	// did not end within 10 s.
 	ReasonDeadlineExceeded = "DeadlineExceeded"
 	// ReasonAPINotServed: the API that spec.export requires is not installed in the cluster.
 	ReasonAPINotServed = "APINotServed"

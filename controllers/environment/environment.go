@@ -41,8 +41,8 @@ type Settings struct {
 	// ExpressionCommand starts the process that evaluates the expressions of Pipelines, which calls expression.Serve. Nil evaluates them in
 	// this process.
 	ExpressionCommand *child.Command
-	// TemplateCommand starts the process that renders the templates of a NotificationChannel, which calls message.Serve. Nil renders them in
-	// this process.
+	// TemplateCommand starts the process that renders the templates of a NotificationChannel, which calls message.Serve. Nil renders them
+	// in this process.
 	TemplateCommand *child.Command
 	// Egress says which addresses and hosts of specs may be called.
 	Egress provider.Egress

@@ -82,8 +82,8 @@ func (l *logic) saveJudgement(
 // notAllowed is the problem of an Inspection that the manager's configuration does not let watch its cluster.
 func (l *logic) notAllowed() *problem.Problem {
 	if l.watches.Max == 0 {
-		return problem.UserError(v1alpha1.ReasonContinuousDisabled, nil, "spec.mode Continuous is disabled (inspections.maxContinuous in the "+
-			"manager's configuration is 0); set spec.mode to Scheduled, or have it enabled")
+		return problem.UserError(v1alpha1.ReasonContinuousDisabled, nil, "spec.mode Continuous is disabled (inspections.maxContinuous in "+
+			"the manager's configuration is 0); set spec.mode to Scheduled, or have it enabled")
 	}
 	return problem.Waiting(v1alpha1.ReasonQuotaExceeded, continuousRetry, "%d Inspections are continuous, which is the maximum "+
 		"(inspections.maxContinuous in the manager's configuration); set spec.mode to Scheduled, or have it raised", l.watches.Max)

@@ -76,8 +76,8 @@ func (c *continuous) run(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("the first status: %w", err)
 	}
-	say("first status after %s: %d problems; %d lists", time.Since(began).Round(time.Millisecond), problems, c.front.requests("list"))
-	lists := c.front.requests("list")
+	say("first status after %s: %d problems; %d lists", time.Since(began).Round(time.Millisecond), problems, c.front.lists())
+	lists := c.front.lists()
 	latencies, problems, err := c.breakPods(ctx, problems)
 	if err != nil {
 		return err
@@ -86,12 +86,12 @@ func (c *continuous) run(ctx context.Context) (err error) {
 	manager, children := memory(process.Process.Pid)
 	fmt.Printf("changes: %d; event to status: median %s, p99 %s, most %s\n", len(latencies), latencies[len(latencies)/2],
 		latencies[len(latencies)*99/100], latencies[len(latencies)-1])
-	fmt.Printf("RSS: manager %.0f MiB, child %.0f MiB; lists after the start: %d\n", manager, children, c.front.requests("list")-lists)
+	fmt.Printf("RSS: manager %.0f MiB, child %.0f MiB; lists after the start: %d\n", manager, children, c.front.lists()-lists)
 	took, err := c.away(ctx, problems)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("API server away for %s: right again after %s; lists after the start: %d\n", c.outage, took, c.front.requests("list")-lists)
+	fmt.Printf("API server away for %s: right again after %s; lists after the start: %d\n", c.outage, took, c.front.lists()-lists)
 	return nil
 }
 

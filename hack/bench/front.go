@@ -64,11 +64,11 @@ func (f *front) count(r *http.Request) {
 	f.counts[of]++
 }
 
-// requests so far of a verb.
-func (f *front) requests(of string) int {
+// lists so far, without those of the manager's own resources.
+func (f *front) lists() int {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	return f.counts[of]
+	return f.counts["list"]
 }
 
 // connection follows the connections, and closes those that are opened while the server is away.

@@ -1,6 +1,6 @@
 // Package style checks what golangci-lint has no linter for: assignments that join unrelated values, phrases that the
-// project does not use, and folders of too many files. `make verify` runs its tests over the whole tree. They only parse, without type information, so that they take a
-// second or two.
+// project does not use, and folders of too many files. `make verify` runs its tests over the whole tree. They only parse, without type
+// information, so that they take a second or two.
 //
 // unconverted.txt lists the folders that do not follow a rule yet. An entry that is no longer needed fails the test as well, and
 // `UPDATE=1 go test ./hack/style` removes it; the list never grows that way.

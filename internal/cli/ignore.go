@@ -98,12 +98,13 @@ func (o *ignoreOptions) run(ctx context.Context, streams command.Streams, findin
 	rule := ruleOf(found.finding, o.reason, expires)
 	warnings := printable.NewWriter(streams.Err)
 	owner := fmt.Sprintf("Inspection %s/%s", found.inspection.Namespace, found.inspection.Name)
-	if source := source.SourceOf(found.inspection); source != "" {
+	if source := source.Of(found.inspection); source != "" {
 		fmt.Fprintf(warnings, "warning: %s is managed by %s: add the rule to spec.ignore in its source, or the next sync can remove it\n",
 			owner, source)
 	}
 	if others := found.alsoMatched(rule); others > 0 {
-		fmt.Fprintf(warnings, "warning: the rule also matches %s of this report\n", terminal.Count(others, "other finding", "other findings"))
+		fmt.Fprintf(warnings, "warning: the rule also matches %s of this report\n",
+			terminal.Count(others, "other finding", "other findings"))
 	}
 	if o.dryRun {
 		return printRule(streams.Out, rule, o.output, owner)

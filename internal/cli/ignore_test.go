@@ -99,7 +99,7 @@ func TestTheOwnerOfAManifestIsNamed(t *testing.T) {
 		"Argo CD":                    manager("argocd-controller"),
 		"":                           manager("kubeops"),
 	} {
-		if got := source.SourceOf(&meta); got != want {
+		if got := source.Of(&meta); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}

@@ -182,7 +182,7 @@ func (o *suspendOptions) set(
 		return err
 	}
 	fmt.Fprintf(out, "%s %s\n", name, done)
-	if source := source.SourceOf(object); source != "" {
+	if source := source.Of(object); source != "" {
 		fmt.Fprintf(warnings, "warning: %s is managed by %s, which can revert this; set spec.suspend in its source\n", name, source)
 	}
 	return nil

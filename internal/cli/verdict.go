@@ -45,7 +45,9 @@ func failOn(severity v1alpha1.Severity, report *v1alpha1.InspectionReport) error
 	if n == 0 {
 		return nil
 	}
-	return &command.FindingsError{Text: fmt.Sprintf("%s with severity %s or worse (--fail-on)", terminal.Count(n, "finding", "findings"), severity)}
+	return &command.FindingsError{
+		Text: fmt.Sprintf("%s with severity %s or worse (--fail-on)", terminal.Count(n, "finding", "findings"), severity),
+	}
 }
 
 // atLeast counts the findings of a severity or worse, including those omitted from a truncated report.

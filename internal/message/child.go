@@ -3,10 +3,9 @@ package message
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
-
-	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/child"
@@ -18,7 +17,7 @@ const (
 	Memory = 64 << 20
 	// deadline of the messages of one report in a child process, with its start.
 	deadline = 10 * time.Second
-	// maxRequest is the size of what the parent sends, in bytes: templates, and the findings of a report of 512 KiB, of which each is in one
+	// maxRequest is the size of what the parent sends, in bytes: templates, and the findings of a report of 512 KiB, each in one
 	// message, with what all messages have. All of it in escapes stays below that.
 	maxRequest = 32 << 20
 	// maxAnswer is the size of what a child sends, in bytes: a line break, a quote and a backslash take two in JSON.
@@ -60,8 +59,8 @@ func (c *Child) Render(ctx context.Context, request Request) ([]Rendered, error)
 		return nil, problem.Waiting(v1alpha1.ReasonDeadlineExceeded, retryStopped,
 			"spec.template was stopped because it needed longer than %s; simplify it, or narrow spec.filter", deadline)
 	case errors.As(err, &crash):
-		log.FromContext(ctx).Error(nil, "The process of a template ended early", "state", crash.State)
-		return nil, problem.Retrying(v1alpha1.ReasonRetrying, nil, "the process of spec.template ended early; see the manager's log")
+		// Not the whole error: what a process printed at its end may contain what it rendered.
+		return nil, problem.Retrying(v1alpha1.ReasonRetrying, fmt.Errorf("the process of a template: %s", crash.State), "the process of spec.template ended early; see the manager's log")
 	case err != nil:
 		return nil, problem.Retrying(v1alpha1.ReasonRetrying, err,
 			"cannot render spec.template in a process of its own; see the manager's log")

@@ -121,8 +121,8 @@ func callRules() []rule {
 		},
 		{
 			id: RuleStatement, hints: []string{" code", "-time pass", " pin"},
-			pattern: regexp.MustCompile(`(?i)\b(?:(?:verification|one-time|security|otp|2fa|mfa|authentication|login|confirmation|recovery` +
-				`|backup|sms)(?: code| pin)|one-time pass(?:code|word))` +
+			pattern: regexp.MustCompile(`(?i)\b(?:(?:verification|one-time|security|otp|2fa|mfa|authentication|login|confirmation` +
+				`|recovery|backup|sms)(?: code| pin)|one-time pass(?:code|word))` +
 				`s?\b[^\w\n]{0,4}(?:is|:|=)?[^\w\n]{0,4}(\d{4,8}|[A-Za-z0-9]{12,24})\b`),
 		},
 		{

@@ -334,7 +334,8 @@ func (c *Child) toWatchProblem(ctx context.Context, err error, after time.Durati
 	case errors.Is(err, child.ErrMemory):
 		limit := resource.NewQuantity(c.Command.Memory, resource.BinarySI)
 		return problem.Waiting(v1alpha1.ReasonMemoryLimitExceeded, after, "the process that watches the cluster was stopped because it "+
-			"needed more than %s of memory; narrow spec.namespaces or spec.checks, or ask the operator to raise inspections.memoryLimit", limit)
+			"needed more than %s of memory; narrow spec.namespaces or spec.checks, or ask the operator to raise "+
+			"inspections.memoryLimit", limit)
 	case errors.Is(err, child.ErrDeadline):
 		return problem.Waiting(v1alpha1.ReasonDeadlineExceeded, after, "the cluster was not read within %s; narrow spec.namespaces or "+
 			"spec.checks", firstListTimeout)

@@ -58,7 +58,8 @@ func helmSource(name string) release {
 		managers: []string{"helm", "Helm", "helm-controller"},
 		has: func(o metav1.Object, namespace string) bool {
 			annotations := o.GetAnnotations()
-			return annotations[source.HelmRelease+"name"] == name && (namespace == "" || annotations[source.HelmRelease+"namespace"] == namespace)
+			return annotations[source.HelmRelease+"name"] == name &&
+				(namespace == "" || annotations[source.HelmRelease+"namespace"] == namespace)
 		},
 	}
 }

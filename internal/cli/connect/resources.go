@@ -143,5 +143,6 @@ func ParseKind(name string, kinds ...ResourceKind) (ResourceKind, error) {
 		singular = append(singular, strings.ToLower(k.Kind))
 	}
 	similar := command.Nearest(known, strings.ToLower(name))
-	return ResourceKind{}, fmt.Errorf("unknown kind %q%s: must be one of %s", name, command.DidYouMean(similar), terminal.JoinWords(singular))
+	return ResourceKind{}, fmt.Errorf("unknown kind %q%s: must be one of %s", name, command.DidYouMean(similar),
+		terminal.JoinWords(singular))
 }

@@ -28,7 +28,8 @@ func pipelineKind() connect.ResourceKind {
 func pipelineRunKind() connect.ResourceKind {
 	return connect.ResourceKind{
 		Kind: "PipelineRun", Resource: "pipelineruns", Short: []string{"plr"},
-		Empty: func() connect.APIObject { return &v1alpha1.PipelineRun{} }, List: func() runtime.Object { return &v1alpha1.PipelineRunList{} },
+		Empty: func() connect.APIObject { return &v1alpha1.PipelineRun{} },
+		List:  func() runtime.Object { return &v1alpha1.PipelineRunList{} },
 	}
 }
 
@@ -125,8 +126,8 @@ func pick(run *v1alpha1.PipelineRun, args []string, what string, matches func(*v
 			return nil, fmt.Errorf("%s has not started: it is %s", name, orPending(run.Status.Phase))
 		case stage == nil:
 			names := stagesOf(run)
-			return nil, fmt.Errorf("%s has no stage %q%s: must be one of %s", name, args[1], command.DidYouMean(command.Nearest(names, args[1])),
-				strings.Join(names, ", "))
+			return nil, fmt.Errorf("%s has no stage %q%s: must be one of %s", name, args[1],
+				command.DidYouMean(command.Nearest(names, args[1])), strings.Join(names, ", "))
 		case !matches(stage):
 			return nil, fmt.Errorf("stage %s of %s is %s, not one that %s", stage.Name, name, stage.Phase, what)
 		}

@@ -18,9 +18,9 @@ const (
 	ManagedBy         = "app.kubernetes.io/managed-by"
 )
 
-// SourceOf names the tool that applies an object from a source outside of the cluster and would revert a change, with the name of its
+// Of names the tool that applies an object from a source outside of the cluster and would revert a change, with the name of its
 // own resource where the object says so; empty if there is none. Labels say more than managedFields, which are the fallback.
-func SourceOf(o metav1.Object) string {
+func Of(o metav1.Object) string {
 	labels := o.GetLabels()
 	annotations := o.GetAnnotations()
 	argo, _, _ := strings.Cut(annotations[ArgoTracking], ":")

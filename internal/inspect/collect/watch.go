@@ -169,7 +169,7 @@ func jsonEvents(from io.Reader) func() (kind string, object []byte, err error) {
 		var syntax *json.SyntaxError
 		var shape *json.UnmarshalTypeError
 		if errors.As(err, &syntax) || errors.As(err, &shape) {
-			err = fmt.Errorf("%w: %s", errMalformed, err)
+			err = fmt.Errorf("%w: %w", errMalformed, err)
 		}
 		return event.Type, event.Object, err
 	}
