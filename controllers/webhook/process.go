@@ -116,7 +116,11 @@ func (h *Handler) create(
 			v1alpha1.ReasonTooManyRuns, nil, "%d runs of the Pipeline have not ended; cancel some, or set spec.concurrency: ReplaceQueued",
 			v1alpha1.MaxUnendedRuns))
 	}
-	parameters, err := pipeline.TriggerParameters(ctx, h.Expressions, &definition.Spec, of, event.Values(body))
+	var parameters []v1alpha1.ParameterValue
+	err := h.places.evaluate(ctx, to.Namespace, func() (err error) {
+		parameters, err = pipeline.TriggerParameters(ctx, h.Expressions, &definition.Spec, of, event.Values(body))
+		return err
+	})
 	if p := problem.As(err); err != nil {
 		if p == nil || p.Action == problem.Retry {
 			log.FromContext(ctx).Error(err, "Expressions of a trigger not evaluated")
@@ -131,7 +135,8 @@ func (h *Handler) create(
 	}
 	err = h.Client.Create(ctx, run)
 	switch {
-	case apierrors.IsAlreadyExists(err):
+	case apierrors.IsAlreadyExists(err): // whoever created it may have ended before it was remembered
+		h.record(ctx, to, definition.UID, remember(name))
 		return response{status: http.StatusOK, Result: resultDuplicate, Run: name}
 	case apierrors.IsInvalid(err), apierrors.IsForbidden(err):
 		return h.refuse(ctx, to, definition, event.Delivery, http.StatusUnprocessableEntity, resultRefused, problem.UserError(
@@ -145,7 +150,7 @@ func (h *Handler) create(
 		s.LastDelivery = event.Delivery
 		s.LastDeliveryTime = &now
 		s.LastRun = name
-		s.RecentRuns = append([]v1alpha1.TriggeredRun{{Name: name, Time: now}}, s.RecentRuns...)
+		remember(name)(s, now)
 	})
 	return response{status: http.StatusAccepted, Result: resultCreated, Run: name}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -220,6 +221,25 @@ func TestWhatADeliverySaysHappened(t *testing.T) {
 	}
 }
 
+// A sender who knows the secret of one trigger must not slow the manager for all.
+func TestTheWorkForADeliveryGrowsWithItsSize(t *testing.T) {
+	const commits = 8000
+	list := strings.TrimSuffix(strings.Repeat(`{"added":["a","b"]},`, commits), ",")
+	body := []byte(fmt.Sprintf(`{"ref":"refs/heads/main","before":%q,"after":%q,"repository":{"full_name":"acme/shop"},"commits":[%s]}`,
+		first, second, list))
+	header := headers("X-GitHub-Event", "push", "X-GitHub-Delivery", "1")
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	event, err := Parse(v1alpha1.WebhookGitHub, header, body)
+	runtime.ReadMemStats(&after)
+	if err != nil || len(event.Paths) != 2*commits || !event.AllPaths {
+		t.Fatalf("%d paths, %v", len(event.Paths), err)
+	}
+	if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 32<<20 {
+		t.Errorf("a delivery of %d KiB allocates %d MiB", len(body)>>10, allocated>>20)
+	}
+}
+
 func TestWhatATriggerSelects(t *testing.T) {
 	push := func(branch string, paths ...string) *Event {
 		return &Event{Type: v1alpha1.EventPush, Branch: branch, Commit: second, Paths: paths, AllPaths: true}
@@ -257,6 +277,26 @@ func TestWhatATriggerSelects(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { wantReason(t, Select(&c.spec, c.event), c.reason) })
 	}
+}
+
+func TestMatchingPathsEndsAtItsBound(t *testing.T) {
+	slow := strings.Repeat("a", 250) + "b"
+	var patterns []string
+	for n := range 32 {
+		patterns = append(patterns, fmt.Sprintf("*%s%d", slow, n))
+	}
+	event := func(files int) *Event {
+		e := &Event{Type: v1alpha1.EventPush, Branch: "main", Commit: first, AllPaths: true}
+		for range files {
+			e.Paths = append(e.Paths, strings.Repeat("a", 255))
+		}
+		return e
+	}
+	spec := &v1alpha1.WebhookTrigger{Paths: patterns}
+	wantReason(t, Select(spec, event(10)), v1alpha1.ReasonNotSelected)
+	wantReason(t, Select(spec, event(200)), "") // as if it did not list all files
+	few := &v1alpha1.WebhookTrigger{Paths: []string{"docs/*", "src/*"}}
+	wantReason(t, Select(few, event(200)), v1alpha1.ReasonNotSelected)
 }
 
 func TestPatterns(t *testing.T) {
