@@ -123,6 +123,10 @@ func (f *Facts) Expire(of List) {
 func (f *Facts) Drop(of List) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
+	f.drop(of)
+}
+
+func (f *Facts) drop(of List) {
 	if l := f.lists[of]; l != nil {
 		for k := range l.entries {
 			f.remove(of, l, k)
@@ -189,12 +193,13 @@ func (r *Reading) Take(objects []collect.Object) bool {
 // Restart forgets the pages that were taken.
 func (r *Reading) Restart() { clear(r.entries) }
 
-// Done replaces the facts of the list, as of a resource version.
+// Done replaces the facts of the list, as of a resource version. At no time is the list unknown: a judgement in between would miss its
+// problems, and say that they are fixed.
 func (r *Reading) Done(version string) {
 	f := r.facts
-	f.Drop(r.list)
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
+	f.drop(r.list)
 	if f.lists == nil {
 		f.lists = map[List]*list{}
 	}
