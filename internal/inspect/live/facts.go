@@ -80,7 +80,8 @@ func (f *Facts) Size() Size {
 }
 
 // Apply takes an event of the watch of a list. An event that the list contains already is ignored, so that no order of old events brings
-// an object back. changed reports whether a fact differs; room is false where no more custom resources are kept.
+// an object back. changed reports whether a fact differs; room is false where no more custom resources are kept: the list has to be read
+// again then.
 func (f *Facts) Apply(to List, event collect.Event) (changed, room bool) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
@@ -101,6 +102,7 @@ func (f *Facts) Apply(to List, event collect.Event) (changed, room bool) {
 	}
 	known, exists := l.entries[k]
 	if to.Kind.IsCustom() && !exists && f.customs >= collect.MaxCustomObjects {
+		l.version = "" // a watch that continued after this event would make the list look complete without the object
 		return false, false
 	}
 	if exists && reflect.DeepEqual(known.node, event.Object.Node) {

@@ -253,6 +253,9 @@ func TestCustomResourcesBeyondTheLimitAreRefused(t *testing.T) {
 	if _, room := f.Apply(of, collect.Event{Type: watch.Added, Object: object(collect.MaxCustomObjects)}); room {
 		t.Error("a watch may exceed the limit")
 	}
+	if version := f.Version(of); version != "" || !f.Has(of) {
+		t.Errorf("the list is watched from version %q, after the object that was refused", version)
+	}
 }
 
 func TestAListThatIsReadAgainIsKnownAllTheTime(t *testing.T) {
