@@ -278,6 +278,9 @@ func (w *watched) judged(j *Judgement) {
 	w.settled()
 	w.problem = nil
 	w.latest = j
+	if j.Report == nil {
+		w.evidence = nil // it is of before the problem
+	}
 	if j.Evidence {
 		w.answered = j.For.Evidence
 		if j.Report != nil && j.For.Previous == w.wanted.Previous {
@@ -288,12 +291,13 @@ func (w *watched) judged(j *Judgement) {
 	w.watches.Wake(w.key)
 }
 
-// want changes what the child is asked for. Evidence is asked for again only once it was delivered and used.
+// want changes what the child is asked for. Evidence is asked for again only once it was delivered and used. What is there and not wanted
+// any more is dropped: a report that is due later must not be of that time.
 func (w *watched) want(previous string, evidence bool) {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
 	next := Wanted{Previous: previous, Evidence: w.wanted.Evidence}
-	if previous != w.wanted.Previous {
+	if previous != w.wanted.Previous || !evidence {
 		w.evidence = nil
 	}
 	if evidence && w.evidence == nil && w.answered == w.wanted.Evidence {

@@ -46,6 +46,12 @@ func TestEvidenceIsAskedForOnceUntilItIsThereAndUsed(t *testing.T) {
 		{func() { w.want("r1", true) }, Wanted{"r1", 2}, false, true},
 		{func() { judged(true, Wanted{"r0", 2}) }, Wanted{"r1", 2}, false, false}, // compared with an older report
 		{func() { w.want("r1", true) }, Wanted{"r1", 3}, false, true},
+		{func() { judged(true, Wanted{"r1", 3}) }, Wanted{"r1", 3}, true, false},
+		{func() { w.want("r1", false) }, Wanted{"r1", 3}, false, false}, // no report is due any more
+		{func() { w.want("r1", true) }, Wanted{"r1", 4}, false, true},
+		{func() { judged(true, Wanted{"r1", 4}) }, Wanted{"r1", 4}, true, false},
+		{func() { w.judged(&Judgement{Problem: &Problem{}, For: Wanted{"r1", 4}}) }, Wanted{"r1", 4}, false, false},
+		{func() { w.want("r1", true) }, Wanted{"r1", 5}, false, true},
 	} {
 		before := w.changed
 		step.do()
