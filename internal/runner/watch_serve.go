@@ -183,7 +183,7 @@ func (w *watcher) judgement(ctx context.Context) (*Judgement, error) {
 	size := w.session.Size()
 	made := &Judgement{
 		For:      Wanted{Previous: w.compared, Evidence: w.wanted.Evidence},
-		Evidence: w.wanted.Evidence != w.answered, Objects: size.Objects, Bytes: size.Bytes,
+		Evidence: w.evidenceDue(), Objects: size.Objects, Bytes: size.Bytes,
 	}
 	collected, err := w.session.Collected()
 	if err == nil {
@@ -203,6 +203,12 @@ func (w *watcher) judgement(ctx context.Context) (*Judgement, error) {
 	}
 	made.Problem = toWire(p)
 	return made, nil
+}
+
+// evidenceDue reports whether the parent waits for evidence, and could use it. It could not use one that is compared with an older report,
+// and would ask again at once.
+func (w *watcher) evidenceDue() bool {
+	return w.wanted.Evidence != w.answered && w.wanted.Previous == w.compared
 }
 
 // readPrevious reads the report that the parent saved last. While it cannot be read, judgements are compared with the one before.

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/rpc/jsonrpc"
 	"runtime"
@@ -11,6 +12,7 @@ import (
 
 	"k8s.io/client-go/rest"
 	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/backends"
@@ -82,4 +84,28 @@ func TestAClusterThatChangesAllTheTimeIsRefreshed(t *testing.T) {
 	await(t, "nothing was refreshed after the start", func() bool { return followed.refreshed.Load() > 1 })
 	end()
 	<-ended
+}
+
+// flakyReader fails until it is up.
+type flakyReader struct {
+	client.Reader
+	up bool
+}
+
+func (r *flakyReader) Get(context.Context, client.ObjectKey, client.Object, ...client.GetOption) error {
+	if !r.up {
+		return errors.New("unavailable")
+	}
+	return nil
+}
+
+func TestEvidenceWaitsForTheReportThatItIsComparedWith(t *testing.T) {
+	reader := &flakyReader{}
+	w := &watcher{local: &Local{Reader: reader}, inspection: &v1alpha1.Inspection{}, wanted: Wanted{Previous: "r1", Evidence: 1}}
+	for _, up := range []bool{false, true} {
+		reader.up = up
+		if err := w.readPrevious(t.Context()); err != nil || w.evidenceDue() != up {
+			t.Errorf("report readable %v: error %v, evidence due %v", up, err, w.evidenceDue())
+		}
+	}
 }
