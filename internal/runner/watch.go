@@ -88,7 +88,8 @@ func (w *Watches) Has(key client.ObjectKey) bool {
 }
 
 // Ensure watches an Inspection, and returns the state. A changed spec starts a new child. With referents, the states of what the
-// Inspection refers to, check is called before a child is started and when they have changed; its error ends the child.
+// Inspection refers to, check is called before a child is started and when they have changed; without, each time. Its error ends the child,
+// unless it is one of a server that may recover: that is no reason to read the cluster again.
 func (w *Watches) Ensure(inspection *v1alpha1.Inspection, referents []string, check func() error) (Watched, error) {
 	key := client.ObjectKeyFromObject(inspection)
 	w.mutex.Lock()
@@ -101,11 +102,15 @@ func (w *Watches) Ensure(inspection *v1alpha1.Inspection, referents []string, ch
 	case known.holds(inspection, referents):
 		return known.state(), nil
 	}
+	same := known != nil && known.is(inspection)
 	if err := check(); err != nil {
+		if p := problem.As(err); same && (p == nil || p.Action == problem.Retry) {
+			return known.state(), nil
+		}
 		w.Stop(key)
 		return Watched{}, err
 	}
-	if known != nil && known.is(inspection) {
+	if same {
 		known.mutex.Lock()
 		known.referents = referents
 		known.mutex.Unlock()
@@ -198,8 +203,9 @@ func (w *watched) is(i *v1alpha1.Inspection) bool {
 	return w.uid == i.UID && w.generation == i.Generation
 }
 
+// holds reports whether nothing has changed since the last check. Without referents that is unknown.
 func (w *watched) holds(i *v1alpha1.Inspection, referents []string) bool {
-	if w == nil || !w.is(i) {
+	if w == nil || !w.is(i) || referents == nil {
 		return false
 	}
 	w.mutex.Lock()
