@@ -88,7 +88,8 @@ func (w *Watches) Has(key client.ObjectKey) bool {
 }
 
 // Ensure watches an Inspection, and returns the state. A changed spec starts a new child. With referents, the states of what the
-// Inspection refers to, check is called before a child is started and when they have changed; its error ends the child.
+// Inspection refers to, check is called before a child is started and when they have changed; without, each time. Its error ends the child,
+// unless it is one of a server that may recover: that is no reason to read the cluster again.
 func (w *Watches) Ensure(inspection *v1alpha1.Inspection, referents []string, check func() error) (Watched, error) {
 	key := client.ObjectKeyFromObject(inspection)
 	w.mutex.Lock()
@@ -101,11 +102,15 @@ func (w *Watches) Ensure(inspection *v1alpha1.Inspection, referents []string, ch
 	case known.holds(inspection, referents):
 		return known.state(), nil
 	}
+	same := known != nil && known.is(inspection)
 	if err := check(); err != nil {
+		if p := problem.As(err); same && (p == nil || p.Action == problem.Retry) {
+			return known.state(), nil
+		}
 		w.Stop(key)
 		return Watched{}, err
 	}
-	if known != nil && known.is(inspection) {
+	if same {
 		known.mutex.Lock()
 		known.referents = referents
 		known.mutex.Unlock()
@@ -198,8 +203,9 @@ func (w *watched) is(i *v1alpha1.Inspection) bool {
 	return w.uid == i.UID && w.generation == i.Generation
 }
 
+// holds reports whether nothing has changed since the last check. Without referents that is unknown.
 func (w *watched) holds(i *v1alpha1.Inspection, referents []string) bool {
-	if w == nil || !w.is(i) {
+	if w == nil || !w.is(i) || referents == nil {
 		return false
 	}
 	w.mutex.Lock()
@@ -278,6 +284,9 @@ func (w *watched) judged(j *Judgement) {
 	w.settled()
 	w.problem = nil
 	w.latest = j
+	if j.Report == nil {
+		w.evidence = nil // it is of before the problem
+	}
 	if j.Evidence {
 		w.answered = j.For.Evidence
 		if j.Report != nil && j.For.Previous == w.wanted.Previous {
@@ -288,12 +297,13 @@ func (w *watched) judged(j *Judgement) {
 	w.watches.Wake(w.key)
 }
 
-// want changes what the child is asked for. Evidence is asked for again only once it was delivered and used.
+// want changes what the child is asked for. Evidence is asked for again only once it was delivered and used. What is there and not wanted
+// any more is dropped: a report that is due later must not be of that time.
 func (w *watched) want(previous string, evidence bool) {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
 	next := Wanted{Previous: previous, Evidence: w.wanted.Evidence}
-	if previous != w.wanted.Previous {
+	if previous != w.wanted.Previous || !evidence {
 		w.evidence = nil
 	}
 	if evidence && w.evidence == nil && w.answered == w.wanted.Evidence {

@@ -11,6 +11,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect"
+	"kubeops.io/kubeops/internal/inspect/collect"
 	"kubeops.io/kubeops/internal/inspect/live"
 	"kubeops.io/kubeops/internal/problem"
 )
@@ -29,9 +30,9 @@ type watcher struct {
 	local      *Local
 	inspection *v1alpha1.Inspection
 	parent     *parent
-	session    *live.Session
+	session    session
 	judge      *inspect.Judge
-	clock      clock.Clock
+	clock      clock.WithTicker
 
 	wanted Wanted
 	// answered is the last wanted.Evidence that was delivered.
@@ -45,6 +46,16 @@ type watcher struct {
 	sent [sha256.Size]byte
 	// wasDown: the API server did not answer. What was sent then may have got lost.
 	wasDown bool
+}
+
+// session follows a cluster; see live.Session.
+type session interface {
+	Tried() <-chan struct{}
+	Changed() <-chan struct{}
+	Refresh(ctx context.Context)
+	Down() bool
+	Size() live.Size
+	Collected() (collect.Collected, error)
 }
 
 // watch follows the cluster of a job and judges each change, until ctx ends.
@@ -90,7 +101,7 @@ func (w *watcher) run(ctx context.Context) error {
 	if err := w.judgeNow(ctx); err != nil {
 		return err
 	}
-	again := w.clock.NewTimer(rejudge)
+	again := w.clock.NewTicker(rejudge) // not from the last change: a cluster that changes all the time would never be refreshed
 	defer again.Stop()
 	for {
 		select {
@@ -109,7 +120,6 @@ func (w *watcher) run(ctx context.Context) error {
 		} else if err := w.judgeNow(ctx); err != nil {
 			return err
 		}
-		again.Reset(rejudge)
 	}
 }
 
@@ -173,7 +183,7 @@ func (w *watcher) judgement(ctx context.Context) (*Judgement, error) {
 	size := w.session.Size()
 	made := &Judgement{
 		For:      Wanted{Previous: w.compared, Evidence: w.wanted.Evidence},
-		Evidence: w.wanted.Evidence != w.answered, Objects: size.Objects, Bytes: size.Bytes,
+		Evidence: w.evidenceDue(), Objects: size.Objects, Bytes: size.Bytes,
 	}
 	collected, err := w.session.Collected()
 	if err == nil {
@@ -193,6 +203,12 @@ func (w *watcher) judgement(ctx context.Context) (*Judgement, error) {
 	}
 	made.Problem = toWire(p)
 	return made, nil
+}
+
+// evidenceDue reports whether the parent waits for evidence, and could use it. It could not use one that is compared with an older report,
+// and would ask again at once.
+func (w *watcher) evidenceDue() bool {
+	return w.wanted.Evidence != w.answered && w.wanted.Previous == w.compared
 }
 
 // readPrevious reads the report that the parent saved last. While it cannot be read, judgements are compared with the one before.

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/rpc/jsonrpc"
@@ -15,6 +16,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/backends"
+	"kubeops.io/kubeops/internal/problem"
 )
 
 // newWatched is an Inspection that is watched, without a process.
@@ -46,6 +48,12 @@ func TestEvidenceIsAskedForOnceUntilItIsThereAndUsed(t *testing.T) {
 		{func() { w.want("r1", true) }, Wanted{"r1", 2}, false, true},
 		{func() { judged(true, Wanted{"r0", 2}) }, Wanted{"r1", 2}, false, false}, // compared with an older report
 		{func() { w.want("r1", true) }, Wanted{"r1", 3}, false, true},
+		{func() { judged(true, Wanted{"r1", 3}) }, Wanted{"r1", 3}, true, false},
+		{func() { w.want("r1", false) }, Wanted{"r1", 3}, false, false}, // no report is due any more
+		{func() { w.want("r1", true) }, Wanted{"r1", 4}, false, true},
+		{func() { judged(true, Wanted{"r1", 4}) }, Wanted{"r1", 4}, true, false},
+		{func() { w.judged(&Judgement{Problem: &Problem{}, For: Wanted{"r1", 4}}) }, Wanted{"r1", 4}, false, false},
+		{func() { w.want("r1", true) }, Wanted{"r1", 5}, false, true},
 	} {
 		before := w.changed
 		step.do()
@@ -145,5 +153,38 @@ func TestFingerprintsIgnoreWhatAlwaysChanges(t *testing.T) {
 		if same := sum(report(tc.change)) == base; same != tc.same {
 			t.Errorf("%s: same %v", name, same)
 		}
+	}
+}
+
+func TestAChildEndsWhenItsCheckFails(t *testing.T) {
+	gone := problem.Waiting(v1alpha1.ReasonServiceAccountNotFound, time.Minute, "gone")
+	for name, tc := range map[string]struct {
+		known, now []string
+		err        error
+		checked    bool
+		ended      bool
+	}{
+		"nothing has changed":              {known: []string{"a"}, now: []string{"a"}, err: gone},
+		"a referent has changed":           {known: []string{"a"}, now: []string{"b"}, checked: true},
+		"a referent is gone":               {known: []string{"a"}, now: []string{"b"}, err: gone, checked: true, ended: true},
+		"a referent that is not watched":   {err: gone, checked: true, ended: true},
+		"the API server does not answer":   {now: []string{"b"}, err: errors.New("unavailable"), checked: true},
+		"the API server refuses for a bit": {err: problem.Retrying(v1alpha1.ReasonRetrying, nil, "too many requests"), checked: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			known := newWatched()
+			known.referents = tc.known
+			ended := false
+			known.cancel = func() { ended = true }
+			w := &Watches{Max: 1, started: map[client.ObjectKey]*watched{{}: known}}
+			checked := false
+			_, err := w.Ensure(known.inspection, tc.now, func() error {
+				checked = true
+				return tc.err
+			})
+			if checked != tc.checked || ended != tc.ended || w.Has(client.ObjectKey{}) == tc.ended || (err != nil) != tc.ended {
+				t.Errorf("checked %v, ended %v, error %v", checked, ended, err)
+			}
+		})
 	}
 }

@@ -80,7 +80,8 @@ func (f *Facts) Size() Size {
 }
 
 // Apply takes an event of the watch of a list. An event that the list contains already is ignored, so that no order of old events brings
-// an object back. changed reports whether a fact differs; room is false where no more custom resources are kept.
+// an object back. changed reports whether a fact differs; room is false where no more custom resources are kept: the list has to be read
+// again then.
 func (f *Facts) Apply(to List, event collect.Event) (changed, room bool) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
@@ -101,6 +102,7 @@ func (f *Facts) Apply(to List, event collect.Event) (changed, room bool) {
 	}
 	known, exists := l.entries[k]
 	if to.Kind.IsCustom() && !exists && f.customs >= collect.MaxCustomObjects {
+		l.version = "" // a watch that continued after this event would make the list look complete without the object
 		return false, false
 	}
 	if exists && reflect.DeepEqual(known.node, event.Object.Node) {
@@ -123,6 +125,10 @@ func (f *Facts) Expire(of List) {
 func (f *Facts) Drop(of List) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
+	f.drop(of)
+}
+
+func (f *Facts) drop(of List) {
 	if l := f.lists[of]; l != nil {
 		for k := range l.entries {
 			f.remove(of, l, k)
@@ -189,12 +195,13 @@ func (r *Reading) Take(objects []collect.Object) bool {
 // Restart forgets the pages that were taken.
 func (r *Reading) Restart() { clear(r.entries) }
 
-// Done replaces the facts of the list, as of a resource version.
+// Done replaces the facts of the list, as of a resource version. At no time is the list unknown: a judgement in between would miss its
+// problems, and say that they are fixed.
 func (r *Reading) Done(version string) {
 	f := r.facts
-	f.Drop(r.list)
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
+	f.drop(r.list)
 	if f.lists == nil {
 		f.lists = map[List]*list{}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -252,4 +253,45 @@ func TestCustomResourcesBeyondTheLimitAreRefused(t *testing.T) {
 	if _, room := f.Apply(of, collect.Event{Type: watch.Added, Object: object(collect.MaxCustomObjects)}); room {
 		t.Error("a watch may exceed the limit")
 	}
+	if version := f.Version(of); version != "" || !f.Has(of) {
+		t.Errorf("the list is watched from version %q, after the object that was refused", version)
+	}
+}
+
+func TestAListThatIsReadAgainIsKnownAllTheTime(t *testing.T) {
+	f := &Facts{}
+	of := List{Kind: facts.Pod}
+	page := make([]collect.Object, 20_000) // whose exchange takes long enough for others to wait for it
+	for i := range page {
+		name := strconv.Itoa(i)
+		page[i] = collect.Object{Name: name, Version: "1", Node: &facts.PodNode{Meta: facts.Meta{Ref: facts.Ref{Kind: facts.Pod, Name: name}}}}
+	}
+	read := func() {
+		reading := f.Read(of)
+		reading.Take(page)
+		reading.Done("1")
+	}
+	read()
+	ended := make(chan struct{})
+	var readers sync.WaitGroup
+	for range 8 { // enough for the mutex to be handed to one of them
+		readers.Go(func() {
+			for {
+				select {
+				case <-ended:
+					return
+				default:
+				}
+				if size := f.Size(); !f.Has(of) || size.Objects != len(page) {
+					t.Error("the list was unknown for a moment")
+					return
+				}
+			}
+		})
+	}
+	for range 20 {
+		read()
+	}
+	close(ended)
+	readers.Wait()
 }

@@ -1,0 +1,111 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/rpc/jsonrpc"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/rest"
+	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/backends"
+	"kubeops.io/kubeops/internal/inspect/collect"
+	"kubeops.io/kubeops/internal/inspect/live"
+	"kubeops.io/kubeops/internal/problem"
+)
+
+// fakeSession follows a cluster of which nothing can be read.
+type fakeSession struct {
+	tried, changed    chan struct{}
+	refreshed, judged atomic.Int64
+}
+
+func (s *fakeSession) Tried() <-chan struct{}   { return s.tried }
+func (s *fakeSession) Changed() <-chan struct{} { return s.changed }
+func (s *fakeSession) Refresh(context.Context)  { s.refreshed.Add(1) }
+func (s *fakeSession) Down() bool               { return false }
+func (s *fakeSession) Size() live.Size          { return live.Size{} }
+
+func (s *fakeSession) Collected() (collect.Collected, error) {
+	s.judged.Add(1)
+	return collect.Collected{}, problem.Retrying(v1alpha1.ReasonForbidden, nil, "forbidden")
+}
+
+// newWatcher watches a cluster and talks to a parent, until the test ends.
+func newWatcher(t *testing.T, followed session, clk *clocktesting.FakeClock) *watcher {
+	t.Helper()
+	w := newWatched()
+	talk := newConversation(t.Context(), &Child{Config: &rest.Config{}, Backends: &backends.Resolver{}}, w.inspection, nil,
+		func() error { return nil })
+	talk.watched = w
+	near, far := net.Pipe()
+	held := make(chan error, 1)
+	go func() { held <- talk.hold(near) }()
+	t.Cleanup(func() {
+		_ = far.Close()
+		<-held
+	})
+	return &watcher{inspection: w.inspection, parent: &parent{client: jsonrpc.NewClient(far)}, session: followed, clock: clk}
+}
+
+// await waits for a condition.
+func await(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !holds(); runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatal(what)
+		}
+	}
+}
+
+func TestAClusterThatChangesAllTheTimeIsRefreshed(t *testing.T) {
+	clk := clocktesting.NewFakeClock(time.Unix(0, 0))
+	followed := &fakeSession{tried: make(chan struct{}), changed: make(chan struct{})}
+	close(followed.tried)
+	w := newWatcher(t, followed, clk)
+	ctx, end := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- w.run(ctx) }()
+	await(t, "nothing was judged", func() bool { return followed.judged.Load() == 1 })
+	for began := clk.Now(); clk.Since(began) < 2*rejudge; {
+		before := followed.judged.Load()
+		followed.changed <- struct{}{}
+		await(t, "the change was not noticed", func() bool { return clk.Waiters() > 1 })
+		clk.Step(debounce)
+		await(t, "the change was not judged", func() bool { return followed.judged.Load() > before })
+	}
+	await(t, "nothing was refreshed after the start", func() bool { return followed.refreshed.Load() > 1 })
+	end()
+	<-ended
+}
+
+// flakyReader fails until it is up.
+type flakyReader struct {
+	client.Reader
+	up bool
+}
+
+func (r *flakyReader) Get(context.Context, client.ObjectKey, client.Object, ...client.GetOption) error {
+	if !r.up {
+		return errors.New("unavailable")
+	}
+	return nil
+}
+
+func TestEvidenceWaitsForTheReportThatItIsComparedWith(t *testing.T) {
+	reader := &flakyReader{}
+	w := &watcher{local: &Local{Reader: reader}, inspection: &v1alpha1.Inspection{}, wanted: Wanted{Previous: "r1", Evidence: 1}}
+	for _, up := range []bool{false, true} {
+		reader.up = up
+		if err := w.readPrevious(t.Context()); err != nil || w.evidenceDue() != up {
+			t.Errorf("report readable %v: error %v, evidence due %v", up, err, w.evidenceDue())
+		}
+	}
+}
