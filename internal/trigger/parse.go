@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
-	"slices"
 	"unicode/utf8"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -161,10 +160,11 @@ func (e *Event) parsePush(body []byte) error {
 	}
 	head := p.HeadCommit
 	for i := range p.Commits {
-		if head == nil && p.Commits[i].ID == p.After {
-			head = &p.Commits[i]
+		c := &p.Commits[i]
+		if head == nil && c.ID == p.After {
+			head = c
 		}
-		e.Paths = slices.Concat(e.Paths, p.Commits[i].Added, p.Commits[i].Removed, p.Commits[i].Modified)
+		e.Paths = append(append(append(e.Paths, c.Added...), c.Removed...), c.Modified...) // not one copy of all for each commit
 	}
 	if head != nil {
 		e.Message = head.Message

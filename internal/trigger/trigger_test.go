@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -217,6 +218,24 @@ func TestWhatADeliverySaysHappened(t *testing.T) {
 				t.Errorf("got  %+v\nwant %+v", *got, c.want)
 			}
 		})
+	}
+}
+
+func TestTheWorkForADeliveryGrowsWithItsSize(t *testing.T) {
+	const commits = 8000
+	list := strings.TrimSuffix(strings.Repeat(`{"added":["a","b"]},`, commits), ",")
+	body := []byte(fmt.Sprintf(`{"ref":"refs/heads/main","before":%q,"after":%q,"repository":{"full_name":"acme/shop"},"commits":[%s]}`,
+		first, second, list))
+	header := headers("X-GitHub-Event", "push", "X-GitHub-Delivery", "1")
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	event, err := Parse(v1alpha1.WebhookGitHub, header, body)
+	runtime.ReadMemStats(&after)
+	if err != nil || len(event.Paths) != 2*commits || !event.AllPaths {
+		t.Fatalf("%d paths, %v", len(event.Paths), err)
+	}
+	if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 32<<20 {
+		t.Errorf("a delivery of %d KiB allocates %d MiB", len(body)>>10, allocated>>20)
 	}
 }
 
