@@ -113,7 +113,8 @@ func (d *rollback) Start(ctx context.Context, attempt pipeline.Attempt) (string,
 	if changed, err := changedBy(attempt, state, was); err != nil || !changed {
 		return record{Nothing: true}.encode(), err
 	}
-	if made, err := decode(attempt.Undo.Handle); err == nil && made.Previous != "" { // of the history, after the sync of the stage
+	// The history after the sync of the stage knows of a deployment in between. With a second attempt, it has what the first one deployed.
+	if made, err := decode(attempt.Undo.Handle); err == nil && made.Previous != "" && len(attempt.Undo.Keys) == 1 {
 		was.Revision = made.Previous
 	}
 	if err := possible(attempt, was); err != nil {

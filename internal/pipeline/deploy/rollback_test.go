@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -205,6 +206,23 @@ func TestAFailedSyncIsRolledBack(t *testing.T) {
 	m.checked()
 	m.fake.Set("shop", func(a *argocd.Application) { a.Fail = "" })
 	if r := m.rolledBack(); r.Phase != v1alpha1.StageSucceeded || !slices.Equal(m.fake.Deployed("shop"), []string{older, older}) {
+		t.Errorf("%+v, deployed %v", r, m.fake.Deployed("shop"))
+	}
+}
+
+func TestADeploymentThatWasRepeatedIsRolledBackToTheRevisionBeforeItsFirstAttempt(t *testing.T) {
+	app := manual()
+	app.Health = "Degraded"
+	stage := deployStage(app, v1alpha1.DeployStage{Revision: revision(newer)})
+	stage.OnFailure = v1alpha1.FailureRollback
+	stage.Retry = &v1alpha1.StageRetry{Attempts: 2, Delay: &metav1.Duration{Duration: time.Second}}
+	m := newMachineWith(t, argocd.Plugin(t), app, []v1alpha1.PipelineStage{stage}, nil)
+	m.fake.Start("shop", "carol", older)
+	m.checked()
+	m.fake.Set("shop", func(a *argocd.Application) { a.Health = "Healthy" })
+	r := m.rolledBack()
+	if r.Phase != v1alpha1.StageSucceeded || r.Revision != older ||
+		!slices.Equal(m.fake.Deployed("shop"), []string{older, newer, newer, older}) {
 		t.Errorf("%+v, deployed %v", r, m.fake.Deployed("shop"))
 	}
 }
