@@ -3,7 +3,6 @@
 package registry
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,8 +11,6 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -123,41 +120,17 @@ func (r *Repository) Digest(ctx context.Context, tag, platform string) (string, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
-	found, err := remote.Get(r.name.Tag(tag), remote.WithContext(ctx), remote.WithTransport(r.router), remote.WithAuth(r.auth()),
-		remote.WithRetryBackoff(remote.Backoff{Steps: 1}))
+	found, err := r.manifest(ctx, tag, platform != "")
 	switch {
 	case err != nil:
 		return "", r.toProblem(err, tag)
 	case platform != "":
 		return r.ofPlatform(found, tag, platform)
-	case !found.MediaType.IsIndex() && !found.MediaType.IsImage():
+	case !found.mediaType.IsIndex() && !found.mediaType.IsImage():
 		return "", problem.UserError(v1alpha1.ReasonInvalidResponse, nil, "tag %s of %s is not an image: its media type is %s", tag,
-			r.remote, names.Quote(string(found.MediaType)))
+			r.remote, names.Quote(string(found.mediaType)))
 	}
-	return found.Digest.String(), nil
-}
-
-// ofPlatform is the digest of an image in an index.
-func (r *Repository) ofPlatform(found *remote.Descriptor, tag, platform string) (string, error) {
-	wanted, err := v1.ParsePlatform(platform)
-	if err != nil {
-		return "", problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "%s is not a platform such as linux/amd64", names.Quote(platform))
-	}
-	if !found.MediaType.IsIndex() {
-		return "", problem.UserError(v1alpha1.ReasonImageNotFound, nil,
-			"tag %s of %s is a single image without an index of platforms; remove the platform from the stage", tag, r.remote)
-	}
-	index, err := v1.ParseIndexManifest(bytes.NewReader(found.Manifest))
-	if err != nil {
-		return "", problem.Retrying(v1alpha1.ReasonInvalidResponse, nil, "the index of tag %s of %s is not valid JSON", tag, r.remote)
-	}
-	for _, entry := range index.Manifests {
-		if entry.Platform != nil && entry.Platform.Satisfies(*wanted) && entry.MediaType.IsImage() {
-			return entry.Digest.String(), nil
-		}
-	}
-	return "", problem.UserError(v1alpha1.ReasonImageNotFound, nil, "tag %s of %s has no image for platform %s; build one", tag, r.remote,
-		platform)
+	return found.digest, nil
 }
 
 func (r *Repository) auth() authn.Authenticator {

@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -166,6 +167,35 @@ func TestAFailureNamesItsCauseAndTheNextStep(t *testing.T) {
 			}
 			if c.action == problem.Wait && p.After != 42*time.Second {
 				t.Errorf("it is tried again after %s, and the registry wants 42s", p.After)
+			}
+		})
+	}
+}
+
+// A registry of one tenant must not take the memory of the manager.
+func TestManifestsOfManyEntriesTakeLittleMemory(t *testing.T) {
+	many := strings.TrimSuffix(strings.Repeat("{},", 1<<20), ",")
+	for name, c := range map[string]struct{ mediaType, content, platform, reason string }{
+		"layers": {mediaType: ociregistry.Manifest, content: `{"layers":[` + many + `]}`},
+		"images": {mediaType: ociregistry.Index, content: `{"manifests":[` + many + `]}`},
+		"images to choose": {
+			mediaType: ociregistry.Index, content: `{"manifests":[` + many + `]}`, platform: "linux/amd64",
+			reason: v1alpha1.ReasonInvalidResponse,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := ociregistry.New(t, ociregistry.Bearer)
+			want := s.Push("shop/web", "1.2", c.mediaType, c.content)
+			r := open(t, s)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			got, err := r.Digest(t.Context(), "1.2", c.platform)
+			runtime.ReadMemStats(&after)
+			if p := problem.As(err); c.reason == "" && (err != nil || got != want) || c.reason != "" && (p == nil || p.Reason != c.reason) {
+				t.Errorf("%s, %v", got, err)
+			}
+			if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 48<<20 {
+				t.Errorf("%d KiB allocate %d MiB", len(c.content)>>10, allocated>>20)
 			}
 		})
 	}
