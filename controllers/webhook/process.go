@@ -131,7 +131,8 @@ func (h *Handler) create(
 	}
 	err = h.Client.Create(ctx, run)
 	switch {
-	case apierrors.IsAlreadyExists(err):
+	case apierrors.IsAlreadyExists(err): // its creator may have ended before it was remembered
+		h.record(ctx, to, definition.UID, remember(name))
 		return response{status: http.StatusOK, Result: resultDuplicate, Run: name}
 	case apierrors.IsInvalid(err), apierrors.IsForbidden(err):
 		return h.refuse(ctx, to, definition, event.Delivery, http.StatusUnprocessableEntity, resultRefused, problem.UserError(
@@ -145,7 +146,7 @@ func (h *Handler) create(
 		s.LastDelivery = event.Delivery
 		s.LastDeliveryTime = &now
 		s.LastRun = name
-		s.RecentRuns = append([]v1alpha1.TriggeredRun{{Name: name, Time: now}}, s.RecentRuns...)
+		remember(name)(s, now)
 	})
 	return response{status: http.StatusAccepted, Result: resultCreated, Run: name}
 }

@@ -19,7 +19,7 @@ const (
 	// maxMessage of a refusal, in characters.
 	maxMessage = 1024
 	// maxTries of a status that others change, too.
-	maxTries = 5
+	maxTries = 10
 	// recordInterval between two deliveries that are not authentic and are recorded: anyone can send them.
 	recordInterval = time.Minute
 	// maxRecorded triggers are remembered for recordInterval.
@@ -35,6 +35,15 @@ func (h *Handler) refusal(reason, message string) change {
 		s.LastRefusalTime = &now
 		s.LastRefusalReason = reason
 		s.LastRefusalMessage = text.Clip(h.Redact(message), maxMessage)
+	}
+}
+
+// remember is the change that keeps other deliveries of a run from creating it again once it is deleted.
+func remember(run string) change {
+	return func(s *v1alpha1.TriggerStatus, now metav1.Time) {
+		if !slices.ContainsFunc(s.RecentRuns, func(r v1alpha1.TriggeredRun) bool { return r.Name == run }) {
+			s.RecentRuns = append([]v1alpha1.TriggeredRun{{Name: run, Time: now}}, s.RecentRuns...)
+		}
 	}
 }
 
@@ -60,8 +69,10 @@ func (h *Handler) mayRecord(to target) bool {
 	return true
 }
 
-// record changes the status of a trigger. A status that cannot be written is logged: the run is what counts.
+// record changes the status of a trigger, also if the sender is gone. A status that cannot be written is logged: the run is what counts.
 func (h *Handler) record(ctx context.Context, to target, uid types.UID, apply change) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), processTimeout)
+	defer cancel()
 	if err := h.write(ctx, to, uid, apply); err != nil {
 		log.FromContext(ctx).Error(err, "Status of a trigger not written", "namespace", to.Namespace, "pipeline", to.Name)
 	}

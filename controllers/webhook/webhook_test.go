@@ -103,6 +103,32 @@ func TestReplicasCreateOneRunOfADeliveryAndForgetNone(t *testing.T) {
 	}
 }
 
+func TestARunThatWasNotRememberedWhenItWasCreatedIsRememberedByTheNextDelivery(t *testing.T) {
+	w := newWorld(t)
+	body := push("main", commit(1))
+	if a := w.deliver("1", body); a.Result != "Created" {
+		t.Fatalf("%+v", a)
+	}
+	p := &v1alpha1.Pipeline{}
+	if err := w.Client.Get(t.Context(), w.Key("shop"), p); err != nil {
+		t.Fatal(err)
+	}
+	p.Status.Triggers = nil // the manager ended before it was written
+	if err := w.Client.Status().Update(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if a := w.deliver("2", body); a.Result != "Duplicate" || len(w.status().RecentRuns) != 1 {
+		t.Errorf("%+v, status %+v", a, w.status())
+	}
+	run := w.runs()[0]
+	if err := w.Client.Delete(t.Context(), &run); err != nil { // as keepRuns does
+		t.Fatal(err)
+	}
+	if a := w.deliver("3", body); a.Result != "Duplicate" || len(w.runs()) != 0 {
+		t.Errorf("a delivery is executed twice: %+v, %d runs", a, len(w.runs()))
+	}
+}
+
 func TestWhateverIsNotAuthenticGetsTheSameResponse(t *testing.T) {
 	w := newWorld(t)
 	w.Create(&v1alpha1.Pipeline{ObjectMeta: w.Meta("unreadable"), Spec: v1alpha1.PipelineSpec{
