@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -65,7 +67,8 @@ func (r *Reader) dockerLogin(
 		return "", "", r.invalid(ref, field, "is not JSON as an image pull Secret has it")
 	}
 	longest := -1
-	for entry, login := range config.Auths {
+	for _, entry := range slices.Sorted(maps.Keys(config.Auths)) { // the first of several spellings, in each read
+		login := config.Auths[entry]
 		host, path := splitRegistry(entry)
 		wantedHost, wantedPath := splitRegistry(repository)
 		if host != wantedHost || path != "" && path != wantedPath && !strings.HasPrefix(wantedPath, path+"/") || len(path) <= longest {

@@ -58,3 +58,17 @@ func TestTheLoginOfARegistryIsThatOfTheLongestEntry(t *testing.T) {
 		})
 	}
 }
+
+func TestTheLoginOfTwoSpellingsIsTheSameInEachRead(t *testing.T) {
+	const auths = `{"auths": {
+		"https://index.docker.io/v1/": {"username": "second", "password": "open-sesame"},
+		"docker.io": {"username": "first", "password": "open-sesame"}
+	}}`
+	for range 50 {
+		user, _, _, err := readerOf(".dockerconfigjson", auths).
+			Registry(t.Context(), v1alpha1.SecretReference{Name: "s"}, "docker.io/library/busybox", "image.secretRef")
+		if err != nil || user != "first" {
+			t.Fatalf("got %q, %v", user, err)
+		}
+	}
+}
