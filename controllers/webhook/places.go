@@ -43,6 +43,8 @@ type share struct {
 	users    int
 	buffered int
 	places   *semaphore.Weighted
+	// evaluation of expressions is one at a time: there are few processes for it, and expressions can be slow on purpose.
+	evaluation *semaphore.Weighted
 }
 
 func newPlaces() *places {
@@ -55,7 +57,7 @@ func (p *places) enter(namespace string) *share {
 	defer p.mutex.Unlock()
 	s := p.namespaces[namespace]
 	if s == nil {
-		s = &share{places: semaphore.NewWeighted(maxPerNamespace)}
+		s = &share{places: semaphore.NewWeighted(maxPerNamespace), evaluation: semaphore.NewWeighted(1)}
 		p.namespaces[namespace] = s
 	}
 	s.users++
@@ -126,4 +128,15 @@ func (p *places) process(ctx context.Context, s *share, f func()) error {
 	defer p.all.Release(1)
 	f()
 	return nil
+}
+
+// evaluate calls f when no other delivery of the namespace does. The error is that of ctx.
+func (p *places) evaluate(ctx context.Context, namespace string, f func() error) error {
+	s := p.enter(namespace)
+	defer p.leave(namespace, s, 0)
+	if err := s.evaluation.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer s.evaluation.Release(1)
+	return f()
 }

@@ -116,7 +116,11 @@ func (h *Handler) create(
 			v1alpha1.ReasonTooManyRuns, nil, "%d runs of the Pipeline have not ended; cancel some, or set spec.concurrency: ReplaceQueued",
 			v1alpha1.MaxUnendedRuns))
 	}
-	parameters, err := pipeline.TriggerParameters(ctx, h.Expressions, &definition.Spec, of, event.Values(body))
+	var parameters []v1alpha1.ParameterValue
+	err := h.places.evaluate(ctx, to.Namespace, func() (err error) {
+		parameters, err = pipeline.TriggerParameters(ctx, h.Expressions, &definition.Spec, of, event.Values(body))
+		return err
+	})
 	if p := problem.As(err); err != nil {
 		if p == nil || p.Action == problem.Retry {
 			log.FromContext(ctx).Error(err, "Expressions of a trigger not evaluated")

@@ -88,12 +88,17 @@ func newWorld(t *testing.T, change ...func(*v1alpha1.PipelineSpec)) *world {
 // handler is that of one more replica.
 func (w *world) handler() *webhook.Handler {
 	w.t.Helper()
+	return w.handlerWith(expression.Local{})
+}
+
+func (w *world) handlerWith(expressions expression.Evaluator) *webhook.Handler {
+	w.t.Helper()
 	metrics, err := webhook.NewMetrics(prometheus.NewRegistry())
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return webhook.NewHandler(webhook.Options{
-		Client: w.e.Client, Reader: w.e.Reader, Secrets: w.e.Backends.Secrets, Expressions: expression.Local{},
+		Client: w.e.Client, Reader: w.e.Reader, Secrets: w.e.Backends.Secrets, Expressions: expressions,
 		Redact: func(text string) string { return text }, Metrics: metrics, Clock: w.Clock,
 	})
 }

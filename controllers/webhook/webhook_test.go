@@ -17,6 +17,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers/webhook"
+	"kubeops.io/kubeops/internal/expression"
 )
 
 // commit is the hash of the n-th commit.
@@ -286,5 +287,53 @@ func TestSlowSendersHoldNoPlace(t *testing.T) {
 		}
 	case <-time.After(30 * time.Second):
 		t.Error("the server does not stop")
+	}
+}
+
+// counting counts the evaluations at the same time. Each ends once a second one has begun, or after a while.
+type counting struct {
+	expression.Evaluator
+	mutex     sync.Mutex
+	now, most int
+	second    chan struct{}
+}
+
+func (c *counting) Evaluate(ctx context.Context, request expression.Request) ([]expression.Result, error) {
+	c.mutex.Lock()
+	c.now++
+	c.most = max(c.most, c.now)
+	if c.now == 2 {
+		close(c.second)
+	}
+	c.mutex.Unlock()
+	select {
+	case <-c.second:
+	case <-time.After(500 * time.Millisecond):
+	}
+	c.mutex.Lock()
+	c.now--
+	c.mutex.Unlock()
+	return c.Evaluator.Evaluate(ctx, request)
+}
+
+// There are two processes that evaluate expressions.
+func TestANamespaceEvaluatesTheExpressionsOfOneDeliveryAtATime(t *testing.T) {
+	w := newWorld(t)
+	expressions := &counting{Evaluator: expression.Local{}, second: make(chan struct{})}
+	server := httptest.NewServer(w.handlerWith(expressions))
+	t.Cleanup(server.Close)
+	var all sync.WaitGroup
+	for n := range 2 {
+		request := w.request(fmt.Sprintf("d-%d", n), push("main", commit(n+2)))
+		request.URL.Host = strings.TrimPrefix(server.URL, "http://")
+		all.Go(func() {
+			if a := w.send(request); a.Result != "Created" {
+				t.Errorf("%+v", a)
+			}
+		})
+	}
+	all.Wait()
+	if expressions.most != 1 {
+		t.Errorf("%d deliveries of one namespace at the same time", expressions.most)
 	}
 }
