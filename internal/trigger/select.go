@@ -33,11 +33,32 @@ func Select(spec *v1alpha1.WebhookTrigger, event *Event) error {
 		return not(v1alpha1.ReasonNotSelected, "no pattern of tags matches the tag")
 	case gitrepo.Marker(event.Message) != "" || event.Email == v1alpha1.DefaultCommitEmail:
 		return not(v1alpha1.ReasonOwnCommit, "the last commit of the push is one of a Pipeline, which would start the next one forever")
-	case event.Type == v1alpha1.EventPush && event.AllPaths && len(spec.Paths) > 0 &&
-		!slices.ContainsFunc(event.Paths, func(path string) bool { return matches(spec.Paths, path) }):
+	case event.Type == v1alpha1.EventPush && len(spec.Paths) > 0 && matchesNone(spec.Paths, event):
 		return not(v1alpha1.ReasonNotSelected, "no pattern of paths matches a changed file")
 	}
 	return nil
+}
+
+// maxMatching bounds the work for one delivery: the length of all patterns times that of all paths. It takes a tenth of a second.
+const maxMatching = 32 << 20
+
+// matchesNone reports whether no pattern matches a changed file. Of a push with more files than can be matched, and of one that does not
+// list all, it is not known.
+func matchesNone(patterns []string, event *Event) bool {
+	if !event.AllPaths {
+		return false
+	}
+	length := 0
+	for _, pattern := range patterns {
+		length += len(pattern) + 1
+	}
+	work := 0
+	for _, path := range event.Paths {
+		if work += length * (len(path) + 1); work > maxMatching || matches(patterns, path) {
+			return false
+		}
+	}
+	return true
 }
 
 // matches reports whether a pattern with * and ? matches a name. Both match a slash, too.

@@ -278,6 +278,26 @@ func TestWhatATriggerSelects(t *testing.T) {
 	}
 }
 
+func TestMatchingPathsEndsAtItsBound(t *testing.T) {
+	slow := strings.Repeat("a", 250) + "b"
+	var patterns []string
+	for n := range 32 {
+		patterns = append(patterns, fmt.Sprintf("*%s%d", slow, n))
+	}
+	event := func(files int) *Event {
+		e := &Event{Type: v1alpha1.EventPush, Branch: "main", Commit: first, AllPaths: true}
+		for range files {
+			e.Paths = append(e.Paths, strings.Repeat("a", 255))
+		}
+		return e
+	}
+	spec := &v1alpha1.WebhookTrigger{Paths: patterns}
+	wantReason(t, Select(spec, event(10)), v1alpha1.ReasonNotSelected)
+	wantReason(t, Select(spec, event(200)), "") // as if it did not list all files
+	few := &v1alpha1.WebhookTrigger{Paths: []string{"docs/*", "src/*"}}
+	wantReason(t, Select(few, event(200)), v1alpha1.ReasonNotSelected)
+}
+
 func TestPatterns(t *testing.T) {
 	for _, c := range []struct {
 		pattern, name string
