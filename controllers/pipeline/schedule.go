@@ -69,12 +69,14 @@ func (l *logic) checkSchedules(p *v1alpha1.Pipeline, now time.Time) error {
 	return nil
 }
 
-// runSchedules creates the runs that are due, and returns when to look again; zero without a schedule.
+// runSchedules creates the runs that are due, and returns when to look again; zero without a schedule. After the error of a trigger, the
+// others follow nevertheless: what is in the status then is written, and a state that is missing forgets its times. The error is the first.
 func (l *logic) runSchedules(ctx context.Context, s *kind.Scope[*v1alpha1.Pipeline]) (time.Duration, error) {
 	p := s.Object
 	previous := p.Status.Schedules
 	p.Status.Schedules = nil
 	var wake time.Duration
+	var failed error
 	for i := range p.Spec.Triggers {
 		of := &p.Spec.Triggers[i]
 		if of.Schedule == nil {
@@ -86,14 +88,14 @@ func (l *logic) runSchedules(ctx context.Context, s *kind.Scope[*v1alpha1.Pipeli
 		}
 		after, err := l.runSchedule(ctx, s, of, &state)
 		p.Status.Schedules = append(p.Status.Schedules, state)
-		if err != nil {
-			return 0, err
-		}
-		if wake == 0 || after < wake {
+		switch {
+		case err != nil && failed == nil:
+			failed = err
+		case err == nil && (wake == 0 || after < wake):
 			wake = after
 		}
 	}
-	return min(wake, maxSleep), nil
+	return min(wake, maxSleep), failed
 }
 
 // runSchedule creates the run of the latest time that was not handled, unless the Pipeline is suspended.

@@ -174,6 +174,37 @@ func TestALostAnswerCreatesNoSecondRun(t *testing.T) {
 	}
 }
 
+func TestATriggerThatFailsTakesNoTimesFromTheOthers(t *testing.T) {
+	w := newScheduled(t, v1alpha1.ScheduleTrigger{Cron: "0 3 * * *"}, func(s *v1alpha1.PipelineSpec) {
+		first := s.Triggers[0]
+		first.Name = "first"
+		s.Triggers = append([]v1alpha1.PipelineTrigger{first}, s.Triggers...)
+	})
+	if _, err := w.pass("2036-01-15T12:00:00Z"); err != nil {
+		t.Fatal(err)
+	}
+	w.lose = 2 // of the first trigger, and of the second
+	for _, at := range []string{"2036-01-16T03:00:00Z", "2036-01-16T03:00:10Z"} {
+		_, _ = w.pass(at)
+		p := &v1alpha1.Pipeline{}
+		if err := w.Client.Get(t.Context(), w.Key("nightly"), p); err != nil {
+			t.Fatal(err)
+		}
+		for _, state := range p.Status.Schedules {
+			if since := state.Since.UTC().Format(time.RFC3339); since != "2036-01-15T12:00:00Z" {
+				t.Errorf("%s: trigger %s forgot the times before %s", at, state.Name, since)
+			}
+		}
+		runs := &v1alpha1.PipelineRunList{}
+		if err := w.Client.List(t.Context(), runs, client.InNamespace(w.Namespace)); err != nil {
+			t.Fatal(err)
+		}
+		if len(p.Status.Schedules) != 2 || len(runs.Items) != 2 {
+			t.Errorf("%s: %d runs, and schedules %+v", at, len(runs.Items), p.Status.Schedules)
+		}
+	}
+}
+
 func TestATimeThatWasMissedForTooLongCreatesNoRun(t *testing.T) {
 	w := newScheduled(t, v1alpha1.ScheduleTrigger{Cron: "0 3 * * *", StartingDeadlineSeconds: ptr.To(int64(600))})
 	for _, at := range []string{"2036-01-15T12:00:00Z", "2036-01-16T03:10:01Z"} {
