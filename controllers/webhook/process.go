@@ -66,7 +66,7 @@ func (h *Handler) process(ctx context.Context, to target, header http.Header, bo
 // definition of the Pipeline; nil if it does not exist, or is not one that the manager serves.
 func (h *Handler) definition(ctx context.Context, to target) (*v1alpha1.Pipeline, error) {
 	if names.Segments(to.Namespace, to.Name) != nil || to.Namespace == "" {
-		return nil, nil //nolint:nilerr // no Pipeline has such a name
+		return nil, nil
 	}
 	found := &v1alpha1.Pipeline{}
 	err := h.Reader.Get(ctx, to.ObjectKey, found)
@@ -135,7 +135,7 @@ func (h *Handler) create(
 	}
 	err = h.Client.Create(ctx, run)
 	switch {
-	case apierrors.IsAlreadyExists(err): // whoever created it may have ended before it was remembered
+	case apierrors.IsAlreadyExists(err): // its creator may have ended before it was remembered
 		h.record(ctx, to, definition.UID, remember(name))
 		return response{status: http.StatusOK, Result: resultDuplicate, Run: name}
 	case apierrors.IsInvalid(err), apierrors.IsForbidden(err):

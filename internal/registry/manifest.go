@@ -61,8 +61,8 @@ func (r *Repository) manifest(ctx context.Context, tag string, images bool) (*ma
 		return nil, err
 	}
 	request.Header.Set("Accept", strings.Join([]string{
-		string(types.OCIManifestSchema1), string(types.DockerManifestSchema2), string(types.OCIImageIndex), string(types.DockerManifestList),
-		string(types.DockerManifestSchema1), string(types.DockerManifestSchema1Signed),
+		string(types.OCIManifestSchema1), string(types.DockerManifestSchema2), string(types.OCIImageIndex),
+		string(types.DockerManifestList), string(types.DockerManifestSchema1), string(types.DockerManifestSchema1Signed),
 	}, ","))
 	response, err := (&http.Client{Transport: login}).Do(request)
 	if err != nil {
@@ -121,7 +121,8 @@ func (r *Repository) ofPlatform(found *manifest, tag, platform string) (string, 
 		}
 		digest, err := v1.NewHash(found.images[i].Digest)
 		if err != nil {
-			return "", problem.Retrying(v1alpha1.ReasonInvalidResponse, nil, "the index of tag %s of %s has an invalid digest", tag, r.remote)
+			return "", problem.Retrying(v1alpha1.ReasonInvalidResponse, nil, "the index of tag %s of %s has an invalid digest", tag,
+				r.remote)
 		}
 		return digest.String(), nil
 	}

@@ -221,7 +221,6 @@ func TestWhatADeliverySaysHappened(t *testing.T) {
 	}
 }
 
-// A sender who knows the secret of one trigger must not slow the manager for all.
 func TestTheWorkForADeliveryGrowsWithItsSize(t *testing.T) {
 	const commits = 8000
 	list := strings.TrimSuffix(strings.Repeat(`{"added":["a","b"]},`, commits), ",")
