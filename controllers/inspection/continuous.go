@@ -32,8 +32,13 @@ func (l *logic) continuous(ctx context.Context, scope *kind.Scope[*v1alpha1.Insp
 		return kind.Result{}, l.failed(ctx, scope, err)
 	}
 	state, err := l.watches.Ensure(inspection, scope.Referents, func() error { return l.local.Check(ctx, inspection) })
-	if errors.Is(err, runner.ErrTooMany) {
+	switch {
+	case errors.Is(err, runner.ErrTooMany):
 		err = l.notAllowed()
+	case errors.Is(err, runner.ErrTooManyOfNamespace):
+		err = problem.Waiting(v1alpha1.ReasonQuotaExceeded, continuousRetry, "%d Inspections of namespace %s are continuous, which is its "+
+			"quota (quotas.concurrentRuns in the manager's configuration); set spec.mode to Scheduled, or have it raised",
+			l.watches.PerNamespace, inspection.Namespace)
 	}
 	if err == nil {
 		err = problemOf(state)
