@@ -32,8 +32,13 @@ func (l *logic) continuous(ctx context.Context, scope *kind.Scope[*v1alpha1.Insp
 		return kind.Result{}, l.failed(ctx, scope, err)
 	}
 	state, err := l.watches.Ensure(inspection, scope.Referents, func() error { return l.local.Check(ctx, inspection) })
-	if errors.Is(err, runner.ErrTooMany) {
+	switch {
+	case errors.Is(err, runner.ErrTooMany):
 		err = l.notAllowed()
+	case errors.Is(err, runner.ErrTooManyOfNamespace):
+		err = problem.Waiting(v1alpha1.ReasonQuotaExceeded, continuousRetry, "%d Inspections of namespace %s are continuous, which is its "+
+			"quota (quotas.concurrentRuns in the manager's configuration); set spec.mode to Scheduled, or have it raised",
+			l.watches.PerNamespace, inspection.Namespace)
 	}
 	if err == nil {
 		err = problemOf(state)
@@ -46,14 +51,21 @@ func (l *logic) continuous(ctx context.Context, scope *kind.Scope[*v1alpha1.Insp
 		return kind.Result{}, nil
 	}
 	run, wait := dueContinuously(inspection, plan, state.Latest, l.clock.Now())
-	if run != nil && state.Evidence != nil && state.Evidence.Report != nil {
+	if run != nil {
+		err = l.runs.takeFor(scope.Key(), inspection, run.Report, l.clock.Now())
+	}
+	saving := run != nil && err == nil
+	if saving && state.Evidence != nil && state.Evidence.Report != nil {
 		return l.saveJudgement(ctx, scope, run, state.Evidence.Report.DeepCopy())
 	}
-	l.watches.Want(scope.Key(), inspection.Status.LastReport, run != nil)
+	l.watches.Want(scope.Key(), inspection.Status.LastReport, saving)
 	recordFindings(inspection, state.Latest.Report)
 	l.metrics.show(inspection, state.Latest.Report)
 	setNotified(scope, l.missingChannels(ctx, inspection))
 	conclude(scope.Conditions(), state.Latest.Report)
+	if err != nil {
+		return kind.Result{}, l.failed(ctx, scope, err)
+	}
 	return kind.Result{RequeueAfter: wait}, nil
 }
 

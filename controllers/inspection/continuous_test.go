@@ -107,7 +107,7 @@ type continuousWorld struct {
 	woken      chan struct{}
 }
 
-func newContinuousWorld(t *testing.T, most int, engine string) *continuousWorld {
+func newContinuousWorld(t *testing.T, most int, engine string, adjust ...func(*setup)) *continuousWorld {
 	t.Helper()
 	c := &continuousWorld{world: newWorld(t), woken: make(chan struct{}, 1)}
 	c.front = newFront(t, c.Config)
@@ -126,6 +126,9 @@ func newContinuousWorld(t *testing.T, most int, engine string) *continuousWorld 
 			},
 		}
 		s.options.Watches = c.watches
+		for _, change := range adjust {
+			change(s)
+		}
 	})
 	ctx, end := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
@@ -251,6 +254,30 @@ func TestARequestedReportOfAContinuousInspectionIsSaved(t *testing.T) {
 	})
 	if report := c.Newest(); report.Summary.Trigger != triggerRequest {
 		t.Errorf("summary %+v", report.Summary)
+	}
+}
+
+func TestReportsOfAContinuousInspectionCountAsRuns(t *testing.T) {
+	c := newContinuousWorld(t, 1, "engine", func(s *setup) { s.env.Quotas.RunsPerHour = 1 })
+	c.Reader(false)
+	c.world.Inspection(continuous())
+	c.until(startWithin, problems(0))
+	c.Request("now")
+	c.until(soon, ready(metav1.ConditionFalse, v1alpha1.ReasonQuotaExceeded))
+	c.LostService("a")
+	c.until(soon, problems(1)) // what is shown does not wait
+	if count := len(c.Reports()); count != 1 {
+		t.Errorf("%d reports within an hour, want 1", count)
+	}
+	c.Clock.SetTime(c.Clock.Now().Add(time.Hour))
+	c.until(soon, func(i *v1alpha1.Inspection) error {
+		if i.Status.LastHandledRequest != "now" {
+			return fmt.Errorf("want that the request is handled")
+		}
+		return ready(metav1.ConditionTrue, v1alpha1.ReasonSucceeded)(i)
+	})
+	if count := len(c.Reports()); count != 2 {
+		t.Errorf("%d reports, want 2", count)
 	}
 }
 

@@ -58,7 +58,10 @@ func Setup(m ctrl.Manager, e *environment.Environment) error {
 		options.Runner = child
 		watching := *child
 		watching.Command.Processors = max(command.Processors, watchProcessors)
-		options.Watches = &runner.Watches{Child: &watching, Max: e.Settings.ContinuousInspections, Wake: wake.up, Clock: clock.RealClock{}}
+		options.Watches = &runner.Watches{
+			Child: &watching, Max: e.Settings.ContinuousInspections, PerNamespace: e.Quotas.ConcurrentRuns, Wake: wake.up,
+			Clock: clock.RealClock{},
+		}
 		if err := errors.Join(m.Add(options.Watches), register(e.Settings.Metrics, options.Watches)); err != nil {
 			return err
 		}

@@ -59,13 +59,17 @@ type runQuota struct {
 	starts map[string][]time.Time
 	// reserved are the starts of Inspections that wait.
 	reserved map[client.ObjectKey]time.Time
+	// counted are the reports of continuous Inspections that were counted last.
+	counted map[client.ObjectKey]string
 }
 
 func newRunQuota(perHour int) *runQuota {
 	if perHour <= 0 {
 		return nil
 	}
-	return &runQuota{perHour: perHour, starts: map[string][]time.Time{}, reserved: map[client.ObjectKey]time.Time{}}
+	return &runQuota{
+		perHour: perHour, starts: map[string][]time.Time{}, reserved: map[client.ObjectKey]time.Time{}, counted: map[client.ObjectKey]string{},
+	}
 }
 
 // take counts a run, or returns the problem that it has to wait. A run that was interrupted was counted before.
@@ -88,6 +92,27 @@ func (q *runQuota) take(key client.ObjectKey, inspection *v1alpha1.Inspection, n
 	return problem.Waiting(v1alpha1.ReasonQuotaExceeded, min(at.Sub(now), maxSleep),
 		"namespace %s exceeds its quota of %d runs per hour (quotas.runsPerHour in the manager's configuration); the run starts when the "+
 			"quota allows; schedule fewer runs, or have the quota raised", key.Namespace, q.perHour)
+}
+
+// takeFor counts a report of a continuous Inspection as a run, once however often it is asked for, or returns the problem that it has to
+// wait.
+func (q *runQuota) takeFor(key client.ObjectKey, inspection *v1alpha1.Inspection, report string, now time.Time) error {
+	if q == nil {
+		return nil
+	}
+	q.mutex.Lock()
+	counted := q.counted[key] == report
+	q.mutex.Unlock()
+	if counted {
+		return nil
+	}
+	if err := q.take(key, inspection, now); err != nil {
+		return err
+	}
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	q.counted[key] = report
+	return nil
 }
 
 // next is when one more run of a namespace may start.
@@ -116,4 +141,5 @@ func (q *runQuota) forget(key client.ObjectKey) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
 	delete(q.reserved, key)
+	delete(q.counted, key)
 }

@@ -189,3 +189,20 @@ func TestUndeliveredReportsAreBounded(t *testing.T) {
 		t.Errorf("events:\n%s", told)
 	}
 }
+
+func TestAReportOfAContinuousInspectionIsCountedOnce(t *testing.T) {
+	q := newRunQuota(2)
+	key := client.ObjectKey{Namespace: "a", Name: "i"}
+	now := time.Unix(0, 0)
+	for i, step := range []struct {
+		report string
+		waits  bool
+	}{{"r1", false}, {"r1", false}, {"r2", false}, {"r2", false}, {"r3", true}, {"r3", true}} {
+		if err := q.takeFor(key, &v1alpha1.Inspection{}, step.report, now); (err != nil) != step.waits {
+			t.Errorf("step %d: error %v", i, err)
+		}
+	}
+	if err := q.takeFor(key, &v1alpha1.Inspection{}, "r3", now.Add(time.Hour)); err != nil {
+		t.Error("after an hour:", err)
+	}
+}

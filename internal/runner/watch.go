@@ -32,12 +32,14 @@ const (
 // firstListTimeout is how long a child may take from its start to its first judgement: as long as the lists of a large cluster take.
 const firstListTimeout = 10 * time.Minute
 
-// Watches keep one child process for each Inspection that is continuous. All fields but Max are required.
+// Watches keep one child process for each Inspection that is continuous. All fields but Max and PerNamespace are required.
 type Watches struct {
 	// Child starts the processes.
 	Child *Child
 	// Max is how many there may be. Default 0: none.
 	Max int
+	// PerNamespace is how many of them may be of one namespace. Default 0: all.
+	PerNamespace int
 	// Wake is called when the state of an Inspection has changed. It must not block.
 	Wake  func(client.ObjectKey)
 	Clock clock.Clock
@@ -63,6 +65,26 @@ type Watched struct {
 
 // ErrTooMany is the error where Max Inspections are watched.
 var ErrTooMany = errors.New("the maximum number of Inspections is watched")
+
+// ErrTooManyOfNamespace is the error where PerNamespace Inspections of the namespace are watched.
+var ErrTooManyOfNamespace = errors.New("the maximum number of Inspections of the namespace is watched")
+
+// room is the error of one more Inspection, if there is no room for it.
+func (w *Watches) room(namespace string) error {
+	own := 0
+	for key := range w.started {
+		if key.Namespace == namespace {
+			own++
+		}
+	}
+	switch {
+	case len(w.started) >= w.Max:
+		return ErrTooMany
+	case w.PerNamespace > 0 && own >= w.PerNamespace:
+		return ErrTooManyOfNamespace
+	}
+	return nil
+}
 
 // Start implements manager.Runnable: it ends all children with ctx.
 func (w *Watches) Start(ctx context.Context) error {
@@ -94,11 +116,14 @@ func (w *Watches) Ensure(inspection *v1alpha1.Inspection, referents []string, ch
 	key := client.ObjectKeyFromObject(inspection)
 	w.mutex.Lock()
 	known := w.started[key]
-	full := known == nil && len(w.started) >= w.Max
+	var full error
+	if known == nil {
+		full = w.room(key.Namespace)
+	}
 	w.mutex.Unlock()
 	switch {
-	case full:
-		return Watched{}, ErrTooMany
+	case full != nil:
+		return Watched{}, full
 	case known.holds(inspection, referents):
 		return known.state(), nil
 	}
@@ -119,11 +144,11 @@ func (w *Watches) Ensure(inspection *v1alpha1.Inspection, referents []string, ch
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
 	w.stop(key)
-	switch {
-	case w.closed:
+	if w.closed {
 		return Watched{}, context.Canceled
-	case len(w.started) >= w.Max:
-		return Watched{}, ErrTooMany
+	}
+	if full := w.room(key.Namespace); full != nil {
+		return Watched{}, full
 	}
 	if w.started == nil {
 		w.started = map[client.ObjectKey]*watched{}
@@ -357,22 +382,4 @@ func (c *Child) toWatchProblem(ctx context.Context, err error, after time.Durati
 	log.FromContext(ctx).Error(err, "The process of a continuous Inspection failed")
 	return problem.Waiting(v1alpha1.ReasonRetrying, after,
 		"cannot watch the cluster in a process of its own; it is tried again; see the manager's log")
-}
-
-// Judged takes a judgement.
-func (s *service) Judged(j Judgement, _ *None) error {
-	if s.c.watched == nil || j.Report == nil && j.Problem == nil {
-		return errors.New("a judgement needs a report or a problem, and a child that watches")
-	}
-	s.c.watched.judged(&j)
-	return nil
-}
-
-// Wanted returns what the parent wants, once it differs from what the child knows.
-func (s *service) Wanted(known Wanted, wanted *Wanted) (err error) {
-	if s.c.watched == nil {
-		return errors.New("the child does not watch")
-	}
-	*wanted, err = s.c.watched.await(s.c.ctx, known)
-	return err
 }

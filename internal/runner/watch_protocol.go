@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/rpc"
@@ -34,6 +35,24 @@ type Judgement struct {
 	// Objects and Bytes are what the child keeps of the cluster.
 	Objects int
 	Bytes   int64
+}
+
+// Judged takes a judgement.
+func (s *service) Judged(j Judgement, _ *None) error {
+	if s.c.watched == nil || j.Report == nil && j.Problem == nil {
+		return errors.New("a judgement needs a report or a problem, and a child that watches")
+	}
+	s.c.watched.judged(&j)
+	return nil
+}
+
+// Wanted returns what the parent wants, once it differs from what the child knows.
+func (s *service) Wanted(known Wanted, wanted *Wanted) (err error) {
+	if s.c.watched == nil {
+		return errors.New("the child does not watch")
+	}
+	*wanted, err = s.c.watched.await(s.c.ctx, known)
+	return err
 }
 
 // boundedCodec bounds each request of a child, instead of the conversation, which has no end.

@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	// debounce is how long a change waits for others before it is judged.
+	// debounce is how long a change waits for others before it is judged; after a judgement at least as long as that took, so that a cluster
+	// that changes all the time keeps less than one processor busy.
 	debounce = 100 * time.Millisecond
 	// rejudge is when facts are judged that have not changed: problems also begin and end with time.
 	rejudge = 30 * time.Second
@@ -44,6 +45,9 @@ type watcher struct {
 	seen map[string]*metav1.Time
 	// sent identifies the last judgement that was sent; it is sent again only if it differs.
 	sent [sha256.Size]byte
+	// took is how long the last judgement took, until ended.
+	took  time.Duration
+	ended time.Time
 	// wasDown: the API server did not answer. What was sent then may have got lost.
 	wasDown bool
 }
@@ -125,7 +129,7 @@ func (w *watcher) run(ctx context.Context) error {
 
 // gather waits for more changes, since they seldom come alone.
 func (w *watcher) gather(ctx context.Context) {
-	timer := w.clock.NewTimer(debounce)
+	timer := w.clock.NewTimer(max(debounce, w.took-w.clock.Since(w.ended)))
 	defer timer.Stop()
 	select {
 	case <-timer.C():
@@ -154,6 +158,11 @@ func (w *watcher) listen(ctx context.Context, deliver chan<- Wanted) error {
 
 // judgeNow judges the facts as they are, and sends what is new.
 func (w *watcher) judgeNow(ctx context.Context) error {
+	began := w.clock.Now()
+	defer func() {
+		w.ended = w.clock.Now()
+		w.took = w.ended.Sub(began)
+	}()
 	judgement, err := w.judgement(ctx)
 	if err != nil {
 		return err

@@ -25,6 +25,9 @@ import (
 type fakeSession struct {
 	tried, changed    chan struct{}
 	refreshed, judged atomic.Int64
+	// clock moves on by takes while the facts are judged.
+	clock *clocktesting.FakeClock
+	takes time.Duration
 }
 
 func (s *fakeSession) Tried() <-chan struct{}   { return s.tried }
@@ -34,6 +37,9 @@ func (s *fakeSession) Down() bool               { return false }
 func (s *fakeSession) Size() live.Size          { return live.Size{} }
 
 func (s *fakeSession) Collected() (collect.Collected, error) {
+	if s.takes > 0 {
+		s.clock.Step(s.takes)
+	}
 	s.judged.Add(1)
 	return collect.Collected{}, problem.Retrying(v1alpha1.ReasonForbidden, nil, "forbidden")
 }
@@ -84,6 +90,34 @@ func TestAClusterThatChangesAllTheTimeIsRefreshed(t *testing.T) {
 	await(t, "nothing was refreshed after the start", func() bool { return followed.refreshed.Load() > 1 })
 	end()
 	<-ended
+}
+
+func TestJudgementsThatTakeLongPauseAsLong(t *testing.T) {
+	const takes = 3 * time.Second
+	clk := clocktesting.NewFakeClock(time.Unix(0, 0))
+	followed := &fakeSession{tried: make(chan struct{}), changed: make(chan struct{}), clock: clk, takes: takes}
+	w := newWatcher(t, followed, clk)
+	if err := w.judgeNow(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, since := range []time.Duration{0, takes - debounce/2, time.Minute} {
+		clk.Step(since)
+		waited := make(chan struct{})
+		began := clk.Now()
+		go func() {
+			defer close(waited)
+			w.gather(t.Context())
+		}()
+		await(t, "it does not wait", clk.HasWaiters)
+		for clk.HasWaiters() {
+			clk.Step(debounce / 2)
+		}
+		<-waited
+		if got, want := clk.Since(began), max(debounce, takes-since); got != want {
+			t.Errorf("%s after a judgement: waits for %s, want %s", since, got, want)
+		}
+		w.ended = clk.Now()
+	}
 }
 
 // flakyReader fails until it is up.

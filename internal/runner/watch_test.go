@@ -188,3 +188,20 @@ func TestAChildEndsWhenItsCheckFails(t *testing.T) {
 		})
 	}
 }
+
+func TestANamespaceWatchesNoMoreThanItsShare(t *testing.T) {
+	w := &Watches{Max: 3, PerNamespace: 2, started: map[client.ObjectKey]*watched{}}
+	for _, step := range []struct {
+		namespace, name string
+		want            error
+	}{{"a", "1", nil}, {"a", "2", nil}, {"a", "3", ErrTooManyOfNamespace}, {"b", "1", nil}, {"c", "1", ErrTooMany}} {
+		key := client.ObjectKey{Namespace: step.namespace, Name: step.name}
+		got := w.room(key.Namespace)
+		if !errors.Is(got, step.want) {
+			t.Errorf("%s: %v, want %v", key, got, step.want)
+		}
+		if got == nil {
+			w.started[key] = newWatched()
+		}
+	}
+}
