@@ -13,6 +13,8 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -126,5 +128,43 @@ func TestAManagerOfSingleNamespaces(t *testing.T) {
 	err := c.client.Get(t.Context(), client.ObjectKey{Namespace: "other", Name: "all"}, ignored)
 	if err != nil || len(ignored.Status.Conditions) > 0 {
 		t.Errorf("%+v, %v", ignored.Status.Conditions, err)
+	}
+}
+
+// TestTheComponentForContinuousInspectionsGrantsWatchWhereInspectorsList compares the roles with and without it.
+func TestTheComponentForContinuousInspectionsGrantsWatchWhereInspectorsList(t *testing.T) {
+	base := "../../config/default"
+	roles := func(components string) map[string]*rbacv1.ClusterRole {
+		found := map[string]*rbacv1.ClusterRole{}
+		for _, object := range kustomize(t, base, components) {
+			if object.GetObjectKind().GroupVersionKind().Kind != "ClusterRole" {
+				continue
+			}
+			role := &rbacv1.ClusterRole{}
+			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.(*unstructured.Unstructured).Object, role); err != nil {
+				t.Fatal(err)
+			}
+			found[role.Name] = role
+		}
+		return found
+	}
+	without, with := roles(""), roles("../../config/components/continuous")
+	const impersonation = "impersonate-on:serviceaccount:"
+	for name, prefix := range map[string]string{
+		"kubeops-manager-impersonation": impersonation, "kubeops-manager-impersonation-secrets": impersonation,
+		"kubeops-inspector": "", "kubeops-inspector-secrets": "",
+	} {
+		if without[name] == nil || with[name] == nil || len(without[name].Rules) != len(with[name].Rules) {
+			t.Fatalf("ClusterRole %s is missing or has other rules", name)
+		}
+		for i, rule := range with[name].Rules {
+			want := slices.Clone(without[name].Rules[i].Verbs)
+			if slices.Contains(want, prefix+"list") && !slices.Contains(want, prefix+"watch") {
+				want = append(want, prefix+"watch")
+			}
+			if !slices.Equal(rule.Verbs, want) {
+				t.Errorf("ClusterRole %s, rule %d: got %q, want %q", name, i, rule.Verbs, want)
+			}
+		}
 	}
 }

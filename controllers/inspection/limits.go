@@ -68,7 +68,8 @@ func newRunQuota(perHour int) *runQuota {
 		return nil
 	}
 	return &runQuota{
-		perHour: perHour, starts: map[string][]time.Time{}, reserved: map[client.ObjectKey]time.Time{}, counted: map[client.ObjectKey]string{},
+		perHour: perHour, starts: map[string][]time.Time{}, reserved: map[client.ObjectKey]time.Time{},
+		counted: map[client.ObjectKey]string{},
 	}
 }
 

@@ -69,8 +69,9 @@ func (l *logic) checkSchedules(p *v1alpha1.Pipeline, now time.Time) error {
 	return nil
 }
 
-// runSchedules creates the runs that are due, and returns when to look again; zero without a schedule. After the error of a trigger, the
-// others follow nevertheless: what is in the status then is written, and a state that is missing forgets its times. The error is the first.
+// runSchedules creates the runs that are due, and returns when to look again; zero without a schedule. After the error of a trigger,
+// the others follow nevertheless: what is in the status then is written, and a state that is missing forgets its times. The
+// error is the first.
 func (l *logic) runSchedules(ctx context.Context, s *kind.Scope[*v1alpha1.Pipeline]) (time.Duration, error) {
 	p := s.Object
 	previous := p.Status.Schedules

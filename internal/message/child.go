@@ -51,7 +51,8 @@ func (c *Child) Render(ctx context.Context, request Request) ([]Rendered, error)
 	crash := (*child.CrashError)(nil)
 	switch {
 	case ctx.Err() != nil:
-		return nil, problem.Retrying(v1alpha1.ReasonRetrying, ctx.Err(), "spec.template was not rendered before the deadline of the delivery")
+		return nil, problem.Retrying(v1alpha1.ReasonRetrying, ctx.Err(),
+			"spec.template was not rendered before the deadline of the delivery")
 	case errors.Is(err, child.ErrMemory):
 		return nil, problem.Waiting(v1alpha1.ReasonMemoryLimitExceeded, retryStopped,
 			"spec.template was stopped because it needed more than %d MiB of memory; simplify it, or narrow spec.filter", Memory>>20)
@@ -60,7 +61,8 @@ func (c *Child) Render(ctx context.Context, request Request) ([]Rendered, error)
 			"spec.template was stopped because it needed longer than %s; simplify it, or narrow spec.filter", deadline)
 	case errors.As(err, &crash):
 		// Not the whole error: what a process printed at its end may contain what it rendered.
-		return nil, problem.Retrying(v1alpha1.ReasonRetrying, fmt.Errorf("the process of a template: %s", crash.State), "the process of spec.template ended early; see the manager's log")
+		return nil, problem.Retrying(v1alpha1.ReasonRetrying, fmt.Errorf("the process of a template: %s", crash.State),
+			"the process of spec.template ended early; see the manager's log")
 	case err != nil:
 		return nil, problem.Retrying(v1alpha1.ReasonRetrying, err,
 			"cannot render spec.template in a process of its own; see the manager's log")

@@ -1,6 +1,6 @@
 // Package message composes the messages that a notification channel gets for a report. It is pure: the same report and channel
-// always give the same messages with the same keys, so at-least-once delivery is safe to repeat. Templates that tenants wrote are rendered in
-// a child process, whose memory and time the kernel limits.
+// always give the same messages with the same keys, so at-least-once delivery is safe to repeat. Templates that tenants wrote are rendered
+// in a child process, whose memory and time the kernel limits.
 package message
 
 import (

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// debounce is how long a change waits for others before it is judged; after a judgement at least as long as that took, so that a cluster
-	// that changes all the time keeps less than one processor busy.
+	// debounce is how long a change waits for others before it is judged; after a judgement at least as long as that took, so that a
+	// cluster that changes all the time keeps less than one processor busy.
 	debounce = 100 * time.Millisecond
 	// rejudge is when facts are judged that have not changed: problems also begin and end with time.
 	rejudge = 30 * time.Second
