@@ -66,7 +66,7 @@ func (h *Handler) process(ctx context.Context, to target, header http.Header, bo
 // definition of the Pipeline; nil if it does not exist, or is not one that the manager serves.
 func (h *Handler) definition(ctx context.Context, to target) (*v1alpha1.Pipeline, error) {
 	if names.Segments(to.Namespace, to.Name) != nil || to.Namespace == "" {
-		return nil, nil
+		return nil, nil //nolint:nilerr // no Pipeline has such a name
 	}
 	found := &v1alpha1.Pipeline{}
 	err := h.Reader.Get(ctx, to.ObjectKey, found)

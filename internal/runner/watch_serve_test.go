@@ -52,8 +52,11 @@ func newWatcher(t *testing.T, followed session, clk *clocktesting.FakeClock) *wa
 		func() error { return nil })
 	talk.watched = w
 	near, far := net.Pipe()
-	held := make(chan error, 1)
-	go func() { held <- talk.hold(near) }()
+	held := make(chan struct{})
+	go func() {
+		defer close(held)
+		_ = talk.hold(near) // the error of the closed connection
+	}()
 	t.Cleanup(func() {
 		_ = far.Close()
 		<-held
@@ -77,8 +80,11 @@ func TestAClusterThatChangesAllTheTimeIsRefreshed(t *testing.T) {
 	close(followed.tried)
 	w := newWatcher(t, followed, clk)
 	ctx, end := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- w.run(ctx) }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = w.run(ctx) // that of the cancelled context
+	}()
 	await(t, "nothing was judged", func() bool { return followed.judged.Load() == 1 })
 	for began := clk.Now(); clk.Since(began) < 2*rejudge; {
 		before := followed.judged.Load()
