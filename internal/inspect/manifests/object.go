@@ -51,7 +51,7 @@ func (r *reader) object(file string, doc *document, node *yaml.Node, known typeO
 	if is.apiVersion == "" && is.kind == "" {
 		is = known
 	}
-	if node.Kind != yaml.MappingNode || is.apiVersion == "" || is.kind == "" || ofOtherTool(is) {
+	if node.Kind != yaml.MappingNode || is.apiVersion == "" || is.kind == "" || ofOtherTool(is) || configuresProgram(doc, node, is) {
 		r.notAnObject(file, doc, node, is)
 		return
 	}
@@ -108,6 +108,21 @@ func ofOtherTool(is typeOf) bool {
 		group == "ct" ||
 		is == typeOf{"v1", "Config"} ||
 		is.apiVersion == "client.authentication.k8s.io/v1"
+}
+
+// configuresProgram reports whether a document is a configuration that a program reads from a file, such as a KubeletConfiguration: it has
+// no metadata, which an object needs, and its kind is not one of Kubernetes and ends in the word that such files have. The policy of audit
+// logs has another one.
+func configuresProgram(doc *document, node *yaml.Node, is typeOf) bool {
+	group, _, versioned := strings.Cut(is.apiVersion, "/")
+	if !versioned || doc.get(node, "metadata") != nil {
+		return false
+	}
+	if group == "audit.k8s.io" {
+		return true
+	}
+	named := strings.HasSuffix(is.kind, "Configuration") || strings.HasSuffix(is.kind, "Config")
+	return named && !scheme.Scheme.IsGroupRegistered(group)
 }
 
 func (f *found) add(path string, at *yaml.Node, advice remedy.Text, format string, args ...any) {

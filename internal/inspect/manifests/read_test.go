@@ -128,6 +128,14 @@ func TestMalformedAndUnusualInput(t *testing.T) {
 			"1 objects, 0 not checked, 0 skipped", "invalid stdin:6 ConfigMap/default/c: duplicate key data.a"}},
 		"no name": {"apiVersion: v1\nkind: ConfigMap\nmetadata: {}\n", []string{
 			"1 objects, 0 not checked, 0 skipped", "invalid stdin:3 ConfigMap/default/unnamed: metadata.name is missing"}},
+		"configurations of programs": {"apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\ncgroupDriver: systemd\n---\n" +
+			"apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: []\n---\napiVersion: config.example.com/v1\nkind: ProxyConfig\n---\n" +
+			configMap, []string{"1 objects, 0 not checked, 3 skipped"}},
+		"objects whose kinds are named like configurations": {
+			"apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingWebhookConfiguration\nwebhooks: []\n---\n" +
+				"apiVersion: pkg.example.com/v1\nkind: Configuration\nmetadata: {name: c}\n", []string{
+				"2 objects, 1 not checked, 0 skipped",
+				"invalid stdin:1 ValidatingWebhookConfiguration/unnamed: metadata.name is missing"}},
 		"no kind": {"apiVersion: v1\nmetadata: {name: c}\n", []string{
 			"0 objects, 0 not checked, 0 skipped", "invalid stdin:1 Manifest/c: kind is missing"}},
 		"generated names": {"apiVersion: batch/v1\nkind: Job\nmetadata: {generateName: m-}\n---\napiVersion: " +

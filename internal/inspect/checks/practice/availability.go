@@ -106,6 +106,7 @@ func singleReplica(g *facts.Graph, _ check.Params) []check.Finding {
 	for _, autoscaler := range g.HPAs {
 		scaled[autoscaler.Target] = scaled[autoscaler.Target] || autoscaler.Min > 1
 	}
+	behind := podsBehind(g, index)
 	var findings []check.Finding
 	for _, template := range podtemplate.Configured(g) {
 		if template.Owner.Kind != facts.Deployment || template.Workload == nil || template.Workload.Desired != 1 ||
@@ -113,7 +114,9 @@ func singleReplica(g *facts.Graph, _ check.Params) []check.Finding {
 			continue
 		}
 		claims, known := exclusiveClaims(g, template)
-		services := index.matching(template.Owner.Namespace, template.Labels)
+		services := slices.DeleteFunc(index.matching(template.Owner.Namespace, template.Labels), func(s *facts.ServiceNode) bool {
+			return behind[s.Ref] > 1 // versions side by side: the other ones answer
+		})
 		if len(claims) > 0 || !known || len(services) == 0 {
 			continue
 		}
@@ -134,6 +137,27 @@ func singleReplica(g *facts.Graph, _ check.Params) []check.Finding {
 		})
 	}
 	return findings
+}
+
+// podsBehind counts the Pods that Services would select if each workload had what it wants. A DaemonSet counts as several.
+func podsBehind(g *facts.Graph, index labelIndex[*facts.ServiceNode]) map[facts.Ref]int32 {
+	behind := map[facts.Ref]int32{}
+	for _, template := range podtemplate.Configured(g) {
+		var pods int32
+		switch {
+		case template.Live: // a Pod of its own
+			pods = 1
+		case template.Workload == nil || !g.IsTopWorkload(template.Workload): // Jobs end, and a ReplicaSet is counted with its Deployment
+		case template.Owner.Kind == facts.DaemonSet:
+			pods = 2
+		default:
+			pods = template.Workload.Desired
+		}
+		for _, service := range index.matching(template.Owner.Namespace, template.Labels) {
+			behind[service.Ref] += pods
+		}
+	}
+	return behind
 }
 
 func pdbMissing(g *facts.Graph, _ check.Params) []check.Finding {

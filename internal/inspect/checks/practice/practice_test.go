@@ -165,6 +165,14 @@ func TestAWorkloadWithoutRedundancyIsReported(t *testing.T) {
 			"low Deployment/shop/cart: Deployment cart has a single replica behind Service web: each restart and each node drain is " +
 				"an outage.",
 			"  spec: replicas: 1", "  spec: Service web selects app=cart"}},
+		"versions side by side": {ID: "single-replica", Documents: strings.ReplaceAll(one, "name: cart", "name: cart-v1") +
+			strings.ReplaceAll(one, "name: cart", "name: cart-v2") + checktest.ServiceFor("web", "cart", "")},
+		"beside a version that is scaled to zero": {ID: "single-replica", Documents: one + strings.ReplaceAll(
+			strings.ReplaceAll(one, "name: cart", "name: cart-v0"), "replicas: 1", "replicas: 0") + checktest.ServiceFor("web", "cart", ""),
+			Want: []string{
+				"low Deployment/shop/cart: Deployment cart has a single replica behind Service web: each restart and each node drain is " +
+					"an outage.",
+				"  spec: replicas: 1", "  spec: Service web selects app=cart"}},
 		"two replicas":  {ID: "single-replica", Documents: two + checktest.ServiceFor("web", "cart", "")},
 		"no Service":    {ID: "single-replica", Documents: one},
 		"an autoscaler": {ID: "single-replica", Documents: one + checktest.ServiceFor("web", "cart", "") + hpa},

@@ -119,6 +119,8 @@ type reach struct {
 	known, missing bool
 	// secrets: reads Secrets. writes: changes anything; kubernetes: also in an API group of Kubernetes itself.
 	secrets, writes, kubernetes bool
+	// uses is true for roles with rules of the verb use only, by which policies select accounts.
+	uses bool
 	// resources is false for roles with non-resource rules only.
 	resources bool
 }
@@ -133,9 +135,10 @@ func reachOf(g *facts.Graph, ref facts.Ref) reach {
 					ref.Namespace), known: builtin, secrets: builtin, writes: builtin, kubernetes: builtin, resources: true,
 		}
 	}
-	r := reach{known: true}
+	r := reach{known: true, uses: len(role.Rules) > 0}
 	for _, rule := range role.Rules {
 		r.resources = r.resources || len(rule.Resources) > 0
+		r.uses = r.uses && slices.Equal(rule.Verbs, []string{"use"})
 		r.secrets = r.secrets || readsSecrets(rule)
 		if writes(rule) {
 			r.writes = true
@@ -156,6 +159,8 @@ func (r reach) evidence(role facts.Ref) check.Evidence {
 		return check.FromSpec("roleRef: %s, which reads Secrets", describeRole(role))
 	case r.writes:
 		return check.FromSpec("roleRef: %s, which changes objects", describeRole(role))
+	case r.uses:
+		return check.FromSpec("roleRef: %s, which changes nothing: policies apply to who may use them", describeRole(role))
 	default:
 		return check.FromSpec("roleRef: %s, which only reads", describeRole(role))
 	}

@@ -126,6 +126,11 @@ func TestBindingsOfAllAuthenticatedUsersAreReported(t *testing.T) {
 			authenticated), found("medium", all, login, "changes objects")},
 		"to ask what one may do": {clusterRole(ruleOf("create", "authorization.k8s.io", "selfsubjectaccessreviews")) +
 			clusterBinding("tool", authenticated), found("medium", all, login, "only reads")},
+		"to use a policy": {clusterRole(ruleOf("use", "policy", "podsecuritypolicies")) + clusterBinding("tool", authenticated),
+			found("medium", all, login, "changes nothing: policies apply to who may use them")},
+		"to use a policy and to create Pods": {
+			clusterRole(ruleOf("use", "security.openshift.io", "securitycontextconstraints")+", "+ruleOf("create", "", "pods")) +
+				clusterBinding("tool", authenticated), found("high", all, login, "changes objects")},
 		"for discovery":                 {clusterBinding("system:discovery", authenticated), ""},
 		"the accounts of one namespace": {reads + clusterBinding("tool", "{kind: Group, name: 'system:serviceaccounts:shop'}"), ""},
 		"to read in kube-public":        {reads + roleBinding("kube-public", "ClusterRole", "tool", authenticated), ""},

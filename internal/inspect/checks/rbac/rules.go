@@ -50,12 +50,12 @@ func readsSecrets(rule facts.AccessRule) bool {
 }
 
 // writes reports whether a rule allows changing anything. Reviews of one's own permissions use the verb create but
-// change nothing.
+// change nothing, and neither does the verb use, by which policies select the accounts that they apply to.
 func writes(rule facts.AccessRule) bool {
 	if len(rule.Resources) == 0 || onlyReviews(rule) {
 		return false
 	}
-	return slices.ContainsFunc(rule.Verbs, func(v string) bool { return v != "get" && v != "list" && v != "watch" })
+	return slices.ContainsFunc(rule.Verbs, func(v string) bool { return v != "get" && v != "list" && v != "watch" && v != "use" })
 }
 
 func onlyReviews(rule facts.AccessRule) bool {
