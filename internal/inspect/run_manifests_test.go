@@ -3,6 +3,7 @@ package inspect
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,5 +81,32 @@ spec:
 			}
 			t.Fatalf("no finding of %s", tc.check)
 		})
+	}
+}
+
+func TestReplicasInAFileConflictWithAnAutoscaler(t *testing.T) {
+	const scaled = `apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: web, namespace: shop}
+spec: {minReplicas: 2, maxReplicas: 5, scaleTargetRef: {apiVersion: apps/v1, kind: KIND, name: web}}
+---
+apiVersion: apps/v1
+kind: KIND
+metadata: {name: web, namespace: shop}
+spec:
+  REPLICAS
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: "registry.example.com/web:1"}]}
+`
+	for _, kind := range []string{"Deployment", "StatefulSet"} {
+		for replicas, want := range map[string]bool{"replicas: 4": true, "minReadySeconds: 1": false} {
+			content := strings.NewReplacer("KIND", kind, "REPLICAS", replicas).Replace(scaled)
+			found := slices.ContainsFunc(inspected(t, content), func(f v1alpha1.Finding) bool { return f.Check == "hpa-fixed-replicas" })
+			if found != want {
+				t.Errorf("%s with %s: found is %v", kind, replicas, found)
+			}
+		}
 	}
 }

@@ -273,7 +273,11 @@ func (r *reader) reduce(object any, f *found) any {
 	}
 	f.validate(object)
 	defaults(object)
-	return facts.Reducer{Scan: r.options.Scan}.Reduce(object)
+	node := facts.Reducer{Scan: r.options.Scan}.Reduce(object)
+	if workload, ok := node.(*facts.WorkloadNode); ok && f.doc.get(f.doc.get(f.node, "spec"), "replicas") != nil {
+		workload.ReplicasWriter = "its manifest"
+	}
+	return node
 }
 
 // removeServerFields removes the fields that only the API server sets; files from `kubectl get -o yaml` have them.

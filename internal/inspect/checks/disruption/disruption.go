@@ -116,11 +116,31 @@ func budgetText(pdb *facts.PDBNode) string {
 	return "minAvailable: " + pdb.MinAvailable
 }
 
+// selectsAll reports whether a budget is for all Pods of its namespace, or for those that a malformed selector does not tell.
+func selectsAll(pdb *facts.PDBNode) bool {
+	return pdb.Selector.Invalid != "" || pdb.Selector.Matches(nil)
+}
+
+// protectsNothing is the message about a budget that selects none of the Pods or Pod templates of its namespace.
+func protectsNothing(pdb *facts.PDBNode, what string) string {
+	if pdb.Selector.String() == "" {
+		return fmt.Sprintf("PodDisruptionBudget %s protects nothing: it has no selector, which selects no Pod.", pdb.Name)
+	}
+	return fmt.Sprintf("PodDisruptionBudget %s protects nothing: no %s in namespace %s has the labels %s.", pdb.Name, what, pdb.Namespace,
+		pdb.Selector)
+}
+
+func selectorOf(pdb *facts.PDBNode) check.Evidence {
+	if selector := pdb.Selector.String(); selector != "" {
+		return check.FromSpec("selector %s", selector)
+	}
+	return check.FromSpec("no selector")
+}
+
 func pdbSelectsNothing(g *facts.Graph, params check.Params) []check.Finding {
 	var findings []check.Finding
 	for _, pdb := range g.PDBs {
-		selector := pdb.Selector.String()
-		if pdb.Expected > 0 || selector == "" || !pdb.Deleting.IsZero() || !g.OlderThan(pdb.Created, params.StartupGrace) ||
+		if pdb.Expected > 0 || selectsAll(pdb) || !pdb.Deleting.IsZero() || !g.OlderThan(pdb.Created, params.StartupGrace) ||
 			!g.PodsAndWorkloadsComplete(pdb.Namespace) || len(g.Selected(pdb.Namespace, pdb.Selector)) > 0 {
 			continue
 		}
@@ -129,10 +149,9 @@ func pdbSelectsNothing(g *facts.Graph, params check.Params) []check.Finding {
 			continue // it has no Pods now, and is protected once it has
 		}
 		findings = append(findings, check.Finding{
-			Object: pdb.Ref,
-			Message: fmt.Sprintf("PodDisruptionBudget %s protects nothing: no Pod in namespace %s has the "+
-				"labels %s.", pdb.Name, pdb.Namespace, selector),
-			Evidence: []check.Evidence{check.FromSpec("selector %s", selector), check.FromSpec("%s", budgetText(pdb))},
+			Object:   pdb.Ref,
+			Message:  protectsNothing(pdb, "Pod"),
+			Evidence: []check.Evidence{selectorOf(pdb), check.FromSpec("%s", budgetText(pdb))},
 			Remediation: remedy.Sprintf("Compare the selector with the labels of the Pods (`kubectl -n %[1]s get pods --show-labels`) and "+
 				"correct it, or delete the budget: `kubectl -n %[1]s delete pdb %[2]s`.", pdb.Namespace, pdb.Name),
 		})

@@ -116,6 +116,14 @@ func TestPDBSelectsNothing(t *testing.T) {
 		"workloads that were not read":      {documents: empty, unread: []facts.Kind{facts.Deployment}},
 		"a new one": {documents: checktest.Document("policy/v1", "PodDisruptionBudget", `name: web, namespace: `+
 			`shop, creationTimestamp: "2026-01-15T11:59:30Z"`, "spec: {minAvailable: 1, selector: {matchLabels: {app: web}}}")},
+		"without a selector": {
+			documents: checktest.Document("policy/v1", "PodDisruptionBudget", `name: web, namespace: shop`, "spec: {minAvailable: 1}") +
+				checktest.WebPod("web-6d4-a", "web-6d4", "True", checktest.LongAgo),
+			want: checktest.Lines(
+				"low PodDisruptionBudget/shop/web: PodDisruptionBudget web protects nothing: it has no selector, which selects no Pod.",
+				"  spec: no selector",
+				"  spec: minAvailable: 1"),
+		},
 		"one for all Pods": {
 			documents: checktest.Document("policy/v1", "PodDisruptionBudget", `name: web, namespace: shop`,
 				"spec: {minAvailable: 1, selector: {}}"),

@@ -89,15 +89,14 @@ func plannedProtection(g *facts.Graph, _ check.Params) []check.Finding {
 	pods := podtemplate.PlannedPods(g)
 	var findings []check.Finding
 	for _, pdb := range g.PDBs {
-		selector := pdb.Selector.String()
-		if selector == "" || !g.WorkloadsComplete(pdb.Namespace) || len(podtemplate.Selected(pods[pdb.Namespace], pdb.Selector)) > 0 {
+		known := pdb.Selector.String() == "" || g.WorkloadsComplete(pdb.Namespace) // without a selector, whatever there is elsewhere
+		if selectsAll(pdb) || !known || len(podtemplate.Selected(pods[pdb.Namespace], pdb.Selector)) > 0 {
 			continue
 		}
 		findings = append(findings, check.Finding{
-			Object: pdb.Ref,
-			Message: fmt.Sprintf("PodDisruptionBudget %s protects nothing: no Pod template in namespace %s has the "+
-				"labels %s.", pdb.Name, pdb.Namespace, selector),
-			Evidence:    []check.Evidence{check.FromSpec("selector %s", selector), check.FromSpec("%s", budgetText(pdb))},
+			Object:      pdb.Ref,
+			Message:     protectsNothing(pdb, "Pod template"),
+			Evidence:    []check.Evidence{selectorOf(pdb), check.FromSpec("%s", budgetText(pdb))},
 			Remediation: "Make its selector and the labels of the Pod template agree, or delete the budget.",
 		})
 	}

@@ -75,6 +75,24 @@ func TestSecurityOfOneSpec(t *testing.T) {
 			},
 		},
 		{
+			"the socket of syslog",
+			"host-path-mounted",
+			mounting("/dev/log", ""),
+			[]string{
+				"medium " + subject + "mounts hostPath volumes.",
+				"  spec: volume v: hostPath /dev/log, mounted read-write by container api",
+			},
+		},
+		{
+			"a disk of the node for writing",
+			"host-path-mounted",
+			mounting("/dev/sda", ""),
+			[]string{
+				"high " + subject + "mounts hostPath volumes.",
+				"  spec: volume v: hostPath /dev/sda, mounted read-write by container api",
+			},
+		},
+		{
 			"the root for reading",
 			"host-path-mounted",
 			mounting("/", ", readOnly: true"),
