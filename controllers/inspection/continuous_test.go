@@ -204,7 +204,7 @@ const (
 
 func TestAContinuousInspectionShowsAProblemWithoutAnotherList(t *testing.T) {
 	c := newContinuousWorld(t, 1, "engine")
-	c.Reader(false)
+	c.watcher(t)
 	c.world.Inspection(continuous())
 	c.until(startWithin, problems(0))
 	first := c.Get().Status.LastReport
@@ -242,7 +242,7 @@ func TestAContinuousInspectionShowsAProblemWithoutAnotherList(t *testing.T) {
 
 func TestARequestedReportOfAContinuousInspectionIsSaved(t *testing.T) {
 	c := newContinuousWorld(t, 1, "engine")
-	c.Reader(false)
+	c.watcher(t)
 	c.world.Inspection(continuous())
 	c.until(startWithin, problems(0))
 	c.Request("now")
@@ -259,7 +259,7 @@ func TestARequestedReportOfAContinuousInspectionIsSaved(t *testing.T) {
 
 func TestReportsOfAContinuousInspectionCountAsRuns(t *testing.T) {
 	c := newContinuousWorld(t, 1, "engine", func(s *setup) { s.env.Quotas.RunsPerHour = 1 })
-	c.Reader(false)
+	c.watcher(t)
 	c.world.Inspection(continuous())
 	c.until(startWithin, problems(0))
 	c.Request("now")
@@ -283,7 +283,7 @@ func TestReportsOfAContinuousInspectionCountAsRuns(t *testing.T) {
 
 func TestAContinuousInspectionIsRightSoonAfterTheAPIServerWasAway(t *testing.T) {
 	c := newContinuousWorld(t, 1, "engine")
-	c.Reader(false)
+	c.watcher(t)
 	c.LostService("a")
 	c.world.Inspection(continuous())
 	c.until(startWithin, problems(1))
@@ -309,7 +309,7 @@ func TestAListThatIsForbiddenIsAGapUntilItIsAllowed(t *testing.T) {
 	c := newContinuousWorld(t, 1, "engine")
 	c.Account()
 	var allowed, withheld []rbacv1.PolicyRule
-	for _, rule := range testsuite.InspectorRules(t) {
+	for _, rule := range watchRules(t) {
 		if rule.APIGroups[0] == "apps" {
 			withheld = append(withheld, rule)
 		} else {
@@ -354,7 +354,7 @@ func TestTheChildEndsWithItsInspection(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newContinuousWorld(t, 1, "engine")
-			c.Reader(false)
+			c.watcher(t)
 			c.world.Inspection(continuous())
 			c.until(startWithin, problems(0))
 			if c.front.open.Load() == 0 {
@@ -376,7 +376,7 @@ func TestTheChildEndsWithItsInspection(t *testing.T) {
 
 func TestContinuousInspectionsNeedTheSetting(t *testing.T) {
 	c := newContinuousWorld(t, 0, "engine")
-	c.Reader(false)
+	c.watcher(t)
 	c.world.Inspection(continuous())
 	c.until(soon, ready(metav1.ConditionFalse, v1alpha1.ReasonContinuousDisabled))
 	testsuite.WantReady(t, c.Get(), metav1.ConditionFalse, v1alpha1.ReasonContinuousDisabled, "inspections.maxContinuous")
@@ -384,7 +384,7 @@ func TestContinuousInspectionsNeedTheSetting(t *testing.T) {
 
 func TestAChildBeyondItsMemoryIsAConditionThatNamesTheLimit(t *testing.T) {
 	c := newContinuousWorld(t, 1, hogBeside)
-	c.Reader(false)
+	c.watcher(t)
 	c.world.Inspection(continuous())
 	c.until(startWithin, ready(metav1.ConditionFalse, v1alpha1.ReasonMemoryLimitExceeded))
 	testsuite.WantReady(t, c.Get(), metav1.ConditionFalse, v1alpha1.ReasonMemoryLimitExceeded, "256Mi")
