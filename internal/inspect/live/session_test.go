@@ -230,6 +230,12 @@ func TestFactsThatAreForbiddenForTheMomentAreKept(t *testing.T) {
 	a, config := newAPIServer(t, "a")
 	s, clock := startSession(t, config)
 	eventually(t, s, onlyPods("a"))
+	eventually(t, s, func(collect.Collected) error {
+		if _, _, _, accepted := a.requests(); len(accepted) == 0 {
+			return errors.New("Pods are not watched") // a watch that is refused takes no event
+		}
+		return nil
+	})
 	a.set(func() { a.refuse = http.StatusForbidden })
 	a.events <- "end"
 	_, _, before, _ := a.requests()
