@@ -69,6 +69,11 @@ bench: build $(BIN)/cluster ## Benchmark inspections of 1,000, 10,000 and 50,000
 	go build -o $(BIN)/bench ./hack/bench
 	@BIN=$(BIN) hack/bench.sh
 
+.PHONY: bench-continuous
+bench-continuous: build $(BIN)/cluster ## Benchmark a continuous Inspection of 10,000 Pods: from a change to the status (PODS=..., CHANGES=...)
+	go build -o $(BIN)/bench ./hack/bench
+	@BIN=$(BIN) hack/bench-continuous.sh
+
 .PHONY: bench-go
 bench-go: ## Run the Go benchmarks of reducers, checks and the cause linker
 	go test -run '^$$' -bench . -benchmem ./internal/...
