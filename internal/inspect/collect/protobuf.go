@@ -49,6 +49,7 @@ func readProtobufItems(from *bufio.Reader, each func(object []byte) error) (meta
 		return listMeta{}, err
 	}
 	envelope := &message{from: from, left: maxResponse}
+	found := false
 	for {
 		number, more, err := envelope.field()
 		switch {
@@ -58,7 +59,10 @@ func readProtobufItems(from *bufio.Reader, each func(object []byte) error) (meta
 			if err := envelope.skip(); err != nil {
 				return listMeta{}, err
 			}
+		case found: // for other decoders the last one counts, and the objects of the first are taken already
+			return listMeta{}, fmt.Errorf("%w: two lists", errMalformed)
 		default:
+			found = true
 			list := &message{from: from, left: envelope.value, inner: true}
 			if meta, err = readList(list, each); err != nil {
 				return listMeta{}, err

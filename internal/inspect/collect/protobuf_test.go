@@ -126,6 +126,7 @@ func FuzzProtobufLists(f *testing.F) {
 	f.Add(body[:len(body)/2])
 	f.Add([]byte(protobufMagic + "\x12\xff\xff\xff\xff\x0f"))
 	f.Add([]byte(protobufMagic + "\x12\x02\x0b\x0c"))
+	f.Add([]byte(protobufMagic + "\x12\x02\x12\x00\x12\x00")) // two lists, of one object and of none
 	f.Fuzz(func(t *testing.T, response []byte) {
 		if !bytes.HasPrefix(response, []byte(protobufMagic)) {
 			return
