@@ -108,7 +108,7 @@ func (c *continuous) connect() (err error) {
 	if c.own, err = client.NewWithWatch(plain, client.Options{Scheme: scheme}); err != nil {
 		return err
 	}
-	c.front, err = newFront(c.config)
+	c.front, err = newFront(c.config, verbOfWatcher)
 	return err
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -8,7 +9,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 
 	"k8s.io/client-go/rest"
@@ -16,8 +16,11 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// front is an address of the API server on loopback that counts requests by verb, and that can be away.
+// front is an address of the API server on loopback that counts requests, and that can be away.
 type front struct {
+	// of names what a request is counted as.
+	of func(*http.Request) string
+
 	server *httptest.Server
 	folder string
 
@@ -27,7 +30,7 @@ type front struct {
 	away        bool
 }
 
-func newFront(config *rest.Config) (*front, error) {
+func newFront(config *rest.Config, of func(*http.Request) string) (*front, error) {
 	target, err := url.Parse(config.Host)
 	if err != nil {
 		return nil, err
@@ -40,7 +43,7 @@ func newFront(config *rest.Config) (*front, error) {
 	proxy.Transport = transport
 	proxy.FlushInterval = -1 // watches
 	proxy.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
-	f := &front{counts: map[string]int{}, connections: map[net.Conn]bool{}}
+	f := &front{of: of, counts: map[string]int{}, connections: map[net.Conn]bool{}}
 	f.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.count(r)
 		proxy.ServeHTTP(w, r)
@@ -52,24 +55,21 @@ func newFront(config *rest.Config) (*front, error) {
 }
 
 func (f *front) count(r *http.Request) {
-	of := verb(r)
-	if strings.HasPrefix(r.URL.Path, "/apis/kubeops.io/") {
-		of = "own" // the manager lists its own resources
-	}
-	if r.URL.Query().Get("watch") == "true" || r.URL.Query().Get("watch") == "1" {
-		of = "watch"
-	}
+	of := f.of(r)
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	f.counts[of]++
 }
 
-// lists so far, without those of the manager's own resources.
-func (f *front) lists() int {
+// requests so far.
+func (f *front) requests() map[string]int {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	return f.counts["list"]
+	return maps.Clone(f.counts)
 }
+
+// lists so far.
+func (f *front) lists() int { return f.requests()["list"] }
 
 // connection follows the connections, and closes those that are opened while the server is away.
 func (f *front) connection(connection net.Conn, state http.ConnState) {

@@ -3,56 +3,23 @@ package main
 import (
 	"context"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync"
-
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
 // countRequests runs one inspection through a proxy on loopback and counts its requests by verb. It is a separate run,
 // since the proxy costs time.
 func countRequests(ctx context.Context, m measurement) (map[string]int, error) {
-	target, err := url.Parse(m.config.Host)
+	proxy, err := newFront(m.config, verb)
 	if err != nil {
 		return nil, err
 	}
-	transport, err := rest.TransportFor(m.config)
-	if err != nil {
-		return nil, err
-	}
-	var mu sync.Mutex
-	counts := map[string]int{}
-	proxy := httputil.NewSingleHostReverseProxy(target)
-	proxy.Transport = transport
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		counts[verb(r)]++
-		mu.Unlock()
-		proxy.ServeHTTP(w, r)
-	}))
-	defer server.Close()
-	folder, err := os.MkdirTemp("", "bench-")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = os.RemoveAll(folder) }()
-	path := filepath.Join(folder, "kubeconfig")
-	err = clientcmd.WriteToFile(clientcmdapi.Config{
-		Clusters: map[string]*clientcmdapi.Cluster{"proxy": {Server: server.URL}}, CurrentContext: "proxy",
-		Contexts: map[string]*clientcmdapi.Context{"proxy": {Cluster: "proxy"}},
-	}, path)
+	defer proxy.close()
+	path, err := proxy.kubeconfig()
 	if err != nil {
 		return nil, err
 	}
 	_, _, err = spend(ctx, m.program, "inspect", "-A", "-o", "json", "--kubeconfig", path, "--startup-grace", "1s")
-	return counts, err
+	return proxy.requests(), err
 }
 
 // verb returns the RBAC verb of a request; log requests and non-resource requests are counted separately.
@@ -77,4 +44,16 @@ func verb(r *http.Request) string {
 		return "list"
 	}
 	return "get"
+}
+
+// verbOfWatcher is verb for a manager that watches: the lists of its own resources are counted apart.
+func verbOfWatcher(r *http.Request) string {
+	switch watch := r.URL.Query().Get("watch"); {
+	case watch == "true", watch == "1":
+		return "watch"
+	case strings.HasPrefix(r.URL.Path, "/apis/kubeops.io/"):
+		return "own"
+	default:
+		return verb(r)
+	}
 }
