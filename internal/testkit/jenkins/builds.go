@@ -32,7 +32,7 @@ func describeBuild(job *Job, b *Build) map[string]any {
 // build answers requests below the number of a build.
 func (s *Server) build(w http.ResponseWriter, r *http.Request, job *Job, segments []string) {
 	number, _ := strconv.ParseInt(segments[0], 10, 64) // 0 is no number
-	n := slices.IndexFunc(job.builds, func(b *Build) bool { return b.Number == number })
+	n := slices.IndexFunc(job.builds, func(b *Build) bool { return b.Number == number && !b.Hidden })
 	if n < 0 {
 		http.NotFound(w, r)
 		return

@@ -52,6 +52,8 @@ type Build struct {
 	Log string
 	// Stages as wfapi describes them.
 	Stages []Stage
+	// Hidden builds answer 404, as one does whose record is just being written.
+	Hidden bool
 	// Means are the calls that asked it to end.
 	Means []string
 }

@@ -12,6 +12,10 @@ import (
 // absence is how long a build must be in neither list until it is lost: between the two there is a gap while an executor starts.
 const absence = 10 * time.Second
 
+// unfinished is how long the record of a build must be gone, or be without a result, until the build is lost. Servers load records from
+// their disk while a build starts: for a moment, one that runs has neither a state nor a result.
+const unfinished = 30 * time.Second
+
 // place where a build is.
 type place int
 
@@ -82,11 +86,7 @@ func inItem(i *item, h handle, path string) located {
 
 // missing is a build that neither the queue nor the list of builds has. It is lost if that does not change.
 func (p *Provider) missing(h handle, path string) located {
-	now := p.clock.Now().Unix()
-	if h.Missing == 0 {
-		h.Missing = now
-	}
-	if now-h.Missing < int64(absence/time.Second) {
+	if !h.missingFor(absence, p.clock.Now()) {
 		return located{place: isMissing, handle: h, path: path}
 	}
 	return located{place: isLost, handle: h, path: path,
@@ -121,6 +121,14 @@ func (p *Provider) Get(ctx context.Context, from ci.Handle) (ci.Status, error) {
 	return status, nil
 }
 
+// missingFor tells whether the build has been missing for a duration. The first time that it is missing is noted.
+func (h *handle) missingFor(d time.Duration, now time.Time) bool {
+	if h.Missing == 0 {
+		h.Missing = now.Unix()
+	}
+	return now.Unix()-h.Missing >= int64(d/time.Second)
+}
+
 // read a build by its number. It is nil if it is gone, or another one.
 func (p *Provider) build(ctx context.Context, where located) (b *build, lost string, err error) {
 	b = &build{}
@@ -141,29 +149,34 @@ func (l located) buildPath() string { return l.path + "/" + strconv.FormatInt(l.
 
 // status of a build that has a number.
 func (p *Provider) status(ctx context.Context, where located) (ci.Status, error) {
-	status := ci.Status{Handle: where.handle.encode(), Number: where.handle.Build}
 	b, lost, err := p.build(ctx, where)
 	if err != nil {
 		return ci.Status{}, err
 	}
-	if b == nil {
-		status.Phase = ci.Lost
-		status.Reason = lost
+	status := ci.Status{Number: where.handle.Build}
+	if b != nil {
+		status.URL = p.buildURL(where)
+		status.Started = at(b.Timestamp)
+		if !b.Building && b.Result == "" {
+			lost = "the record of the build has no result: a restart of Jenkins cut it off"
+		}
+	}
+	if lost != "" {
+		status.Phase, status.Reason = ci.Lost, lost
+		if !where.handle.missingFor(unfinished, p.clock.Now()) {
+			status.Phase, status.Reason = ci.Running, "its record is incomplete"
+		}
+		status.Handle = where.handle.encode()
 		return status, nil
 	}
-	status.URL = p.buildURL(where)
-	status.Started = at(b.Timestamp)
+	where.handle.Missing = 0
+	status.Handle = where.handle.encode()
 	if !b.Building && b.Duration > 0 {
 		status.Duration = time.Duration(min(b.Duration, maxMilliseconds)) * time.Millisecond
 	}
-	switch {
-	case b.Building: // a result may be set already, and change
+	if b.Building { // a result may be set already, and change
 		status.Phase = ci.Running
-	case b.Result == "":
-		status.Phase = ci.Lost
-		status.Reason = "the record of the build has no result: a restart of Jenkins cut it off"
-		return status, nil
-	default:
+	} else {
 		status.Phase = phaseOf(b.Result)
 		status.Reason = "result " + clip(b.Result, maxShort)
 	}

@@ -322,6 +322,8 @@ func TestAJobThatWasCreatedAgainHasAnotherBuild(t *testing.T) {
 	p := open(t, s)
 	status := mustGet(t, p, mustStart(t, p, request(s, "k1", "")))
 	s.Delete("job")
+	status = mustGet(t, p, status.Handle)
+	s.Clock.Step(unfinished)
 	if lost := mustGet(t, p, status.Handle); lost.Phase != ci.Lost {
 		t.Errorf("a deleted job: %+v", lost)
 	}
@@ -345,7 +347,6 @@ func TestPhasesOfBuilds(t *testing.T) {
 		"a result that may change": {true, "FAILURE", ci.Running},
 		"not built":                {false, "NOT_BUILT", ci.Failed},
 		"another result":           {false, "WHATEVER", ci.Failed},
-		"no result":                {false, "", ci.Lost},
 		"unstable":                 {false, "UNSTABLE", ci.Unstable},
 	} {
 		s.Change("job", 1, func(b *fake.Build) { b.Building, b.Result = tc.building, tc.result })
@@ -362,6 +363,47 @@ func TestPhasesOfBuilds(t *testing.T) {
 	want := []ci.Stage{{Name: "Build", Phase: ci.Succeeded}, {Name: "Approve", Phase: ci.Running, Paused: true}, {Name: "Last", Phase: ci.Queued}}
 	if !slices.Equal(status.Stages, want) || !strings.Contains(status.Reason, "Approve") {
 		t.Errorf("%+v", status)
+	}
+}
+
+// TestABuildIsLostOnlyIfItsRecordStaysIncomplete by the states that a record has for a moment while a build starts.
+func TestABuildIsLostOnlyIfItsRecordStaysIncomplete(t *testing.T) {
+	for name, change := range map[string]func(*fake.Build){
+		"no result": func(b *fake.Build) { b.Building = false },
+		"no record": func(b *fake.Build) { b.Hidden = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newFake(t)
+			p := open(t, s)
+			start := mustGet(t, p, mustStart(t, p, request(s, "k1", conformance.Hold)))
+			hide := func(hidden bool) {
+				s.Change("job", 1, func(b *fake.Build) {
+					b.Building, b.Result, b.Hidden = true, "", false
+					if hidden {
+						change(b)
+					}
+				})
+			}
+			get := func(status ci.Status, want ci.Phase) ci.Status {
+				t.Helper()
+				next := mustGet(t, p, status.Handle)
+				if next.Phase != want || (want == ci.Lost) != (strings.Contains(next.Reason, "no result") || strings.Contains(next.Reason, "deleted")) {
+					t.Fatalf("%+v", next)
+				}
+				return next
+			}
+			hide(true)
+			status := get(start, ci.Running)
+			s.Clock.Step(unfinished - time.Second)
+			status = get(status, ci.Running)
+			hide(false) // it was a moment only
+			status = get(status, ci.Running)
+			s.Clock.Step(unfinished)
+			hide(true)
+			status = get(status, ci.Running)
+			s.Clock.Step(unfinished)
+			get(status, ci.Lost)
+		})
 	}
 }
 
