@@ -21,6 +21,8 @@ import (
 
 const (
 	kindName = "CIProvider"
+	// parallel probes. A cluster has few providers, and each place costs memory.
+	parallel = 8
 	// requests of a probe, each with its own timeout.
 	requests = 6
 	// maxShort is a length in runes, and maxCapabilities a number: limits of the API.
@@ -30,7 +32,7 @@ const (
 // Setup adds the controller to a manager.
 func Setup(m ctrl.Manager, e *environment.Environment) error {
 	r := New(e, e.NewCadence())
-	return r.Build(m, "ciprovider", kind.Slots{Parallel: probe.Parallel}).Complete(r)
+	return r.Build(m, "ciprovider", kind.Slots{Parallel: parallel}).Complete(r)
 }
 
 // New is the reconciler of CIProviders.
