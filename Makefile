@@ -34,15 +34,17 @@ test-full: test test-walls ## Run all tests, and those that take longer: hostile
 ##@ Development
 
 .PHONY: build
-build: $(BIN) ## Build the manager, the command line and the plugin for Argo CD into bin/
+build: $(BIN) ## Build the manager, the command line with its validator, and the plugin for Argo CD into bin/
 	$(GO_BUILD) -o $(BIN)/manager ./cmd/manager
 	$(GO_BUILD) -o $(BIN)/kubeops ./cmd/kubeops
+	cd validator && $(GO_BUILD) -o $(BIN)/kubeops-validator .
 	$(GO_BUILD) -o $(BIN)/argocd-provider ./cmd/argocd-provider
 
 .PHONY: test-unit
 test-unit: kube servers ## Run the unit tests, with controllers against a real API server and etcd
 	go test ./api/... ./cmd/... ./controllers/... ./internal/... ./providers/... ./test/docs
 	cd hack/cluster && go test . ./internal/...
+	cd validator && go test -trimpath ./... # with the packages that the build of Kubernetes has compiled
 
 .PHONY: test-dashboard
 test-dashboard: kube web-tools ## Open the pages of the dashboard in Chromium (SCREENSHOTS=FOLDER: keep pictures)
@@ -120,6 +122,7 @@ verify: ## Check generated files, formatting, style and lint, as CI does
 lint: $(BIN)/golangci-lint ## Run the linters, including the direction of imports
 	$(BIN)/golangci-lint run ./...
 	cd hack/cluster && $(BIN)/golangci-lint run --enable-only lll ./...
+	cd validator && GOFLAGS=-trimpath $(BIN)/golangci-lint run ./...
 
 .PHONY: vuln
 vuln: $(BIN)/govulncheck ## Check dependencies for known vulnerabilities (GOVULNDB=file:///FOLDER: with a copy of the database, offline)

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,6 +21,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/manifests"
+	"kubeops.io/kubeops/internal/inspect/validator"
 	"kubeops.io/kubeops/internal/leaks"
 	"kubeops.io/kubeops/internal/redact"
 )
@@ -30,6 +33,7 @@ type fileOptions struct {
 	complete   bool
 	config     string
 	kubernetes string
+	crds       []string
 }
 
 func (o *fileOptions) register(flags *pflag.FlagSet) {
@@ -42,12 +46,14 @@ func (o *fileOptions) register(flags *pflag.FlagSet) {
 		"with -f: file with checks, ignore rules and thresholds (default: "+configName+", if it exists)")
 	flags.StringVar(&o.kubernetes, "kubernetes-version", fmt.Sprintf("1.%d", manifests.NewestMinor),
 		"with -f: Kubernetes release to check API versions against")
+	flags.StringArrayVar(&o.crds, "crds", nil,
+		"with -f: a directory or `file` with CustomResourceDefinitions to check custom resources against; can be repeated")
 }
 
 // unused rejects flags that have no effect on a cluster.
 func (o *fileOptions) unused() error {
-	if o.complete || o.config != "" {
-		return errors.New("--complete and --config apply to manifests only: use them with -f DIRECTORY or -f FILE")
+	if o.complete || o.config != "" || len(o.crds) > 0 {
+		return errors.New("--complete, --config and --crds apply to manifests only: use them with -f DIRECTORY or -f FILE")
 	}
 	return nil
 }
@@ -80,10 +86,19 @@ func (o *inspectOptions) inspectFiles(cmd *cobra.Command, streams command.Stream
 	}
 	wall := clock.RealClock{}
 	start := wall.Now()
-	read, err := manifests.Read(cmd.Context(), o.files.sources, manifests.Options{
+	reading := manifests.Options{
 		Namespace: strings.Join(o.namespaces, ""), Complete: o.files.complete, Minor: minor, Flat: !o.files.recursive,
-		Now: start, Stdin: streams.In, Scan: scanner.Scan,
-	})
+		Now: start, Stdin: streams.In, Scan: scanner.Scan, Definitions: o.files.crds,
+	}
+	program, err := o.files.startValidator(cmd.Context(), minor, streams.Err)
+	if err != nil {
+		return err
+	}
+	if program != nil {
+		defer program.Close() //nolint:errcheck // its answers are complete
+		reading.Judge = program
+	}
+	read, err := manifests.Read(cmd.Context(), o.files.sources, reading)
 	if err != nil {
 		return err
 	}
@@ -105,6 +120,20 @@ func (o *inspectOptions) inspectFiles(cmd *cobra.Command, streams command.Stream
 		return fmt.Errorf("print the report: %w", err)
 	}
 	return verdict(v1alpha1.Severity(o.failOn), o.failOnGaps, report)
+}
+
+// startValidator starts the program that knows what an API server would refuse. Without it, files are inspected all the same, and a note
+// says what is not checked.
+func (o *fileOptions) startValidator(ctx context.Context, minor int, notes io.Writer) (*validator.Program, error) {
+	path, err := validator.Find()
+	switch {
+	case err != nil && len(o.crds) > 0:
+		return nil, fmt.Errorf("--crds: %w; install it beside kubeops", err)
+	case err != nil:
+		fmt.Fprintf(notes, "Note: %v: the validation rules of the API server are not checked.\n", err)
+		return nil, nil //nolint:nilerr // it is optional
+	}
+	return validator.Start(ctx, path, minor)
 }
 
 // manifestChecks are the selected checks that apply to manifests; none is an error.

@@ -93,6 +93,7 @@ func notRun() []struct{ prefix, reason string } {
 		{"helm ", "helm is not installed"},
 		{"make ", "builds Kubernetes, or runs all tests"},
 		{"manager ", "tested in cmd/manager"},
+		{"kubeops inspect -f deploy --crds ", "needs kubeops-validator; runs in its tests"},
 		{"bin/manager dashboard ", "serves until it is stopped"},
 		{"kubeops completion fish | source", "needs fish"},
 		{"kubeops completion powershell | ", "needs PowerShell"},

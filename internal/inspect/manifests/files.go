@@ -44,6 +44,9 @@ type reader struct {
 	generatedSecrets map[facts.Ref]metav1.OwnerReference
 	bytes            int64
 	fields           fieldCache
+	waiting          waiting
+	// definitionsOnly ignores all objects but CustomResourceDefinitions, which are judged and nothing else.
+	definitionsOnly bool
 	// full is set when a limit is reached, flawed when an object has errors.
 	full, flawed bool
 }

@@ -31,6 +31,10 @@ type Options struct {
 	Stdin io.Reader
 	// Scan detects secrets; see facts.Reducer. May be nil.
 	Scan func(text string) string
+	// Judge tells what an API server would refuse. May be nil: then nothing is known about that.
+	Judge Judge
+	// Definitions are directories and files with CustomResourceDefinitions. Judge learns them; nothing else is read from them.
+	Definitions []string
 	// Limits; the zero value is the default.
 	Limits Limits
 }
@@ -101,18 +105,16 @@ func Read(ctx context.Context, sources []string, o Options) (*Manifests, error) 
 		o.Minor = NewestMinor
 	}
 	o.Limits = o.Limits.orDefault()
-	r := &reader{
-		options: o, builder: facts.NewBuilder("", o.Now), positions: map[objectKey]position{},
-		namespaces: map[string]bool{}, patches: map[string]bool{}, opened: map[string]bool{}, unnamed: map[objectKey]int{},
-		fields: fieldCache{}, operatorNamespaces: map[string]bool{},
-		duplicates: map[facts.Ref][]position{}, generatedSecrets: map[facts.Ref]metav1.OwnerReference{},
+	r := newReader(o)
+	if err := r.define(ctx); err != nil {
+		return nil, err
 	}
-	r.builder.SetVersion(fmt.Sprintf("v1.%d.0", o.Minor))
 	for _, source := range sources {
 		if err := r.source(ctx, source); err != nil {
 			return nil, err
 		}
 	}
+	r.judgeWaiting()
 	if r.counts.Objects == 0 && !r.flawed {
 		if len(r.gaps) > 0 && r.gaps[0].Message != "" {
 			return nil, fmt.Errorf("no Kubernetes objects could be read: %s", r.gaps[0].Message)
@@ -124,6 +126,33 @@ func Read(ctx context.Context, sources []string, o Options) (*Manifests, error) 
 		r.markComplete()
 	}
 	return &Manifests{Graph: r.builder.Graph(), Gaps: r.boundedGaps(), Counts: r.counts, positions: r.positions}, nil
+}
+
+func newReader(o Options) *reader {
+	r := &reader{
+		options: o, builder: facts.NewBuilder("", o.Now), positions: map[objectKey]position{},
+		namespaces: map[string]bool{}, patches: map[string]bool{}, opened: map[string]bool{}, unnamed: map[objectKey]int{},
+		fields: fieldCache{}, operatorNamespaces: map[string]bool{},
+		duplicates: map[facts.Ref][]position{}, generatedSecrets: map[facts.Ref]metav1.OwnerReference{},
+	}
+	r.builder.SetVersion(fmt.Sprintf("v1.%d.0", o.Minor))
+	return r
+}
+
+// define reads the definitions of custom resources, with a reader of its own.
+func (r *reader) define(ctx context.Context) error {
+	if len(r.options.Definitions) == 0 || r.options.Judge == nil {
+		return nil
+	}
+	definitions := newReader(r.options)
+	definitions.definitionsOnly = true
+	for _, source := range r.options.Definitions {
+		if err := definitions.source(ctx, source); err != nil {
+			return fmt.Errorf("read definitions of custom resources: %w", err)
+		}
+	}
+	r.gaps, r.options.Judge = definitions.gaps, definitions.options.Judge
+	return nil
 }
 
 // Locate returns the file of an object, relative to the source and with forward slashes, and the first line of its document.

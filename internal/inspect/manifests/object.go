@@ -40,6 +40,9 @@ type found struct {
 	fields fieldCache
 	// problems of the document and of the decoded object.
 	problems []problem
+	// content is the object in JSON, without its status; nil if it does not decode without a problem. custom is set for custom resources.
+	content []byte
+	custom  bool
 }
 
 // object reads an object, or the items of a list.
@@ -138,6 +141,12 @@ func (f *found) add(path string, at *yaml.Node, advice remedy.Text, format strin
 
 // add adds an object and its problems to the graph.
 func (r *reader) add(f *found) {
+	if r.definitionsOnly {
+		if f.definesKind() {
+			r.judge(f)
+		}
+		return
+	}
 	metadata := f.doc.get(f.node, "metadata")
 	namespace := f.doc.text(metadata, "namespace")
 	builtin := f.builtin()
@@ -170,7 +179,13 @@ func (r *reader) add(f *found) {
 	if node := r.reduce(object, f); node != nil {
 		r.builder.Add(node)
 	}
+	r.judge(f)
 	r.reportProblems(f)
+}
+
+// definesKind reports whether the object is a CustomResourceDefinition.
+func (f *found) definesKind() bool {
+	return f.gvk.Group == "apiextensions.k8s.io" && f.gvk.Kind == "CustomResourceDefinition"
 }
 
 func knownKind(kind facts.Kind) bool {
@@ -213,6 +228,9 @@ func (r *reader) decode(f *found, builtin runtime.Object) (object any, checked b
 		t := newDecoder(f.doc, f.gvk.Kind, f.fields)
 		t.dropStatus = true
 		t.value(f.node, reflect.TypeOf(builtin).Elem(), "", 0)
+		if len(t.problems) == 0 {
+			f.content = t.out.Bytes()
+		}
 		f.problems = append(f.problems, t.problems...)
 		if f.gvk.GroupVersion().String() == f.ref.Kind.APIVersion() {
 			if err := json.Unmarshal(t.out.Bytes(), builtin); err != nil {
@@ -252,6 +270,9 @@ func (r *reader) custom(f *found) any {
 	t := newDecoder(f.doc, f.gvk.Kind, f.fields)
 	if !t.any(f.node, "", 0) {
 		return nil
+	}
+	if f.custom = true; len(t.problems) == 0 {
+		f.content = t.out.Bytes()
 	}
 	f.problems = append(f.problems, t.problems...)
 	object := &unstructured.Unstructured{}
