@@ -38,7 +38,9 @@ func TestKubeopsAsksTheProgramBesideIt(t *testing.T) {
 		var said strings.Builder
 		command.Stderr = &said
 		out, _ := command.Output()
-		var report struct{ Findings []struct{ Check, Message string } }
+		var report struct {
+			Findings []struct{ Check, Message string }
+		}
 		if len(out) > 0 {
 			if err := json.Unmarshal(out, &report); err != nil {
 				t.Fatalf("%v: %s", err, out)

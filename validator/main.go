@@ -1,5 +1,5 @@
-// Command kubeops-validator tells what an API server would refuse. It reads objects from its standard input, a line of JSON each, and writes
-// an answer for each, a line of JSON. `kubeops inspect -f` runs it.
+// Command kubeops-validator tells what an API server would refuse. It reads objects from its standard input, a line of JSON each, and
+// writes an answer for each, a line of JSON. `kubeops inspect -f` runs it.
 //
 // It is a program and a module of its own, since Kubernetes' validation needs 30 MB of code and memory that nothing else of KubeOps needs,
 // and replacements of modules that nothing else has.

@@ -131,7 +131,7 @@ func (o *fileOptions) startValidator(ctx context.Context, minor int, notes io.Wr
 		return nil, fmt.Errorf("--crds: %w; install it beside kubeops", err)
 	case err != nil:
 		fmt.Fprintf(notes, "Note: %v: the validation rules of the API server are not checked.\n", err)
-		return nil, nil //nolint:nilerr // it is optional
+		return nil, nil // it is optional
 	}
 	return validator.Start(ctx, path, minor)
 }

@@ -50,10 +50,10 @@ type QuotaItem struct {
 	HardText, UsedText string
 }
 
-// ConfigNode is a ConfigMap, or a Secret read as metadata (then Keys is nil), or a ServiceAccount (Keys is nil).
+// ConfigNode is a ConfigMap, a Secret (Keys is nil if it was read as metadata), or a ServiceAccount (Keys is nil).
 type ConfigNode struct {
 	Meta
-	// Keys of a ConfigMap, sorted; their values are never kept.
+	// Keys of a ConfigMap, or of a Secret in a manifest, sorted; their values are never kept.
 	Keys []string
 	// Leaks are keys of a ConfigMap whose values look like secrets.
 	Leaks []Leak

@@ -1,9 +1,11 @@
 package facts
 
 import (
+	"maps"
 	"slices"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kubeops.io/kubeops/internal/inspect/facts/origin"
@@ -17,6 +19,8 @@ type Reducer struct {
 	Scan func(text string) (rule string)
 	// Digests keeps the digests of images, which only a comparison of clusters needs.
 	Digests bool
+	// SecretKeys keeps the names of the keys of Secrets, which only manifests tell.
+	SecretKeys bool
 }
 
 // Reduce turns one object into its node, without searching for secrets; see Reducer.
@@ -35,6 +39,9 @@ func (r Reducer) Reduce(object any) any {
 	}
 	if pod, ok := node.(*PodNode); ok && r.Digests {
 		keepDigests(pod, object)
+	}
+	if secret, ok := object.(*corev1.Secret); ok && r.SecretKeys {
+		node.(*ConfigNode).Keys = secretKeys(secret)
 	}
 	return node
 }
@@ -130,4 +137,14 @@ func timeOf(t *metav1.Time) time.Time {
 func seconds(s *int64) time.Duration {
 	const maxSeconds = int64(1<<63-1) / int64(time.Second)
 	return time.Duration(min(max(value(s, 0), 0), maxSeconds)) * time.Second
+}
+
+// secretKeys are the keys of a Secret, sorted. Those of a token are added by a controller.
+func secretKeys(s *corev1.Secret) []string {
+	if s.Type == corev1.SecretTypeServiceAccountToken {
+		return nil
+	}
+	keys := slices.AppendSeq(slices.Collect(maps.Keys(s.Data)), maps.Keys(s.StringData))
+	slices.Sort(keys)
+	return slices.Compact(keys)
 }

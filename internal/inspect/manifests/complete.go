@@ -11,8 +11,8 @@ import (
 )
 
 // markComplete marks the kinds of which the files contain every object in their namespaces. Kinds that controllers create, such as
-// Pods, cluster-scoped kinds, and kinds of documents that could not be read are not complete: they may exist although the files lack
-// them.
+// Pods, cluster-scoped kinds but ClusterRoles, and kinds of documents that could not be read are not complete: they may exist although the
+// files lack them.
 func (r *reader) markComplete() {
 	generated := []facts.Kind{facts.Pod, facts.EndpointSlice, facts.Event}
 	workloads := []facts.Kind{
@@ -33,6 +33,9 @@ func (r *reader) markComplete() {
 		// Kubernetes creates these two in every namespace.
 		r.addImplicit("ServiceAccount", namespace, "default", nil)
 		r.addImplicit("ConfigMap", namespace, "kube-root-ca.crt", nil)
+	}
+	if !slices.Contains(r.unread, facts.ClusterRole) {
+		r.builder.Covered(facts.ClusterRole, "") // but those that Kubernetes ships, which checks know by their names
 	}
 	for secret, owner := range r.generatedSecrets {
 		if _, written := r.positions[objectKey{"Secret", secret.Namespace, secret.Name}]; !written {

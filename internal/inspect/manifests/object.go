@@ -294,7 +294,7 @@ func (r *reader) reduce(object any, f *found) any {
 	}
 	f.validate(object)
 	defaults(object)
-	node := facts.Reducer{Scan: r.options.Scan}.Reduce(object)
+	node := facts.Reducer{Scan: r.options.Scan, SecretKeys: true}.Reduce(object)
 	if workload, ok := node.(*facts.WorkloadNode); ok && f.doc.get(f.doc.get(f.node, "spec"), "replicas") != nil {
 		workload.ReplicasWriter = "its manifest"
 	}

@@ -31,9 +31,7 @@ func configChecks() []check.Check {
 			ExplainedBy: explainedBy,
 			Run:         missingReference(id),
 		}
-		if id != secretKeyMissing { // of Secrets no keys are kept
-			c.OnManifests = plannedReference(id)
-		}
+		c.OnManifests = plannedReference(id)
 		return c
 	}
 	const (
@@ -153,7 +151,7 @@ func resolve(g *facts.Graph, pod *facts.PodNode, ref reference, volume string) (
 	if !ok {
 		return ref, true
 	}
-	if ref.key == "" || ref.kind == facts.ConfigMap && slices.Contains(node.Keys, ref.key) {
+	if ref.key == "" || slices.Contains(node.Keys, ref.key) {
 		return ref, false
 	}
 	return ref, true
@@ -175,12 +173,18 @@ func absent(g *facts.Graph, pod *facts.PodNode, env bool) []reference {
 		switch {
 		case !ok && g.Complete(r.Kind, pod.Namespace):
 			refs = append(refs, ref)
-		case ok && r.Key != "" && r.Kind == facts.ConfigMap && !slices.Contains(node.Keys, r.Key):
+		case ok && r.Key != "" && keysKnown(node) && !slices.Contains(node.Keys, r.Key):
 			ref.key = r.Key
 			refs = append(refs, ref)
 		}
 	}
 	return refs
+}
+
+// keysKnown reports whether all keys of an object are known. Of Secrets of a cluster none are, and an empty one in a manifest is usually
+// filled by something else.
+func keysKnown(node *facts.ConfigNode) bool {
+	return node.Kind == facts.ConfigMap || len(node.Keys) > 0
 }
 
 func missingFinding(g *facts.Graph, pod *facts.PodNode, m missing) check.Finding {
@@ -224,23 +228,23 @@ func fieldsOf(pod *facts.PodNode, ref reference) []string {
 }
 
 // instead says what there is in place of a missing thing, and the one that is probably meant; empty when none is near.
-// Only names are shown: keys of ConfigMaps, but of Secrets nothing but the names.
+// Only names are shown: keys of ConfigMaps and of Secrets in manifests, but of Secrets of a cluster nothing but the names.
 func (r reference) instead(g *facts.Graph, namespace string) (evidence []check.Evidence, meant string) {
 	const few = 8
 	if r.key != "" {
 		node, ok := facts.Lookup[*facts.ConfigNode](g, r.object(namespace))
-		if !ok || r.kind != facts.ConfigMap {
+		if !ok || !keysKnown(node) {
 			return nil, ""
 		}
 		if len(node.Keys) == 0 {
-			return []check.Evidence{check.FromSpec("ConfigMap %s has no keys", node.Name)}, ""
+			return []check.Evidence{check.FromSpec("%s %s has no keys", r.kind, node.Name)}, ""
 		}
 		text := strings.Join(node.Keys[:min(len(node.Keys), few)], ", ")
 		if len(node.Keys) > few {
 			text += fmt.Sprintf(" and %d more", len(node.Keys)-few)
 		}
 		evidence = append(evidence,
-			check.FromSpec("ConfigMap %s has the %s %s", node.Name, phrase.Plural(len(node.Keys), "key", "keys"), text))
+			check.FromSpec("%s %s has the %s %s", r.kind, node.Name, phrase.Plural(len(node.Keys), "key", "keys"), text))
 		if meant = similarKey(node.Keys, r.key); meant != "" {
 			evidence = append(evidence, check.FromSpec("similar key: %s", meant))
 		}

@@ -98,11 +98,11 @@ func accessTidinessChecks() []check.Check {
 	const rbac = "https://kubernetes.io/docs/reference/access-authn-authz/rbac/"
 	return []check.Check{
 		{
-			ID: "rbac-binding-role-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			ID: "rbac-binding-role-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
 			Summary: "A binding refers to a role that does not exist.",
 			Meaning: "The binding grants nothing, so requests of its subjects are denied. Anyone who can create a role with that " +
 				"name decides what the subjects may do. The roleRef of a binding is immutable: recreate the binding. Bindings younger " +
-				"than the startup grace are not reported.",
+				"than the startup grace are not reported, and for manifests the roles that Kubernetes or a cloud provider ships.",
 			Remediation: "Create the role, or delete the binding: `kubectl -n <namespace> delete rolebinding <name>`.",
 			Link:        rbac + "#clusterrolebinding-example",
 			Needs:       []facts.Kind{facts.RoleBinding},
