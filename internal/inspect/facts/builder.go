@@ -48,6 +48,13 @@ func (b *Builder) SetVersion(version string) {
 	b.graph.Version = version
 }
 
+// SetFromManifests records that the objects were read from files, not from a cluster.
+func (b *Builder) SetFromManifests() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.graph.FromManifests = true
+}
+
 // Covered records that every object of the kind was read: in one namespace, or in all when it is empty.
 func (b *Builder) Covered(kind Kind, namespace string) {
 	b.mu.Lock()

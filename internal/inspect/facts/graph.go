@@ -47,6 +47,8 @@ type Graph struct {
 	CustomResources []*CustomNode
 	// Events are warnings only, the newest of each object and reason.
 	Events []*EventNode
+	// FromManifests is set if the objects are from files: no admission has changed them, and what Kubernetes ships is not among them.
+	FromManifests bool
 	// ManifestErrors are errors in manifests; empty for clusters.
 	ManifestErrors []ManifestError
 

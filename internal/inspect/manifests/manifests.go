@@ -135,6 +135,7 @@ func newReader(o Options) *reader {
 		fields: fieldCache{}, operatorNamespaces: map[string]bool{},
 		duplicates: map[facts.Ref][]position{}, generatedSecrets: map[facts.Ref]metav1.OwnerReference{},
 	}
+	r.builder.SetFromManifests()
 	r.builder.SetVersion(fmt.Sprintf("v1.%d.0", o.Minor))
 	return r
 }

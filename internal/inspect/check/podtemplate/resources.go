@@ -43,7 +43,8 @@ func DefaultsOf(g *facts.Graph) map[string]Defaults {
 	return all
 }
 
-// Settled reports whether the defaults set by admission are known, from running Pods or from LimitRanges.
+// Settled reports whether the defaults set by admission are known, from running Pods or from LimitRanges. A manifest is judged as it is: a
+// LimitRange that is not in the files is no reason to rely on one.
 func (s Template) Settled(g *facts.Graph) bool {
-	return s.Live || g.Complete(facts.LimitRange, s.Owner.Namespace)
+	return s.Live || g.FromManifests || g.Complete(facts.LimitRange, s.Owner.Namespace)
 }

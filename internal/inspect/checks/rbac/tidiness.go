@@ -15,7 +15,7 @@ func bindingRoleMissing(g *facts.Graph, params check.Params) []check.Finding {
 	var findings []check.Finding
 	for _, binding := range g.Bindings {
 		if (binding.Role.Kind != facts.Role && binding.Role.Kind != facts.ClusterRole) || !binding.Deleting.IsZero() ||
-			g.Has(binding.Role) || shippedRoleRef(binding.Role) && !hasShippedRoles(g) ||
+			g.Has(binding.Role) || shippedRoleRef(binding.Role) && g.FromManifests ||
 			!g.Complete(binding.Role.Kind, binding.Role.Namespace) ||
 			!g.OlderThan(binding.Created, params.StartupGrace) {
 			continue
@@ -41,11 +41,6 @@ func bindingRoleMissing(g *facts.Graph, params check.Params) []check.Finding {
 		findings = append(findings, finding)
 	}
 	return findings
-}
-
-// hasShippedRoles tells a cluster, which has the roles that Kubernetes ships, from manifests, which do not.
-func hasShippedRoles(g *facts.Graph) bool {
-	return g.Has(facts.Ref{Kind: facts.ClusterRole, Name: "cluster-admin"})
 }
 
 // otherKind is the role with the same name and the other kind that a RoleBinding may have intended; empty if there is none.
