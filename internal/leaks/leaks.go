@@ -7,6 +7,7 @@ package leaks
 
 import (
 	"hash/maphash"
+	"slices"
 	"sync"
 )
 
@@ -16,7 +17,7 @@ const (
 	RulePasswordInURL = "password-in-url"
 	// RulePasswordInVariable is a literal value whose name says that it is a password.
 	RulePasswordInVariable = "password-in-variable"
-	// RuleGeneric is a value that looks random and whose name says that it is a key, token or secret.
+	// RuleGeneric is a value that looks random and whose name, or scheme of authorization, says that it is a key, token or secret.
 	RuleGeneric = "generic-api-key"
 )
 
@@ -45,6 +46,7 @@ func New() (*Scanner, error) {
 		s.words.Add(name, wordOfName)
 	}
 	s.words.Add("://", wordOfURL)
+	s.words.Add(bearer, wordOfBearer)
 	return s, nil
 }
 
@@ -52,7 +54,7 @@ func New() (*Scanner, error) {
 // argument, or a key and value of a ConfigMap (key: value, possibly many lines).
 func (s *Scanner) Scan(text string) (rule string) {
 	found := s.scanHints(text)
-	if len(found.spans) == 0 && len(found.names) == 0 && len(found.urls) == 0 {
+	if len(found.spans) == 0 && len(found.names) == 0 && len(found.urls) == 0 && len(found.bearers) == 0 {
 		return ""
 	}
 	key, rule, ok := s.answers.get(text)
@@ -80,6 +82,9 @@ func (s *Scanner) match(text string, found hints) string {
 		}
 	}
 	generic := ""
+	if slices.ContainsFunc(found.bearers, func(at int) bool { return s.rules.bearerToken(text, at) }) {
+		generic = RuleGeneric
+	}
 	for _, at := range found.names {
 		a, ok := parseAssignment(text, at)
 		if !ok {

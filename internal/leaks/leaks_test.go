@@ -77,6 +77,8 @@ func TestSecretsAreRecognized(t *testing.T) {
 		{"a private key", "tls.key: " + privateKey, "private-key"},
 		{"an API key of an unknown vendor", "WEATHER_API_KEY=" + random(32, "0123456789abcdef"), RuleGeneric},
 		{"a key in YAML", "config.yaml: name: x\nencryptionKey: " + random(44, mixed) + "\n", RuleGeneric},
+		{"a header with a bearer token", "AUTH_HEADER: Bearer " + random(40, mixed+"/"), RuleGeneric},
+		{"a bearer token in a file", "app.conf: header = 'bearer " + random(32, mixed) + "'\n", RuleGeneric},
 		{"a client secret as a flag", "--client-secret=" + random(32, mixed), RuleGeneric},
 		{
 			"a secret in the middle of a long file",
@@ -128,6 +130,8 @@ func TestHarmlessTextIsNotReported(t *testing.T) {
 		"--service-account-signing-key-file=/etc/kubernetes/pki/sa.key",
 		"--requestheader-extra-headers-prefix=X-Remote-Extra-", "--authorization-mode=Node,RBAC", "--secret-name=grafana-admin",
 		"ca.crt: " + string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
+		"AUTH_HEADER: Bearer ${TOKEN}", "AUTH_HEADER: Bearer <token>", "AUTH_HEADER: Bearer $(cat /run/secrets/token)", "AUTH=bearer ",
+		"docs.md: The bearer authentication-token-of-the-user is checked", "HEADER: Bearer your-token-goes-here-1234567890abcdef",
 		"nginx.conf: location / {\n  proxy_pass http://backend:8080;\n  proxy_set_header X-Token abc;\n}\n",
 		"app.py: import os\npassword = os.environ['DB_PASSWORD']\nconnect(password=password, token=config.token)\n",
 		"run.sh: #!/bin/sh\n# password=geheim99\nPASSWORD=$(cat /run/secrets/pw)\nexport PGPASSWORD=\"$PASSWORD\"\n" +

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"unicode"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/zricethezav/gitleaks/v8/config"
@@ -205,6 +206,21 @@ func (s *ruleSet) generic(a assignment) bool {
 		}
 	}
 	return true
+}
+
+// bearer is the scheme of authorization before a token.
+const bearer = "bearer "
+
+// bearerToken reports whether a token that looks random follows the scheme at a position of a text.
+func (s *ruleSet) bearerToken(text string, at int) bool {
+	value := strings.TrimLeft(text[at+len(bearer):], " ")
+	end := strings.IndexFunc(value, func(r rune) bool {
+		return !strings.ContainsRune("._~+/=-", r) && (r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r))
+	})
+	if end >= 0 {
+		value = value[:end]
+	}
+	return s.generic(assignment{name: "bearer", value: value})
 }
 
 // entropy is the Shannon entropy in bits per byte.

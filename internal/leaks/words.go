@@ -2,8 +2,9 @@ package leaks
 
 // Ids of words that do not belong to a rule of gitleaks.
 const (
-	wordOfName = -1
-	wordOfURL  = -2
+	wordOfName   = -1
+	wordOfURL    = -2
+	wordOfBearer = -3
 )
 
 const (
@@ -12,9 +13,10 @@ const (
 	before    = 192
 	after     = 2048
 	afterLong = 16 << 10
-	// maxNames and maxURLs bound the hints of a text.
-	maxNames = 4096
-	maxURLs  = 4096
+	// maxNames, maxURLs and maxBearers bound the hints of a text.
+	maxNames   = 4096
+	maxURLs    = 4096
+	maxBearers = 4096
 )
 
 // Words finds many words in a text in one pass, ignoring the case of ASCII letters. A table of the words' first two bytes rules out
@@ -43,8 +45,8 @@ func (w *Words) Add(text string, id int) {
 type hints struct {
 	// spans in which to match a rule; those of one rule do not overlap.
 	spans []span
-	// names are positions of words such as key, urls are positions of ://.
-	names, urls []int
+	// names are positions of words such as key, urls are positions of ://, bearers are positions of the scheme of authorization.
+	names, urls, bearers []int
 }
 
 type span struct{ rule, from, to int }
@@ -87,6 +89,11 @@ func (h *hints) add(id, at, length int, rules *ruleSet) {
 	case wordOfURL:
 		if len(h.urls) < maxURLs {
 			h.urls = append(h.urls, at)
+		}
+		return
+	case wordOfBearer:
+		if len(h.bearers) < maxBearers {
+			h.bearers = append(h.bearers, at)
 		}
 		return
 	}
