@@ -213,7 +213,8 @@ type ResourceBundleSpec struct {
 	// +kubebuilder:default=Delete
 	// +optional
 	WhenDeselected RemovalPolicy `json:"whenDeselected,omitempty"`
-	// interval between two comparisons with the clusters, from 5s to 24h. Defaults to 1m.
+	// interval from the start of one comparison with the clusters to the next, from 5s to 24h. After a comparison that takes long, the
+	// next one starts half an interval later at the earliest. Defaults to 1m.
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('5s') && duration(self) <= duration('24h')",message="interval must be between 5s and 24h"
 	// +optional
 	Interval *metav1.Duration `json:"interval,omitempty"`

@@ -53,7 +53,7 @@ func Setup(m ctrl.Manager, e *environment.Environment) error {
 
 // New is the reconciler of ResourceBundles.
 func New(e *environment.Environment) *kind.Reconciler[*v1alpha1.ResourceBundle] {
-	l := &logic{Environment: e, kinds: kindsCache{}, expressions: e.Expressions()}
+	l := &logic{Environment: e, clusters: clusterCache{}, expressions: e.Expressions()}
 	return kind.NewReconciler(e.Environment, kindName, action, empty, l, func(b *v1alpha1.ResourceBundle) []refwatch.Reference {
 		return []refwatch.Reference{kind.ServiceAccount(b.Namespace, b.ServiceAccountName())}
 	})
@@ -95,8 +95,8 @@ type logic struct {
 	// expressions evaluates the health of objects.
 	expressions expression.Evaluator
 
-	mutex sync.Mutex
-	kinds kindsCache
+	mutex    sync.Mutex
+	clusters clusterCache
 }
 
 // Reconcile implements kind.Logic.

@@ -5,11 +5,14 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
+	testingclock "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -135,7 +138,7 @@ func TestBundlesInOtherClusters(t *testing.T) {
 		{"many objects are applied, and written once", testManyObjects},
 		{"a field of another manager is a conflict in its cluster only", testConflictInOneCluster},
 		{"a cluster that moves to another bundle loses nothing", testMove},
-		{"a cluster that is frozen keeps everything", testFrozen},
+		{"a cluster that is away for an hour keeps everything", testAway},
 		{"the ServiceAccount has the permissions of the target", testPermissionsOfTheTarget},
 		{"overrides change objects in single clusters", testOverrides},
 		{"a wave waits for the one before, and a failure pauses it", testRollout},
@@ -148,6 +151,9 @@ func TestBundlesInOtherClusters(t *testing.T) {
 
 // shortInterval between two comparisons, for tests of how soon a conflict is named.
 const shortInterval = 5 * time.Second
+
+// namedWithin is how soon a conflict is named, at most.
+const namedWithin = 10 * time.Second
 
 // taken checks that a field that another manager took is named within 10 s, with the drift that the bundle reports, and not overwritten
 // before the spec says so.
@@ -167,8 +173,13 @@ func (f *fleet) taken(n int) {
 	if result.RequeueAfter > shortInterval {
 		f.t.Errorf("the next comparison is in %s", result.RequeueAfter)
 	}
-	f.t.Logf("of %d objects, the taken field was named %s after the begin of a comparison; there is one every %s", n, took,
-		shortInterval)
+	// At worst, the field is taken just after it was compared.
+	worst := took + result.RequeueAfter + took
+	f.t.Logf("of %d objects, the taken field was named %s after the start of a comparison; at worst, that is %s after it was taken", n, took,
+		worst)
+	if worst > namedWithin {
+		f.t.Errorf("at worst, a taken field is named after %s, want %s", worst, namedWithin)
+	}
 	if got := f.read(f.east, "many-0001").Data["key"]; got != "taken" {
 		f.t.Errorf("overwritten with %q", got)
 	}
@@ -179,7 +190,19 @@ func (f *fleet) taken(n int) {
 	}
 }
 
+// peakMemory is the largest resident memory of this process so far, in MiB: that of the controller and of the test.
+func peakMemory(t *testing.T) int64 {
+	t.Helper()
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		t.Fatal(err)
+	}
+	return usage.Maxrss >> 10
+}
+
 func testManyObjects(t *testing.T, f *fleet) {
+	before := peakMemory(t)
+	defer func() { t.Logf("the process has at most %d MiB, before %d MiB", peakMemory(t), before) }()
 	n := bundleSize(t)
 	in := 2
 	if os.Getenv("KUBEOPS_BUNDLE_OBJECTS") != "" {
@@ -236,7 +259,7 @@ func testManyObjects(t *testing.T, f *fleet) {
 
 func testConflictInOneCluster(t *testing.T, f *fleet) {
 	applyAs(t, f.east, "argocd", f.Namespace, configMap("shared", "theirs"))
-	f.bundle("conflict", v1alpha1.ResourceBundleSpec{Clusters: labelled("tier", "app"),
+	f.bundle("conflict", v1alpha1.ResourceBundleSpec{Clusters: &v1alpha1.ClusterTargets{Names: []string{"east", "west"}},
 		Manifests: manifests(t, configMap("shared", "ours"))})
 	b := f.until("conflict", v1alpha1.ReasonConflict)
 	if got := f.read(f.east, "shared").Data["key"]; got != "theirs" {
@@ -292,7 +315,21 @@ func testMove(t *testing.T, f *fleet) {
 	}
 }
 
-func testFrozen(t *testing.T, f *fleet) {
+// at is the same fleet with the bundles of a manager whose clock is another one.
+func (f *fleet) at(clock clock.PassiveClock) *fleet {
+	env := *f.env
+	env.Clock = clock
+	w := *f.world
+	w.env = &env
+	w.r = New(&env)
+	other := *f
+	other.world = &w
+	return &other
+}
+
+func testAway(t *testing.T, f *fleet) {
+	now := testingclock.NewFakeClock(time.Now())
+	f = f.at(now)
 	f.label("east", "stage", "frozen")
 	f.bundle("frozen", v1alpha1.ResourceBundleSpec{
 		Clusters: labelled("stage", "frozen"), Manifests: manifests(t, configMap("stays", "1"), configMap("stays-too", "2")),
@@ -309,7 +346,8 @@ func testFrozen(t *testing.T, f *fleet) {
 		return nil
 	})
 	entries := len(f.inventory("frozen"))
-	for range 3 {
+	for range 6 {
+		now.Step(10 * time.Minute)
 		b := f.reconcile("frozen")
 		if b.Status.ReadyClusters != "0/1" || b.Status.Clusters[0].Counts.Healthy != 2 {
 			t.Error(show(b.Status))
@@ -330,9 +368,12 @@ func testFrozen(t *testing.T, f *fleet) {
 		_, err := f.env.Clusters.Get(f.Key("east"))
 		return err
 	})
-	f.until("frozen", v1alpha1.ReasonSucceeded)
+	b = f.until("frozen", v1alpha1.ReasonSucceeded)
 	if _, after := f.versions(f.east); fmt.Sprint(before) != fmt.Sprint(after) {
 		t.Errorf("before %v, after %v", before, after)
+	}
+	if got := len(f.inventory("frozen")); got != entries || b.Status.Clusters[0].Counts.Healthy != 2 {
+		t.Errorf("the inventory has %d entries, before %d: %s", got, entries, show(b.Status))
 	}
 }
 

@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -60,6 +61,9 @@ func (r *Run) prune(ctx context.Context, objects []*Object, results []Result) ([
 	if r.Prune.Policy == "" {
 		return r.obsolete(obsolete), nil
 	}
+	if err := r.confirm(ctx); err != nil {
+		return nil, err
+	}
 	held := r.held(len(obsolete), len(objects), results)
 	var claims Claims
 	if held == "" && r.Prune.Claims != nil {
@@ -72,17 +76,26 @@ func (r *Run) prune(ctx context.Context, objects []*Object, results []Result) ([
 				text.List(claims.Pending, maxNamed))
 		}
 	}
-	slices.SortStableFunc(obsolete, func(a, b Key) int { return stageOf(b.Kind) - stageOf(a.Kind) })
 	var pruned []Result
-	for _, key := range obsolete {
-		result, err := r.pruneOne(ctx, key, held, claims)
-		if err != nil {
-			return pruned, err
-		}
-		if result != nil {
+	for stage := stages - 1; stage >= 0; stage-- {
+		in := slices.DeleteFunc(slices.Clone(obsolete), func(key Key) bool { return stageOf(key.Kind) != stage })
+		err := inParallel(ctx, in, func(ctx context.Context, key Key) error {
+			result, err := r.pruneOne(ctx, key, held, claims)
+			if err != nil || result == nil {
+				return err
+			}
+			r.mutex.Lock()
+			defer r.mutex.Unlock()
 			pruned = append(pruned, *result)
+			return nil
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
+	slices.SortStableFunc(pruned, func(a, b Result) int {
+		return cmp.Or(cmp.Compare(stageOf(b.Key.Kind), stageOf(a.Key.Kind)), compareKeys(a.Key, b.Key))
+	})
 	return pruned, nil
 }
 
