@@ -37,11 +37,15 @@ type ConfigMapManifests struct {
 }
 
 // ManifestSource is where manifests are read from.
-// +kubebuilder:validation:XValidation:rule="has(self.configMap)",message="configMap is required"
+// +kubebuilder:validation:XValidation:rule="has(self.configMap) != has(self.git)",message="set one of configMap and git"
 type ManifestSource struct {
 	// configMap in this namespace with YAML documents. It is read with the permissions of spec.serviceAccountName, every spec.interval.
 	// +optional
 	ConfigMap *ConfigMapManifests `json:"configMap,omitempty"`
+	// git is a folder of a Git repository with YAML documents. While the repository cannot be read, the last revision stays applied, nothing
+	// is deleted, and Ready is False.
+	// +optional
+	Git *GitManifests `json:"git,omitempty"`
 }
 
 // ClusterTargets select ManagedClusters of this namespace: those that are named, and those with the labels.

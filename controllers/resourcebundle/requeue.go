@@ -21,6 +21,9 @@ const (
 // nextIn is when to reconcile next.
 func (w *work) nextIn(outcomes []clusterOutcome, rollout *bundle.Rollout) time.Duration {
 	after := w.pause()
+	if next := w.sources.next; next > 0 {
+		after = min(after, next)
+	}
 	if rollout != nil {
 		if rollout.Wait > 0 {
 			after = min(after, rollout.Wait)

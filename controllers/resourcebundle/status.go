@@ -34,6 +34,8 @@ func (w *work) conclude(scope *kind.Scope[*v1alpha1.ResourceBundle], s selection
 	status := &scope.Object.Status
 	before := scope.Stored.Status
 	status.FieldManager = bundle.FieldManager(w.bundle.Namespace, w.bundle.Name)
+	w.sources.keepRevisions(scope.Stored)
+	status.Sources = w.sources.git
 	status.Digest = bundle.DigestOf(w.sources.Objects)
 	status.Objects = int32(min(len(w.sources.Objects), bundle.MaxObjects)) //nolint:gosec // at most MaxObjects
 	var rows []v1alpha1.BundleCluster

@@ -89,6 +89,9 @@ func (w *work) apply(ctx context.Context, cluster string) (clusterOutcome, error
 	if err != nil {
 		return clusterOutcome{}, err
 	}
+	if w.sources.complete() {
+		store.From(w.sources.folders)
+	}
 	desired, err := w.sources.For(bundle.Cluster{Name: cluster, Labels: w.labels[cluster]}, w.bundle.Namespace, spec.Overrides)
 	if err != nil {
 		return clusterOutcome{}, err

@@ -101,6 +101,11 @@ func (r *Repository) fetchRef(ctx context.Context, ref Ref, depth int, files boo
 	if err != nil {
 		return nil, r.broken("the response", err)
 	}
+	if before := r.options.BeforeUnpack; before != nil {
+		if err := before(ctx); err != nil {
+			return nil, err
+		}
+	}
 	return r.unpack(content, found.commit, decoded.Shallows)
 }
 

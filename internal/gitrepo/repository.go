@@ -67,6 +67,8 @@ type Options struct {
 	// MaxPack is the size of what a server sends, and MaxObjects that of the objects in it, in bytes. Default 24 and 64 MiB, which are the
 	// largest values, too.
 	MaxPack, MaxObjects int64
+	// BeforeUnpack is called after the objects were received and before they are unpacked in memory. Its error ends the fetch.
+	BeforeUnpack func(context.Context) error
 	// Timeout of a request. Default 15s.
 	Timeout time.Duration
 	// Now is the time of commits. Default time.Now.
