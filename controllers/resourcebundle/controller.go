@@ -57,7 +57,7 @@ func New(e *environment.Environment) *kind.Reconciler[*v1alpha1.ResourceBundle] 
 	l := &logic{
 		Environment: e, clusters: clusterCache{}, expressions: e.Expressions(),
 		git: gitsource.New(gitsource.Options{
-			Secrets: e.Backends.Secrets, Egress: e.Backends.Egress, Metrics: e.Backends.Telemetry, Memory: e.Backends.Memory,
+			Secrets: e.Backends.Secrets.For, Egress: e.Backends.Egress, Metrics: e.Backends.Telemetry, Memory: e.Backends.Memory,
 			Redact: e.Redact, Clock: e.Clock,
 		}),
 	}

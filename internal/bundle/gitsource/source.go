@@ -32,8 +32,8 @@ const (
 
 // Options of a Source.
 type Options struct {
-	// Secrets reads credentials; required.
-	Secrets *secretref.Source
+	// Secrets reads the Secrets of a namespace as a ServiceAccount; required.
+	Secrets func(namespace, account string) *secretref.Reader
 	// Egress says which servers may be called.
 	Egress provider.Egress
 	// Metrics counts requests; nil counts nothing.
@@ -200,7 +200,7 @@ func (s *Source) open(ctx context.Context, r Request, before func(context.Contex
 	remote := gitrepo.Remote{URL: r.Spec.URL, Fields: fields}
 	options := gitrepo.Options{Egress: s.Egress, Metrics: s.Metrics, Redact: s.Redact, BeforeUnpack: before}
 	if r.Spec.SecretRef != nil {
-		secrets := s.Secrets.For(r.Namespace, r.Account)
+		secrets := s.Secrets(r.Namespace, r.Account)
 		var err error
 		if remote, err = gitrepo.Login(ctx, secrets, r.Spec.URL, *r.Spec.SecretRef, fields); err != nil {
 			return nil, err
@@ -223,7 +223,7 @@ func refOf(spec *v1alpha1.GitManifests) gitrepo.Ref {
 
 // unavailable is the problem of a repository that cannot be read.
 func unavailable(r Request, revision, message string) *problem.Problem {
-	stays := "no revision of it is known yet"
+	stays := "no commit of it is known yet"
 	if revision != "" {
 		stays = fmt.Sprintf("commit %s stays applied", revision[:min(len(revision), shortRevision)])
 	}
