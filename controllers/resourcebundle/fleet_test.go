@@ -142,6 +142,8 @@ func TestBundlesInOtherClusters(t *testing.T) {
 		{"the ServiceAccount has the permissions of the target", testPermissionsOfTheTarget},
 		{"overrides change objects in single clusters", testOverrides},
 		{"a wave waits for the one before, and a failure pauses it", testRollout},
+		{"a cluster that was restored from an older snapshot is only reported", testRestored},
+		{"another cluster at the same address is left alone", testReplaced},
 	} {
 		if !t.Run(tc.name, func(t *testing.T) { tc.test(t, f) }) {
 			return
@@ -201,6 +203,7 @@ func peakMemory(t *testing.T) int64 {
 }
 
 func testManyObjects(t *testing.T, f *fleet) {
+	f = f.at(clock.RealClock{}) // which shortens the pause after a comparison that takes long
 	before := peakMemory(t)
 	defer func() { t.Logf("the process has at most %d MiB, before %d MiB", peakMemory(t), before) }()
 	n := bundleSize(t)

@@ -18,10 +18,10 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/internal/testkit/gitserver"
 	"kubeops.io/kubeops/internal/cli"
 	"kubeops.io/kubeops/internal/cli/command"
 	"kubeops.io/kubeops/internal/testkit"
+	"kubeops.io/kubeops/internal/testkit/gitserver"
 )
 
 // applyAs applies a manifest as a field manager.
