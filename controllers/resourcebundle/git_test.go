@@ -154,6 +154,27 @@ func TestARepositoryThatIsAwayKeepsItsObjects(t *testing.T) {
 	}
 }
 
+func TestAnObjectThatMovesToTheFolderOfAnotherBundleIsNotDeleted(t *testing.T) {
+	w := newGitWorld(t)
+	w.until("b", v1alpha1.ReasonSucceeded)
+	spec := w.get("b").Spec.DeepCopy()
+	spec.ManifestsFrom[0].Git.Path = "other"
+	w.bundle("second", *spec)
+	w.until("second", v1alpha1.ReasonSucceeded)
+	before := w.read(w.Client, "one").UID
+	w.server.Push("main", "move", map[string]string{"apps/one.yaml": "", "other/one.yaml": configMap("one", "1")})
+	w.step(30 * time.Second)
+	b := w.reconcile("b") // before the other bundle has seen the commit
+	if held := conditionMessage(b, v1alpha1.ConditionPruneHeld); !strings.Contains(held, "waits for ResourceBundle second, which has another commit") {
+		t.Errorf("PruneHeld: %q", held)
+	}
+	w.until("second", v1alpha1.ReasonSucceeded)
+	w.until("b", v1alpha1.ReasonSucceeded)
+	if got := w.read(w.Client, "one"); got == nil || got.UID != before || len(w.inventory("b")) != 2 || len(w.inventory("second")) != 2 {
+		t.Errorf("the object is %+v; the inventories have %d and %d entries", got, len(w.inventory("b")), len(w.inventory("second")))
+	}
+}
+
 func TestCredentialsOfARepositoryAreReadAsTheServiceAccount(t *testing.T) {
 	w := newGitWorld(t)
 	w.until("b", v1alpha1.ReasonSucceeded)
