@@ -62,7 +62,8 @@ func (s *Snapshot) content(file string, entry object.TreeEntry) ([]byte, error) 
 		return nil, err
 	}
 	defer func() { _ = reader.Close() }()
-	content, err := io.ReadAll(reader)
+	content := make([]byte, blob.Size)
+	_, err = io.ReadFull(reader, content)
 	if err == nil && bytes.HasPrefix(content, []byte("version https://git-lfs.github.com/spec/")) {
 		return nil, fmt.Errorf("file %s is stored in LFS; store it in Git", file)
 	}
