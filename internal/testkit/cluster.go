@@ -38,7 +38,7 @@ func NewCluster(t testing.TB) *Cluster {
 		}
 	}
 	c.pid = listener(t, server.Port())
-	t.Cleanup(c.Thaw)
+	t.Cleanup(func() { _ = syscall.Kill(c.pid, syscall.SIGCONT) }) // it has ended if Restore started it
 	return c
 }
 

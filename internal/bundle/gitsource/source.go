@@ -24,6 +24,8 @@ import (
 const (
 	// readTimeout of one look at a repository, with all that is waited for.
 	readTimeout = 40 * time.Second
+	// lockTimeout of waiting for other repositories of the namespace. It is short, since a bundle that waits delays others.
+	lockTimeout = 10 * time.Second
 	// minInterval between two looks, whatever the spec says, and between a failed look and the next.
 	minInterval = 30 * time.Second
 	// shortRevision is how many digits of a commit messages have.
@@ -98,19 +100,29 @@ func (s *Source) Read(ctx context.Context, r Request) (Content, error) {
 		limited, cancel = context.WithDeadline(limited, r.Until)
 		defer cancel()
 	}
-	unlock, err := s.reading.Lock(limited, r.Namespace)
-	if err != nil {
-		if ctx.Err() != nil {
-			return Content{}, ctx.Err()
-		}
-		return Content{Next: minInterval, Problem: unavailable(r, "", "other repositories of the namespace answer slowly")}, nil
-	}
-	defer unlock()
 	key := keyOf(r)
 	e := s.cache.get(key)
 	if next := s.fresh(e, r); next > 0 {
 		return e.content(next)
 	}
+	unlock, err := s.lock(limited, r.Namespace)
+	if err != nil {
+		if ctx.Err() != nil {
+			return Content{}, ctx.Err()
+		}
+		e.problem = unavailable(r, e.revision, "other repositories of the namespace answer slowly")
+		return e.content(minInterval)
+	}
+	defer unlock()
+	e = s.cache.get(key)
+	if next := s.fresh(e, r); next > 0 { // another bundle looked at it meanwhile
+		return e.content(next)
+	}
+	return s.refresh(ctx, limited, r, e)
+}
+
+// refresh an entry from the repository. limited is the context of the look.
+func (s *Source) refresh(ctx, limited context.Context, r Request, e entry) (Content, error) {
 	revision, files, err := s.look(limited, r, e.revision)
 	if ctx.Err() != nil {
 		return Content{}, ctx.Err()
@@ -130,8 +142,15 @@ func (s *Source) Read(ctx context.Context, r Request) (Content, error) {
 			return Content{}, err
 		}
 	}
-	s.cache.put(key, r.Namespace, e)
+	s.cache.put(keyOf(r), r.Namespace, e)
 	return e.content(max(s.fresh(e, Request{Spec: r.Spec}), time.Second))
+}
+
+// lock waits for a short time until no other repository of a namespace is being looked at.
+func (s *Source) lock(ctx context.Context, namespace string) (unlock func(), err error) {
+	limited, cancel := context.WithTimeout(ctx, lockTimeout)
+	defer cancel()
+	return s.reading.Lock(limited, namespace)
 }
 
 // keyOf all that the content depends on.

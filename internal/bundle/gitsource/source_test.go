@@ -186,8 +186,21 @@ func TestAServerThatDoesNotAnswerDelaysItsNamespaceOnly(t *testing.T) {
 	}()
 	<-entered
 	w.want(w.read(w.request()), "v: 1\n", "")
-	late := w.request(func(r *Request) { r.Namespace = "slow"; r.Until = time.Now().Add(50 * time.Millisecond) })
+	late := w.request(func(r *Request) {
+		r.Namespace = "slow"
+		r.Until = time.Now().Add(50 * time.Millisecond)
+	})
 	w.want(w.read(late), "", "other repositories of the namespace answer slowly")
+	known := w.request(func(r *Request) { r.Now = true })
+	unlock, err := w.lock(t.Context(), known.Namespace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known.Until = late.Until
+	w.want(w.read(known), "v: 1\n", "other repositories of the namespace answer slowly; commit")
+	known.Now = false
+	w.want(w.read(known), "v: 1\n", "") // what is fresh waits for nothing
+	unlock()
 	close(release)
 	w.want(<-ended, "", "cannot be read")
 }
