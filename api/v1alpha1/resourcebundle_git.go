@@ -10,8 +10,8 @@ import (
 const DefaultGitInterval = 5 * time.Minute
 
 // GitManifests are YAML files in a folder of a Git repository and the folders below it. Symbolic links, submodules and files in LFS are not
-// followed: they are invalid manifests, and so is a file of more than 1 MiB. A revision of the repository may have 8 MiB as the server sends
-// it and 24 MiB unpacked, and the folder 1000 files of 8 MiB together.
+// followed: they are invalid manifests, and so is a file of more than 1 MiB. A revision of the repository may have 8 MiB as the server
+// sends it and 24 MiB unpacked, and the folder 1000 files of 8 MiB together.
 type GitManifests struct {
 	// url of the repository: https://HOST/PATH or ssh://USER@HOST/PATH, without credentials.
 	// +kubebuilder:validation:MinLength=1

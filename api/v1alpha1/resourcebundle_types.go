@@ -42,8 +42,8 @@ type ManifestSource struct {
 	// configMap in this namespace with YAML documents. It is read with the permissions of spec.serviceAccountName, every spec.interval.
 	// +optional
 	ConfigMap *ConfigMapManifests `json:"configMap,omitempty"`
-	// git is a folder of a Git repository with YAML documents. While the repository cannot be read, the last revision stays applied, nothing
-	// is deleted, and Ready is False.
+	// git is a folder of a Git repository with YAML documents. While the repository cannot be read, the last revision stays applied,
+	// nothing is deleted, and Ready is False.
 	// +optional
 	Git *GitManifests `json:"git,omitempty"`
 }

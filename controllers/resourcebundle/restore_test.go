@@ -3,12 +3,17 @@ package resourcebundle
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/testkit"
 )
 
 // connected probes a cluster until it is connected, or no longer is.
@@ -30,6 +35,75 @@ func (f *fleet) entries(name string) (names []string) {
 	}
 	slices.Sort(names)
 	return names
+}
+
+func testKilled(t *testing.T, f *fleet) {
+	const n, killedAt = 200, 20
+	var documents []string
+	for i := range n {
+		documents = append(documents, configMap(fmt.Sprintf("k-%03d", i), "1"))
+	}
+	f.bundle("killed", v1alpha1.ResourceBundleSpec{
+		Clusters: &v1alpha1.ClusterTargets{Names: []string{"west"}}, Manifests: manifests(t, documents...),
+	})
+	events, err := f.west.Watch(t.Context(), &corev1.ConfigMapList{}, client.InNamespace(f.Namespace))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer events.Stop()
+	ended := make(chan error)
+	go func() {
+		_, err := f.once("killed")
+		ended <- err
+	}()
+	deadline := time.After(time.Minute)
+	for seen := 0; seen < killedAt; {
+		select {
+		case event := <-events.ResultChan():
+			if applied, ok := event.Object.(client.Object); ok && strings.HasPrefix(applied.GetName(), "k-") {
+				seen++
+			}
+		case <-deadline:
+			t.Fatalf("%d objects were applied within a minute", seen)
+		}
+	}
+	f.west.Kill()
+	t.Log("the reconcile ended with:", <-ended)
+	b := f.get("killed")
+	if row := rowOf(b, "west"); row == nil || row.Ready || len(f.inventory("killed")) != n {
+		t.Errorf("%d entries, %s", len(f.inventory("killed")), show(b.Status))
+	}
+	f.west.Start()
+	f.connected("west", true)
+	f.until("killed", v1alpha1.ReasonSucceeded)
+	if versions, _ := f.versions(f.west); len(versions) < n || len(f.inventory("killed")) != n {
+		t.Errorf("%d objects and %d entries", len(versions), len(f.inventory("killed")))
+	}
+}
+
+func testExpired(t *testing.T, f *fleet) {
+	f.bundle("expired", v1alpha1.ResourceBundleSpec{
+		Clusters:  &v1alpha1.ClusterTargets{Names: []string{"west"}},
+		Manifests: manifests(t, configMap("x-one", "1"), configMap("x-two", "1")), Prune: &v1alpha1.PrunePolicy{Enabled: true},
+	})
+	f.until("expired", v1alpha1.ReasonSucceeded)
+	valid := string(testkit.Kubeconfig(t, f.west.Config))
+	expired := rest.CopyConfig(f.west.Config)
+	expired.BearerToken = "expired-token-0123"
+	f.Secret("west", "value", string(testkit.Kubeconfig(t, expired)))
+	f.connected("west", false)
+	f.change("expired", func(s *v1alpha1.ResourceBundleSpec) { s.Manifests = s.Manifests[:1] })
+	b := f.until("expired", v1alpha1.ReasonUnauthorized)
+	if got := f.entries("expired"); len(got) != 2 || f.read(f.west, "x-two") == nil || strings.Contains(show(b), "expired-token-0123") {
+		t.Errorf("the inventory has %v: %s", got, show(b.Status))
+	}
+	f.Secret("west", "value", valid)
+	f.connected("west", true)
+	f.until("expired", v1alpha1.ReasonSucceeded)
+	f.reconcile("expired") // what was being deleted is gone
+	if f.read(f.west, "x-one") == nil || f.read(f.west, "x-two") != nil {
+		t.Error("the change was not applied after the credentials were renewed")
+	}
 }
 
 func testRestored(t *testing.T, f *fleet) {

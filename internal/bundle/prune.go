@@ -104,7 +104,8 @@ func (r *Run) prune(ctx context.Context, objects []*Object, results []Result) ([
 func (c *Claims) hold(final bool) string {
 	switch {
 	case len(c.Pending) > 0:
-		return fmt.Sprintf("waits for ResourceBundle %s, which selects the cluster and may contain the object", text.List(c.Pending, maxNamed))
+		return fmt.Sprintf("waits for ResourceBundle %s, which selects the cluster and may contain the object",
+			text.List(c.Pending, maxNamed))
 	case len(c.Behind) > 0 && !final:
 		return fmt.Sprintf("waits for ResourceBundle %s, which has another commit of the same Git repository and may contain the object; "+
 			"if it cannot read it, fix or suspend it", text.List(c.Behind, maxNamed))

@@ -11,8 +11,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/object"
 )
 
-// maxVisited entries of directories of one folder. Directories can have the same content, so that their number is not bounded by the size of
-// the repository.
+// maxVisited entries of directories of one folder. Directories can have the same content, so that their number is not bounded by the size
+// of the repository.
 const maxVisited = 20_000
 
 // Folder of files to read.

@@ -22,6 +22,8 @@ type Cluster struct {
 
 	t   testing.TB
 	pid int
+	// server is the API server that was killed; nil if none was.
+	server *process
 }
 
 // NewCluster starts a cluster for one test, and stops it when the test is done.

@@ -34,13 +34,26 @@ func (c *Cluster) Snapshot() string {
 	return copied
 }
 
+// Kill ends the API server at once. Start starts it again.
+func (c *Cluster) Kill() {
+	c.t.Helper()
+	c.server = processOf(c.t, c.pid)
+	c.server.kill(c.t)
+}
+
+// Start starts an API server that was killed, and waits until it is ready.
+func (c *Cluster) Start() {
+	c.t.Helper()
+	c.pid = c.server.start(c.t)
+	c.awaitReady()
+}
+
 // Restore kills the cluster and starts it again at the same address with the data of a snapshot, or, if it is empty, without data: that is
 // another cluster with the same certificates.
 func (c *Cluster) Restore(snapshot string) {
 	c.t.Helper()
 	etcd := c.etcd()
-	server := processOf(c.t, c.pid)
-	server.kill(c.t)
+	c.Kill()
 	etcd.kill(c.t)
 	data := etcd.flag(c.t, "data-dir")
 	if err := os.RemoveAll(data); err != nil {
@@ -54,8 +67,7 @@ func (c *Cluster) Restore(snapshot string) {
 		c.t.Fatal(err)
 	}
 	etcd.start(c.t)
-	c.pid = server.start(c.t)
-	c.awaitReady()
+	c.Start()
 }
 
 // awaitReady waits until the API server is ready.
@@ -110,9 +122,10 @@ func (c *Cluster) etcd() *process {
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	listens := []byte("--listen-client-urls=" + client.String() + "\x00")
 	for _, path := range found {
 		line, err := os.ReadFile(path)
-		if err == nil && bytes.Contains(line, []byte("etcd\x00")) && bytes.Contains(line, []byte("--listen-client-urls="+client.String()+"\x00")) {
+		if err == nil && bytes.Contains(line, []byte("etcd\x00")) && bytes.Contains(line, listens) {
 			return processOfLine(c.t, filepath.Base(filepath.Dir(path)), line)
 		}
 	}

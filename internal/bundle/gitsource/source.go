@@ -207,8 +207,8 @@ func (s *Source) look(ctx context.Context, r Request, known string) (revision st
 	case err != nil:
 		return "", nil, problem.UserError(v1alpha1.ReasonSourceUnavailable, nil, "%s", s.Redact(err.Error()))
 	case len(files) == 0: // a wrong path is not an empty source
-		return "", nil, problem.UserError(v1alpha1.ReasonSourceUnavailable, nil, "%s has no file with a name that ends in .yaml, .yml or .json",
-			cmp.Or(r.Spec.Path, "the repository"))
+		return "", nil, problem.UserError(v1alpha1.ReasonSourceUnavailable, nil,
+			"%s has no file with a name that ends in .yaml, .yml or .json", cmp.Or(r.Spec.Path, "the repository"))
 	}
 	return snapshot.Revision(), files, nil
 }
