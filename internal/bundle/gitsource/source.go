@@ -242,7 +242,7 @@ func refOf(spec *v1alpha1.GitManifests) gitrepo.Ref {
 
 // unavailable is the problem of a repository that cannot be read.
 func unavailable(r Request, revision, message string) *problem.Problem {
-	stays := "no commit of it is known yet"
+	stays := "no commit of it was read yet"
 	if revision != "" {
 		stays = fmt.Sprintf("commit %s stays applied", revision[:min(len(revision), shortRevision)])
 	}
