@@ -1,12 +1,14 @@
 package gitrepo
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
+	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/storage/memory"
 
@@ -190,4 +192,85 @@ func TestALowerLimitOfObjectsIsKept(t *testing.T) {
 	r := open(t, server, func(_ *Remote, o *Options) { o.MaxObjects = 150 << 10 })
 	_, err := r.Snapshot(t.Context(), Ref{})
 	wantProblem(t, err, v1alpha1.ReasonResponseTooLarge, problem.UserMustAct, "in one revision")
+}
+
+func FuzzFiles(f *testing.F) {
+	storage := memory.NewStorage()
+	var hashes []plumbing.Hash
+	store := func(encode func(plumbing.EncodedObject) error) plumbing.Hash {
+		encoded := storage.NewEncodedObject()
+		if err := encode(encoded); err != nil {
+			f.Fatal(err)
+		}
+		hash, err := storage.SetEncodedObject(encoded)
+		if err != nil {
+			f.Fatal(err)
+		}
+		hashes = append(hashes, hash)
+		return hash
+	}
+	blob := store(func(o plumbing.EncodedObject) error {
+		o.SetType(plumbing.BlobObject)
+		w, err := o.Writer()
+		if err == nil {
+			_, err = w.Write([]byte("a: 1\n"))
+		}
+		return err
+	})
+	apps := &object.Tree{Entries: []object.TreeEntry{
+		{Name: "a.yaml", Mode: filemode.Regular, Hash: blob}, {Name: "link", Mode: filemode.Symlink, Hash: blob},
+	}}
+	root := &object.Tree{Entries: []object.TreeEntry{{Name: "apps", Mode: filemode.Dir, Hash: store(apps.Encode)}}}
+	commit := &object.Commit{TreeHash: store(root.Encode), Message: "m"}
+	store(commit.Encode)
+	var pack bytes.Buffer
+	if _, err := packfile.NewEncoder(&pack, storage, false).Encode(hashes, 0); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(pack.Bytes(), "apps")
+	f.Add(pack.Bytes(), "")
+	f.Fuzz(func(t *testing.T, content []byte, folder string) {
+		objects, err := unpack(content, maxObjects)
+		if err != nil {
+			return
+		}
+		for hash := range objects.Commits {
+			commit, err := object.GetCommit(objects, hash)
+			if err != nil {
+				continue
+			}
+			files, err := (&fetched{objects: objects}).snapshot(commit).Files(folderOf(folder))
+			if err != nil {
+				continue
+			}
+			for _, file := range files {
+				if file.Refused == "" && !strings.HasSuffix(file.Path, ".yaml") && !strings.HasSuffix(file.Path, ".yml") {
+					t.Errorf("%q was read", file.Path)
+				}
+			}
+		}
+	})
+}
+
+// FuzzTree walks trees that are not valid in all ways that an object with a valid checksum can be.
+func FuzzTree(f *testing.F) {
+	f.Add([]byte("100644 a.yaml\x00aaaaaaaaaaaaaaaaaaaa40000 b\x00bbbbbbbbbbbbbbbbbbbb"))
+	f.Add([]byte("120000 \x00aaaaaaaaaaaaaaaaaaaa"))
+	f.Fuzz(func(_ *testing.T, content []byte) {
+		storage := memory.NewStorage()
+		encoded := storage.NewEncodedObject()
+		encoded.SetType(plumbing.TreeObject)
+		w, err := encoded.Writer()
+		if err != nil {
+			return
+		}
+		if _, err := w.Write(content); err != nil {
+			return
+		}
+		hash, err := storage.SetEncodedObject(encoded)
+		if err != nil {
+			return
+		}
+		_, _ = (&fetched{objects: storage}).snapshot(&object.Commit{TreeHash: hash}).Files(folderOf(""))
+	})
 }
