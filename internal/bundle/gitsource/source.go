@@ -56,6 +56,7 @@ type Source struct {
 	// unpacking is held while a revision is in memory.
 	unpacking chan struct{}
 	cache     *cache
+	tips      *tips
 }
 
 // New source, which has read nothing yet.
@@ -63,7 +64,7 @@ func New(o Options) *Source {
 	if o.Redact == nil {
 		o.Redact = func(text string) string { return text }
 	}
-	return &Source{Options: o, unpacking: make(chan struct{}, 1), cache: newCache(maxCache)}
+	return &Source{Options: o, unpacking: make(chan struct{}, 1), cache: newCache(maxCache), tips: &tips{}}
 }
 
 // Request is one folder.
@@ -142,8 +143,12 @@ func (s *Source) refresh(ctx, limited context.Context, r Request, e entry) (Cont
 			return Content{}, err
 		}
 	}
+	if err == nil {
+		s.tips.set(tipKey(r), revision, e.checked)
+	}
 	s.cache.put(keyOf(r), r.Namespace, e)
-	return e.content(max(s.fresh(e, Request{Spec: r.Spec}), time.Second))
+	r.Now = false
+	return e.content(max(s.fresh(e, r), time.Second))
 }
 
 // lock waits for a short time until no other repository of a namespace is being looked at.
@@ -173,6 +178,9 @@ func (s *Source) fresh(e entry, r Request) time.Duration {
 	}
 	if e.problem != nil {
 		return minInterval - passed
+	}
+	if passed >= minInterval && s.tips.moved(tipKey(r), e) {
+		return 0
 	}
 	return max(r.Spec.Period(), minInterval) - passed
 }

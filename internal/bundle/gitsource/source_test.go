@@ -95,6 +95,33 @@ func TestAFolderIsLookedAtEveryIntervalAndFetchedWhenItsCommitChanges(t *testing
 	}
 }
 
+func TestFoldersOfOneBranchComeToTheSameCommitSoon(t *testing.T) {
+	w := newWorld(t)
+	w.server.Push("main", "second folder", map[string]string{"more/b.yaml": "w: 1\n"})
+	slow := func(folder string) Request {
+		return w.request(func(r *Request) {
+			r.Spec.Path = folder
+			r.Spec.Interval = &metav1.Duration{Duration: time.Hour}
+		})
+	}
+	w.want(w.read(slow("apps")), "v: 1\n", "")
+	w.want(w.read(slow("more")), "w: 1\n", "")
+	w.server.Push("main", "both", map[string]string{"apps/a.yaml": "v: 2\n", "more/b.yaml": "w: 2\n"})
+	w.clock.Step(time.Second)
+	now := slow("apps")
+	now.Now = true
+	w.want(w.read(now), "v: 2\n", "")
+	w.want(w.read(slow("more")), "w: 1\n", "") // it was looked at a moment ago
+	w.clock.Step(minInterval)
+	w.want(w.read(slow("more")), "w: 2\n", "")
+	requests := len(w.server.Requests())
+	w.clock.Step(minInterval)
+	w.want(w.read(slow("apps")), "v: 2\n", "")
+	if n := len(w.server.Requests()); n != requests {
+		t.Errorf("%d requests for a commit that is known", n-requests)
+	}
+}
+
 func TestAnIntervalBelowTheFloorIsRaised(t *testing.T) {
 	w := newWorld(t)
 	hasty := func(r *Request) { r.Spec.Interval = &metav1.Duration{Duration: time.Second} }
