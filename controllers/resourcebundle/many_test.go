@@ -54,8 +54,8 @@ func (f *fleet) taken(n int) {
 	}
 	// At worst, the field is taken just after it was compared.
 	worst := took + result.RequeueAfter + took
-	f.t.Logf("of %d objects, the taken field was named %s after the start of a comparison; at worst, that is %s after it was taken", n, took,
-		worst)
+	f.t.Logf("of %d objects, the taken field was named %s after the start of a comparison; at worst, that is %s after it was taken",
+		n, took, worst)
 	if worst > namedWithin {
 		f.t.Errorf("at worst, a taken field is named after %s, want %s", worst, namedWithin)
 	}

@@ -13,7 +13,8 @@ import (
 // maxFactor of what is allocated by one look at a revision, and its size; everything that was allocated counts, not the peak.
 const maxFactor = 12
 
-// TestALargeRevisionTakesBoundedMemory reads a revision of 8 MiB unpacked, with 3 MiB of manifests. Larger ones take long on a busy machine.
+// TestALargeRevisionTakesBoundedMemory reads a revision of 8 MiB unpacked, with 3 MiB of manifests. Larger ones take long on a busy
+// machine.
 func TestALargeRevisionTakesBoundedMemory(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same content each time
 	files := map[string]string{}

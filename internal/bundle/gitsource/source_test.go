@@ -174,7 +174,9 @@ func TestWhatIsNoSourceIsNotAnEmptyOne(t *testing.T) {
 	}{
 		{"a folder that does not exist", "none does not exist", func(r *Request) { r.Spec.Path = "none" }},
 		{"a folder without manifests", "docs has no file", func(r *Request) { r.Spec.Path = "docs" }},
-		{"a branch that does not exist", "branch other does not exist", func(r *Request) { r.Spec.Ref = &v1alpha1.GitRef{Branch: "other"} }},
+		{"a branch that does not exist", "branch other does not exist", func(r *Request) {
+			r.Spec.Ref = &v1alpha1.GitRef{Branch: "other"}
+		}},
 		{"an address that is never called", "never called", func(r *Request) { r.Spec.URL = "https://169.254.169.254/repo.git" }},
 		{"credentials in the URL", "credentials", func(r *Request) { r.Spec.URL = "https://u:hunter2@git.example.com/repo.git" }},
 		{"plain http", "unencrypted", func(r *Request) { r.Spec.URL = "http://git.example.com/repo.git" }},
