@@ -56,6 +56,11 @@ type BundleInventory struct {
 	Cluster string `json:"cluster"`
 	// generation of the bundle that was about to be applied when the inventory was written last.
 	Generation int64 `json:"generation"`
+	// sources are the Git repositories, with the commits, whose manifests were about to be applied then.
+	// +kubebuilder:validation:MaxItems=32
+	// +listType=atomic
+	// +optional
+	Sources []InventorySource `json:"sources,omitempty"`
 	// entries of the inventory.
 	// +kubebuilder:validation:MaxItems=500
 	// +listType=atomic

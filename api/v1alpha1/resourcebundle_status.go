@@ -216,6 +216,12 @@ type ResourceBundleStatus struct {
 	// objects is the number of objects in the manifests.
 	// +optional
 	Objects int32 `json:"objects,omitempty"`
+	// sources are the Git repositories of spec.manifestsFrom.
+	// +kubebuilder:validation:MaxItems=32
+	// +listType=map
+	// +listMapKey=source
+	// +optional
+	Sources []BundleSource `json:"sources,omitempty"`
 	// readyClusters of all selected clusters, for example 2/3.
 	// +optional
 	ReadyClusters string `json:"readyClusters,omitempty"`

@@ -37,11 +37,15 @@ type ConfigMapManifests struct {
 }
 
 // ManifestSource is where manifests are read from.
-// +kubebuilder:validation:XValidation:rule="has(self.configMap)",message="configMap is required"
+// +kubebuilder:validation:XValidation:rule="has(self.configMap) != has(self.git)",message="set one of configMap and git"
 type ManifestSource struct {
 	// configMap in this namespace with YAML documents. It is read with the permissions of spec.serviceAccountName, every spec.interval.
 	// +optional
 	ConfigMap *ConfigMapManifests `json:"configMap,omitempty"`
+	// git is a folder of a Git repository with YAML documents. While the repository cannot be read, the last revision stays applied,
+	// nothing is deleted, and Ready is False.
+	// +optional
+	Git *GitManifests `json:"git,omitempty"`
 }
 
 // ClusterTargets select ManagedClusters of this namespace: those that are named, and those with the labels.
@@ -213,7 +217,8 @@ type ResourceBundleSpec struct {
 	// +kubebuilder:default=Delete
 	// +optional
 	WhenDeselected RemovalPolicy `json:"whenDeselected,omitempty"`
-	// interval between two comparisons with the clusters, from 5s to 24h. Defaults to 1m.
+	// interval from the start of one comparison with the clusters to the next, from 5s to 24h. After a comparison that takes long, the
+	// next one starts half an interval later at the earliest. Defaults to 1m.
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('5s') && duration(self) <= duration('24h')",message="interval must be between 5s and 24h"
 	// +optional
 	Interval *metav1.Duration `json:"interval,omitempty"`

@@ -83,6 +83,7 @@ func (c *connector) prove(ctx context.Context, scope *kind.Scope[*v1alpha1.Manag
 		c.failed(ctx, scope, err)
 		return probe.Result{}, err
 	}
+	s.Identified(status.UID)
 	c.Clusters.Succeeded(scope.Key())
 	status.Version = s.Redact(health.Version, maxVersion)
 	status.Support = support(health.Version)

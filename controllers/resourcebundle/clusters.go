@@ -3,6 +3,7 @@ package resourcebundle
 import (
 	"context"
 	"slices"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -15,6 +16,9 @@ import (
 	"kubeops.io/kubeops/internal/clusters"
 	"kubeops.io/kubeops/internal/problem"
 )
+
+// confirmTimeout of the question whether a cluster is still the same.
+const confirmTimeout = 10 * time.Second
 
 // selection is which clusters a bundle concerns.
 type selection struct {
@@ -80,17 +84,33 @@ func (l *logic) managedClusters(ctx context.Context, namespace string) (map[stri
 	return known, nil
 }
 
-// kindsCache has the kinds that clusters serve.
-type kindsCache map[client.ObjectKey]cachedKinds
+// clusterCache has what is known of clusters between two reconciles.
+type clusterCache map[client.ObjectKey]cachedCluster
 
-type cachedKinds struct {
-	// connection that they were read with; nil for the cluster of the manager.
+type cachedCluster struct {
+	// connection that it was read with; nil for the cluster of the manager.
 	connection *clusters.Connection
 	kinds      *bundle.Kinds
+	settled    *bundle.Settled
+}
+
+// target is a cluster as the ServiceAccount of a bundle.
+type target struct {
+	*bundle.Target
+	// connection of the ManagedCluster; nil for the cluster of the manager.
+	connection *clusters.Connection
+}
+
+// confirm that the cluster is still the one that was connected.
+func (t *target) confirm(ctx context.Context) error {
+	if t.connection == nil {
+		return nil
+	}
+	return t.connection.Confirm(ctx, confirmTimeout)
 }
 
 // connect to a cluster as the ServiceAccount of a bundle. It does not wait for a cluster that is not connected.
-func (l *logic) connect(ctx context.Context, b *v1alpha1.ResourceBundle, cluster string, verify bool) (*bundle.Target, error) {
+func (l *logic) connect(ctx context.Context, b *v1alpha1.ResourceBundle, cluster string, verify bool) (*target, error) {
 	as, err := l.Accounts.As(b.Namespace, b.ServiceAccountName())
 	if err != nil {
 		return nil, err
@@ -116,32 +136,37 @@ func (l *logic) connect(ctx context.Context, b *v1alpha1.ResourceBundle, cluster
 		config = rest.CopyConfig(base)
 		config.Impersonate = as.Impersonate
 	}
-	kinds, err := l.kindsOf(key, connection, base)
+	known, err := l.cached(key, connection, base)
 	if err != nil {
 		return nil, err
 	}
-	return bundle.NewTarget(config, kinds, bundle.FieldManager(b.Namespace, b.Name))
+	applies, err := bundle.NewTarget(config, known.kinds, bundle.FieldManager(b.Namespace, b.Name))
+	if err != nil {
+		return nil, err
+	}
+	return &target{applies.Remember(known.settled), connection}, nil
 }
 
-// kindsOf a cluster, read with its own credentials: the kinds are the same for all ServiceAccounts.
-func (l *logic) kindsOf(key client.ObjectKey, connection *clusters.Connection, config *rest.Config) (*bundle.Kinds, error) {
+// cached is what is known of a cluster. Its kinds are read with its own credentials: they are the same for all ServiceAccounts.
+func (l *logic) cached(key client.ObjectKey, connection *clusters.Connection, config *rest.Config) (cachedCluster, error) {
 	if connection == nil {
 		key = client.ObjectKey{Name: v1alpha1.LocalCluster}
 	}
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
-	if known, ok := l.kinds[key]; ok && known.connection == connection {
-		return known.kinds, nil
+	if known, ok := l.clusters[key]; ok && known.connection == connection {
+		return known, nil
 	}
 	kinds, err := bundle.NewKinds(config, clock.RealClock{})
 	if err != nil {
-		return nil, err
+		return cachedCluster{}, err
 	}
-	for other := range l.kinds { // of clusters that are gone
+	for other := range l.clusters { // that are gone
 		if other.Namespace != "" && l.Clusters.State(other) == "" {
-			delete(l.kinds, other)
+			delete(l.clusters, other)
 		}
 	}
-	l.kinds[key] = cachedKinds{connection, kinds}
-	return kinds, nil
+	known := cachedCluster{connection, kinds, bundle.NewSettled(clock.RealClock{})}
+	l.clusters[key] = known
+	return known, nil
 }

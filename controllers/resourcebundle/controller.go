@@ -19,6 +19,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers/environment"
+	"kubeops.io/kubeops/internal/bundle/gitsource"
 	"kubeops.io/kubeops/internal/expression"
 	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/refwatch"
@@ -53,8 +54,17 @@ func Setup(m ctrl.Manager, e *environment.Environment) error {
 
 // New is the reconciler of ResourceBundles.
 func New(e *environment.Environment) *kind.Reconciler[*v1alpha1.ResourceBundle] {
-	l := &logic{Environment: e, kinds: kindsCache{}, expressions: e.Expressions()}
+	l := &logic{
+		Environment: e, clusters: clusterCache{}, expressions: e.Expressions(),
+		git: gitsource.New(gitsource.Options{
+			Secrets: e.Backends.Secrets.For, Egress: e.Backends.Egress, Metrics: e.Backends.Telemetry, Memory: e.Backends.Memory,
+			Redact: e.Redact, Clock: e.Clock,
+		}),
+	}
 	return kind.NewReconciler(e.Environment, kindName, action, empty, l, func(b *v1alpha1.ResourceBundle) []refwatch.Reference {
+		if secrets := b.Spec.GitSecrets(); len(secrets) > 0 {
+			return kind.Secrets(b.Namespace, b.ServiceAccountName(), secrets)
+		}
 		return []refwatch.Reference{kind.ServiceAccount(b.Namespace, b.ServiceAccountName())}
 	})
 }
@@ -94,9 +104,11 @@ type logic struct {
 
 	// expressions evaluates the health of objects.
 	expressions expression.Evaluator
+	// git reads manifests from Git repositories.
+	git *gitsource.Source
 
-	mutex sync.Mutex
-	kinds kindsCache
+	mutex    sync.Mutex
+	clusters clusterCache
 }
 
 // Reconcile implements kind.Logic.
@@ -105,7 +117,7 @@ func (l *logic) Reconcile(ctx context.Context, scope *kind.Scope[*v1alpha1.Resou
 	for _, auxiliary := range auxiliaryConditions() {
 		conditions.Keep(auxiliary)
 	}
-	desired, err := l.read(ctx, scope.Object)
+	desired, err := l.read(ctx, scope.Object, scope.Requested())
 	if err != nil {
 		return kind.Result{}, err
 	}

@@ -2,14 +2,14 @@ package resourcebundle
 
 import (
 	"fmt"
-	"os"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
+	testingclock "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -112,20 +112,6 @@ func (f *fleet) versions(c client.Client) (versions, uids map[string]string) {
 	return versions, uids
 }
 
-// bundleSize is the number of objects of the large bundle: 200, or KUBEOPS_BUNDLE_OBJECTS, which are applied to three clusters.
-func bundleSize(t *testing.T) int {
-	t.Helper()
-	value := os.Getenv("KUBEOPS_BUNDLE_OBJECTS")
-	if value == "" {
-		return 200
-	}
-	n, err := strconv.Atoi(value)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
 func TestBundlesInOtherClusters(t *testing.T) {
 	f := newFleet(t)
 	for _, tc := range []struct {
@@ -135,10 +121,14 @@ func TestBundlesInOtherClusters(t *testing.T) {
 		{"many objects are applied, and written once", testManyObjects},
 		{"a field of another manager is a conflict in its cluster only", testConflictInOneCluster},
 		{"a cluster that moves to another bundle loses nothing", testMove},
-		{"a cluster that is frozen keeps everything", testFrozen},
+		{"a cluster that is away for an hour keeps everything", testAway},
 		{"the ServiceAccount has the permissions of the target", testPermissionsOfTheTarget},
 		{"overrides change objects in single clusters", testOverrides},
 		{"a wave waits for the one before, and a failure pauses it", testRollout},
+		{"a cluster whose API server is killed amid an apply gets the rest afterwards", testKilled},
+		{"a cluster whose credentials expired keeps everything", testExpired},
+		{"a cluster that was restored from an older snapshot is only reported", testRestored},
+		{"another cluster at the same address is left alone", testReplaced},
 	} {
 		if !t.Run(tc.name, func(t *testing.T) { tc.test(t, f) }) {
 			return
@@ -146,97 +136,9 @@ func TestBundlesInOtherClusters(t *testing.T) {
 	}
 }
 
-// shortInterval between two comparisons, for tests of how soon a conflict is named.
-const shortInterval = 5 * time.Second
-
-// taken checks that a field that another manager took is named within 10 s, with the drift that the bundle reports, and not overwritten
-// before the spec says so.
-func (f *fleet) taken(n int) {
-	f.t.Helper()
-	applyAs(f.t, f.east, "argocd", f.Namespace, configMap("many-0001", "taken"))
-	began := time.Now()
-	result, err := f.once("many")
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	took := time.Since(began)
-	b := f.get("many")
-	if c := b.Status.Conflicts; len(c) != 1 || c[0].Cluster != "east" || c[0].Name != "many-0001" || c[0].Manager != "argocd" {
-		f.t.Error(show(c))
-	}
-	if result.RequeueAfter > shortInterval {
-		f.t.Errorf("the next comparison is in %s", result.RequeueAfter)
-	}
-	f.t.Logf("of %d objects, the taken field was named %s after the begin of a comparison; there is one every %s", n, took,
-		shortInterval)
-	if got := f.read(f.east, "many-0001").Data["key"]; got != "taken" {
-		f.t.Errorf("overwritten with %q", got)
-	}
-	f.change("many", func(s *v1alpha1.ResourceBundleSpec) { s.Drift = v1alpha1.DriftCorrect })
-	f.until("many", v1alpha1.ReasonSucceeded)
-	if got := f.read(f.east, "many-0001").Data["key"]; got != "1" {
-		f.t.Errorf("not corrected: %q", got)
-	}
-}
-
-func testManyObjects(t *testing.T, f *fleet) {
-	n := bundleSize(t)
-	in := 2
-	if os.Getenv("KUBEOPS_BUNDLE_OBJECTS") != "" {
-		f.join("north")
-		in = 3
-	}
-	var documents []string
-	for i := range n {
-		documents = append(documents, configMap(fmt.Sprintf("many-%04d", i), strconv.Itoa(i)))
-	}
-	f.bundle("many", v1alpha1.ResourceBundleSpec{
-		Clusters: labelled("tier", "app"), Manifests: manifests(t, documents...), Interval: &metav1.Duration{Duration: shortInterval},
-	})
-	began := time.Now()
-	b := f.until("many", v1alpha1.ReasonSucceeded)
-	t.Logf("%d objects applied to %d clusters, and compared once, in %s", n, in, time.Since(began))
-	if b.Status.ReadyClusters != fmt.Sprintf("%d/%d", in, in) || len(f.inventory("many")) != in*n {
-		t.Error(show(b.Status))
-	}
-	east, _ := f.versions(f.east)
-	west, _ := f.versions(f.west)
-	began = time.Now()
-	if _, err := f.once("many"); err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("compared again in %s", time.Since(began))
-	eastAfter, _ := f.versions(f.east)
-	westAfter, _ := f.versions(f.west)
-	if len(east) < n || fmt.Sprint(east, west) != fmt.Sprint(eastAfter, westAfter) {
-		t.Error("a resourceVersion moved")
-	}
-	f.taken(n)
-	f.change("many", func(s *v1alpha1.ResourceBundleSpec) { s.Clusters = &v1alpha1.ClusterTargets{Names: []string{"west"}} })
-	f.until("many", v1alpha1.ReasonSucceeded)
-	if _, err := f.once("many"); err != nil { // what was being deleted is gone
-		t.Fatal(err)
-	}
-	if east, _ := f.versions(f.east); len(east) > 1 { // kube-root-ca.crt aside
-		t.Errorf("%d ConfigMaps are left in a cluster that is no longer selected", len(east))
-	}
-	if west, _ := f.versions(f.west); len(west) < n || len(f.inventory("many")) != n {
-		t.Errorf("%d ConfigMaps and %d entries are left", len(west), len(f.inventory("many")))
-	}
-	f.Delete(f.get("many"))
-	for range 2 {
-		if _, err := f.once("many"); err != nil {
-			t.Logf("delete: %v", err)
-		}
-	}
-	if west, _ := f.versions(f.west); len(west) > 1 {
-		t.Errorf("%d ConfigMaps are left of a deleted bundle", len(west))
-	}
-}
-
 func testConflictInOneCluster(t *testing.T, f *fleet) {
 	applyAs(t, f.east, "argocd", f.Namespace, configMap("shared", "theirs"))
-	f.bundle("conflict", v1alpha1.ResourceBundleSpec{Clusters: labelled("tier", "app"),
+	f.bundle("conflict", v1alpha1.ResourceBundleSpec{Clusters: &v1alpha1.ClusterTargets{Names: []string{"east", "west"}},
 		Manifests: manifests(t, configMap("shared", "ours"))})
 	b := f.until("conflict", v1alpha1.ReasonConflict)
 	if got := f.read(f.east, "shared").Data["key"]; got != "theirs" {
@@ -292,7 +194,21 @@ func testMove(t *testing.T, f *fleet) {
 	}
 }
 
-func testFrozen(t *testing.T, f *fleet) {
+// at is the same fleet with the bundles of a manager whose clock is another one.
+func (f *fleet) at(clock clock.PassiveClock) *fleet {
+	env := *f.env
+	env.Clock = clock
+	w := *f.world
+	w.env = &env
+	w.r = New(&env)
+	other := *f
+	other.world = &w
+	return &other
+}
+
+func testAway(t *testing.T, f *fleet) {
+	now := testingclock.NewFakeClock(time.Now())
+	f = f.at(now)
 	f.label("east", "stage", "frozen")
 	f.bundle("frozen", v1alpha1.ResourceBundleSpec{
 		Clusters: labelled("stage", "frozen"), Manifests: manifests(t, configMap("stays", "1"), configMap("stays-too", "2")),
@@ -309,7 +225,8 @@ func testFrozen(t *testing.T, f *fleet) {
 		return nil
 	})
 	entries := len(f.inventory("frozen"))
-	for range 3 {
+	for range 6 {
+		now.Step(10 * time.Minute)
 		b := f.reconcile("frozen")
 		if b.Status.ReadyClusters != "0/1" || b.Status.Clusters[0].Counts.Healthy != 2 {
 			t.Error(show(b.Status))
@@ -330,9 +247,12 @@ func testFrozen(t *testing.T, f *fleet) {
 		_, err := f.env.Clusters.Get(f.Key("east"))
 		return err
 	})
-	f.until("frozen", v1alpha1.ReasonSucceeded)
+	b = f.until("frozen", v1alpha1.ReasonSucceeded)
 	if _, after := f.versions(f.east); fmt.Sprint(before) != fmt.Sprint(after) {
 		t.Errorf("before %v, after %v", before, after)
+	}
+	if got := len(f.inventory("frozen")); got != entries || b.Status.Clusters[0].Counts.Healthy != 2 {
+		t.Errorf("the inventory has %d entries, before %d: %s", got, entries, show(b.Status))
 	}
 }
 

@@ -3,6 +3,8 @@ package resourcebundle
 import (
 	"context"
 	"fmt"
+	"slices"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -11,31 +13,99 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/bundle"
+	"kubeops.io/kubeops/internal/bundle/gitsource"
 	"kubeops.io/kubeops/internal/names"
+	"kubeops.io/kubeops/internal/printable"
 	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/text"
 )
+
+// gitTimeout of the Git sources of one bundle together. Those that were not read in time keep their revision.
+const gitTimeout = time.Minute
 
 // sources are what the manifests of a bundle say.
 type sources struct {
 	bundle.Desired
 	// unread is the problem of a source that could not be read; nil if all were. Nothing is pruned then.
 	unread *problem.Problem
+	// git are the states of the Git sources, with the folders that are known, and next is when to look at the first of them again; zero if
+	// there is none.
+	git     []v1alpha1.BundleSource
+	folders []v1alpha1.InventorySource
+	next    time.Duration
 }
 
-// read the manifests of a bundle. A source that cannot be read does not keep the others from being applied.
-func (l *logic) read(ctx context.Context, b *v1alpha1.ResourceBundle) (*sources, error) {
+// read the manifests of a bundle. A source that cannot be read does not keep the others from being applied. now has Git repositories looked
+// at, even if their interval is not over.
+func (l *logic) read(ctx context.Context, b *v1alpha1.ResourceBundle, now bool) (*sources, error) {
 	s := &sources{}
 	s.AddManifests(b.Spec.Manifests)
-	if len(b.Spec.ManifestsFrom) == 0 {
-		return s, nil
+	if err := l.readConfigMaps(ctx, b, s); err != nil {
+		return nil, err
+	}
+	until := time.Now().Add(gitTimeout)
+	for n, from := range b.Spec.ManifestsFrom {
+		if from.Git == nil {
+			continue
+		}
+		content, err := l.git.Read(ctx, gitsource.Request{
+			Namespace: b.Namespace, Account: b.ServiceAccountName(), Spec: from.Git, Field: fmt.Sprintf("spec.manifestsFrom[%d].git", n),
+			Now: now, Until: until,
+		})
+		if err != nil {
+			return nil, err
+		}
+		s.addGit(n, from.Git, content)
+	}
+	return s, nil
+}
+
+// addGit adds the manifests of a Git source.
+func (s *sources) addGit(n int, from *v1alpha1.GitManifests, content gitsource.Content) {
+	s.AddGit(content.Files)
+	if s.next == 0 || content.Next < s.next {
+		s.next = content.Next
+	}
+	state := v1alpha1.BundleSource{Source: fmt.Sprintf("manifestsFrom[%d]", n), Revision: content.Revision}
+	if p := content.Problem; p != nil {
+		state.Message = text.Clip(printable.Line(p.Message), maxMessage)
+		if s.unread == nil {
+			s.unread = p
+		}
+	}
+	s.git = append(s.git, state)
+	if content.Revision != "" {
+		s.folders = append(s.folders, v1alpha1.InventorySource{URL: from.URL, Path: from.Path, Revision: content.Revision})
+	}
+}
+
+// keepRevisions of Git sources that could not be read since this process started: that of the status, unless the spec has changed.
+func (s *sources) keepRevisions(b *v1alpha1.ResourceBundle) {
+	for i := range s.git {
+		for _, known := range b.Status.Sources {
+			if s.git[i].Revision == "" && known.Source == s.git[i].Source && b.Status.ObservedGeneration == b.Generation {
+				s.git[i].Revision = known.Revision
+			}
+		}
+	}
+}
+
+// complete reports whether all Git sources have a revision.
+func (s *sources) complete() bool { return len(s.folders) == len(s.git) }
+
+// readConfigMaps adds the manifests of the ConfigMaps.
+func (l *logic) readConfigMaps(ctx context.Context, b *v1alpha1.ResourceBundle, s *sources) error {
+	isConfigMap := func(from v1alpha1.ManifestSource) bool { return from.ConfigMap != nil }
+	if !slices.ContainsFunc(b.Spec.ManifestsFrom, isConfigMap) {
+		return nil
 	}
 	config, err := l.Accounts.Existing(ctx, b.Namespace, b.ServiceAccountName(), "reads ConfigMaps", "grant it get on them")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	configMaps, err := corev1client.NewForConfig(config)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for n, from := range b.Spec.ManifestsFrom {
 		if from.ConfigMap == nil {
@@ -47,7 +117,7 @@ func (l *logic) read(ctx context.Context, b *v1alpha1.ResourceBundle) (*sources,
 			s.unread = problem
 		}
 	}
-	return s, nil
+	return nil
 }
 
 // readConfigMap adds the manifests of a ConfigMap.

@@ -25,13 +25,6 @@ const (
 	maxConflicts  = 50
 	// maxMessage of a row or object, in runes.
 	maxMessage = 300
-	// pendingRetry is when to look again at objects that wait for others, progressRetry at those that are not healthy yet or are being
-	// deleted, and failureRetry at a cluster that failed.
-	pendingRetry  = 2 * time.Second
-	progressRetry = 5 * time.Second
-	failureRetry  = 10 * time.Second
-	// waveRetry is when to begin the next wave.
-	waveRetry = 100 * time.Millisecond
 	// maxNamed in messages.
 	maxNamed = 3
 )
@@ -41,6 +34,8 @@ func (w *work) conclude(scope *kind.Scope[*v1alpha1.ResourceBundle], s selection
 	status := &scope.Object.Status
 	before := scope.Stored.Status
 	status.FieldManager = bundle.FieldManager(w.bundle.Namespace, w.bundle.Name)
+	w.sources.keepRevisions(scope.Stored)
+	status.Sources = w.sources.git
 	status.Digest = bundle.DigestOf(w.sources.Objects)
 	status.Objects = int32(min(len(w.sources.Objects), bundle.MaxObjects)) //nolint:gosec // at most MaxObjects
 	var rows []v1alpha1.BundleCluster
@@ -319,37 +314,6 @@ func unready(rows []v1alpha1.BundleCluster, rollout *bundle.Rollout, wave string
 		message += fmt.Sprintf("; %s not ready, too", text.CountOf(more, "other cluster is", "other clusters are"))
 	}
 	return first.Reason, message
-}
-
-// nextIn is when to reconcile next.
-func (w *work) nextIn(outcomes []clusterOutcome, rollout *bundle.Rollout) time.Duration {
-	after := w.bundle.Spec.Period()
-	if rollout != nil {
-		if rollout.Wait > 0 {
-			after = min(after, rollout.Wait)
-		}
-		for _, o := range outcomes {
-			if o.waits != "" && rollout.Begun[o.cluster] { // its wave begins
-				after = min(after, waveRetry)
-			}
-		}
-	}
-	for _, o := range outcomes {
-		if o.problem != nil && o.problem.Action == problem.Retry {
-			after = min(after, failureRetry)
-		}
-		for _, r := range o.results {
-			switch r.State {
-			case v1alpha1.ObjectPending:
-				after = min(after, pendingRetry)
-			case v1alpha1.ObjectInProgress, v1alpha1.ObjectDeleting:
-				after = min(after, progressRetry)
-			case v1alpha1.ObjectHeld:
-				after = min(after, failureRetry)
-			}
-		}
-	}
-	return after
 }
 
 // planned sums up a plan.

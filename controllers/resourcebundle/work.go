@@ -89,13 +89,17 @@ func (w *work) apply(ctx context.Context, cluster string) (clusterOutcome, error
 	if err != nil {
 		return clusterOutcome{}, err
 	}
+	if w.sources.complete() {
+		store.From(w.sources.folders)
+	}
 	desired, err := w.sources.For(bundle.Cluster{Name: cluster, Labels: w.labels[cluster]}, w.bundle.Namespace, spec.Overrides)
 	if err != nil {
 		return clusterOutcome{}, err
 	}
 	digest := bundle.DigestOf(desired.Objects)
 	run := &bundle.Run{
-		Target: target, Namespace: w.bundle.Namespace, Account: w.bundle.ServiceAccountName(), Desired: desired, Inventory: inventory,
+		Target: target.Target, Namespace: w.bundle.Namespace, Account: w.bundle.ServiceAccountName(), Desired: desired,
+		Inventory: inventory, Confirm: target.confirm,
 		Policy: bundle.Policy{Conflicts: spec.Conflicts, Drift: spec.Drift, Adopt: spec.AdoptedManagers()}, Prune: w.prune(cluster),
 		Overdue: w.overdue(cluster, digest), Health: spec.HealthExprs,
 		Expressions: w.expressions,
@@ -145,9 +149,9 @@ func (w *work) remove(ctx context.Context, cluster string, policy v1alpha1.Remov
 		return done, err
 	}
 	run := &bundle.Run{
-		Target: target, Namespace: w.bundle.Namespace, Account: w.bundle.ServiceAccountName(), Desired: &bundle.Desired{},
-		Inventory: inventory,
-		Prune:     bundle.Prune{Policy: policy, Final: true, Claims: w.claims(cluster)},
+		Target: target.Target, Namespace: w.bundle.Namespace, Account: w.bundle.ServiceAccountName(), Desired: &bundle.Desired{},
+		Inventory: inventory, Confirm: target.confirm,
+		Prune: bundle.Prune{Policy: policy, Final: true, Claims: w.claims(cluster)},
 	}
 	if p := w.bundle.Spec.Prune; p != nil {
 		run.Prune.Guarded = p.GuardedKinds

@@ -19,6 +19,7 @@ import (
 func (r *Run) object(ctx context.Context, o *Object, before []Result) (Result, error) {
 	p := &planner{Target: r.Target, object: o, entry: r.entry(o.Key()), policy: r.Policy, detailed: r.Detailed}
 	if r.Save != nil {
+		p.settled = r.Target.settled
 		if err := r.adopt(ctx, p); err != nil {
 			return r.failure(o, err)
 		}

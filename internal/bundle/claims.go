@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -42,6 +43,7 @@ func ReadClaims(
 		return Claims{}, err
 	}
 	claims := Claims{Objects: map[Key]string{}}
+	own := sourcesOf(inventories, b)
 	err := eachOther(ctx, reader, b, func(other *v1alpha1.ResourceBundle) {
 		current := false
 		for i := range inventories.Items {
@@ -60,8 +62,47 @@ func ReadClaims(
 		if !current && applies && err == nil && (isLocal || selects(cluster, known[cluster])) {
 			claims.Pending = append(claims.Pending, other.Name)
 		}
+		if current && applies && isBehind(own, sourcesOf(inventories, other), &b.Spec, &other.Spec) {
+			claims.Behind = append(claims.Behind, other.Name)
+		}
 	})
 	return claims, err
+}
+
+// sourcesOf are the Git repositories in the inventory of a bundle.
+func sourcesOf(inventories *v1alpha1.BundleInventoryList, b *v1alpha1.ResourceBundle) (sources []v1alpha1.InventorySource) {
+	for i := range inventories.Items {
+		if metav1.IsControlledBy(&inventories.Items[i], b) {
+			sources = append(sources, inventories.Items[i].Sources...)
+		}
+	}
+	return sources
+}
+
+// isBehind reports whether two bundles read the same branch or tag of a repository, and have different commits of it.
+func isBehind(own, theirs []v1alpha1.InventorySource, spec, other *v1alpha1.ResourceBundleSpec) bool {
+	revisions := func(sources []v1alpha1.InventorySource, url string) (found []string) {
+		for _, s := range sources {
+			if s.URL == url {
+				found = append(found, s.Revision)
+			}
+		}
+		return found
+	}
+	for _, from := range spec.ManifestsFrom {
+		same := func(o v1alpha1.ManifestSource) bool {
+			return o.Git != nil && o.Git.URL == from.Git.URL && equality.Semantic.DeepEqual(o.Git.Ref, from.Git.Ref)
+		}
+		if from.Git == nil || !slices.ContainsFunc(other.ManifestsFrom, same) {
+			continue
+		}
+		known := revisions(own, from.Git.URL)
+		isKnown := func(revision string) bool { return slices.Contains(known, revision) }
+		if found := revisions(theirs, from.Git.URL); len(found) > 0 && !slices.ContainsFunc(found, isKnown) {
+			return true
+		}
+	}
+	return false
 }
 
 // eachOther calls something for all other bundles of the namespace that are not being deleted. They are read in pages, since each can have

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/text"
 )
 
 // Limits of manifests.
@@ -29,6 +30,8 @@ const (
 	maxObject = 1 << 20
 	// maxText is the size of all YAML documents of a bundle together, in bytes.
 	maxText = 8 << 20
+	// maxDocuments of one text. As many invalid manifests are reported for a bundle.
+	maxDocuments = 4_000
 	// MaxObjects of one bundle.
 	MaxObjects = 2_000
 )
@@ -50,8 +53,12 @@ type Desired struct {
 	// manifest of an object in the inventory.
 	Invalid []Invalid
 
-	text int
+	// size of the YAML documents so far.
+	size int
 }
+
+// maxName of an object, its kind, its API version or its source in messages, in runes.
+const maxName = 253
 
 // AddJSON adds a manifest that the API server decoded. source says where it is.
 func (d *Desired) AddJSON(source string, manifest []byte) {
@@ -64,12 +71,17 @@ func (d *Desired) AddJSON(source string, manifest []byte) {
 }
 
 // AddYAML adds the documents of a text. source says where it is.
-func (d *Desired) AddYAML(source, text string) {
-	if d.text += len(text); d.text > maxText {
+func (d *Desired) AddYAML(source, content string) {
+	if d.size += len(content); d.size > maxText {
 		d.invalid(source, nil, fmt.Sprintf("exceeds %d MiB for all sources of a bundle; split the bundle", maxText>>20))
 		return
 	}
-	for n, document := range splitDocuments([]byte(text)) {
+	documents := splitDocuments([]byte(content))
+	if len(documents) > maxDocuments {
+		d.invalid(source, nil, fmt.Sprintf("has more than %d documents; split the bundle", maxDocuments))
+		return
+	}
+	for n, document := range documents {
 		where := fmt.Sprintf("%s, document %d", source, n+1)
 		content, err := decodeDocument(document)
 		switch {
@@ -105,18 +117,18 @@ func (d *Desired) AddManifests(manifests []v1alpha1.Manifest) {
 
 // splitDocuments splits a text at lines that begin with three dashes, like the YAML reader of Kubernetes. A document that cannot be parsed
 // does not affect the others.
-func splitDocuments(text []byte) (documents [][]byte) {
-	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
+func splitDocuments(content []byte) (documents [][]byte) {
+	content = bytes.TrimPrefix(content, []byte("\xef\xbb\xbf"))
 	start := 0
 	position := 0
-	for line := range bytes.Lines(text) {
+	for line := range bytes.Lines(content) {
 		if rest, ok := bytes.CutPrefix(line, []byte("---")); ok && (len(rest) == 0 || strings.ContainsRune(" \t\r\n#", rune(rest[0]))) {
-			documents = append(documents, text[start:position])
+			documents = append(documents, content[start:position])
 			start = position + len("---")
 		}
 		position += len(line)
 	}
-	return slices.DeleteFunc(append(documents, text[start:]), func(d []byte) bool { return len(bytes.TrimSpace(d)) == 0 })
+	return slices.DeleteFunc(append(documents, content[start:]), func(d []byte) bool { return len(bytes.TrimSpace(d)) == 0 })
 }
 
 // decodeDocument reads one document strictly. It is nil for one that only has comments. Errors quote keys and no values.
@@ -194,26 +206,31 @@ func (d *Desired) add(source string, content map[string]any) {
 
 // invalid records a manifest that cannot be used; object may be nil.
 func (d *Desired) invalid(source string, object *unstructured.Unstructured, message string) {
-	problem := Invalid{Source: source, Message: "the manifest " + message}
+	problem := Invalid{Source: text.Clip(source, maxName), Message: "the manifest " + message}
 	if object != nil {
-		text := func(path ...string) string {
-			value, _, _ := unstructured.NestedString(object.Object, path...)
-			return value
+		value := func(path ...string) string {
+			found, _, _ := unstructured.NestedString(object.Object, path...)
+			return text.Clip(found, maxName)
 		}
-		problem.APIVersion = text("apiVersion")
-		problem.Kind = text("kind")
-		problem.Namespace = text("metadata", "namespace")
-		problem.Name = text("metadata", "name")
+		problem.APIVersion = value("apiVersion")
+		problem.Kind = value("kind")
+		problem.Namespace = value("metadata", "namespace")
+		problem.Name = value("metadata", "name")
 	}
-	d.Invalid = append(d.Invalid, problem)
+	if len(d.Invalid) < maxDocuments {
+		d.Invalid = append(d.Invalid, problem)
+	}
 }
 
 // refusal is why an object cannot be applied; empty if it can.
 func refusal(content map[string]any) string {
 	metadata, _ := content["metadata"].(map[string]any)
 	for _, field := range []string{"apiVersion", "kind"} {
-		if value, _ := content[field].(string); value == "" {
+		switch value, _ := content[field].(string); {
+		case value == "":
 			return "has no " + field
+		case len(value) > 2*maxName:
+			return "has " + field + " with more characters than any has"
 		}
 	}
 	name, _ := metadata["name"].(string)

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/printable"
 	"kubeops.io/kubeops/internal/text"
 )
 
@@ -112,11 +113,14 @@ func yieldMessage(fields []Field) string {
 
 // FieldsOf are the paths of fields, at most as many as a status has.
 func (r Result) FieldsOf() (paths []string) {
-	const maxFields = 10
+	const maxFields, maxPath = 10, 300
 	for _, f := range r.Fields {
 		paths = append(paths, f.Path)
 	}
 	paths = append(paths, pathsOf(r.Changed)...)
+	for i := range paths {
+		paths[i] = text.Clip(printable.Line(paths[i]), maxPath)
+	}
 	slices.Sort(paths)
 	paths = slices.Compact(paths)
 	return paths[:min(len(paths), maxFields)]

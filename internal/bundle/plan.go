@@ -52,6 +52,8 @@ type planner struct {
 	policy Policy
 	// detailed adds the values of fields.
 	detailed bool
+	// settled are comparisons that need no dry run; nil sends one for each.
+	settled *Settled
 }
 
 // manifestDigest identifies what an apply was about. Another policy for conflicts or adoption is another apply.
@@ -88,6 +90,9 @@ func (p *planner) once(ctx context.Context) (*decision, error) {
 		return nil, err
 	case live.GetDeletionTimestamp() != nil:
 		return &decision{live: live, state: v1alpha1.ObjectPending}, nil
+	}
+	if p.isSettled(live) {
+		return &decision{live: live}, nil
 	}
 	d := &decision{live: live, intent: p.object.Content.DeepCopy(), adopts: p.adoptable(live)}
 	d.intent.SetResourceVersion(live.GetResourceVersion())
@@ -223,6 +228,7 @@ func (p *planner) compare(d *decision, result *unstructured.Unstructured) {
 	switch {
 	case len(d.changed) == 0 && before.Equals(after):
 		d.intent = nil
+		p.settle(d)
 	case known && p.policy.Drift == v1alpha1.DriftIgnore:
 		d.blocked("", d.fields)
 	case known && p.policy.Drift == v1alpha1.DriftReport && len(d.changed) > 0:
@@ -230,6 +236,25 @@ func (p *planner) compare(d *decision, result *unstructured.Unstructured) {
 			d.fields = append(d.fields, Field{Path: change.Path, State: Drifting, Live: change.Before, Manifest: change.After})
 		}
 		d.blocked(v1alpha1.ObjectDrifted, d.fields)
+	}
+}
+
+// isSettled reports whether the dry run is known to change nothing.
+func (p *planner) isSettled(live *unstructured.Unstructured) bool {
+	if p.settled == nil {
+		return false
+	}
+	c, ok := comparisonOf(p.manager, manifestDigest(p.object, p.policy), live)
+	return ok && p.settled.has(c)
+}
+
+// settle remembers that the dry run changed nothing, of an object of which no field is left to others.
+func (p *planner) settle(d *decision) {
+	if p.settled == nil || len(d.fields) > 0 || len(d.adopts) > 0 {
+		return
+	}
+	if c, ok := comparisonOf(p.manager, manifestDigest(p.object, p.policy), d.live); ok {
+		p.settled.add(c)
 	}
 }
 

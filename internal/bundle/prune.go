@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -40,6 +41,9 @@ type Claims struct {
 	Objects map[Key]string
 	// Pending are the names of bundles that select the cluster, and whose inventory is not known yet.
 	Pending []string
+	// Behind are the names of bundles that read the same branch or tag of a Git repository, and have another commit of it: an object may
+	// have moved to them.
+	Behind []string
 }
 
 // prune removes obsolete objects in reverse order. Without Save, it only says what it would do.
@@ -60,6 +64,9 @@ func (r *Run) prune(ctx context.Context, objects []*Object, results []Result) ([
 	if r.Prune.Policy == "" {
 		return r.obsolete(obsolete), nil
 	}
+	if err := r.confirm(ctx); err != nil {
+		return nil, err
+	}
 	held := r.held(len(obsolete), len(objects), results)
 	var claims Claims
 	if held == "" && r.Prune.Claims != nil {
@@ -67,23 +74,43 @@ func (r *Run) prune(ctx context.Context, objects []*Object, results []Result) ([
 		if claims, err = r.Prune.Claims(ctx); err != nil {
 			return nil, err
 		}
-		if len(claims.Pending) > 0 {
-			held = fmt.Sprintf("waits for ResourceBundle %s, which selects the cluster and may contain the object",
-				text.List(claims.Pending, maxNamed))
-		}
+		held = claims.hold(r.Prune.Final)
 	}
-	slices.SortStableFunc(obsolete, func(a, b Key) int { return stageOf(b.Kind) - stageOf(a.Kind) })
 	var pruned []Result
-	for _, key := range obsolete {
-		result, err := r.pruneOne(ctx, key, held, claims)
-		if err != nil {
-			return pruned, err
-		}
-		if result != nil {
+	for stage := stages - 1; stage >= 0; stage-- {
+		in := slices.DeleteFunc(slices.Clone(obsolete), func(key Key) bool { return stageOf(key.Kind) != stage })
+		err := inParallel(ctx, in, func(ctx context.Context, key Key) error {
+			result, err := r.pruneOne(ctx, key, held, claims)
+			if err != nil || result == nil {
+				return err
+			}
+			r.mutex.Lock()
+			defer r.mutex.Unlock()
 			pruned = append(pruned, *result)
+			return nil
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
+	slices.SortStableFunc(pruned, func(a, b Result) int {
+		return cmp.Or(cmp.Compare(stageOf(b.Key.Kind), stageOf(a.Key.Kind)), compareKeys(a.Key, b.Key))
+	})
 	return pruned, nil
+}
+
+// hold is why nothing may be deleted before other bundles were reconciled; empty if it may. Another commit does not matter to a bundle that
+// leaves the cluster.
+func (c *Claims) hold(final bool) string {
+	switch {
+	case len(c.Pending) > 0:
+		return fmt.Sprintf("waits for ResourceBundle %s, which selects the cluster and may contain the object",
+			text.List(c.Pending, maxNamed))
+	case len(c.Behind) > 0 && !final:
+		return fmt.Sprintf("waits for ResourceBundle %s, which has another commit of the same Git repository and may contain the object; "+
+			"if it cannot read it, fix or suspend it", text.List(c.Behind, maxNamed))
+	}
+	return ""
 }
 
 // obsolete are the results of objects that are left alone.

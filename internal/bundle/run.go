@@ -39,6 +39,9 @@ type Run struct {
 	Save func(ctx context.Context, inventory Inventory) error
 	// Prune says what may be deleted; see the type.
 	Prune Prune
+	// Confirm asks the cluster whether it is still the one that the inventory is about, before anything is written and before anything is
+	// deleted. Its error ends the run. Nil asks nothing.
+	Confirm func(ctx context.Context) error
 	// Overdue says that applied objects had enough time to become healthy.
 	Overdue bool
 	// Health has the expressions of kinds, which Expressions evaluates. Both may be nil.
@@ -81,6 +84,9 @@ func (r *Run) Do(ctx context.Context) ([]Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := r.confirm(ctx); err != nil {
+		return nil, err
+	}
 	if r.Save == nil {
 		return r.steps(ctx, objects, results)
 	}
@@ -95,6 +101,14 @@ func (r *Run) Do(ctx context.Context) ([]Result, error) {
 		return nil, saved
 	}
 	return results, err
+}
+
+// confirm that the cluster is the one of the inventory.
+func (r *Run) confirm(ctx context.Context) error {
+	if r.Confirm == nil {
+		return nil
+	}
+	return r.Confirm(ctx)
 }
 
 // steps apply and prune.

@@ -32,6 +32,7 @@ type Store struct {
 	bundle  *v1alpha1.ResourceBundle
 	chunks  []*v1alpha1.BundleInventory
 	cluster string
+	sources []v1alpha1.InventorySource
 	next    int
 }
 
@@ -54,6 +55,7 @@ func OpenStore(
 			continue
 		}
 		s.chunks = append(s.chunks, chunk)
+		s.sources = chunk.Sources
 		for _, entry := range chunk.Entries {
 			inventory[EntryKey(entry)] = entry
 		}
@@ -61,6 +63,9 @@ func OpenStore(
 	slices.SortFunc(s.chunks, func(a, b *v1alpha1.BundleInventory) int { return cmp.Compare(a.Name, b.Name) })
 	return s, inventory, nil
 }
+
+// From has Save write which folders of Git repositories the manifests come from. Without it, those that are stored stay.
+func (s *Store) From(sources []v1alpha1.InventorySource) { s.sources = sources }
 
 // Save writes what differs from what is stored. A conflict with another writer is an error.
 func (s *Store) Save(ctx context.Context, inventory Inventory) error {
@@ -115,11 +120,13 @@ func (s *Store) Empty() bool { return len(s.chunks) == 0 }
 func (s *Store) write(ctx context.Context, i int, entries []v1alpha1.InventoryEntry) error {
 	if i < len(s.chunks) {
 		chunk := s.chunks[i]
-		if chunk.Generation == s.bundle.Generation && equality.Semantic.DeepEqual(chunk.Entries, entries) {
+		same := chunk.Generation == s.bundle.Generation && equality.Semantic.DeepEqual(chunk.Sources, s.sources)
+		if same && equality.Semantic.DeepEqual(chunk.Entries, entries) {
 			return nil
 		}
 		updated := chunk.DeepCopy()
 		updated.Generation = s.bundle.Generation
+		updated.Sources = s.sources
 		updated.Entries = entries
 		if err := s.client.Update(ctx, updated); err != nil {
 			return err
@@ -140,7 +147,7 @@ func (s *Store) write(ctx context.Context, i int, entries []v1alpha1.InventoryEn
 				Controller: &controller,
 			}},
 		},
-		Bundle: s.bundle.Name, Cluster: s.cluster, Generation: s.bundle.Generation, Entries: entries,
+		Bundle: s.bundle.Name, Cluster: s.cluster, Generation: s.bundle.Generation, Sources: s.sources, Entries: entries,
 	}
 	if err := s.client.Create(ctx, chunk); err != nil {
 		return err

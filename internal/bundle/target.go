@@ -119,6 +119,8 @@ type Target struct {
 	manager string
 	// subject of the requests, for messages.
 	subject string
+	// settled are comparisons that need no dry run; nil repeats all of them.
+	settled *Settled
 }
 
 // NewTarget applies with the credentials of a configuration as a field manager.
@@ -137,6 +139,12 @@ func NewTarget(config *rest.Config, kinds *Kinds, manager string) (*Target, erro
 // As has messages name the subject of the requests, for example you, instead of the ServiceAccount of a bundle.
 func (t *Target) As(subject string) *Target {
 	t.subject = subject
+	return t
+}
+
+// Remember has runs leave out dry runs of the cluster that are known to change nothing. Plans send all of them.
+func (t *Target) Remember(settled *Settled) *Target {
+	t.settled = settled
 	return t
 }
 

@@ -67,6 +67,8 @@ type connectionState struct {
 	token  atomic.Pointer[string]
 	// authority is the hash of the public key of the authority that signed the server's certificate.
 	authority atomic.Pointer[string]
+	// identity of the cluster that the last successful probe reached.
+	identity atomic.Pointer[string]
 
 	// closed ends all calls.
 	closed context.Context //nolint:containedctx // the life of the connection

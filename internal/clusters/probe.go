@@ -28,6 +28,8 @@ const (
 	// The path of the version, and of the namespace whose UID identifies a cluster.
 	versionPath  = "/version"
 	identityPath = "/api/v1/namespaces/kube-system"
+	// retryIdentity is when to ask again a server that is another cluster. A probe notices it before, and its caller is woken.
+	retryIdentity = time.Minute
 )
 
 // Health is what a probe found.
@@ -71,25 +73,49 @@ func (c *Connection) Probe(ctx context.Context, timeout time.Duration) (Health, 
 	case health.Version == "":
 		return Health{}, c.noAPIServer()
 	}
+	if health.Identity, health.Forbidden, err = c.identify(ctx, timeout); err != nil {
+		return Health{}, err
+	}
+	return health, nil
+}
+
+// identify asks the API server for the identity of the cluster. It is empty if it is not known.
+func (c *Connection) identify(ctx context.Context, timeout time.Duration) (identity string, forbidden bool, err error) {
 	var namespace metav1.PartialObjectMetadata
 	status, body, err := c.get(ctx, timeout, identityPath, &namespace)
 	switch {
 	case err != nil:
-		return Health{}, err
+		return "", false, err
 	case status == http.StatusOK && namespace.UID != "":
-		health.Identity = string(namespace.UID)
-		return health, nil
+		return string(namespace.UID), false, nil
 	case status == http.StatusForbidden && bytes.Contains(body, []byte(anonymous)):
-		return Health{}, c.answered(http.StatusUnauthorized)
+		return "", false, c.answered(http.StatusUnauthorized)
 	case status == http.StatusForbidden, status == http.StatusNotFound:
-		health.Forbidden = status == http.StatusForbidden
 		if authority := c.state.authority.Load(); authority != nil {
-			health.Identity = certificateIdentity + *authority
+			identity = certificateIdentity + *authority
 		}
-		return health, nil
+		return identity, status == http.StatusForbidden, nil
 	default:
-		return Health{}, c.answered(status)
+		return "", false, c.answered(status)
 	}
+}
+
+// Identified records the identity that the cluster has, which Confirm compares with.
+func (c *Connection) Identified(identity string) { c.state.identity.Store(&identity) }
+
+// Confirm asks the API server whether it is still the one of the cluster, within a timeout. It is for callers that write or delete: between
+// two probes, another cluster may have taken the address. Errors are problems, with reason IdentityChanged if another cluster answers.
+func (c *Connection) Confirm(ctx context.Context, timeout time.Duration) error {
+	known := c.state.identity.Load()
+	if known == nil {
+		return nil
+	}
+	identity, _, err := c.identify(ctx, timeout)
+	if err == nil && !SameCluster(*known, identity) {
+		err = problem.Waiting(v1alpha1.ReasonIdentityChanged, retryIdentity,
+			"%s is another cluster than before (uid %s, before %s), so it is left alone", c.Host(), identity, *known)
+	}
+	return err
 }
 
 // SameCluster reports whether two identities can be of one cluster. One by UID and one by certificate cannot be compared.

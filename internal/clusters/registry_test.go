@@ -349,3 +349,47 @@ func TestAServerOfAKubeconfigObeysTheEgressRules(t *testing.T) {
 		t.Error("a loopback address was dialed")
 	}
 }
+
+func TestAServerThatIsAnotherClusterIsNotConfirmed(t *testing.T) {
+	server := newFake(t)
+	r := newTestRegistry(t)
+	key := keyOf("prod")
+	access := server.access(t, "token-1")
+	if err := probe(t, r, key, access, quick); err != nil {
+		t.Fatal(err)
+	}
+	c, err := r.Get(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	identity := func(uid string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = fmt.Fprintf(w, `{"metadata": {"name": "kube-system", "uid": %q}}`, uid)
+		}
+	}
+	for _, tc := range []struct {
+		name, known string
+		answer      http.HandlerFunc
+		reason      string
+	}{
+		{"the same cluster", kubeSystemUID, nil, ""},
+		{"another cluster", kubeSystemUID, identity("99999999-2222-3333-4444-555555555555"), v1alpha1.ReasonIdentityChanged},
+		{"the namespace can no longer be read", kubeSystemUID,
+			func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }, ""},
+		{"rejected credentials", kubeSystemUID,
+			func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }, v1alpha1.ReasonUnauthorized},
+		{"an error of the server", kubeSystemUID,
+			func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }, v1alpha1.ReasonServerError},
+		{"an identity by certificate, which cannot be compared", certificateIdentity + "abc", identity("99999999"), ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c.Identified(tc.known)
+			server.set(tc.answer)
+			err := c.Confirm(t.Context(), quick)
+			if p := problem.As(err); tc.reason == "" && err != nil || tc.reason != "" && (p == nil || p.Reason != tc.reason) {
+				t.Errorf("got %v, want reason %q", err, tc.reason)
+			}
+		})
+	}
+}

@@ -51,7 +51,7 @@ type Result struct {
 // Commit builds a change on the tip of the branch and pushes it, if the branch has not moved. Otherwise it starts again with the new tip.
 // A change of nothing pushes nothing. After an error the commit may exist, unless the action of the problem is UserMustAct.
 func (r *Repository) Commit(ctx context.Context, change Change) (Result, error) {
-	unlock, err := r.options.Locks.lock(ctx, r.url+"\x00"+change.Branch)
+	unlock, err := r.options.Locks.Lock(ctx, r.url+"\x00"+change.Branch)
 	if err != nil {
 		return Result{}, r.moved(change.Branch)
 	}

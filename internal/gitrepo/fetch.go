@@ -47,13 +47,21 @@ type fetched struct {
 
 // fetch a branch with the commits of a depth. Without files, only commits are asked for, if the server can leave out the rest.
 func (r *Repository) fetch(ctx context.Context, branch string, depth int, files bool) (*fetched, error) {
-	service, tip, err := r.start(ctx, uploadPack, branch)
+	if branch == "" {
+		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "%q is no name of a branch", branch)
+	}
+	return r.fetchRef(ctx, Ref{Branch: branch}, depth, files)
+}
+
+// fetchRef is fetch for a branch, tag or commit.
+func (r *Repository) fetchRef(ctx context.Context, ref Ref, depth int, files bool) (*fetched, error) {
+	service, found, err := r.startAt(ctx, uploadPack, ref)
 	if err != nil {
 		return nil, err
 	}
 	defer service.close()
 	request := packp.NewUploadPackRequest()
-	request.Wants = []plumbing.Hash{tip}
+	request.Wants = []plumbing.Hash{found.want}
 	request.Depth = packp.DepthCommits(depth)
 	offered := service.advertised().Capabilities
 	if !offered.Supports(capability.Shallow) {
@@ -80,7 +88,7 @@ func (r *Repository) fetch(ctx context.Context, branch string, depth int, files 
 	if err != nil {
 		return nil, err
 	}
-	answer, err := service.call(ctx, body, maxPack)
+	answer, err := service.call(ctx, body, r.options.MaxPack)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +101,12 @@ func (r *Repository) fetch(ctx context.Context, branch string, depth int, files 
 	if err != nil {
 		return nil, r.broken("the response", err)
 	}
-	return r.unpack(content, tip, decoded.Shallows)
+	if before := r.options.BeforeUnpack; before != nil {
+		if err := before(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return r.unpack(content, found.commit, decoded.Shallows)
 }
 
 // encodeUpload is the body of a request that has nothing yet.
@@ -107,12 +120,12 @@ func encodeUpload(request *packp.UploadPackRequest) ([]byte, error) {
 }
 
 func (r *Repository) unpack(content []byte, tip plumbing.Hash, shallow []plumbing.Hash) (*fetched, error) {
-	objects, err := unpack(content)
+	objects, err := unpack(content, r.options.MaxObjects)
 	switch {
 	case errors.Is(err, errTooLarge):
 		return nil, problem.UserError(v1alpha1.ReasonResponseTooLarge, err,
 			"the repository at %s has more than %d MiB or %d objects in one revision; use a smaller one for deployments", r.wire.host(),
-			maxObjects>>20, maxCount)
+			r.options.MaxObjects>>20, maxCount)
 	case err != nil:
 		return nil, r.broken("the objects", err)
 	}
@@ -127,14 +140,14 @@ func (r *Repository) unpack(content []byte, tip plumbing.Hash, shallow []plumbin
 }
 
 // unpack the objects of a pack. The sizes that it claims are checked before anything is allocated for them.
-func unpack(content []byte) (objects *memory.Storage, err error) {
+func unpack(content []byte, limit int64) (objects *memory.Storage, err error) {
 	defer func() { // the parser of the library is not proven against all input
 		if reason := recover(); reason != nil {
 			objects = nil
 			err = fmt.Errorf("the pack is not valid: %v", reason)
 		}
 	}()
-	if err := measure(content); err != nil {
+	if err := measure(content, limit); err != nil {
 		return nil, err
 	}
 	storage := memory.NewStorage()
@@ -149,7 +162,7 @@ func unpack(content []byte) (objects *memory.Storage, err error) {
 }
 
 // measure the objects of a pack by unpacking them to nowhere.
-func measure(content []byte) error {
+func measure(content []byte, limit int64) error {
 	scanner := packfile.NewScanner(bytes.NewReader(content))
 	_, count, err := scanner.Header()
 	switch {
@@ -165,14 +178,14 @@ func measure(content []byte) error {
 			return err
 		}
 		head := &prefix{left: header.Length}
-		if total += header.Length; total > maxObjects {
+		if total += header.Length; total > limit {
 			return errTooLarge
 		}
 		if _, _, err := scanner.NextObject(head); err != nil {
 			return err
 		}
 		if header.Type == plumbing.OFSDeltaObject || header.Type == plumbing.REFDeltaObject {
-			if total += head.target(); total > maxObjects || total < 0 {
+			if total += head.target(); total > limit || total < 0 {
 				return errTooLarge
 			}
 		}

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// Locks of branches. The zero value is ready.
+// Locks by key, such as one for each branch. The zero value is ready.
 type Locks struct {
 	mutex sync.Mutex
 	held  map[string]*lock
@@ -17,8 +17,8 @@ type lock struct {
 	users int
 }
 
-// lock a branch, or fail when the context ends.
-func (l *Locks) lock(ctx context.Context, key string) (unlock func(), err error) {
+// Lock a branch, or whatever a key stands for, or fail when the context ends.
+func (l *Locks) Lock(ctx context.Context, key string) (unlock func(), err error) {
 	if l == nil {
 		return func() {}, nil
 	}

@@ -64,6 +64,11 @@ type Options struct {
 	Locks *Locks
 	// Redact replaces secrets in lines of the server.
 	Redact func(string) string
+	// MaxPack is the size of what a server sends, and MaxObjects that of the objects in it, in bytes. Default 24 and 64 MiB, which are the
+	// largest values, too.
+	MaxPack, MaxObjects int64
+	// BeforeUnpack is called after the objects were received and before they are unpacked in memory. Its error ends the fetch.
+	BeforeUnpack func(context.Context) error
 	// Timeout of a request. Default 15s.
 	Timeout time.Duration
 	// Now is the time of commits. Default time.Now.
@@ -101,6 +106,12 @@ type exchange interface {
 func Open(remote Remote, options Options) (*Repository, error) {
 	if options.Timeout <= 0 {
 		options.Timeout = defaultTimeout
+	}
+	if options.MaxPack <= 0 || options.MaxPack > maxPack {
+		options.MaxPack = maxPack
+	}
+	if options.MaxObjects <= 0 || options.MaxObjects > maxObjects {
+		options.MaxObjects = maxObjects
 	}
 	if options.Now == nil {
 		options.Now = time.Now
@@ -154,21 +165,11 @@ func (r *Repository) Tip(ctx context.Context, branch string) (string, error) {
 
 // start a service and find the branch.
 func (r *Repository) start(ctx context.Context, name, branch string) (exchange, plumbing.Hash, error) {
-	reference := plumbing.NewBranchReferenceName(branch)
-	if err := reference.Validate(); err != nil {
+	if branch == "" {
 		return nil, plumbing.ZeroHash, problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "%q is no name of a branch", branch)
 	}
-	service, err := r.wire.start(ctx, name)
-	if err != nil {
-		return nil, plumbing.ZeroHash, err
-	}
-	tip, found := service.advertised().References[reference.String()]
-	if !found {
-		service.close()
-		return nil, plumbing.ZeroHash, problem.UserError(v1alpha1.ReasonBranchNotFound, nil,
-			"branch %s does not exist in the repository at %s; create it, or fix its name", branch, r.wire.host())
-	}
-	return service, tip, nil
+	service, found, err := r.startAt(ctx, name, Ref{Branch: branch})
+	return service, found.commit, err
 }
 
 // broken is the problem of a response that is not that of a Git server.

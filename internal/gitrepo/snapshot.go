@@ -45,19 +45,25 @@ func (s *Snapshot) Read(file string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.content(file, entry)
+}
+
+// content of a file as it is in the commit.
+func (s *Snapshot) content(file string, entry object.TreeEntry) ([]byte, error) {
 	blob, err := object.GetBlob(s.objects, entry.Hash)
 	switch {
 	case err != nil: // the server left it out
 		return nil, fmt.Errorf("file %s has more than %d bytes", file, MaxFile)
 	case blob.Size > MaxFile:
-		return nil, fmt.Errorf("file %s has %d bytes, at most %d are edited", file, blob.Size, MaxFile)
+		return nil, fmt.Errorf("file %s has %d bytes, at most %d are read", file, blob.Size, MaxFile)
 	}
 	reader, err := blob.Reader()
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = reader.Close() }()
-	content, err := io.ReadAll(reader)
+	content := make([]byte, blob.Size)
+	_, err = io.ReadFull(reader, content)
 	if err == nil && bytes.HasPrefix(content, []byte("version https://git-lfs.github.com/spec/")) {
 		return nil, fmt.Errorf("file %s is stored in LFS; store it in Git", file)
 	}
@@ -89,6 +95,15 @@ func elements(file string) ([]string, error) {
 
 // find the entry of a file.
 func (s *Snapshot) find(path []string) (object.TreeEntry, error) {
+	entry, err := s.entry(path)
+	if err == nil && entry.Mode == filemode.Dir {
+		return entry, fmt.Errorf("%s is a directory", strings.Join(path, "/"))
+	}
+	return entry, err
+}
+
+// entry of a file or directory.
+func (s *Snapshot) entry(path []string) (object.TreeEntry, error) {
 	at := s.commit.TreeHash
 	for i, element := range path {
 		name := strings.Join(path[:i+1], "/")
@@ -107,8 +122,6 @@ func (s *Snapshot) find(path []string) (object.TreeEntry, error) {
 			return entry, fmt.Errorf("%s is a symbolic link, which is not followed", name)
 		case entry.Mode == filemode.Submodule:
 			return entry, fmt.Errorf("%s is a submodule, which is not followed", name)
-		case last && entry.Mode == filemode.Dir:
-			return entry, fmt.Errorf("%s is a directory", name)
 		case !last && entry.Mode != filemode.Dir:
 			return entry, fmt.Errorf("%s is no directory", name)
 		case last:

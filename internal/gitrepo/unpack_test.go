@@ -53,13 +53,13 @@ func TestAPackIsMeasuredBeforeItIsUnpacked(t *testing.T) {
 		"a pack with another checksum": {append(pack(t, 3, 1, []byte("x")), 1)[1:], false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			objects, err := unpack(tc.content)
+			objects, err := unpack(tc.content, maxObjects)
 			if err == nil || errors.Is(err, errTooLarge) != tc.tooLarge || objects != nil {
 				t.Errorf("got %v", err)
 			}
 		})
 	}
-	if objects, err := unpack(pack(t, 3, 1, []byte("x"))); err != nil || len(objects.Blobs) != 1 {
+	if objects, err := unpack(pack(t, 3, 1, []byte("x")), maxObjects); err != nil || len(objects.Blobs) != 1 {
 		t.Errorf("a valid pack: %v", err)
 	}
 }
@@ -89,7 +89,7 @@ func FuzzUnpack(f *testing.F) {
 	f.Add(pack(f, 7, 4, []byte{1, 1, 0, 0}))
 	f.Add(pack(f, 1, 5, []byte("tree ")))
 	f.Fuzz(func(t *testing.T, content []byte) {
-		objects, err := unpack(content)
+		objects, err := unpack(content, maxObjects)
 		if err != nil {
 			return
 		}

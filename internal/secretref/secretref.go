@@ -56,6 +56,17 @@ func (s *Source) For(namespace, account string) *Reader {
 	return &Reader{source: s, namespace: namespace, account: account, read: map[string]*corev1.Secret{}}
 }
 
+// Own returns a reader of a namespace's Secrets with the permissions of a configuration itself, for the command line.
+func Own(config *rest.Config, namespace string) (*Reader, error) {
+	config = rest.CopyConfig(config)
+	config.Timeout = readTimeout
+	core, err := corev1client.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{namespace: namespace, client: core.Secrets(namespace), read: map[string]*corev1.Secret{}}, nil
+}
+
 // secret returns a Secret, from memory if it was read before. The field of the spec is for the message.
 func (r *Reader) secret(ctx context.Context, name, field string) (*corev1.Secret, error) {
 	if secret := r.read[name]; secret != nil {
@@ -96,13 +107,16 @@ func (r *Reader) connect(ctx context.Context) error {
 
 // toProblem turns an error of reading a Secret into a problem.
 func (r *Reader) toProblem(err error, name, field string) *problem.Problem {
-	if refused, ok := apierror.ImpersonationRefused(err); ok {
+	if refused, ok := apierror.ImpersonationRefused(err); ok && r.account != "" {
 		return impersonate.Refused(refused, r.namespace, r.account)
 	}
 	switch {
 	case apierrors.IsNotFound(err):
 		return problem.Waiting(v1alpha1.ReasonSecretNotFound, retryInterval,
 			"Secret %s/%s does not exist (referenced by %s)", r.namespace, name, field)
+	case apierrors.IsForbidden(err) && r.account == "":
+		return problem.UserError(v1alpha1.ReasonSecretForbidden, nil, "cannot get Secret %s/%s (RBAC, referenced by %s)", r.namespace, name,
+			field)
 	case apierrors.IsForbidden(err):
 		role := r.account + "-reads-" + name
 		return problem.Waiting(v1alpha1.ReasonSecretForbidden, retryInterval,

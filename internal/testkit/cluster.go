@@ -22,6 +22,8 @@ type Cluster struct {
 
 	t   testing.TB
 	pid int
+	// server is the API server that was killed; nil if none was.
+	server *process
 }
 
 // NewCluster starts a cluster for one test, and stops it when the test is done.
@@ -38,7 +40,7 @@ func NewCluster(t testing.TB) *Cluster {
 		}
 	}
 	c.pid = listener(t, server.Port())
-	t.Cleanup(c.Thaw)
+	t.Cleanup(func() { _ = syscall.Kill(c.pid, syscall.SIGCONT) }) // it has ended if Restore started it
 	return c
 }
 

@@ -16,6 +16,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -57,7 +58,8 @@ func version(n int) (manifests []v1alpha1.Manifest, names []string) {
 }
 
 // TestAKilledManagerLosesNoObjectOfABundle kills the manager with SIGKILL after a random number of its writes, each time in the middle of
-// another version of a bundle. After each, the inventory has at least the objects that the bundle owns. The next manager completes.
+// another version of a bundle: while it applies, and every other time while it prunes. After each, the inventory has at least the objects
+// that the bundle owns. The next manager completes.
 func TestAKilledManagerLosesNoObjectOfABundle(t *testing.T) {
 	c := newCluster(t)
 	c.alone = true
@@ -69,15 +71,19 @@ func TestAKilledManagerLosesNoObjectOfABundle(t *testing.T) {
 		Manifests: manifests, Prune: &v1alpha1.PrunePolicy{Enabled: true},
 	}})
 	random := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // points of kills, the same each time
-	reached := 0
+	var applying, pruning int
 	for n := range kills(t) {
 		if n > 0 {
 			manifests, names = version(n)
 			c.changeBundle(manifests)
 		}
-		at := 1 + random.IntN(3*bundleObjects/2)
-		if c.killAfter(at) {
-			reached++
+		at := 1 + random.IntN(bundleObjects/2)
+		if deletes := n%2 == 1; !c.killAfter(at, deletes) {
+			t.Logf("kill %d: %d writes were not reached", n, at)
+		} else if deletes {
+			pruning++
+		} else {
+			applying++
 		}
 		owned := c.ownedObjects()
 		listed := c.listedObjects()
@@ -87,7 +93,11 @@ func TestAKilledManagerLosesNoObjectOfABundle(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d kills, %d of them at the intended write, and the others %s after the start", kills(t), reached, killPatience)
+	t.Logf("%d kills: %d after a write of an apply, %d after a deletion, and the others %s after the start", kills(t), applying, pruning,
+		killPatience)
+	if least := kills(t) / 3; min(applying, pruning) < least {
+		t.Errorf("%d kills amid applies and %d amid deletions, want at least %d of each", applying, pruning, least)
+	}
 	c.startManager()
 	c.eventually("the bundle is ready", 2*time.Minute, func(ctx context.Context) error {
 		b := &v1alpha1.ResourceBundle{}
@@ -140,8 +150,9 @@ func (c *cluster) changeBundle(manifests []v1alpha1.Manifest) {
 	})
 }
 
-// killAfter starts a manager and kills it after a number of writes of ConfigMaps. It returns false if there were not so many.
-func (c *cluster) killAfter(writes int) bool {
+// killAfter starts a manager and kills it after a number of writes of ConfigMaps, or of deletions. It returns false if there were not so
+// many.
+func (c *cluster) killAfter(writes int, deletions bool) bool {
 	c.t.Helper()
 	list := &corev1.ConfigMapList{}
 	if err := c.client.List(c.t.Context(), list, client.InNamespace(bundled)); err != nil {
@@ -158,11 +169,13 @@ func (c *cluster) killAfter(writes int) bool {
 	deadline := time.After(killPatience)
 	for n := 0; n < writes; {
 		select {
-		case _, open := <-events.ResultChan():
+		case event, open := <-events.ResultChan():
 			if !open {
 				c.t.Fatal(errors.New("the watch ended"))
 			}
-			n++
+			if (event.Type == watch.Deleted) == deletions {
+				n++
+			}
 		case <-m.ended:
 			c.t.Fatalf("the manager ended: %v\n%s", m.err, m.tail())
 		case <-deadline:

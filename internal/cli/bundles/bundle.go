@@ -17,9 +17,12 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/bundle"
+	"kubeops.io/kubeops/internal/bundle/gitsource"
 	"kubeops.io/kubeops/internal/cli/command"
 	"kubeops.io/kubeops/internal/cli/connect"
 	"kubeops.io/kubeops/internal/cli/terminal"
+	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/secretref"
 )
 
 // bundlePlan is what a bundle would change in its clusters.
@@ -102,6 +105,9 @@ func (p *bundlePlanner) manifests(ctx context.Context) (*bundle.Desired, error) 
 	if len(p.bundle.Spec.ManifestsFrom) == 0 {
 		return desired, nil
 	}
+	if err := p.git(ctx, desired); err != nil {
+		return nil, err
+	}
 	configMaps, err := corev1client.NewForConfig(p.store.Target.Config)
 	if err != nil {
 		return nil, fmt.Errorf("load kubeconfig: %w", err)
@@ -120,6 +126,34 @@ func (p *bundlePlanner) manifests(ctx context.Context) (*bundle.Desired, error) 
 		}
 	}
 	return desired, nil
+}
+
+// git adds the manifests of Git repositories, at the commits that they have now. Secrets are read with the permissions of the user.
+func (p *bundlePlanner) git(ctx context.Context, desired *bundle.Desired) error {
+	secrets, err := secretref.Own(p.store.Target.Config, p.bundle.Namespace)
+	if err != nil {
+		return fmt.Errorf("load kubeconfig: %w", err)
+	}
+	source := gitsource.New(gitsource.Options{
+		Secrets: func(string, string) *secretref.Reader { return secrets }, Clock: clock.RealClock{},
+		Egress: provider.Egress{AllowLoopback: true, DetailedDialErrors: true},
+	})
+	for n, from := range p.bundle.Spec.ManifestsFrom {
+		if from.Git == nil {
+			continue
+		}
+		content, err := source.Read(ctx, gitsource.Request{
+			Namespace: p.bundle.Namespace, Spec: from.Git, Field: fmt.Sprintf("spec.manifestsFrom[%d].git", n),
+		})
+		switch {
+		case err != nil:
+			return err
+		case content.Problem != nil:
+			return fmt.Errorf("ResourceBundle %s/%s: %w", p.bundle.Namespace, p.bundle.Name, content.Problem)
+		}
+		desired.AddGit(content.Files)
+	}
+	return nil
 }
 
 // members are the clusters that the bundle selects. In ManagedClusters, requests are made as the ServiceAccount of the bundle, as the

@@ -21,6 +21,7 @@ import (
 	"kubeops.io/kubeops/internal/cli"
 	"kubeops.io/kubeops/internal/cli/command"
 	"kubeops.io/kubeops/internal/testkit"
+	"kubeops.io/kubeops/internal/testkit/gitserver"
 )
 
 // applyAs applies a manifest as a field manager.
@@ -100,6 +101,24 @@ func TestDiffAndConflictsNameTheOwnersAndWriteNothing(t *testing.T) {
 	}
 	s.wants(2, []string{`ResourceBundle "setings" not found`, `did you mean "settings"?`}, "diff", "setings")
 	s.wants(2, []string{"the bundle selects no cluster \"east\""}, "diff", "settings", "--cluster", "east")
+}
+
+func TestDiffReadsAGitRepositoryOfABundle(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	server := gitserver.New(t, map[string]string{"apps/new.yaml": takenConfigMap, "other/secret.yaml": takenSecret})
+	s.Create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: "git"}, Data: map[string][]byte{
+		"username": []byte(gitserver.User), "password": []byte(gitserver.Password),
+	}})
+	from := &v1alpha1.GitManifests{URL: server.URL, Path: "apps", SecretRef: &v1alpha1.SecretReference{Name: "git"}}
+	s.bundle("git", v1alpha1.ResourceBundleSpec{ManifestsFrom: []v1alpha1.ManifestSource{{Git: from}}})
+	s.wants(1, []string{"cluster local: 1 object differs", "+ ConfigMap " + s.Namespace + "/taken"}, "diff", "git")
+	from.Path = "none"
+	s.bundle("wrong", v1alpha1.ResourceBundleSpec{ManifestsFrom: []v1alpha1.ManifestSource{{Git: from}}})
+	out := s.wants(2, []string{"spec.manifestsFrom[0].git cannot be read", "none does not exist"}, "diff", "wrong")
+	if strings.Contains(out, gitserver.Password) {
+		t.Errorf("the password is printed:\n%s", out)
+	}
 }
 
 // fits checks the width of what is printed without a terminal.

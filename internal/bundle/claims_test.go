@@ -1,0 +1,43 @@
+package bundle
+
+import (
+	"testing"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+)
+
+func TestAnotherCommitOfTheSameBranchIsBehind(t *testing.T) {
+	const url = "https://git.example.com/shop.git"
+	spec := func(url, branch string) *v1alpha1.ResourceBundleSpec {
+		git := &v1alpha1.GitManifests{URL: url}
+		if branch != "" {
+			git.Ref = &v1alpha1.GitRef{Branch: branch}
+		}
+		return &v1alpha1.ResourceBundleSpec{ManifestsFrom: []v1alpha1.ManifestSource{
+			{ConfigMap: &v1alpha1.ConfigMapManifests{}}, {Git: git},
+		}}
+	}
+	at := func(revision string) []v1alpha1.InventorySource {
+		return []v1alpha1.InventorySource{{URL: url, Path: "apps", Revision: revision}}
+	}
+	for _, tc := range []struct {
+		name        string
+		own, theirs []v1alpha1.InventorySource
+		other       *v1alpha1.ResourceBundleSpec
+		want        bool
+	}{
+		{"the same commit", at("1"), at("1"), spec(url, "main"), false},
+		{"another commit", at("2"), at("1"), spec(url, "main"), true},
+		{"another branch", at("2"), at("1"), spec(url, "next"), false},
+		{"the default branch", at("2"), at("1"), spec(url, ""), false},
+		{"another repository", at("2"), at("1"), spec("https://git.example.com/other.git", "main"), false},
+		{"no Git repository", at("2"), nil, &v1alpha1.ResourceBundleSpec{}, false},
+		{"a commit that is not known yet", at("2"), nil, spec(url, "main"), false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := isBehind(tc.own, tc.theirs, spec(url, "main"), tc.other); got != tc.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}

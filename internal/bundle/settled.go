@@ -1,0 +1,88 @@
+package bundle
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/clock"
+)
+
+const (
+	// settledAge is how long a comparison counts, at least; twice as long at most. What only a dry run notices is noticed after that:
+	// another webhook, other defaults, a permission that was revoked.
+	settledAge = 5 * time.Minute
+	// maxSettled comparisons are kept for each of the two ages of one cluster; each takes about 40 bytes. The others are repeated.
+	maxSettled = 5_000
+)
+
+// Settled remembers, for one cluster, which objects a dry run would not change: the digests of a manifest and of the object as it was read.
+// While both stay the same, the dry run is left out. It is safe for concurrent use.
+type Settled struct {
+	clock clock.PassiveClock
+
+	mutex             sync.Mutex
+	began             time.Time
+	current, previous map[comparison]struct{}
+}
+
+// comparison is the digest of all that a dry run depends on, as far as the bundle and the object are concerned.
+type comparison [16]byte
+
+// NewSettled remembers nothing yet.
+func NewSettled(c clock.PassiveClock) *Settled {
+	return &Settled{clock: c, began: c.Now(), current: map[comparison]struct{}{}}
+}
+
+// has reports whether a comparison was added in the last minutes.
+func (s *Settled) has(c comparison) bool {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.age()
+	_, now := s.current[c]
+	_, before := s.previous[c]
+	return now || before
+}
+
+// add a comparison, unless there are too many.
+func (s *Settled) add(c comparison) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.age()
+	if len(s.current) < maxSettled {
+		s.current[c] = struct{}{}
+	}
+}
+
+// age forgets what is too old.
+func (s *Settled) age() {
+	now := s.clock.Now()
+	passed := now.Sub(s.began)
+	if passed >= 0 && passed < settledAge {
+		return
+	}
+	s.previous = s.current
+	if passed < 0 || passed >= 2*settledAge { // the clock went back, or nothing was compared for long
+		s.previous = nil
+	}
+	s.current = map[comparison]struct{}{}
+	s.began = now
+}
+
+// comparisonOf a manifest and an object.
+func comparisonOf(manager, manifest string, live *unstructured.Unstructured) (c comparison, ok bool) {
+	encoded, err := json.Marshal(live.Object)
+	if err != nil {
+		return c, false
+	}
+	sum := sha256.New()
+	for _, part := range []string{manager, manifest} {
+		sum.Write([]byte(part))
+		sum.Write([]byte{0})
+	}
+	sum.Write(encoded)
+	copy(c[:], sum.Sum(nil))
+	return c, true
+}
