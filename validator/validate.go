@@ -16,6 +16,8 @@ import (
 	"k8s.io/apiserver/pkg/registry/rest"
 	utilfeature "k8s.io/apiserver/pkg/util/feature"
 	"k8s.io/kubernetes/pkg/api/legacyscheme"
+	apiservice "k8s.io/kubernetes/pkg/api/service"
+	"k8s.io/kubernetes/pkg/apis/core"
 )
 
 const (
@@ -138,8 +140,22 @@ func validate(strategy rest.RESTCreateStrategy, gvk schema.GroupVersionKind, nam
 	ctx = apirequest.WithRequestInfo(ctx, &apirequest.RequestInfo{
 		IsResourceRequest: true, Verb: "create", APIGroup: gvk.Group, APIVersion: gvk.Version, Namespace: metadata.GetNamespace(),
 	})
+	if service, ok := object.(*core.Service); ok {
+		allocate(service)
+	}
 	strategy.PrepareForCreate(ctx, object)
 	return refusalsOf(rest.ValidateCreate(ctx, object, strategy)), nil
+}
+
+// allocate does what the storage of Services does to a new one before it is judged, as far as that needs no cluster: the plural follows the
+// singular, and a port of the node is chosen for health checks. Other ports and addresses may be missing.
+func allocate(service *core.Service) {
+	if service.Spec.ClusterIP != "" && len(service.Spec.ClusterIPs) == 0 {
+		service.Spec.ClusterIPs = []string{service.Spec.ClusterIP}
+	}
+	if service.Spec.HealthCheckNodePort == 0 && apiservice.NeedsHealthCheck(service) {
+		service.Spec.HealthCheckNodePort = 30_000 // any of the default range
+	}
 }
 
 func refusalsOf(list field.ErrorList) (refusals []refusal) {

@@ -72,6 +72,11 @@ func deploymentWith(container string) string {
 		"  template:\n    metadata: {labels: {app: cart}}\n    spec:\n      containers:\n      - {name: cart, image: cart:1" + container + "}\n"
 }
 
+// serviceWith more fields of its spec.
+func serviceWith(fields string) string {
+	return "apiVersion: v1\nkind: Service\nmetadata: {name: cart}\nspec: {selector: {app: cart}, ports: [{port: 80}], " + fields + "}\n"
+}
+
 func TestRefusalsAreThoseOfTheAPIServer(t *testing.T) {
 	v := newest(t)
 	for name, tc := range map[string]struct{ object, want string }{
@@ -82,6 +87,14 @@ func TestRefusalsAreThoseOfTheAPIServer(t *testing.T) {
 			"spec.template.spec.containers[0].readinessProbe: Required value: must specify a handler type"},
 		"a Service without a name and ports": {"apiVersion: v1\nkind: Service\nmetadata: {}\nspec: {selector: {app: cart}}\n",
 			"metadata.name: Required value: name or generateName is required"},
+		"a headless Service":         {serviceWith("clusterIP: None"), ""},
+		"a Service of two families":  {serviceWith("ipFamilyPolicy: RequireDualStack, ipFamilies: [IPv6, IPv4]"), ""},
+		"a headless one of two":      {serviceWith("clusterIP: None, ipFamilyPolicy: PreferDualStack"), ""},
+		"a Service with an address":  {serviceWith("clusterIP: 10.96.0.10"), ""},
+		"a Service of a node's port": {serviceWith("type: NodePort, externalTrafficPolicy: Local, sessionAffinity: ClientIP"), ""},
+		"a load balancer":            {serviceWith("type: LoadBalancer, externalTrafficPolicy: Local, loadBalancerSourceRanges: [10.0.0.0/8]"), ""},
+		"an external name":           {"apiVersion: v1\nkind: Service\nmetadata: {name: c}\nspec: {type: ExternalName, externalName: db.example.com}\n", ""},
+		"an address that is none":    {serviceWith("clusterIP: here"), `spec.clusterIPs[0]: Invalid value: "here"`},
 		"a generated name": {"apiVersion: batch/v1\nkind: Job\nmetadata: {generateName: once-}\nspec:\n  template:\n    spec:\n" +
 			"      restartPolicy: Never\n      containers: [{name: a, image: a:1}]\n", ""},
 		"a schedule": {"apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: nightly}\nspec:\n  schedule: at midnight\n  jobTemplate:\n" +
@@ -178,7 +191,8 @@ func TestCustomResourcesAreJudgedByTheirDefinition(t *testing.T) {
 func TestKubeOpsOwnObjectsAreTaken(t *testing.T) {
 	v := newest(t)
 	var all []string
-	for _, pattern := range []string{"../config/crd/bases/*.yaml", "../config/samples/*.yaml", "../config/rbac/*.yaml"} {
+	for _, pattern := range []string{
+		"../config/crd/bases/*.yaml", "../config/samples/*.yaml", "../config/samples/*/*.yaml", "../config/rbac/*.yaml"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
 			t.Fatalf("no files %s: %v", pattern, err)
