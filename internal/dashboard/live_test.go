@@ -204,11 +204,11 @@ func TestViewersShareAWatchAndItContinuesWithoutTheFirst(t *testing.T) {
 
 func TestTheSocketEndsWithTheSession(t *testing.T) {
 	w := newWorld(t)
-	cookie, err := w.server.sessions.create(Viewer{User: "ada"}, time.Now().Add(time.Second))
+	cookies, err := w.server.sessions.create(session{User: "ada"}, time.Now().Add(time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}
-	page := openPage(t, w.url, http.Header{"Cookie": {cookie.String()}})
+	page := openPage(t, w.url, http.Header{"Cookie": {cookies[0].String()}})
 	ended := page.next("of the end", ofType("end"))
 	if ended.ID != 0 || ended.Problem.Code != "expired" || ended.Problem.Status != http.StatusUnauthorized {
 		t.Errorf("%+v", ended.Problem)

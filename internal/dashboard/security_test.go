@@ -13,11 +13,13 @@ import (
 	"github.com/coder/websocket"
 	"github.com/go-logr/logr"
 	"k8s.io/utils/clock"
+
+	"kubeops.io/kubeops/internal/dashboard/openid"
 )
 
 func TestEveryPathReadsOnly(t *testing.T) {
 	w := newWorld(t)
-	paths := []string{"/", "/index.html", "/you", "/healthz", pathLive, "/api/v1/openapi.json", "/api/v1/none", "/none"}
+	paths := []string{"/", "/index.html", "/you", "/healthz", pathLive, pathSignInMethods, pathSignInOpenID, openid.CallbackPath, "/api/v1/openapi.json", "/api/v1/none", "/none"}
 	for _, path := range operations(t, "shop") {
 		paths = append(paths, path)
 	}

@@ -1,6 +1,6 @@
 import type { QueryClient } from '@tanstack/vue-query'
 import { reactive, watch } from 'vue'
-import { signedOut, type Overview } from './api'
+import { endSession, signedOut, type Overview } from './api'
 
 /** What the page knows about its connection. since is the time of the last message. */
 export const live = reactive({ state: 'connecting' as 'connecting' | 'live' | 'lost', since: 0, outdated: false, problem: '' })
@@ -93,7 +93,7 @@ class Socket {
         break
       case 'end':
         live.problem = message.problem?.detail ?? ''
-        if (message.problem?.code === 'expired') signedOut.value = true
+        if (message.problem?.code === 'expired') endSession()
         else if (message.retry) this.resubscribe()
         break
     }

@@ -1262,6 +1262,10 @@ export interface components {
             value: string;
         };
         You: {
+            /** @description Authentication context of the sign-in, as the provider names it. */
+            acr: string;
+            /** @description Authentication methods of the sign-in, for example pwd and otp. */
+            amr: string[];
             /** @description Command that grants what the pages show, in all namespaces. Empty if complete. */
             grantAll: string;
             /** @description Command that grants it in one namespace. Empty if complete. */
@@ -1275,6 +1279,8 @@ export interface components {
             impersonation: "constrained" | "plain" | "none";
             /** @description True without sign-in: everyone acts as the user of the kubeconfig. */
             insecureLocal: boolean;
+            /** @description OpenID Connect provider of the sign-in. Empty without one. */
+            issuer: string;
             /** @description Permissions on each resource. */
             permissions: components["schemas"]["Permission"][];
             /**
