@@ -132,7 +132,7 @@ func TestAChangeArrivesAndARevokedPermissionEndsIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, func() error { // the API server forgets a role after a moment
-		allowed, err := server.access.review(t.Context(), Viewer{User: "lena"}, permission{"list", inspections, namespace})
+		allowed, err := server.access.review(t.Context(), Viewer{User: "lena"}, own("list", inspections, namespace))
 		if err == nil && allowed {
 			err = fmt.Errorf("still allowed")
 		}

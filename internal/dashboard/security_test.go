@@ -94,6 +94,7 @@ func TestPathsAndQueriesOfAnAttacker(t *testing.T) {
 		"/%00.js":                               http.StatusNotFound,
 		"/api/v1/namespaces/shop/reports/a%2fb": http.StatusUnprocessableEntity,
 		"/api/v1/namespaces/shop/reports/..%2f..%2f..%2fsecrets%2fx":                    http.StatusUnprocessableEntity,
+		"/api/v1/explorer/nodes/..%2f..%2fx":                                            http.StatusUnprocessableEntity,
 		"/api/v1/namespaces/SHOP/reports/x":                                             http.StatusUnprocessableEntity,
 		"/api/v1/namespaces/" + strings.Repeat("a", 64) + "/reports/x":                  http.StatusUnprocessableEntity,
 		"/api/v1/namespaces/shop/reports/" + strings.Repeat("a", 254):                   http.StatusUnprocessableEntity,

@@ -22,6 +22,7 @@ import (
 	"k8s.io/utils/clock"
 	"k8s.io/utils/lru"
 
+	"kubeops.io/kubeops/internal/dashboard/explore"
 	"kubeops.io/kubeops/internal/dashboard/openid"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/redact"
@@ -66,6 +67,8 @@ type Server struct {
 	tokens        *tokens
 	openID        *openid.Client // nil without a provider
 	hub           *hub
+	catalog       *catalog
+	tables        *explore.Pool
 	assets        assets
 	checks        checkSummaries
 	digests       *lru.Cache // of digestKey to *digest
@@ -120,6 +123,8 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	s.access = newAccess(s.cluster, options.Clock)
 	s.tokens = &tokens{server: s, reviews: lru.New(maxReviews)}
 	s.hub = newHub(s.cluster.metadata, options.Logger)
+	s.catalog = &catalog{client: s.cluster.own.Discovery(), clock: options.Clock}
+	s.tables = explore.NewPool(options.Clock)
 	return s, s.detect(ctx)
 }
 

@@ -65,7 +65,9 @@ func newSessions(key []byte, now clock.PassiveClock) (*sessions, error) {
 // create returns the cookies of a new session. It ends with the token that the viewer signed in with, if the token has an expiry.
 func (s *sessions) create(content session, tokenExpires time.Time) ([]*http.Cookie, error) {
 	now := s.clock.Now()
-	content.Version, content.Start, content.Expires = sessionVersion, now, now.Add(maxSession)
+	content.Version = sessionVersion
+	content.Start = now
+	content.Expires = now.Add(maxSession)
 	if !tokenExpires.IsZero() && tokenExpires.Before(content.Expires) {
 		content.Expires = tokenExpires
 	}

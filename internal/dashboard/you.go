@@ -48,7 +48,9 @@ func (s *Server) getYou(ctx context.Context, _ *struct{}) (*youOutput, error) {
 		AMR: []string{},
 	}
 	if signedIn := about.session; signedIn != nil {
-		view.Issuer, view.ACR, view.AMR = signedIn.Issuer, printable.Line(signedIn.ACR), notNil(signedIn.AMR)
+		view.Issuer = signedIn.Issuer
+		view.ACR = printable.Line(signedIn.ACR)
+		view.AMR = notNil(signedIn.AMR)
 	}
 	if !about.expires.IsZero() {
 		until := about.expires.UTC()
