@@ -140,7 +140,7 @@ func TestValuesOfSecretsNeverLeaveTheServer(t *testing.T) {
 		if got.status != http.StatusOK || !strings.Contains(got.body, "cart-db") {
 			t.Errorf("%s: %d %s", path, got.status, got.body)
 		}
-		for _, value := range []string{hidden, "aGlkZGVu", "data:"} {
+		for _, value := range []string{hidden, "aGlkZGVu", `\ndata:`} {
 			if strings.Contains(got.body, value) {
 				t.Errorf("%s shows %s: %s", path, value, got.body)
 			}

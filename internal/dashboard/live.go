@@ -198,6 +198,9 @@ func (c *connection) handle(ctx context.Context, op operation) error {
 	case op.Op == "unsub":
 		c.leave(op.ID)
 		return nil
+	case !c.server.requests.allow(c.viewer.key()): // an operation costs as much as a request
+		c.leave(op.ID)
+		return c.send(ctx, end(op.ID, http.StatusTooManyRequests, "unavailable", errTooMany{}.Error(), true))
 	case op.Op == "window" && c.rows[op.ID] != nil:
 		return c.move(ctx, op)
 	case op.Op != "sub":
@@ -206,6 +209,8 @@ func (c *connection) handle(ctx context.Context, op operation) error {
 		return c.send(ctx, end(op.ID, http.StatusUnprocessableEntity, "unknown", "An id is a new positive number; at most 32 are open.",
 			false))
 	}
+	c.server.options.Logger.Info("Subscription", "user", c.viewer.User, "topic", op.Topic, "resource", op.Resource, "namespace", op.Namespace,
+		"name", op.Name, "container", op.Container, "search", op.Q)
 	switch op.Topic {
 	case topicRows:
 		return c.subscribeRows(ctx, op)

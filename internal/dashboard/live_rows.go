@@ -148,11 +148,11 @@ func (c *connection) endTopic(ctx context.Context, id int, reason error) error {
 	if !errors.As(reason, &found) {
 		found = problem(http.StatusBadGateway, "The API server cannot be read.")
 	}
-	code := "unavailable"
 	if found.Status == http.StatusNotFound {
-		code = "revoked"
+		return c.send(ctx, end(id, found.Status, "revoked", found.Detail, false))
 	}
-	return c.send(ctx, end(id, found.Status, code, found.Detail, code == "unavailable"))
+	// What the dashboard lacks, or has too much of, does not change by itself within seconds.
+	return c.send(ctx, end(id, found.Status, "unavailable", found.Detail, found.Status != http.StatusServiceUnavailable))
 }
 
 // recheckRows ends subscriptions whose viewer cannot read the same as before. The page subscribes again, to what is left.

@@ -247,3 +247,20 @@ func TestMessagesThatTheSocketDoesNotKnow(t *testing.T) {
 		t.Error("a message over 64 KiB is accepted")
 	}
 }
+
+func TestOperationsOfASocketHaveTheRateOfRequests(t *testing.T) {
+	w := newWorld(t)
+	server := w.start(t, Options{})
+	web := httptest.NewServer(server.Handler())
+	defer web.Close()
+	server.requests = newLimiter(1e-6, 3) // the first is the socket itself
+	page := openPage(t, web.URL, token("ada"))
+	for i := range 2 {
+		page.send(fmt.Sprintf(`{"op":"sub","id":%d,"topic":"rows","resource":"configmaps","window":[0,1]}`, i+1))
+		page.next("of the rows", ofType("snap"))
+	}
+	page.send(`{"op":"window","id":1,"window":[0,2]}`)
+	if ended := page.next("of the end", ofType("end")); ended.ID != 1 || ended.Problem.Status != http.StatusTooManyRequests || !ended.Retry {
+		t.Errorf("%+v", ended)
+	}
+}

@@ -159,7 +159,7 @@ async function scroll(browser) {
   const before = await script()
   const frames = 200
   const most = await page.evaluate(async (count) => {
-    const box = document.querySelector('.virtual-box')
+    const box = document.querySelector('.virtual')
     let rows = 0
     for (let i = 0; i < count; i++) {
       box.scrollTop += i < count / 2 ? 100 : 9000
@@ -172,7 +172,7 @@ async function scroll(browser) {
   console.error(`scrolling 50,000 rows: ${each.toFixed(2)} ms of script a frame, at most ${most} rows in the page`)
   if (each > 8) problems.push(`scrolling takes ${each} ms of script a frame`)
   if (most > 80) problems.push(`${most} rows are in the page`)
-  await page.evaluate(() => { document.querySelector('.virtual-box').scrollTop = 1e9 })
+  await page.evaluate(() => { document.querySelector('.virtual').scrollTop = 1e9 })
   await page.waitForSelector('text=pod-49999')
   await context.close()
 }
