@@ -151,7 +151,7 @@ func (c *connection) endTopic(ctx context.Context, id int, reason error) error {
 	if found.Status == http.StatusNotFound {
 		return c.send(ctx, end(id, found.Status, "revoked", found.Detail, false))
 	}
-	// What the dashboard lacks, or has too much of, does not change by itself within seconds.
+	// What the dashboard lacks, or has too much of, does not change within seconds.
 	return c.send(ctx, end(id, found.Status, "unavailable", found.Detail, found.Status != http.StatusServiceUnavailable))
 }
 

@@ -254,3 +254,24 @@ func TestWithoutAProviderThereIsNoSuchSignIn(t *testing.T) {
 		t.Errorf("methods: %d %s", got.status, got.body)
 	}
 }
+
+// FuzzAPageToReturnTo looks for addresses that lead to another site.
+func FuzzAPageToReturnTo(f *testing.F) {
+	for _, seed := range []string{"/", "//evil.example", "/\\evil.example", "https://evil.example", "/a?b#c", "/%2F%2Fevil.example", "\t//x", "/.//evil.example"} {
+		f.Add(seed)
+	}
+	base, err := url.Parse("https://kubeops.example.com/")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		got := pageOf(text)
+		found, err := url.Parse("https://kubeops.example.com" + got)
+		if err != nil || found.Host != base.Host || found.Scheme != "https" || !strings.HasPrefix(got, "/") || strings.HasPrefix(got, "//") {
+			t.Errorf("%q leads to %q: %v %v", text, got, found, err)
+		}
+		if strings.ContainsAny(got, "\\\r\n\t") || len(got) > 4*maxPage {
+			t.Errorf("%q leads to %q", text, got)
+		}
+	})
+}

@@ -21,7 +21,7 @@ import (
 
 const base = "https://kubeops.example.com"
 
-func start(t *testing.T, change func(*openid.Config)) (*loginserver.Provider, *openid.Client) {
+func start(t testing.TB, change func(*openid.Config)) (*loginserver.Provider, *openid.Client) {
 	t.Helper()
 	provider := loginserver.Start(t, base+openid.CallbackPath)
 	config := openid.Config{
@@ -39,7 +39,7 @@ func start(t *testing.T, change func(*openid.Config)) (*loginserver.Provider, *o
 }
 
 // signIn as a browser does: it follows the redirect to the provider, and returns what comes back.
-func signIn(t *testing.T, client *openid.Client, silent bool) (openid.Flow, url.Values) {
+func signIn(t testing.TB, client *openid.Client, silent bool) (openid.Flow, url.Values) {
 	t.Helper()
 	address, flow, err := client.Begin(t.Context(), silent)
 	if err != nil {
@@ -324,4 +324,34 @@ func TestAConfigurationIsChecked(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, tc.problem)
 		}
 	}
+}
+
+// FuzzClaims looks for claims of a signed token that end the process, or give a name that was not checked.
+func FuzzClaims(f *testing.F) {
+	for _, seed := range []string{
+		`{"preferred_username":"ada","groups":["a"],"acr":"mfa","amr":["pwd"]}`, `{"preferred_username":1,"groups":{"a":[]}}`, `{"groups":null,"amr":""}`,
+		`{"preferred_username":"ada","groups":[["a"]],"azp":7,"_claim_names":[]}`,
+	} {
+		f.Add(seed)
+	}
+	provider, client := start(f, nil)
+	f.Fuzz(func(t *testing.T, more string) {
+		var extra map[string]any
+		if json.Unmarshal([]byte(more), &extra) != nil {
+			return
+		}
+		provider.Claims = func(claims map[string]any) {
+			for name, value := range extra {
+				claims[name] = value
+			}
+		}
+		flow, back := signIn(t, client, false)
+		found, err := client.Finish(t.Context(), flow, back)
+		if err == nil && (!strings.HasPrefix(found.User, "sso:") || len(found.User) == len("sso:") || slices.Contains(found.Groups, "sso:")) {
+			t.Errorf("%s: %+v", more, found)
+		}
+		if err != nil && codeOf(err) == "" {
+			t.Errorf("%s: an error without a code: %v", more, err)
+		}
+	})
 }
