@@ -33,7 +33,7 @@ type Kind struct {
 	Namespaced bool     `json:"namespaced" doc:"True if objects are in namespaces."`
 	Everywhere bool     `json:"everywhere" doc:"True if the viewer can list it in all namespaces, or in the cluster."`
 	Namespaces []string `json:"namespaces" nullable:"false" doc:"Namespaces in which the viewer can list it, unless everywhere."`
-	Gap        string   `json:"gap" doc:"Why the dashboard cannot show it although the viewer can list it, and what grants it. Empty if it can."`
+	Gap        string   `json:"gap" doc:"Why the dashboard cannot show it to a viewer who can list it. Empty if it can."`
 }
 
 // resource of a kind.
@@ -204,8 +204,9 @@ func (s *Server) gapOf(ctx context.Context, viewer Viewer, r resource) (string, 
 	if group == "" {
 		group = `""`
 	}
-	return "The dashboard is not allowed " + verb + " on " + r.id() + " (RBAC). A ClusterRole with label kubeops.io/aggregate-to-dashboard: " +
-		"\"true\" adds it to ClusterRole " + explorerRole + ": apiGroups: [" + group + "], resources: [" + r.Resource + "].", nil
+	return "The dashboard is not allowed " + verb + " on " + r.id() + " (RBAC). A ClusterRole with label " +
+		"kubeops.io/aggregate-to-dashboard: \"true\" adds it to ClusterRole " + explorerRole + ": apiGroups: [" + group +
+		"], resources: [" + r.Resource + "].", nil
 }
 
 // withoutGap is a problem if the dashboard lacks the permission to show a resource to a viewer.

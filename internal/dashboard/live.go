@@ -209,8 +209,8 @@ func (c *connection) handle(ctx context.Context, op operation) error {
 		return c.send(ctx, end(op.ID, http.StatusUnprocessableEntity, "unknown", "An id is a new positive number; at most 32 are open.",
 			false))
 	}
-	c.server.options.Logger.Info("Subscription", "user", c.viewer.User, "topic", op.Topic, "resource", op.Resource, "namespace", op.Namespace,
-		"name", op.Name, "container", op.Container, "search", op.Q)
+	c.server.options.Logger.Info("Subscription", "user", c.viewer.User, "topic", op.Topic, "resource", op.Resource,
+		"namespace", op.Namespace, "name", op.Name, "container", op.Container, "search", op.Q)
 	switch op.Topic {
 	case topicRows:
 		return c.subscribeRows(ctx, op)

@@ -40,7 +40,7 @@ type ObjectDetail struct {
 	Resource string         `json:"resource" doc:"Resource and group, for example deployments.apps."`
 	Created  *time.Time     `json:"created,omitempty" doc:"Creation time."`
 	Deleting *time.Time     `json:"deleting,omitempty" doc:"When the deletion was requested."`
-	YAML     string         `json:"yaml" doc:"The object without managed fields, and without values of Secrets. Other secrets are redacted."`
+	YAML     string         `json:"yaml" doc:"The object without managed fields and values of Secrets. Other secrets are redacted."`
 	Cut      bool           `json:"cut" doc:"True if the object is longer than what is shown."`
 	Command  string         `json:"command" doc:"Command that prints all of it."`
 	Owners   []Owner        `json:"owners" nullable:"false" doc:"Owners of the object."`
@@ -79,13 +79,13 @@ type ObjectEvent struct {
 }
 
 type clusterObjectInput struct {
-	Resource string `path:"resource" maxLength:"253" pattern:"^[a-z][a-z0-9]*([.-][a-z0-9]+)*$" doc:"Resource and group, for example nodes."`
+	Resource string `path:"resource" maxLength:"253" pattern:"^[a-z][a-z0-9]*([.-][a-z0-9]+)*$" doc:"Resource, with its group."`
 	Name     string `path:"name" maxLength:"253" pattern:"^[^/%]+$" doc:"Name."`
 }
 
 type objectInput struct {
 	Namespace string `path:"namespace" maxLength:"63" pattern:"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" doc:"Namespace."`
-	Resource  string `path:"resource" maxLength:"253" pattern:"^[a-z][a-z0-9]*([.-][a-z0-9]+)*$" doc:"Resource and group, for example pods."`
+	Resource  string `path:"resource" maxLength:"253" pattern:"^[a-z][a-z0-9]*([.-][a-z0-9]+)*$" doc:"Resource, with its group."`
 	Name      string `path:"name" maxLength:"253" pattern:"^[^/%]+$" doc:"Name."`
 }
 
@@ -227,7 +227,8 @@ func managersOf(entries []metav1.ManagedFieldsEntry) []FieldManager {
 	managers := make([]FieldManager, 0, len(entries))
 	for _, entry := range entries {
 		manager := FieldManager{
-			Manager: printable.Line(entry.Manager), Operation: string(entry.Operation), Subresource: entry.Subresource, Time: timeOf(entry.Time),
+			Manager: printable.Line(entry.Manager), Operation: string(entry.Operation), Subresource: entry.Subresource,
+			Time: timeOf(entry.Time),
 		}
 		if entry.FieldsV1 != nil {
 			var tree map[string]any

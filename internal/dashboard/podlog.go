@@ -44,8 +44,8 @@ type Log struct {
 
 type logInput struct {
 	Namespace string `path:"namespace" maxLength:"63" pattern:"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" doc:"Namespace."`
-	Name      string `path:"name" maxLength:"253" pattern:"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$" doc:"Name of the Pod."`
-	Container string `query:"container" maxLength:"63" pattern:"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$" doc:"Container. Needed if the Pod has several."`
+	Name      string `path:"name" maxLength:"253" pattern:"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$" doc:"Pod."`
+	Container string `query:"container" maxLength:"63" pattern:"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$" doc:"Container."`
 	Previous  bool   `query:"previous" doc:"The run of the container before its last restart."`
 	Tail      int    `query:"tail" minimum:"1" maximum:"5000" default:"500" doc:"Number of lines, the last ones."`
 	Q         string `query:"q" maxLength:"200" doc:"Only lines that contain this text, ignoring case."`
@@ -57,7 +57,8 @@ func (s *Server) getLog(ctx context.Context, input *logInput) (*logOutput, error
 	view := Log{Lines: []LogLine{}, ReadAt: s.now()}
 	viewer := identityOf(ctx).viewer
 	request := logRequest{
-		namespace: input.Namespace, name: input.Name, container: input.Container, previous: input.Previous, tail: input.Tail, search: input.Q,
+		namespace: input.Namespace, name: input.Name, container: input.Container, previous: input.Previous, tail: input.Tail,
+		search: input.Q,
 	}
 	err := s.readLog(ctx, viewer, request, func(line LogLine) { view.Lines = append(view.Lines, line) })
 	switch {
@@ -112,7 +113,8 @@ func (s *Server) readLog(ctx context.Context, viewer Viewer, r logRequest, visit
 
 func openLog(ctx context.Context, client rest.Interface, r logRequest) (io.ReadCloser, error) {
 	pods := explore.Scope{Version: "v1", Resource: "pods", Namespace: r.namespace}
-	request := client.Get().AbsPath(append(pods.Path(r.name), "log")...).Param("timestamps", "true").Param("tailLines", strconv.Itoa(r.tail))
+	request := client.Get().AbsPath(append(pods.Path(r.name), "log")...).Param("timestamps", "true").
+		Param("tailLines", strconv.Itoa(r.tail))
 	for name, value := range map[string]string{"container": r.container, "sinceTime": r.since} {
 		if value != "" {
 			request = request.Param(name, value)

@@ -32,7 +32,7 @@ type Rows struct {
 }
 
 type rowsInput struct {
-	Resource string `path:"resource" maxLength:"253" pattern:"^[a-z][a-z0-9]*([.-][a-z0-9]+)*$" doc:"Resource and group, for example deployments.apps, or pods."`
+	Resource string `path:"resource" maxLength:"253" pattern:"^[a-z][a-z0-9]*([.-][a-z0-9]+)*$" doc:"Resource, with its group."`
 	Query
 }
 

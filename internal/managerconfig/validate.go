@@ -68,8 +68,8 @@ func validateDashboardURL(address string, path *field.Path) field.ErrorList {
 		return nil
 	}
 	parsed, err := url.Parse(address)
-	if err != nil || parsed.Scheme != "https" && parsed.Scheme != "http" || parsed.Host == "" || parsed.User != nil || parsed.RawQuery != "" ||
-		parsed.Fragment != "" {
+	if err != nil || parsed.Scheme != "https" && parsed.Scheme != "http" || parsed.Host == "" || parsed.User != nil ||
+		parsed.RawQuery != "" || parsed.Fragment != "" {
 		return field.ErrorList{field.Invalid(path, field.OmitValueType{}, "must be an address such as https://kubeops.example.com, "+
 			"without a user, a query or a fragment")}
 	}

@@ -86,7 +86,8 @@ func (p *Pool) Join(holder *Holder, scopes []Scope) (*View, error) {
 	added := 0
 	held := 0
 	for at, existing := range p.tables {
-		if slices.ContainsFunc(existing.holders, func(other *Holder) bool { return other.Viewer == holder.Viewer }) && !slices.Contains(scopes, at) {
+		of := slices.ContainsFunc(existing.holders, func(other *Holder) bool { return other.Viewer == holder.Viewer })
+		if of && !slices.Contains(scopes, at) {
 			held++
 		}
 	}

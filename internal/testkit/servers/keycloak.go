@@ -57,7 +57,7 @@ func keycloakRealm(redirectURI, afterSignOut string) map[string]any {
 	type object = map[string]any
 	type list = []any
 	execution := func(what, name, requirement, config string) object {
-		one := object{"requirement": requirement, "priority": 10, "userSetupAllowed": false, "authenticatorFlow": what == "flowAlias", what: name}
+		one := object{"requirement": requirement, "userSetupAllowed": false, "authenticatorFlow": what == "flowAlias", what: name}
 		if config != "" {
 			one["authenticatorConfig"] = config
 		}
@@ -89,13 +89,15 @@ func keycloakRealm(redirectURI, afterSignOut string) map[string]any {
 					"config": object{"claim.name": "groups", "full.path": "false", "id.token.claim": "true"},
 				},
 				object{
-					"name": "amr", "protocol": "openid-connect", "protocolMapper": "oidc-amr-mapper", "config": object{"id.token.claim": "true"},
+					"name": "amr", "protocol": "openid-connect", "protocolMapper": "oidc-amr-mapper",
+					"config": object{"id.token.claim": "true"},
 				},
 			},
 		}},
 		"users": list{object{
-			"username": KeycloakUser, "enabled": true, "email": "ada@example.com", "emailVerified": true, "firstName": "Ada", "lastName": "Lovelace",
-			"groups": list{"team-shop"},
+			"username": KeycloakUser, "enabled": true, "email": "ada@example.com", "emailVerified": true, "firstName": "Ada",
+			"lastName": "Lovelace",
+			"groups":   list{"team-shop"},
 			"credentials": list{
 				object{"type": "password", "value": KeycloakPassword},
 				object{
@@ -105,7 +107,8 @@ func keycloakRealm(redirectURI, afterSignOut string) map[string]any {
 			},
 		}},
 		"authenticationFlows": list{
-			flow("kubeops browser", true, execution(step, "auth-cookie", "ALTERNATIVE", ""), execution(inner, "kubeops forms", "ALTERNATIVE", "")),
+			flow("kubeops browser", true, execution(step, "auth-cookie", "ALTERNATIVE", ""),
+				execution(inner, "kubeops forms", "ALTERNATIVE", "")),
 			flow("kubeops forms", false, execution(inner, "level 1", "CONDITIONAL", ""), execution(inner, "level 2", "CONDITIONAL", "")),
 			flow("level 1", false, execution(step, "conditional-level-of-authentication", "REQUIRED", "loa1"),
 				execution(step, "auth-username-password-form", "REQUIRED", "pwd")),

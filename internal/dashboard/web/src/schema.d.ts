@@ -958,7 +958,7 @@ export interface components {
         Kind: {
             /** @description True if the viewer can list it in all namespaces, or in the cluster. */
             everywhere: boolean;
-            /** @description Why the dashboard cannot show it although the viewer can list it, and what grants it. Empty if it can. */
+            /** @description Why the dashboard cannot show it to a viewer who can list it. Empty if it can. */
             gap: string;
             /** @description API group. Empty for the core group. */
             group: string;
@@ -1051,7 +1051,7 @@ export interface components {
             readAt: string;
             /** @description Resource and group, for example deployments.apps. */
             resource: string;
-            /** @description The object without managed fields, and without values of Secrets. Other secrets are redacted. */
+            /** @description The object without managed fields and values of Secrets. Other secrets are redacted. */
             yaml: string;
         };
         ObjectEvent: {
@@ -2104,7 +2104,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Resource and group, for example deployments.apps, or pods. */
+                /** @description Resource, with its group. */
                 resource: string;
             };
             cookie?: never;
@@ -2199,7 +2199,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Resource and group, for example nodes. */
+                /** @description Resource, with its group. */
                 resource: string;
                 /** @description Name. */
                 name: string;
@@ -2498,7 +2498,7 @@ export interface operations {
             path: {
                 /** @description Namespace. */
                 namespace: string;
-                /** @description Resource and group, for example pods. */
+                /** @description Resource, with its group. */
                 resource: string;
                 /** @description Name. */
                 name: string;
@@ -2690,7 +2690,7 @@ export interface operations {
     getLog: {
         parameters: {
             query?: {
-                /** @description Container. Needed if the Pod has several. */
+                /** @description Container. */
                 container?: string;
                 /** @description The run of the container before its last restart. */
                 previous?: boolean;
@@ -2703,7 +2703,7 @@ export interface operations {
             path: {
                 /** @description Namespace. */
                 namespace: string;
-                /** @description Name of the Pod. */
+                /** @description Pod. */
                 name: string;
             };
             cookie?: never;
