@@ -145,24 +145,34 @@ func (l *logReader) next() (line LogLine, size int, matches bool, err error) {
 	}
 	size = len(content)
 	raw := strings.ToValidUTF8(string(content), "�")
-	cut := more
-	for more {
-		if content, more, err = l.reader.ReadLine(); err != nil {
-			break // what was read is shown
-		}
-		size += len(content)
+	if more {
+		size += l.skip()
+		raw += "…"
 	}
-	line.Time, line.Text, _ = strings.Cut(raw, " ")
-	if _, err := time.Parse(time.RFC3339Nano, line.Time); err != nil { // a message of the kubelet
-		line = LogLine{Text: raw}
-	}
-	if cut {
-		line.Text += "…"
-	}
+	line = lineOf(raw)
 	line.Text = l.withoutKey(line.Text)
 	line.Text = printable.Line(l.redactor.Text(line.Text))
 	matches = l.search == "" || strings.Contains(strings.ToLower(line.Text), l.search)
 	return line, size, matches, nil
+}
+
+// skip the rest of a line, and return its size. An error that ends it is that of the next line, too.
+func (l *logReader) skip() (size int) {
+	for more := true; more; {
+		content, goesOn, err := l.reader.ReadLine()
+		size += len(content)
+		more = goesOn && err == nil
+	}
+	return size
+}
+
+// lineOf a text that begins with a time, unless it is a message of the kubelet.
+func lineOf(raw string) LogLine {
+	at, text, _ := strings.Cut(raw, " ")
+	if _, err := time.Parse(time.RFC3339Nano, at); err == nil {
+		return LogLine{Time: at, Text: text}
+	}
+	return LogLine{Text: raw}
 }
 
 // withoutKey replaces lines of a private key, which no rule recognizes one by one.

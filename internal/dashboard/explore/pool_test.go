@@ -94,12 +94,12 @@ func rowsFrom(first, count int) (rows []*Row) {
 	return rows
 }
 
-var pods = Scope{Version: "v1", Resource: "pods", Namespace: "shop"}
+func pods() Scope { return Scope{Version: "v1", Resource: "pods", Namespace: "shop"} }
 
 func join(t *testing.T, pool *Pool, c *cluster, viewer string) (*Holder, *View) {
 	t.Helper()
 	holder := NewHolder(viewer, c.as(viewer))
-	view, err := pool.Join(holder, []Scope{pods})
+	view, err := pool.Join(holder, []Scope{pods()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,12 +212,12 @@ func TestAllViewersOfAScopeShareOneList(t *testing.T) {
 	c.mu.Unlock()
 	second.Close()
 	pool.mu.Lock()
-	left := pool.tables[pods]
+	left := pool.tables[pods()]
 	pool.mu.Unlock()
 	if left == nil || left.idle == nil {
 		t.Fatal("the table is gone at once")
 	}
-	pool.drop(pods, left) // as the timer does
+	pool.drop(pods(), left) // as the timer does
 	if tables, rows := pool.Size(); tables != 0 || rows != 0 {
 		t.Errorf("%d tables with %d rows are left", tables, rows)
 	}
@@ -235,9 +235,9 @@ func TestAViewerWhoComesBackFindsTheTable(t *testing.T) {
 		t.Errorf("%+v", window)
 	}
 	pool.mu.Lock()
-	left := pool.tables[pods]
+	left := pool.tables[pods()]
 	pool.mu.Unlock()
-	pool.drop(pods, left) // a timer that fired a moment too late
+	pool.drop(pods(), left) // a timer that fired a moment too late
 	until(t, holder, view, Query{To: 10}, complete(3))
 }
 

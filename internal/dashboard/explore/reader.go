@@ -6,14 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strconv"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/rest"
-
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"kubeops.io/kubeops/internal/printable"
 	"kubeops.io/kubeops/internal/text"
@@ -103,7 +103,8 @@ func (r *reader) List(ctx context.Context, at Scope, token string) (Page, error)
 		return Page{}, fmt.Errorf("decode a list of %s: %w", at.Resource, err)
 	}
 	if found.Kind != "Table" {
-		return Page{}, apierrors.NewGenericServerResponse(406, "GET", metav1.Unversioned.WithResource(at.Resource).GroupResource(), "",
+		return Page{}, apierrors.NewGenericServerResponse(http.StatusNotAcceptable, http.MethodGet,
+			metav1.Unversioned.WithResource(at.Resource).GroupResource(), "",
 			"the API prints no tables", 0, false)
 	}
 	page := Page{Columns: columnsOf(found.ColumnDefinitions), Continue: found.Continue, Version: found.ResourceVersion}

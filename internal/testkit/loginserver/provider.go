@@ -21,7 +21,7 @@ import (
 // Client of the provider.
 const (
 	ClientID     = "kubeops-dashboard"
-	ClientSecret = "secret-of-the-client" //nolint:gosec // of a provider that lives as long as a test
+	ClientSecret = "secret-of-the-client"
 )
 
 // Provider signs in everyone at once, without a page.

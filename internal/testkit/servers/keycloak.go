@@ -13,9 +13,9 @@ import (
 // The client and the user of a Keycloak. The user is in group team-shop.
 const (
 	KeycloakClient   = "kubeops-dashboard"
-	KeycloakSecret   = "keycloak-client-secret" //nolint:gosec // of a server that lives as long as a test
+	KeycloakSecret   = "keycloak-client-secret"
 	KeycloakUser     = "ada"
-	KeycloakPassword = "keycloak-test-password" //nolint:gosec // the same
+	KeycloakPassword = "keycloak-test-password"
 	// KeycloakOTPKey is the key of the one-time passwords (TOTP, SHA-1, 30 s, 6 digits) of the user: its bytes, not base32.
 	KeycloakOTPKey = "keycloak-otp-key-of-ada"
 )
