@@ -18,6 +18,8 @@ const (
 	pathSignInOpenID = "/signin/openid"
 	// flowCookie has the sign-in in progress.
 	flowCookie = "__Host-kubeops-signin"
+	// atBase is the parameter of a sign-in that was sent to the base URL.
+	atBase = "base"
 	// maxFlow is how long a sign-in can take.
 	maxFlow = 10 * time.Minute
 	// maxPage is the length of an address to which a sign-in returns, in bytes.
@@ -69,8 +71,10 @@ func (s *Server) beginOpenID(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	query := r.URL.Query()
-	if base, err := url.Parse(s.openID.BaseURL()); err == nil && !strings.EqualFold(base.Host, r.Host) {
-		// The provider returns to the base URL, and the cookie must be of the same host.
+	base, err := url.Parse(s.openID.BaseURL())
+	if err == nil && !strings.EqualFold(base.Host, r.Host) && !query.Has(atBase) {
+		// The provider returns to the base URL, and the cookie must be of the same host. A proxy can hide that it is: once is enough.
+		query.Set(atBase, "true")
 		http.Redirect(w, r, s.openID.BaseURL()+pathSignInOpenID+"?"+query.Encode(), http.StatusSeeOther)
 		return
 	}

@@ -235,11 +235,15 @@ func TestASignInStartsAtTheBaseURL(t *testing.T) {
 		t.Fatal(err)
 	}
 	request.Host = "evil.example"
-	if _, location, _ := s.send(request); location != s.url+pathSignInOpenID+"?page=%2Fyou" {
+	if _, location, _ := s.send(request); location != s.url+pathSignInOpenID+"?base=true&page=%2Fyou" {
 		t.Errorf("from another host: %s", location)
 	}
 	if len(s.provider.LastRequest()) > 0 {
 		t.Error("the provider was asked")
+	}
+	request.URL.RawQuery = "base=true" // behind a proxy that changes the host, which would be a loop
+	if _, location, _ := s.send(request); !strings.HasPrefix(location, s.provider.URL+"/authorize?") {
+		t.Errorf("at the base URL: %s", location)
 	}
 }
 

@@ -21,7 +21,7 @@ const (
 	// linger is how long a table is kept current after its last viewer has left: a viewer who turns a page comes back.
 	linger = 20 * time.Second
 	// maxOrders that are remembered, for viewers who look at the same rows in the same order.
-	maxOrders = 64
+	maxOrders = 16
 )
 
 // ErrTooMany is returned when more tables are open than the dashboard reads at the same time.
@@ -156,6 +156,7 @@ func (p *Pool) drop(at Scope, existing *shared) {
 	existing.stop()
 	delete(p.tables, at)
 	p.rows.Add(int64(-existing.close()))
+	p.orders.Clear() // they can have its rows
 }
 
 // Size is the number of tables and of their rows.

@@ -67,7 +67,7 @@ func (p *Pool) start(ctx context.Context, of *shared) (Reader, context.Context, 
 // read lists in pages unless there is a version to continue from, and then watches. It returns the version to continue from.
 func (p *Pool) read(ctx context.Context, at Scope, of *shared, from Reader, version string) (string, error) {
 	if version == "" {
-		seen := map[string]bool{}
+		seen := of.begin()
 		for next := ""; ; {
 			page, err := from.List(ctx, at, next)
 			if err != nil {

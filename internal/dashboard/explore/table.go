@@ -48,6 +48,14 @@ type table struct {
 
 func newTable() *table { return &table{rows: map[string]*Row{}} }
 
+// begin a list, of which add notes what is seen. What was there before stays until finish.
+func (t *table) begin() (seen map[string]bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.cut = false
+	return map[string]bool{}
+}
+
 // add rows of a page or of a watch. It returns the number of new rows, and leaves out those for which there is no room.
 func (t *table) add(columns []Column, rows []*Row, seen map[string]bool, room func(int) bool, now time.Time) {
 	t.mu.Lock()
