@@ -11,7 +11,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
@@ -106,7 +106,7 @@ func (s *Server) object(ctx context.Context, id, namespace, name string) (*objec
 		return nil, failed(err)
 	}
 	r, ok := all[id]
-	if !ok || r.namespaced != (namespace != "") || len(path.IsValidPathSegmentName(name)) > 0 {
+	if !ok || r.namespaced != (namespace != "") || len(content.IsPathSegmentName(name)) > 0 {
 		return nil, problem(http.StatusNotFound, notFound)
 	}
 	viewer := identityOf(ctx).viewer
