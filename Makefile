@@ -29,7 +29,7 @@ demo: build $(BIN)/cluster ## Start a real local cluster, break a small shop in 
 test: test-unit test-dashboard test-e2e ## Run all tests: unit, controllers against a real API server, pages in a browser, end to end on a real node
 
 .PHONY: test-full
-test-full: test test-walls ## Run all tests, and those that take longer: hostile resources of a tenant beside a neighbour
+test-full: test test-walls test-keycloak ## Run all tests, and those that take longer: hostile resources beside a neighbour, sign-in at Keycloak
 
 ##@ Development
 
@@ -45,6 +45,10 @@ test-unit: kube servers ## Run the unit tests, with controllers against a real A
 	go test ./api/... ./cmd/... ./controllers/... ./internal/... ./providers/... ./test/docs
 	cd hack/cluster && go test . ./internal/...
 	cd validator && go test -trimpath ./... # with the packages that the build of Kubernetes has compiled
+
+.PHONY: test-keycloak
+test-keycloak: servers web-tools ## Sign in at a real Keycloak with Chromium, with a password and with a second factor (takes minutes)
+	KEYCLOAK=1 go test ./internal/dashboard/openid -run TestSigningInAtKeycloak -count=1 -v
 
 .PHONY: test-dashboard
 test-dashboard: kube web-tools ## Open the pages of the dashboard in Chromium (SCREENSHOTS=FOLDER: keep pictures)

@@ -29,6 +29,7 @@ const dashboardArgument = "dashboard"
 type dashboardLine struct {
 	address, certificate, key, sessionKey string
 	insecureLocal                         bool
+	openID                                openIDLine
 }
 
 // parseDashboard parses flags. Usage and errors of the flag package go to the output.
@@ -43,6 +44,7 @@ func parseDashboard(args []string, output io.Writer) (dashboardLine, error) {
 	flags.StringVar(&line.key, "tls-key-file", "", "PEM `file` with the key of the certificate")
 	flags.StringVar(&line.sessionKey, "session-key-file", "",
 		"`file` with 32 bytes that encrypt the cookies of sessions (default: random, so sessions end when the process does)")
+	line.openID.register(flags)
 	if err := flags.Parse(args); err != nil {
 		return line, err
 	}
@@ -54,7 +56,7 @@ func parseDashboard(args []string, output io.Writer) (dashboardLine, error) {
 	case line.insecureLocal && !isLoopback(line.address):
 		return line, fmt.Errorf("--insecure-local needs a loopback address, such as 127.0.0.1:8090; --bind-address is %q", line.address)
 	}
-	return line, nil
+	return line, line.openID.check(line.insecureLocal)
 }
 
 func isLoopback(address string) bool {
@@ -83,6 +85,9 @@ func serveDashboard(args []string, stdout, stderr io.Writer) error {
 		if options.SessionKey, err = os.ReadFile(line.sessionKey); err != nil {
 			return fmt.Errorf("read the session key: %w", err)
 		}
+	}
+	if options.OpenID, err = line.openID.load(); err != nil {
+		return err
 	}
 	ctx := ctrl.SetupSignalHandler()
 	server, err := dashboard.New(ctx, options)

@@ -141,6 +141,7 @@ func TestConfigurationReachesTheControllers(t *testing.T) {
 		ProxyResolvedHosts: []string{"p"}, DetailedDialErrors: true,
 	}
 	config.Webhooks.BindAddress = "127.0.0.1:8082"
+	config.DashboardURL = "https://kubeops.example.com"
 	config.Limits.MaxQueryBytes = 40 << 20
 	config.Quotas.LogBackends = 3
 	config.Quotas.RunsPerHour = 60
@@ -152,7 +153,8 @@ func TestConfigurationReachesTheControllers(t *testing.T) {
 	options := controllerOptions(&config)
 	collectors := options.LogCollectors
 	if options.ParallelInspections != 7 || !options.Egress.AllowLoopback || collectors.Namespace != "logging" || options.Metrics == nil ||
-		options.ResponseMemory != 8<<20 || options.WebhookAddress != "127.0.0.1:8082" {
+		options.ResponseMemory != 8<<20 || options.WebhookAddress != "127.0.0.1:8082" ||
+		options.DashboardURL != config.DashboardURL {
 		t.Errorf("%+v", options)
 	}
 	wantLimits := limits.Limits{

@@ -131,6 +131,7 @@ func controllerOptions(config *configv1alpha1.ManagerConfig) controllers.Options
 		ResponseMemory:        responseMemory(config.Backends.ResponseMemory, memlimit.Detect),
 		Metrics:               metrics.Registry,
 		WebhookAddress:        config.Webhooks.BindAddress,
+		DashboardURL:          config.DashboardURL,
 		LogCollectors: controllers.LogCollectors{
 			Namespace:  collection.Namespace,
 			Everywhere: collection.ClusterWideNamespaces,

@@ -55,6 +55,8 @@ type Settings struct {
 	LogCollectors LogCollectors
 	// WebhookAddress that deliveries of webhooks are received at, as [host]:port. Empty or 0 receives none.
 	WebhookAddress string
+	// DashboardURL is the address of the dashboard, to which notifications link. Empty links nothing.
+	DashboardURL string
 	// Answers keeps explanations of models beside the reports; nil keeps none.
 	Answers AnswerCache
 	// Metrics is where the controllers register theirs. Required.

@@ -83,7 +83,7 @@ func shownCounts(t *testing.T, r *v1alpha1.InspectionReport) map[string]string {
 	}
 	template := v1alpha1.NotificationTemplate{Text: "{{.Problems}} problems, {{.Recommendations}} recommendations"}
 	composer := message.NewComposer(&v1alpha1.NotificationChannelSpec{Type: v1alpha1.ChannelSlack, Template: template}, false,
-		func(text string) string { return text }, message.Local{})
+		func(text string) string { return text }, message.Local{}, "")
 	messages, err := composer.Compose(t.Context(), r)
 	if err != nil || len(messages) != 1 {
 		t.Fatalf("%d messages, %v", len(messages), err)

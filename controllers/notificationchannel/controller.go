@@ -62,7 +62,7 @@ func New(
 			if err != nil {
 				return nil, err
 			}
-			composer := message.NewComposer(&c.Spec, alerts, redactText, templates)
+			composer := message.NewComposer(&c.Spec, alerts, redactText, templates, e.Settings.DashboardURL)
 			if err := composer.Verify(ctx); err != nil {
 				return nil, err
 			}

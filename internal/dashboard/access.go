@@ -3,6 +3,7 @@ package dashboard
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -53,8 +54,13 @@ func kinds() []string {
 // isResult reports whether objects of a resource are in a namespace only beside one of another: reports and runs.
 func isResult(resource string) bool { return resource == reports || resource == runs }
 
-// permission is what a viewer may be allowed.
-type permission struct{ verb, resource, namespace string }
+// permission is what a viewer may be allowed. Resources with a slash are subresources.
+type permission struct{ verb, group, resource, namespace string }
+
+// own is a permission on a resource of KubeOps.
+func own(verb, resource, namespace string) permission {
+	return permission{verb, v1alpha1.GroupVersion().Group, resource, namespace}
+}
 
 // access answers what a viewer may see, with the permissions of Kubernetes (RBAC) and a short memory.
 type access struct {
@@ -100,8 +106,9 @@ func (a *access) allowed(ctx context.Context, viewer Viewer, p permission) (bool
 }
 
 func (a *access) review(ctx context.Context, viewer Viewer, p permission) (bool, error) {
+	resource, subresource, _ := strings.Cut(p.resource, "/")
 	attributes := &authorizationv1.ResourceAttributes{
-		Group: v1alpha1.GroupVersion().Group, Resource: p.resource, Namespace: p.namespace, Verb: p.verb, Version: "*",
+		Group: p.group, Resource: resource, Subresource: subresource, Namespace: p.namespace, Verb: p.verb, Version: "*",
 	}
 	reviews := a.cluster.own.AuthorizationV1()
 	if viewer.Own {
@@ -121,7 +128,14 @@ func (a *access) review(ctx context.Context, viewer Viewer, p permission) (bool,
 // scopes are the namespaces in which a viewer can list a resource: one empty string for all, or those that have KubeOps resources and pass
 // the check. A namespace that the viewer asks for is the only one.
 func (a *access) scopes(ctx context.Context, viewer Viewer, resource, namespace string) ([]string, error) {
-	everywhere, err := a.allowed(ctx, viewer, permission{"list", resource, ""})
+	return a.scopesOf(ctx, viewer, own("list", resource, namespace))
+}
+
+// scopesOf is like scopes, for a permission on any resource.
+func (a *access) scopesOf(ctx context.Context, viewer Viewer, p permission) ([]string, error) {
+	namespace := p.namespace
+	p.namespace = ""
+	everywhere, err := a.allowed(ctx, viewer, p)
 	switch {
 	case err != nil:
 		return nil, err
@@ -136,17 +150,17 @@ func (a *access) scopes(ctx context.Context, viewer Viewer, resource, namespace 
 			return nil, err
 		}
 	}
-	return a.filter(ctx, viewer, resource, candidates)
+	return a.filter(ctx, viewer, p, candidates)
 }
 
-// filter returns the namespaces in which the viewer can list the resource.
-func (a *access) filter(ctx context.Context, viewer Viewer, resource string, candidates []string) ([]string, error) {
+// filter returns the namespaces in which the viewer has a permission.
+func (a *access) filter(ctx context.Context, viewer Viewer, p permission, candidates []string) ([]string, error) {
 	passed := make([]bool, len(candidates))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallelReviews)
 	for i, candidate := range candidates {
 		group.Go(func() (err error) {
-			passed[i], err = a.allowed(ctx, viewer, permission{"list", resource, candidate})
+			passed[i], err = a.allowed(ctx, viewer, permission{p.verb, p.group, p.resource, candidate})
 			return err
 		})
 	}

@@ -37,6 +37,13 @@ func (s *Server) registerAPI(mux *http.ServeMux) huma.API {
 	read(api, "getRun", "/api/v1/namespaces/{namespace}/runs/{name}", "Run of a Pipeline, with its stages", s.getRun)
 	read(api, "listBundles", "/api/v1/bundles", "ResourceBundles", s.listBundles)
 	read(api, "getBundle", "/api/v1/namespaces/{namespace}/bundles/{name}", "ResourceBundle, with its state in each cluster", s.getBundle)
+	read(api, "listKinds", "/api/v1/explorer", "Kinds of the cluster that you can list", s.listKinds)
+	read(api, "listRows", "/api/v1/explorer/{resource}", "Objects of a kind, as kubectl get prints them", s.listRows)
+	read(api, "getClusterObject", "/api/v1/explorer/{resource}/{name}", "Object of the cluster: YAML, owners, events and field managers",
+		s.getClusterObject)
+	read(api, "getObject", "/api/v1/namespaces/{namespace}/explorer/{resource}/{name}",
+		"Object of a namespace: YAML, owners, events and field managers", s.getObject)
+	read(api, "getLog", "/api/v1/namespaces/{namespace}/pods/{name}/log", "Last lines of the log of a container", s.getLog)
 	return api
 }
 

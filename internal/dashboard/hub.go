@@ -241,3 +241,23 @@ func (h *hub) stream(ctx context.Context, at scope, viewer Viewer, version strin
 	}
 	return version, nil
 }
+
+// watchable are the scopes that a viewer can list and watch.
+func (s *Server) watchable(ctx context.Context, viewer Viewer) (all []scope, err error) {
+	for _, resource := range kinds() {
+		namespaces, err := s.access.scopes(ctx, viewer, resource, "")
+		if err != nil {
+			return nil, err
+		}
+		for _, namespace := range namespaces {
+			allowed, err := s.access.allowed(ctx, viewer, own("watch", resource, namespace))
+			if err != nil {
+				return nil, err
+			}
+			if allowed {
+				all = append(all, scope{resource, namespace})
+			}
+		}
+	}
+	return all, nil
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/coder/websocket"
 
 	"kubeops.io/kubeops/internal/apierror"
+	"kubeops.io/kubeops/internal/dashboard/explore"
 )
 
 const (
@@ -40,9 +41,20 @@ type operation struct {
 	Op    string `json:"op"`
 	ID    int    `json:"id"`
 	Topic string `json:"topic"`
+	// Of topics rows and log.
+	Resource  string `json:"resource"`
+	Namespace string `json:"namespace"`
+	Q         string `json:"q"`
+	Sort      string `json:"sort"`
+	Window    [2]int `json:"window"`
+	Name      string `json:"name"`
+	Container string `json:"container"`
+	Previous  bool   `json:"previous"`
+	Tail      int    `json:"tail"`
+	Since     string `json:"since"`
 }
 
-// liveMessage to the page. Type is hello, snap, diff, tick or end.
+// liveMessage to the page. Type is hello, snap, diff, log, tick or end.
 type liveMessage struct {
 	Type      string    `json:"t"`
 	ID        int       `json:"id,omitempty"`
@@ -53,6 +65,9 @@ type liveMessage struct {
 	At        int64     `json:"at,omitempty"`
 	Overview  *Overview `json:"overview,omitempty"`
 	Changed   []Change  `json:"changed,omitempty"`
+	Rows      *liveRows `json:"rows,omitempty"`
+	Lines     []LogLine `json:"lines,omitempty"`
+	Dropped   int       `json:"dropped,omitempty"`
 	Problem   *ended    `json:"problem,omitempty"`
 	Retry     bool      `json:"retry,omitempty"`
 }
@@ -62,7 +77,7 @@ type ended struct {
 	Status int    `json:"status"`
 	Title  string `json:"title"`
 	Detail string `json:"detail"`
-	Code   string `json:"code"` // revoked, unavailable, expired or unknown
+	Code   string `json:"code"` // revoked, gone, unavailable, expired or unknown
 }
 
 // connection is one socket. One goroutine reads, and one writes and owns the state.
@@ -75,6 +90,10 @@ type connection struct {
 	scopes []scope
 	cursor int
 	last   time.Time // of the last flush
+	holder *explore.Holder
+	rows   map[int]*rowsTopic
+	logs   map[int]*logTopic
+	logged chan struct{} // new lines
 }
 
 // live serves the socket. The library refuses a foreign Origin.
@@ -96,8 +115,16 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	socket.SetReadLimit(maxMessage)
-	c := &connection{server: s, viewer: found.viewer, socket: socket, feed: newSubscriber(found.viewer)}
-	defer c.unsubscribe()
+	holder, err := s.holder(found.viewer)
+	if err != nil {
+		_ = socket.Close(websocket.StatusInternalError, "the configuration of the dashboard is not valid")
+		return
+	}
+	c := &connection{
+		server: s, viewer: found.viewer, socket: socket, feed: newSubscriber(found.viewer), holder: holder, rows: map[int]*rowsTopic{},
+		logs: map[int]*logTopic{}, logged: make(chan struct{}, 1),
+	}
+	defer c.close()
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	c.serve(ctx, cancel, found.expires)
@@ -130,6 +157,10 @@ func (c *connection) serve(ctx context.Context, cancel context.CancelFunc, expir
 			err = c.handle(ctx, op)
 		case <-c.feed.wake:
 			err = c.flush(ctx)
+		case <-c.holder.Changed():
+			err = c.flushRows(ctx)
+		case <-c.logged:
+			err = c.flushLogs(ctx)
 		case <-ticks.C:
 			err = c.send(ctx, liveMessage{Type: "tick", At: c.server.now().UnixMilli()})
 		case <-rechecks.C:
@@ -165,24 +196,67 @@ func (c *connection) read(ctx context.Context, operations chan<- operation) {
 func (c *connection) handle(ctx context.Context, op operation) error {
 	switch {
 	case op.Op == "unsub":
-		c.topics = slices.DeleteFunc(c.topics, func(id int) bool { return id == op.ID })
-		if len(c.topics) == 0 {
-			c.unsubscribe()
-		}
+		c.leave(op.ID)
 		return nil
+	case !c.server.requests.allow(c.viewer.key()): // an operation costs as much as a request
+		c.leave(op.ID)
+		return c.send(ctx, end(op.ID, http.StatusTooManyRequests, "unavailable", errTooMany{}.Error(), true))
+	case op.Op == "window" && c.rows[op.ID] != nil:
+		return c.move(ctx, op)
 	case op.Op != "sub":
-		return c.send(ctx, end(op.ID, http.StatusUnprocessableEntity, "unknown", "Operations: sub, unsub.", false))
-	case op.Topic != topicOverview:
-		return c.send(ctx, end(op.ID, http.StatusUnprocessableEntity, "unknown", "Topics: overview.", false))
-	case op.ID <= 0 || slices.Contains(c.topics, op.ID) || len(c.topics) >= maxSubscriptions:
+		return c.send(ctx, end(op.ID, http.StatusUnprocessableEntity, "unknown", "Operations: sub, window, unsub.", false))
+	case op.ID <= 0 || c.has(op.ID) || len(c.topics)+len(c.rows)+len(c.logs) >= maxSubscriptions:
 		return c.send(ctx, end(op.ID, http.StatusUnprocessableEntity, "unknown", "An id is a new positive number; at most 32 are open.",
 			false))
 	}
-	if err := c.subscribe(ctx); err != nil {
-		return c.send(ctx, end(op.ID, http.StatusBadGateway, "unavailable", "The API server: "+apierror.Describe(err)+".", true))
+	c.server.options.Logger.Info("Subscription", "user", c.viewer.User, "topic", op.Topic, "resource", op.Resource,
+		"namespace", op.Namespace, "name", op.Name, "container", op.Container, "search", op.Q)
+	switch op.Topic {
+	case topicRows:
+		return c.subscribeRows(ctx, op)
+	case topicLog:
+		return c.subscribeLog(ctx, op)
+	case topicOverview:
+		if err := c.subscribe(ctx); err != nil {
+			return c.send(ctx, end(op.ID, http.StatusBadGateway, "unavailable", "The API server: "+apierror.Describe(err)+".", true))
+		}
+		c.topics = append(c.topics, op.ID)
+		return c.overview(ctx, "snap", []int{op.ID}, nil)
 	}
-	c.topics = append(c.topics, op.ID)
-	return c.overview(ctx, "snap", []int{op.ID}, nil)
+	return c.send(ctx, end(op.ID, http.StatusUnprocessableEntity, "unknown", "Topics: overview, rows, log.", false))
+}
+
+// has reports whether an id is in use.
+func (c *connection) has(id int) bool {
+	return slices.Contains(c.topics, id) || c.rows[id] != nil || c.logs[id] != nil
+}
+
+// leave a topic.
+func (c *connection) leave(id int) {
+	if topic := c.rows[id]; topic != nil {
+		topic.view.Close()
+		delete(c.rows, id)
+	}
+	if topic := c.logs[id]; topic != nil {
+		topic.stop()
+		delete(c.logs, id)
+	}
+	if i := slices.Index(c.topics, id); i >= 0 {
+		if c.topics = slices.Delete(c.topics, i, i+1); len(c.topics) == 0 {
+			c.unsubscribe()
+		}
+	}
+}
+
+// close leaves all topics.
+func (c *connection) close() {
+	for id := range c.rows {
+		c.leave(id)
+	}
+	for id := range c.logs {
+		c.leave(id)
+	}
+	c.unsubscribe()
 }
 
 // subscribe joins the watches of everything that the viewer can list and watch, and leaves the others.
@@ -217,30 +291,10 @@ func (c *connection) unsubscribe() {
 	c.feed = newSubscriber(c.viewer)
 }
 
-// watchable are the scopes that a viewer can list and watch.
-func (s *Server) watchable(ctx context.Context, viewer Viewer) (all []scope, err error) {
-	for _, resource := range kinds() {
-		namespaces, err := s.access.scopes(ctx, viewer, resource, "")
-		if err != nil {
-			return nil, err
-		}
-		for _, namespace := range namespaces {
-			allowed, err := s.access.allowed(ctx, viewer, permission{"watch", resource, namespace})
-			if err != nil {
-				return nil, err
-			}
-			if allowed {
-				all = append(all, scope{resource, namespace})
-			}
-		}
-	}
-	return all, nil
-}
-
 // recheck reads the permissions of the viewer again.
 func (c *connection) recheck(ctx context.Context) error {
-	if len(c.topics) == 0 {
-		return nil
+	if err := errors.Join(c.recheckRows(ctx), c.recheckLogs(ctx)); err != nil || len(c.topics) == 0 {
+		return err
 	}
 	if err := c.subscribe(ctx); err != nil {
 		return c.unavailable(ctx, err)
@@ -250,14 +304,9 @@ func (c *connection) recheck(ctx context.Context) error {
 
 // flush sends what changed, as the newest state.
 func (c *connection) flush(ctx context.Context) error {
-	if wait := flushInterval - time.Since(c.last); wait > 0 {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(wait):
-		}
+	if err := c.pause(ctx); err != nil {
+		return err
 	}
-	c.last = time.Now()
 	changes, lost := c.feed.take()
 	switch {
 	case lost != nil:
@@ -271,7 +320,20 @@ func (c *connection) flush(ctx context.Context) error {
 	return c.overview(ctx, "diff", c.topics, changes)
 }
 
-// unavailable ends all subscriptions. The page subscribes again after a while.
+// pause until the next message can be sent.
+func (c *connection) pause(ctx context.Context) error {
+	if wait := flushInterval - time.Since(c.last); wait > 0 {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+	c.last = time.Now()
+	return nil
+}
+
+// unavailable ends all subscriptions to the overview. The page subscribes again after a while.
 func (c *connection) unavailable(ctx context.Context, reason error) error {
 	topics := c.topics
 	c.topics = nil

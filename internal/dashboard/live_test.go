@@ -132,7 +132,7 @@ func TestAChangeArrivesAndARevokedPermissionEndsIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, func() error { // the API server forgets a role after a moment
-		allowed, err := server.access.review(t.Context(), Viewer{User: "lena"}, permission{"list", inspections, namespace})
+		allowed, err := server.access.review(t.Context(), Viewer{User: "lena"}, own("list", inspections, namespace))
 		if err == nil && allowed {
 			err = fmt.Errorf("still allowed")
 		}
@@ -204,11 +204,11 @@ func TestViewersShareAWatchAndItContinuesWithoutTheFirst(t *testing.T) {
 
 func TestTheSocketEndsWithTheSession(t *testing.T) {
 	w := newWorld(t)
-	cookie, err := w.server.sessions.create(Viewer{User: "ada"}, time.Now().Add(time.Second))
+	cookies, err := w.server.sessions.create(session{User: "ada"}, time.Now().Add(time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}
-	page := openPage(t, w.url, http.Header{"Cookie": {cookie.String()}})
+	page := openPage(t, w.url, http.Header{"Cookie": {cookies[0].String()}})
 	ended := page.next("of the end", ofType("end"))
 	if ended.ID != 0 || ended.Problem.Code != "expired" || ended.Problem.Status != http.StatusUnauthorized {
 		t.Errorf("%+v", ended.Problem)
@@ -245,5 +245,22 @@ func TestMessagesThatTheSocketDoesNotKnow(t *testing.T) {
 	}
 	if _, _, err := other.socket.Read(t.Context()); err == nil {
 		t.Error("a message over 64 KiB is accepted")
+	}
+}
+
+func TestOperationsOfASocketHaveTheRateOfRequests(t *testing.T) {
+	w := newWorld(t)
+	server := w.start(t, Options{})
+	web := httptest.NewServer(server.Handler())
+	defer web.Close()
+	server.requests = newLimiter(1e-6, 3) // the first is the socket itself
+	page := openPage(t, web.URL, token("ada"))
+	for i := range 2 {
+		page.send(fmt.Sprintf(`{"op":"sub","id":%d,"topic":"rows","resource":"configmaps","window":[0,1]}`, i+1))
+		page.next("of the rows", ofType("snap"))
+	}
+	page.send(`{"op":"window","id":1,"window":[0,2]}`)
+	if ended := page.next("of the end", ofType("end")); ended.ID != 1 || ended.Problem.Status != http.StatusTooManyRequests || !ended.Retry {
+		t.Errorf("%+v", ended)
 	}
 }

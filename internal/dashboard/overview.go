@@ -188,7 +188,7 @@ func (s *Server) digestsOf(ctx context.Context, viewer Viewer, found []v1alpha1.
 }
 
 func (s *Server) digest(ctx context.Context, viewer Viewer, inspection *v1alpha1.Inspection) (*digest, error) {
-	allowed, err := s.access.allowed(ctx, viewer, permission{"get", reports, inspection.Namespace})
+	allowed, err := s.access.allowed(ctx, viewer, own("get", reports, inspection.Namespace))
 	if err != nil || !allowed {
 		return nil, err
 	}

@@ -39,12 +39,20 @@ func operations(t *testing.T, namespace string) map[string]string {
 		"inspections": map[string]string{"shop": "everything", "lab": "lab-everything"}[namespace], "runs": mark + "-release-41", "bundles": mark + "-base",
 	}
 	objects["reports"] = objects["inspections"] + "-r2"
+	objects["pods"] = mark + "-1"
+	objects["configmaps"] = mark + "-config"
+	objects["priorityclasses.scheduling.k8s.io"] = "system-node-critical"
 	paths := map[string]string{}
 	for path, methods := range description.Paths {
 		for method, operation := range methods {
 			if method != "get" {
 				t.Errorf("operation %s of %s is not a GET", operation.OperationID, path)
 			}
+			kind := "configmaps"
+			if operation.OperationID == "getClusterObject" {
+				kind = "priorityclasses.scheduling.k8s.io"
+			}
+			path = strings.Replace(path, "{resource}", kind, 1)
 			segments := strings.Split(path, "/")
 			name := ""
 			if at := slices.Index(segments, "{name}"); at > 0 {
@@ -87,7 +95,7 @@ func TestEveryOperationShowsAViewerOnlyWhatRBACAllows(t *testing.T) {
 			for id, mark := range map[string]string{
 				"getOverview": marks()[namespace][0], "listInspections": about, "getLatestReport": marks()[namespace][0], "getReport": about,
 				"listBackends": about, "listChannels": about, "listClusters": about, "listPipelines": about, "listRuns": about, "getRun": about,
-				"listBundles": about, "getBundle": about,
+				"listBundles": about, "getBundle": about, "listKinds": `"configmaps"`, "listRows": about, "getObject": about,
 			} {
 				if answer := w.get(t, user, operations(t, namespace)[id]); !strings.Contains(answer.body, mark) {
 					t.Errorf("%s as %s lacks %s: %s", id, user, mark, answer.body)
@@ -117,6 +125,10 @@ func TestForbiddenAndMissingAnswerAlike(t *testing.T) {
 		"/api/v1/namespaces/shop/reports/none", "/api/v1/namespaces/none/reports/none", "/api/v1/namespaces/lab/inspections/lab-everything/report",
 		"/api/v1/namespaces/shop/inspections/none/report", "/api/v1/namespaces/lab/runs/microscope-release-41", "/api/v1/namespaces/shop/runs/none",
 		"/api/v1/namespaces/lab/bundles/microscope-base", "/api/v1/namespaces/shop/bundles/none",
+		"/api/v1/namespaces/lab/explorer/configmaps/microscope-config", "/api/v1/namespaces/shop/explorer/configmaps/none",
+		"/api/v1/namespaces/shop/explorer/nones/none", "/api/v1/namespaces/shop/explorer/nodes/none", "/api/v1/explorer/nodes/none",
+		"/api/v1/explorer/configmaps/cart-config", "/api/v1/namespaces/shop/explorer/configmaps/...",
+		"/api/v1/namespaces/lab/pods/microscope-1/log", "/api/v1/namespaces/shop/pods/none/log",
 	} {
 		if got := body(path); got != forbidden {
 			t.Errorf("%s: %s differs from a forbidden report: %s", path, got, forbidden)

@@ -13,11 +13,13 @@ import (
 	"github.com/coder/websocket"
 	"github.com/go-logr/logr"
 	"k8s.io/utils/clock"
+
+	"kubeops.io/kubeops/internal/dashboard/openid"
 )
 
 func TestEveryPathReadsOnly(t *testing.T) {
 	w := newWorld(t)
-	paths := []string{"/", "/index.html", "/you", "/healthz", pathLive, "/api/v1/openapi.json", "/api/v1/none", "/none"}
+	paths := []string{"/", "/index.html", "/you", "/healthz", pathLive, pathSignInMethods, pathSignInOpenID, openid.CallbackPath, "/api/v1/openapi.json", "/api/v1/none", "/none"}
 	for _, path := range operations(t, "shop") {
 		paths = append(paths, path)
 	}
@@ -92,6 +94,7 @@ func TestPathsAndQueriesOfAnAttacker(t *testing.T) {
 		"/%00.js":                               http.StatusNotFound,
 		"/api/v1/namespaces/shop/reports/a%2fb": http.StatusUnprocessableEntity,
 		"/api/v1/namespaces/shop/reports/..%2f..%2f..%2fsecrets%2fx":                    http.StatusUnprocessableEntity,
+		"/api/v1/explorer/nodes/..%2f..%2fx":                                            http.StatusUnprocessableEntity,
 		"/api/v1/namespaces/SHOP/reports/x":                                             http.StatusUnprocessableEntity,
 		"/api/v1/namespaces/" + strings.Repeat("a", 64) + "/reports/x":                  http.StatusUnprocessableEntity,
 		"/api/v1/namespaces/shop/reports/" + strings.Repeat("a", 254):                   http.StatusUnprocessableEntity,

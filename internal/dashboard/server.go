@@ -22,6 +22,8 @@ import (
 	"k8s.io/utils/clock"
 	"k8s.io/utils/lru"
 
+	"kubeops.io/kubeops/internal/dashboard/explore"
+	"kubeops.io/kubeops/internal/dashboard/openid"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/redact"
 )
@@ -34,6 +36,8 @@ type Options struct {
 	InsecureLocal bool
 	// SessionKey encrypts cookies: 32 bytes. By default it is random: sessions end when the process does.
 	SessionKey []byte
+	// OpenID signs viewers in at a provider, besides bearer tokens. Default: none.
+	OpenID *openid.Config
 	// Logger gets one line for each request of a viewer. Default: none.
 	Logger logr.Logger
 	// Clock of sessions and caches. Default: the clock of the machine.
@@ -61,7 +65,10 @@ type Server struct {
 	access        *access
 	sessions      *sessions
 	tokens        *tokens
+	openID        *openid.Client // nil without a provider
 	hub           *hub
+	catalog       *catalog
+	tables        *explore.Pool
 	assets        assets
 	checks        checkSummaries
 	digests       *lru.Cache // of digestKey to *digest
@@ -108,9 +115,16 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	if s.cluster, err = newCluster(options.Config); err != nil {
 		return nil, err
 	}
+	if options.OpenID != nil {
+		if s.openID, err = openid.New(*options.OpenID); err != nil {
+			return nil, fmt.Errorf("OpenID Connect: %w", err)
+		}
+	}
 	s.access = newAccess(s.cluster, options.Clock)
 	s.tokens = &tokens{server: s, reviews: lru.New(maxReviews)}
 	s.hub = newHub(s.cluster.metadata, options.Logger)
+	s.catalog = &catalog{client: s.cluster.own.Discovery(), clock: options.Clock}
+	s.tables = explore.NewPool(options.Clock)
 	return s, s.detect(ctx)
 }
 
@@ -192,6 +206,9 @@ func (s *Server) Handler() http.Handler {
 	root.Handle(pathLive, s.authenticated(http.HandlerFunc(s.live)))
 	root.HandleFunc(pathSignIn, s.signIn)
 	root.HandleFunc(pathSignOut, s.signOut)
+	root.HandleFunc(pathSignInMethods, s.signInMethods)
+	root.HandleFunc(pathSignInOpenID, s.beginOpenID)
+	root.HandleFunc(openid.CallbackPath, s.finishOpenID)
 	root.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	root.Handle("/", s.assets)
 	return s.audited(s.guarded(root))

@@ -9,6 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"k8s.io/utils/clock"
@@ -21,20 +24,25 @@ const (
 	sessionVersion = 1
 	// maxSession is how long a session lasts at most.
 	maxSession = 8 * time.Hour
-	// maxCookie in bytes: browsers drop larger ones without a message.
+	// maxCookie in bytes: browsers drop larger ones without a message. A longer session is in several cookies, maxParts at most.
 	maxCookie = 3500
+	maxParts  = 4
 )
 
-// session is the content of the cookie. It contains no token.
+// session is the content of the cookies. It contains no token.
 type session struct {
 	Version int       `json:"v"`
 	User    string    `json:"u"`
 	Groups  []string  `json:"g,omitempty"`
 	Start   time.Time `json:"s"`
 	Expires time.Time `json:"e"`
+	// Issuer at which the viewer signed in, with the context and the methods of the sign-in. Empty after a sign-in with a token.
+	Issuer string   `json:"i,omitempty"`
+	ACR    string   `json:"c,omitempty"`
+	AMR    []string `json:"m,omitempty"`
 }
 
-// sessions encrypts and decrypts the cookie with AES-256-GCM.
+// sessions encrypts and decrypts cookies with AES-256-GCM.
 type sessions struct {
 	seal  cipher.AEAD
 	clock clock.PassiveClock
@@ -54,63 +62,105 @@ func newSessions(key []byte, now clock.PassiveClock) (*sessions, error) {
 	return &sessions{seal: seal, clock: now}, err
 }
 
-// create returns the cookie of a new session. It ends with the token that the viewer signed in with, if the token has an expiry.
-func (s *sessions) create(viewer Viewer, tokenExpires time.Time) (*http.Cookie, error) {
+// create returns the cookies of a new session. It ends with the token that the viewer signed in with, if the token has an expiry.
+func (s *sessions) create(content session, tokenExpires time.Time) ([]*http.Cookie, error) {
 	now := s.clock.Now()
-	expires := now.Add(maxSession)
-	if !tokenExpires.IsZero() && tokenExpires.Before(expires) {
-		expires = tokenExpires
+	content.Version = sessionVersion
+	content.Start = now
+	content.Expires = now.Add(maxSession)
+	if !tokenExpires.IsZero() && tokenExpires.Before(content.Expires) {
+		content.Expires = tokenExpires
 	}
-	content, err := json.Marshal(session{Version: sessionVersion, User: viewer.User, Groups: viewer.Groups, Start: now, Expires: expires})
+	value, err := s.encrypt(content, sessionCookie)
 	if err != nil {
 		return nil, err
 	}
-	nonce := make([]byte, s.seal.NonceSize())
-	if _, err := rand.Read(nonce); err != nil {
-		return nil, err
-	}
-	value := base64.RawURLEncoding.EncodeToString(s.seal.Seal(nonce, nonce, content, []byte(sessionCookie)))
-	if len(value) > maxCookie {
+	parts := slices.Collect(slices.Chunk([]byte(value), maxCookie-len("4.")))
+	if len(parts) > maxParts {
 		return nil, errTooManyGroups
 	}
-	cookie := newCookie(value)
-	cookie.MaxAge = int(expires.Sub(now).Seconds())
-	return cookie, nil
+	cookies := make([]*http.Cookie, 0, maxParts)
+	for i, part := range parts {
+		text := string(part)
+		if i == 0 { // a cookie of an earlier session can be left
+			text = strconv.Itoa(len(parts)) + "." + text
+		}
+		cookie := newCookie(partName(i), text)
+		cookie.MaxAge = int(content.Expires.Sub(now).Seconds())
+		cookies = append(cookies, cookie)
+	}
+	return cookies, nil
+}
+
+// partName of a cookie of a session.
+func partName(i int) string {
+	if i == 0 {
+		return sessionCookie
+	}
+	return sessionCookie + "-" + strconv.Itoa(i)
+}
+
+// encrypt a value for one purpose: it is of no use for another.
+func (s *sessions) encrypt(value any, purpose string) (string, error) {
+	content, err := json.Marshal(value)
+	if err != nil {
+		return "", err
+	}
+	nonce := make([]byte, s.seal.NonceSize())
+	if _, err := rand.Read(nonce); err != nil {
+		return "", err
+	}
+	return base64.RawURLEncoding.EncodeToString(s.seal.Seal(nonce, nonce, content, []byte(purpose))), nil
+}
+
+// decrypt what encrypt returned for the same purpose.
+func (s *sessions) decrypt(text, purpose string, into any) bool {
+	sealed, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(sealed) < s.seal.NonceSize() {
+		return false
+	}
+	content, err := s.seal.Open(nil, sealed[:s.seal.NonceSize()], sealed[s.seal.NonceSize():], []byte(purpose))
+	return err == nil && json.Unmarshal(content, into) == nil
 }
 
 // errTooManyGroups is for people.
 var errTooManyGroups = errors.New(
-	"the groups of the user do not fit into a cookie of 3500 bytes; sign in as a user with fewer groups")
+	"the groups of the user do not fit into cookies of 14000 bytes; sign in as a user with fewer groups")
 
-// removed is the cookie that ends a session.
-func removed() *http.Cookie {
-	cookie := newCookie("")
-	cookie.MaxAge = -1
-	return cookie
+// removed are the cookies that end a session.
+func removed() []*http.Cookie {
+	cookies := make([]*http.Cookie, maxParts)
+	for i := range cookies {
+		cookies[i] = newCookie(partName(i), "")
+		cookies[i].MaxAge = -1
+	}
+	return cookies
 }
 
-func newCookie(value string) *http.Cookie {
-	return &http.Cookie{Name: sessionCookie, Value: value, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode}
+func newCookie(name, value string) *http.Cookie {
+	return &http.Cookie{Name: name, Value: value, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode}
 }
 
-// read returns the viewer of a request and when the session ends. It is false without a valid cookie.
+// read returns the session of a request. It is false without valid cookies.
 func (s *sessions) read(r *http.Request) (session, bool) {
-	cookie, err := r.Cookie(sessionCookie)
-	if err != nil || len(cookie.Value) > maxCookie {
-		return session{}, false
-	}
-	sealed, err := base64.RawURLEncoding.DecodeString(cookie.Value)
-	if err != nil || len(sealed) < s.seal.NonceSize() {
-		return session{}, false
-	}
-	nonce, text := sealed[:s.seal.NonceSize()], sealed[s.seal.NonceSize():]
-	content, err := s.seal.Open(nil, nonce, text, []byte(sessionCookie))
-	if err != nil {
-		return session{}, false
+	var value strings.Builder
+	parts := 1
+	for i := 0; i < parts; i++ {
+		cookie, err := r.Cookie(partName(i))
+		if err != nil || len(cookie.Value) > maxCookie {
+			return session{}, false
+		}
+		text := cookie.Value
+		if i == 0 {
+			count, rest, _ := strings.Cut(text, ".")
+			if parts, err = strconv.Atoi(count); err != nil || parts < 1 || parts > maxParts {
+				return session{}, false
+			}
+			text = rest
+		}
+		value.WriteString(text)
 	}
 	var found session
-	if err := json.Unmarshal(content, &found); err != nil || found.Version != sessionVersion || !s.clock.Now().Before(found.Expires) {
-		return session{}, false
-	}
-	return found, true
+	valid := s.decrypt(value.String(), sessionCookie, &found) && found.Version == sessionVersion && s.clock.Now().Before(found.Expires)
+	return found, valid
 }

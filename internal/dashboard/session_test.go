@@ -24,16 +24,17 @@ func testSessions(t *testing.T, key byte, now time.Time) *sessions {
 // sealed is a cookie with any content.
 func sealed(s *sessions, content, purpose string) string {
 	nonce := make([]byte, s.seal.NonceSize())
-	return base64.RawURLEncoding.EncodeToString(s.seal.Seal(nonce, nonce, []byte(content), []byte(purpose)))
+	return "1." + base64.RawURLEncoding.EncodeToString(s.seal.Seal(nonce, nonce, []byte(content), []byte(purpose)))
 }
 
 func TestOnlyACookieOfThisServerIsASession(t *testing.T) {
 	now := time.Date(2026, 11, 28, 9, 0, 0, 0, time.UTC)
 	ours := testSessions(t, 'a', now)
-	cookie, err := ours.create(Viewer{User: "ada", Groups: []string{"team-shop"}}, time.Time{})
-	if err != nil {
-		t.Fatal(err)
+	cookies, err := ours.create(session{User: "ada", Groups: []string{"team-shop"}}, time.Time{})
+	if err != nil || len(cookies) != 1 {
+		t.Fatal(len(cookies), err)
 	}
+	cookie := cookies[0]
 	flipped := []byte(cookie.Value)
 	flipped[len(flipped)/2] ^= 1
 	live := fmt.Sprintf(`{"v":1,"u":"ada","e":%q}`, now.Add(time.Hour).Format(time.RFC3339))
@@ -52,6 +53,9 @@ func TestOnlyACookieOfThisServerIsASession(t *testing.T) {
 		"changed":             {ours, string(flipped), false},
 		"shortened":           {ours, cookie.Value[:len(cookie.Value)-4], false},
 		"empty":               {ours, "", false},
+		"of no part":          {ours, "0" + cookie.Value[1:], false},
+		"of too many parts":   {ours, "99" + cookie.Value[1:], false},
+		"without its parts":   {ours, "2" + cookie.Value[1:], false},
 		"plain JSON":          {ours, base64.RawURLEncoding.EncodeToString([]byte(live)), false},
 		"not base64":          {ours, "%%%", false},
 		"over the limit":      {ours, strings.Repeat("A", maxCookie+1), false},
@@ -76,23 +80,51 @@ func TestASessionEndsWithItsToken(t *testing.T) {
 	for expires, want := range map[time.Time]time.Duration{
 		{}: maxSession, now.Add(time.Hour): time.Hour, now.Add(24 * time.Hour): maxSession,
 	} {
-		cookie, err := s.create(Viewer{User: "ada"}, expires)
+		cookies, err := s.create(session{User: "ada"}, expires)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := time.Duration(cookie.MaxAge) * time.Second; got != want {
+		if got := time.Duration(cookies[0].MaxAge) * time.Second; got != want {
 			t.Errorf("a token until %v gives a session of %v, want %v", expires, got, want)
 		}
 	}
-	many := make([]string, 500)
-	for i := range many {
-		many[i] = fmt.Sprintf("group-%04d", i)
-	}
-	if _, err := s.create(Viewer{User: "ada", Groups: many}, time.Time{}); err == nil || !strings.Contains(err.Error(), "3500 bytes") {
-		t.Errorf("a cookie of 500 groups: %v", err)
-	}
 	if _, err := newSessions([]byte("short"), clocktesting.NewFakePassiveClock(now)); err == nil {
 		t.Error("a key of 5 bytes is accepted")
+	}
+}
+
+func TestManyGroupsAreInSeveralCookies(t *testing.T) {
+	s := testSessions(t, 'a', time.Date(2026, 11, 28, 9, 0, 0, 0, time.UTC))
+	groups := func(number int) (names []string) {
+		for i := range number {
+			names = append(names, fmt.Sprintf("group-%04d", i))
+		}
+		return names
+	}
+	for number, parts := range map[int]int{0: 1, 100: 1, 300: 2, 700: 4} {
+		cookies, err := s.create(session{User: "ada", Groups: groups(number)}, time.Time{})
+		if err != nil || len(cookies) != parts {
+			t.Fatalf("%d groups: %d cookies, want %d: %v", number, len(cookies), parts, err)
+		}
+		request := &http.Request{Header: http.Header{}}
+		for _, cookie := range cookies {
+			if len(cookie.Value) > maxCookie {
+				t.Errorf("a cookie has %d bytes", len(cookie.Value))
+			}
+			request.AddCookie(cookie)
+		}
+		for i := parts; i < maxParts; i++ {
+			request.AddCookie(&http.Cookie{Name: partName(i), Value: "of-an-earlier-session"})
+		}
+		if found, valid := s.read(request); !valid || len(found.Groups) != number {
+			t.Errorf("%d groups: %d are read, %v", number, len(found.Groups), valid)
+		}
+	}
+	if _, err := s.create(session{User: "ada", Groups: groups(2000)}, time.Time{}); err == nil || !strings.Contains(err.Error(), "14000 bytes") {
+		t.Errorf("a session of 2000 groups: %v", err)
+	}
+	if len(removed()) != maxParts {
+		t.Error("signing out leaves cookies")
 	}
 }
 

@@ -35,6 +35,8 @@ func (e errRejected) Error() string { return e.detail }
 type identity struct {
 	viewer  Viewer
 	expires time.Time
+	// session of a viewer who signed in. Nil for a bearer token.
+	session *session
 }
 
 // tokens reviews bearer tokens, and remembers results by the hash of the token.
@@ -79,7 +81,7 @@ func (t *tokens) ask(ctx context.Context, token string) (review, error) {
 		return review{rejected: "The API server does not accept the token. It may have expired: create another one."}, nil
 	}
 	viewer := Viewer{User: answer.Status.User.Username, Groups: answer.Status.User.Groups}
-	return review{identity: identity{viewer, expiry(token)}, rejected: viewer.refusal()}, nil
+	return review{identity: identity{viewer: viewer, expires: expiry(token)}, rejected: viewer.refusal()}, nil
 }
 
 // expiry of a JSON Web Token that the API server has accepted. Other tokens have none.
@@ -124,7 +126,7 @@ func (s *Server) identify(r *http.Request) (identity, error) {
 	if refusal := viewer.refusal(); refusal != "" {
 		return identity{}, errRejected{refusal}
 	}
-	return identity{viewer, found.Expires}, nil
+	return identity{viewer, found.Expires, &found}, nil
 }
 
 // errTooMany is the answer to a client that sends more requests than a person does.
@@ -193,17 +195,34 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	info(r.Context()).viewer = found.viewer.User
-	cookie, err := s.sessions.create(found.viewer, found.expires)
+	cookies, err := s.sessions.create(session{User: found.viewer.User, Groups: found.viewer.Groups}, found.expires)
 	if err != nil {
 		writeProblem(w, r, http.StatusUnprocessableEntity, err.Error())
 		return
 	}
-	http.SetCookie(w, cookie)
+	setCookies(w, cookies)
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// signOut removes the session from the browser.
-func (s *Server) signOut(w http.ResponseWriter, _ *http.Request) {
-	http.SetCookie(w, removed())
-	w.WriteHeader(http.StatusNoContent)
+func setCookies(w http.ResponseWriter, cookies []*http.Cookie) {
+	for _, cookie := range cookies {
+		http.SetCookie(w, cookie)
+	}
+}
+
+// signOut removes the session from the browser. If it is of a provider, the answer says where the provider's own session ends.
+func (s *Server) signOut(w http.ResponseWriter, r *http.Request) {
+	found, _ := s.sessions.read(r)
+	setCookies(w, removed())
+	address := ""
+	if s.openID != nil && found.Issuer == s.openID.Issuer() {
+		address = s.openID.EndSession(r.Context())
+	}
+	if address == "" {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	writeJSON(w, struct {
+		Redirect string `json:"redirect"`
+	}{address})
 }

@@ -103,11 +103,15 @@ func (w *world) fill(t *testing.T) {
 	w.bind(t, "shop", rbacv1.UserKind, "ada")
 	w.bind(t, "lab", rbacv1.GroupKind, "team-lab")
 	w.bind(t, "", rbacv1.UserKind, "olga")
-	w.apply(t, "testdata/shop.yaml", nil)
-	w.apply(t, "testdata/shop.yaml", strings.NewReplacer("namespace: shop}", "namespace: lab}", "namespace: shop,", "namespace: lab,",
+	w.grantObjects(t)
+	lab := strings.NewReplacer("namespace: shop}", "namespace: lab}", "namespace: shop,", "namespace: lab,",
 		"everything", "lab-everything", "cart", "microscope", "prod-eu", "lab-cluster", "name: prom,", "name: lab-prom,", "name: loki,", "name: lab-loki,", "oncall", "lab-oncall",
 		"namespace: shop-batch", "namespace: lab-batch", "f-", "g-", "shop/", "lab/", "-n shop", "-n lab", "payment", "laser", "shiping", "labing",
-		"shipping", "labeling", "kind: Ingress, namespace: shop, name: shop", "kind: Ingress, namespace: lab, name: lab"))
+		"shipping", "labeling", "kind: Ingress, namespace: shop, name: shop", "kind: Ingress, namespace: lab, name: lab", "namespace: shop", "namespace: lab")
+	for _, file := range []string{"testdata/shop.yaml", "testdata/objects.yaml"} {
+		w.apply(t, file, nil)
+		w.apply(t, file, lab)
+	}
 	w.dashboard = testkit.AsServiceAccount(t, w.admin, "kubeops-system", "kubeops-dashboard")
 	w.server = w.start(t, Options{})
 	w.server.requests = newLimiter(rate.Inf, 1)   // another test is about the limit
@@ -170,6 +174,38 @@ func (w *world) bind(t *testing.T, namespace, kind, name string) {
 		return
 	}
 	w.create(t, &rbacv1.RoleBinding{ObjectMeta: about, Subjects: subjects, RoleRef: role})
+}
+
+// grantObjects of other kinds to the viewers of a namespace, and one kind to all users.
+func (w *world) grantObjects(t *testing.T) {
+	t.Helper()
+	read := []string{"get", "list", "watch"}
+	for name, rules := range map[string][]rbacv1.PolicyRule{
+		"reader": {
+			{APIGroups: []string{""}, Resources: []string{"configmaps", "events", "pods", "secrets"}, Verbs: read},
+			{APIGroups: []string{""}, Resources: []string{"pods/log"}, Verbs: []string{"get"}},
+			{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, Verbs: []string{"list"}},
+		},
+		"all": {{APIGroups: []string{"scheduling.k8s.io"}, Resources: []string{"priorityclasses"}, Verbs: read}},
+	} {
+		w.create(t, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: name}, Rules: rules})
+	}
+	reader := rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "reader"}
+	for namespace, subject := range map[string]rbacv1.Subject{
+		"shop": {Kind: rbacv1.UserKind, Name: "ada", APIGroup: rbacv1.GroupName}, "lab": {Kind: rbacv1.GroupKind, Name: "team-lab", APIGroup: rbacv1.GroupName},
+	} {
+		w.create(t, &rbacv1.RoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "reader"}, Subjects: []rbacv1.Subject{subject}, RoleRef: reader,
+		})
+	}
+	w.create(t, &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: "reader"}, RoleRef: reader,
+		Subjects: []rbacv1.Subject{{Kind: rbacv1.UserKind, Name: "olga", APIGroup: rbacv1.GroupName}},
+	})
+	w.create(t, &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: "all"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "all"},
+		Subjects: []rbacv1.Subject{{Kind: rbacv1.GroupKind, Name: "system:authenticated", APIGroup: rbacv1.GroupName}},
+	})
 }
 
 func eventually(t *testing.T, holds func() error) {

@@ -47,6 +47,12 @@ func (v Viewer) refusal() string {
 	return ""
 }
 
+// isServiceAccount reports whether the viewer is a ServiceAccount, for which other rules of impersonation apply.
+func (v Viewer) isServiceAccount() bool {
+	_, _, err := serviceaccount.SplitUsername(v.User)
+	return err == nil
+}
+
 // impersonation for a configuration. The API server adds the groups of a ServiceAccount, and system:authenticated to all users.
 func (v Viewer) impersonation() rest.ImpersonationConfig {
 	if v.Own {

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"k8s.io/apiserver/pkg/authentication/serviceaccount"
 
+	"kubeops.io/kubeops/internal/printable"
 	"kubeops.io/kubeops/internal/remedy"
 )
 
@@ -27,6 +28,9 @@ type You struct {
 	InsecureLocal bool         `json:"insecureLocal" doc:"True without sign-in: everyone acts as the user of the kubeconfig."`
 	Impersonation string       `json:"impersonation" enum:"constrained,plain,none" doc:"How requests are made as the viewer."`
 	Until         *time.Time   `json:"until,omitempty" doc:"End of the session."`
+	Issuer        string       `json:"issuer" doc:"OpenID Connect provider of the sign-in. Empty without one."`
+	ACR           string       `json:"acr" doc:"Authentication context of the sign-in, as the provider names it."`
+	AMR           []string     `json:"amr" nullable:"false" doc:"Authentication methods of the sign-in, for example pwd and otp."`
 	Permissions   []Permission `json:"permissions" nullable:"false" doc:"Permissions on each resource."`
 	GrantAll      string       `json:"grantAll" doc:"Command that grants what the pages show, in all namespaces. Empty if complete."`
 	GrantOne      string       `json:"grantOne" doc:"Command that grants it in one namespace. Empty if complete."`
@@ -41,6 +45,12 @@ func (s *Server) getYou(ctx context.Context, _ *struct{}) (*youOutput, error) {
 	view := You{
 		User: about.viewer.User, Groups: notNil(about.viewer.Groups), InsecureLocal: s.options.InsecureLocal,
 		Impersonation: string(s.impersonation), Permissions: make([]Permission, len(kinds())), Version: s.options.Version, ReadAt: s.now(),
+		AMR: []string{},
+	}
+	if signedIn := about.session; signedIn != nil {
+		view.Issuer = signedIn.Issuer
+		view.ACR = printable.Line(signedIn.ACR)
+		view.AMR = notNil(signedIn.AMR)
 	}
 	if !about.expires.IsZero() {
 		until := about.expires.UTC()

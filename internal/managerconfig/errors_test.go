@@ -184,6 +184,12 @@ func TestWrongValuesAreReportedWithTheirPlace(t *testing.T) {
 			"c.yaml:6:4: logCollection.clusterWideNamespaces[1]: must not be empty",
 			"c.yaml:7:5: logCollection.clusterWideNamespaces[2]: must be a string (quote it), got a list",
 		}},
+		"a password in the address of the dashboard": {"dashboardURL: \"https://u:hunter2@kubeops.example.com\"\n", []string{
+			"c.yaml:3:15: dashboardURL: invalid value: must be an address such as https://kubeops.example.com, without a user, a query or a fragment",
+		}},
+		"a dashboard without a scheme": {"dashboardURL: kubeops.example.com\n", []string{
+			"c.yaml:3:15: dashboardURL: invalid value: must be an address such as https://kubeops.example.com, without a user, a query or a fragment",
+		}},
 		"a password in the URL": {"answerCache: {redis: {url: \"redis://u:hunter2@cache\"}}\n", []string{
 			"c.yaml:3:28: answerCache.redis.url: invalid value: the URL of the cache must not contain a password; use a password file, " +
 				"or KUBEOPS_CACHE_REDIS_PASSWORD",

@@ -53,6 +53,7 @@ func TestLoadSetsEveryField(t *testing.T) {
 	want := v1alpha1.ManagerConfig{
 		TypeMeta:       got.TypeMeta,
 		Namespaces:     []string{"shop", "inspections"},
+		DashboardURL:   "https://kubeops.example.com",
 		Logging:        v1alpha1.Logging{Level: "debug", Format: "text"},
 		Metrics:        v1alpha1.Metrics{BindAddress: "127.0.0.1:9090"},
 		Health:         v1alpha1.Health{BindAddress: "0"},

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net"
 	"net/netip"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -47,6 +48,7 @@ func (e *Effective) originOf(path string) Origin {
 func validateConfig(config *v1alpha1.ManagerConfig) field.ErrorList {
 	var all field.ErrorList
 	all = append(all, validateNamespaces(config.Namespaces, field.NewPath("namespaces"))...)
+	all = append(all, validateDashboardURL(config.DashboardURL, field.NewPath("dashboardURL"))...)
 	all = append(all, validateLogging(&config.Logging, field.NewPath("logging"))...)
 	all = append(all, validateEndpoints(config)...)
 	all = append(all, validateLeaderElection(&config.LeaderElection, field.NewPath("leaderElection"))...)
@@ -58,6 +60,20 @@ func validateConfig(config *v1alpha1.ManagerConfig) field.ErrorList {
 	all = append(all, validateLogCollection(&config.LogCollection, field.NewPath("logCollection"))...)
 	all = append(all, validateRedis(&config.AnswerCache.Redis, field.NewPath("answerCache", "redis"))...)
 	return all
+}
+
+// validateDashboardURL requires an address that everyone may read: it is sent to channels.
+func validateDashboardURL(address string, path *field.Path) field.ErrorList {
+	if address == "" {
+		return nil
+	}
+	parsed, err := url.Parse(address)
+	if err != nil || parsed.Scheme != "https" && parsed.Scheme != "http" || parsed.Host == "" || parsed.User != nil ||
+		parsed.RawQuery != "" || parsed.Fragment != "" {
+		return field.ErrorList{field.Invalid(path, field.OmitValueType{}, "must be an address such as https://kubeops.example.com, "+
+			"without a user, a query or a fragment")}
+	}
+	return nil
 }
 
 func validateLogging(logging *v1alpha1.Logging, path *field.Path) field.ErrorList {

@@ -26,7 +26,7 @@ func renderOf(ctx context.Context, t *testing.T, text string) (string, uint64, e
 	spec := v1alpha1.NotificationChannelSpec{Template: v1alpha1.NotificationTemplate{Text: text}}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	c := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, same, Local{})
+	c := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, same, Local{}, "")
 	messages, err := c.Compose(ctx, report())
 	runtime.ReadMemStats(&after)
 	if len(messages) == 0 {
@@ -136,7 +136,7 @@ func TestMethodsWithArgumentsAreRefused(t *testing.T) {
 			r.Findings[n].FirstSeen = &seen
 		}
 		spec := v1alpha1.NotificationChannelSpec{Template: v1alpha1.NotificationTemplate{Text: text}}
-		c := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, same, Local{})
+		c := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, same, Local{}, "")
 		_, err := c.Compose(t.Context(), r)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", text, err, want)
@@ -199,7 +199,7 @@ func TestTheMessagesOfAReportAreBoundedTogether(t *testing.T) {
 	spec := v1alpha1.NotificationChannelSpec{Mode: v1alpha1.DeliverEach, Template: v1alpha1.NotificationTemplate{
 		Text: `{{range 6000}}0123456789{{end}}`,
 	}}
-	c := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, same, Local{})
+	c := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, same, Local{}, "")
 	if _, err := c.Compose(t.Context(), r); err == nil || !strings.Contains(err.Error(), "exceed 8 MiB") {
 		t.Errorf("got %v", err)
 	}

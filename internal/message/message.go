@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,14 +34,29 @@ type Composer struct {
 	alerts   bool
 	redact   func(string) string
 	renderer Renderer
+	base     string
 }
 
 // NewComposer composes the messages of a channel; alerts says that its receiver is a notify.AlertHolder. Every text passes through
-// redact, and the templates are rendered by renderer; both are required.
+// redact, and the templates are rendered by renderer; both are required. Messages link to their report at the address of the dashboard,
+// unless it is empty.
 func NewComposer(
-	spec *v1alpha1.NotificationChannelSpec, alerts bool, redact func(string) string, renderer Renderer,
+	spec *v1alpha1.NotificationChannelSpec, alerts bool, redact func(string) string, renderer Renderer, dashboard string,
 ) *Composer {
-	return &Composer{spec: spec, alerts: alerts, redact: redact, renderer: renderer}
+	return &Composer{spec: spec, alerts: alerts, redact: redact, renderer: renderer, base: dashboard}
+}
+
+// link to a report on the dashboard, and to a finding of it. Empty without a dashboard.
+func (c *Composer) link(namespace, report, finding string) string {
+	base, err := url.Parse(c.base)
+	if err != nil || c.base == "" {
+		return ""
+	}
+	page := base.JoinPath("reports", namespace, report)
+	if finding != "" {
+		page.RawQuery = url.Values{"finding": {finding}}.Encode()
+	}
+	return page.String()
 }
 
 // Compose returns the messages for a report; none if the filter drops every finding. Errors are problems of a template, or of ctx, which
@@ -54,10 +70,11 @@ func (c *Composer) Compose(ctx context.Context, report *v1alpha1.InspectionRepor
 	base := notify.Message{
 		Key: string(report.UID), Event: notify.EventReport, Time: report.Summary.StartTime.UTC(),
 		Namespace: report.Namespace, Inspection: report.Summary.Inspection, Report: report.Name,
+		URL: c.link(report.Namespace, report.Name, ""),
 	}
 	var messages []notify.Message
 	if c.spec.Mode == v1alpha1.DeliverEach && !c.alerts {
-		messages = onePerFinding(base, active, fixed)
+		messages = c.onePerFinding(base, active, fixed)
 	} else {
 		messages = []notify.Message{digest(base, active, fixed)}
 	}
@@ -74,13 +91,14 @@ func digest(message notify.Message, active, fixed []notify.Finding) notify.Messa
 	return message
 }
 
-func onePerFinding(base notify.Message, active, fixed []notify.Finding) []notify.Message {
+func (c *Composer) onePerFinding(base notify.Message, active, fixed []notify.Finding) []notify.Message {
 	messages := make([]notify.Message, 0, len(active)+len(fixed))
 	for _, finding := range active {
 		m := base
 		m.Key += "/" + finding.ID
 		m.Event = notify.EventFinding
 		m.Findings = []notify.Finding{finding}
+		m.URL = c.link(base.Namespace, base.Report, finding.ID)
 		messages = append(messages, m)
 	}
 	for _, finding := range fixed {
@@ -218,6 +236,8 @@ type Data struct {
 	Event string
 	// Namespace, Inspection and Report that the message is about.
 	Namespace, Inspection, Report string
+	// URL of the report on the dashboard; empty without a dashboard.
+	URL string
 	// Score of the report, and its numbers of problems and recommendations.
 	Score                     Score
 	Problems, Recommendations int32
@@ -273,6 +293,7 @@ const (
 		`{{if or .More (gt (len .Findings) 20) (gt (len .Fixed) 20)}}... and more; see the report:
 {{end}}{{if and (eq .Event "report") .Recommendations}}{{.Recommendations}} recommendation{{if ne .Recommendations 1}}s{{end}} in the report
 {{end}}{{with .Incomplete}}Incomplete, no score: {{.}}.
+{{end}}{{with .URL}}{{.}}
 {{end}}kubectl -n {{.Namespace}} get inspectionreport {{.Report}} -o yaml`
 )
 
@@ -346,7 +367,7 @@ func dataOf(message *notify.Message, report *v1alpha1.InspectionReport) Data {
 	score, incomplete := scoreOf(report)
 	return Data{
 		Event: string(message.Event), Namespace: message.Namespace, Inspection: message.Inspection, Report: message.Report,
-		Score: score, Incomplete: incomplete, Problems: report.Summary.Problems.Total,
+		URL: message.URL, Score: score, Incomplete: incomplete, Problems: report.Summary.Problems.Total,
 		Recommendations: report.Summary.Recommendations.Total, Summary: summarize(message), Severity: string(message.Severity),
 		Findings: forPeople(message.Findings), Fixed: forPeople(message.Fixed), More: message.More,
 	}

@@ -65,7 +65,7 @@ func same(text string) string { return text }
 
 func compose(t *testing.T, spec v1alpha1.NotificationChannelSpec, r *v1alpha1.InspectionReport) []notify.Message {
 	t.Helper()
-	c := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, same, Local{})
+	c := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, same, Local{}, "")
 	messages, err := c.Compose(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)
@@ -248,7 +248,7 @@ func TestEveryTextIsRedacted(t *testing.T) {
 	r.Explanations = []v1alpha1.Explanation{{ID: "f1", Summary: "hunter2 is wrong"}}
 	spec := v1alpha1.NotificationChannelSpec{Template: v1alpha1.NotificationTemplate{Title: `hunter2 {{(index .Findings 0).Message}}`}}
 	hide := func(text string) string { return strings.ReplaceAll(text, "hunter2", "***") }
-	c := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, hide, Local{})
+	c := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, hide, Local{}, "")
 	messages, err := c.Compose(t.Context(), r)
 	if err != nil || len(messages) != 1 {
 		t.Fatal(err)
@@ -271,7 +271,7 @@ func TestNoSecretOfTheCorpusIsSent(t *testing.T) {
 		r.Explanations = append(r.Explanations, v1alpha1.Explanation{ID: fmt.Sprintf("s%d", n), Summary: c.Text})
 	}
 	for _, mode := range []v1alpha1.DeliveryMode{v1alpha1.DeliverDigest, v1alpha1.DeliverEach} {
-		c := NewComposer(&v1alpha1.NotificationChannelSpec{Mode: mode}, false, gate.Text, Local{})
+		c := NewComposer(&v1alpha1.NotificationChannelSpec{Mode: mode}, false, gate.Text, Local{}, "")
 		messages, err := c.Compose(t.Context(), r)
 		if err != nil || len(messages) == 0 {
 			t.Fatalf("%d messages: %v", len(messages), err)
@@ -324,5 +324,39 @@ func TestAnIncompleteRunHasNoScoreInMessages(t *testing.T) {
 	}
 	if text := compose(t, v1alpha1.NotificationChannelSpec{}, report())[0].Text; strings.Contains(text, "Incomplete") {
 		t.Error(text)
+	}
+}
+
+func TestMessagesLinkToTheirReportOnTheDashboard(t *testing.T) {
+	const page = "https://kubeops.example.com/reports/"
+	for name, tc := range map[string]struct {
+		dashboard string
+		mode      v1alpha1.DeliveryMode
+		want      string
+	}{
+		"a digest":         {"https://kubeops.example.com", v1alpha1.DeliverDigest, page},
+		"with a slash":     {"https://kubeops.example.com/", v1alpha1.DeliverDigest, page},
+		"one finding":      {"https://kubeops.example.com", v1alpha1.DeliverEach, page},
+		"no dashboard":     {"", v1alpha1.DeliverDigest, ""},
+		"none and finding": {"", v1alpha1.DeliverEach, ""},
+	} {
+		c := NewComposer(&v1alpha1.NotificationChannelSpec{Type: v1alpha1.ChannelSlack, Mode: tc.mode}, false, same, Local{}, tc.dashboard)
+		r := report()
+		messages, err := c.Compose(t.Context(), r)
+		if err != nil || len(messages) == 0 {
+			t.Fatalf("%s: %d messages, %v", name, len(messages), err)
+		}
+		for _, m := range messages {
+			want := tc.want
+			if want != "" {
+				want += r.Namespace + "/" + r.Name
+			}
+			if want != "" && tc.mode == v1alpha1.DeliverEach && len(m.Findings) == 1 {
+				want += "?finding=" + m.Findings[0].ID
+			}
+			if m.URL != want || want != "" && !strings.Contains(m.Text, want+"\n") || want == "" && strings.Contains(m.Text, "https://") {
+				t.Errorf("%s: URL %q, want %q, text %q", name, m.URL, want, m.Text)
+			}
+		}
 	}
 }

@@ -24,11 +24,11 @@ func (c *Composer) Verify(ctx context.Context) error {
 	}
 	base := notify.Message{
 		Key: string(report.UID), Event: notify.EventReport, Time: report.Summary.StartTime.UTC(), Namespace: report.Namespace,
-		Inspection: report.Summary.Inspection, Report: report.Name,
+		Inspection: report.Summary.Inspection, Report: report.Name, URL: c.link(report.Namespace, report.Name, ""),
 	}
 	var messages []notify.Message
 	if c.spec.Mode == v1alpha1.DeliverEach && !c.alerts {
-		messages = onePerFinding(base, active, fixed)
+		messages = c.onePerFinding(base, active, fixed)
 	} else {
 		messages = []notify.Message{digest(base, active, fixed), digest(base, active, nil)}
 		if len(fixed) > 0 {

@@ -34,7 +34,7 @@ func TestTemplatesAreRenderedOnASample(t *testing.T) {
 		"the first of the findings, of each":      {spec("{{(index .Findings 0).Line}}", each), "out of range"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := NewComposer(&tc.spec, tc.spec.Type == v1alpha1.ChannelAlertmanager, same, Local{})
+			c := NewComposer(&tc.spec, tc.spec.Type == v1alpha1.ChannelAlertmanager, same, Local{}, "")
 			err := c.Verify(t.Context())
 			if tc.want == "" && err != nil {
 				t.Fatal(err)

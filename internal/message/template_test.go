@@ -36,7 +36,7 @@ func TestTemplatesThatLoopOrFailGiveAProblem(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			start := time.Now()
 			spec := v1alpha1.NotificationChannelSpec{Template: v1alpha1.NotificationTemplate{Text: tc.text}}
-			c := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, same, Local{})
+			c := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, same, Local{}, "")
 			_, err := c.Compose(t.Context(), report())
 			p := problem.As(err)
 			if p == nil || p.Reason != v1alpha1.ReasonInvalidTemplate || p.Action != problem.UserMustAct {
@@ -83,7 +83,7 @@ func FuzzTemplates(f *testing.F) {
 	r := report()
 	f.Fuzz(func(t *testing.T, text string) {
 		spec := v1alpha1.NotificationChannelSpec{Template: v1alpha1.NotificationTemplate{Text: text}}
-		c := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, same, Local{})
+		c := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, same, Local{}, "")
 		messages, err := c.Compose(t.Context(), r)
 		if err != nil && problem.As(err) == nil {
 			t.Fatalf("no problem: %v", err)

@@ -9,6 +9,9 @@ type ManagerConfig struct {
 	// namespaces whose resources the manager serves; it ignores those in other namespaces, and then needs permissions in these only.
 	// Empty serves all namespaces. Default: [].
 	Namespaces []string `json:"namespaces"`
+	// dashboardURL is the address of the dashboard in browsers, https or http. Notifications link to their report there. Empty links
+	// nothing. Default: "".
+	DashboardURL string `json:"dashboardURL"`
 	// logging of the manager.
 	Logging Logging `json:"logging"`
 	// metrics endpoint of the manager.

@@ -21,6 +21,8 @@ const pages = {
   overview: '/', inspections: '/inspections', report: `${report}?finding=f-payment`, recommendations: `${report}?tab=recommendations`, gaps: `${report}?tab=gaps`,
   older: '/reports/shop/everything-r1', pipelines: '/pipelines', run: '/runs/shop/cart-release-41', bundles: '/bundles', bundle: '/bundles/shop/cart-base',
   backends: '/backends', clusters: '/clusters', you: '/you', api: '/api-reference', missing: '/none', forbidden: '/inspections/lab/lab-everything',
+  explore: '/explore/pods', objects: '/explore/configmaps?namespace=shop', object: '/explore/configmaps/shop/cart-config', events: '/explore/pods/shop/cart-1?tab=events',
+  fields: '/explore/configmaps/shop/cart-config?tab=fields', log: '/explore/pods/shop/cart-1?tab=log', gap: '/explore/secrets',
 }
 const wide = { width: 1440, height: 900 }
 const narrow = { width: 390, height: 844 }
@@ -58,6 +60,8 @@ async function visit(browser, name, viewport, colorScheme, language, audit) {
     await ready(page)
     // The page has its heading before the answer of the server is there.
     if (which === 'forbidden') await page.waitForSelector('.error', { timeout: 30_000 }).catch(() => {})
+    if (['explore', 'objects'].includes(which)) await page.waitForSelector('.virtual-space [role=row] a')
+    if (which === 'object' && !(await page.locator('pre.yaml').innerText()).includes('<script>alert(1)</script>')) problems.push(`${name}: YAML is not text`)
     const error = (await page.locator('.error').count()) > 0
     if (error !== (which === 'forbidden')) problems.push(`${name}: ${which}: ${error ? await page.locator('.error').first().innerText() : 'no error'}`)
     const wideBy = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
@@ -128,6 +132,51 @@ async function live(page, expected) {
   await page.waitForSelector('.panel:not(.old) table')
 }
 
+/** 50,000 rows scroll, and only those in sight are in the page. The server of this socket is here. */
+async function scroll(browser) {
+  const { context, page } = await open(browser, 'scroll', wide, 'light', 'en')
+  const total = 50_000
+  await page.routeWebSocket(/\/api\/v1\/live/, (socket) => {
+    const send = (message) => socket.send(JSON.stringify(message))
+    send({ t: 'hello', build: 'test', heartbeat: 15 })
+    socket.onMessage((text) => {
+      const op = JSON.parse(text)
+      if (op.op === 'sub' && op.topic === 'overview') send({ t: 'snap', id: op.id })
+      if (!op.window) return
+      const set = []
+      for (let i = op.window[0]; i < Math.min(op.window[1], total); i++) {
+        set.push({ i, row: { uid: `u${i}`, version: '1', namespace: 'shop', name: `pod-${i}`, cells: [`pod-${i}`, '1/1', 'Running', '0', '2026-11-28T09:00:00Z'] } })
+      }
+      const columns = ['Name', 'Ready', 'Status', 'Restarts', 'Age'].map((column) => ({ name: column, type: column === 'Age' ? 'age' : 'text', wide: false }))
+      send({ t: 'snap', id: op.id, at: Date.now(), rows: { columns, total, all: total, partial: false, cut: false, from: op.window[0], length: set.length, set } })
+    })
+  })
+  await page.goto('/explore/pods')
+  await page.waitForSelector('text=pod-3')
+  const devtools = await context.newCDPSession(page)
+  await devtools.send('Performance.enable')
+  const script = async () => (await devtools.send('Performance.getMetrics')).metrics.find((metric) => metric.name === 'ScriptDuration').value
+  const before = await script()
+  const frames = 200
+  const most = await page.evaluate(async (count) => {
+    const box = document.querySelector('.virtual')
+    let rows = 0
+    for (let i = 0; i < count; i++) {
+      box.scrollTop += i < count / 2 ? 100 : 9000
+      await new Promise(requestAnimationFrame)
+      rows = Math.max(rows, document.querySelectorAll('.virtual-space [role=row]').length)
+    }
+    return rows
+  }, frames)
+  const each = ((await script()) - before) / frames * 1000
+  console.error(`scrolling 50,000 rows: ${each.toFixed(2)} ms of script a frame, at most ${most} rows in the page`)
+  if (each > 8) problems.push(`scrolling takes ${each} ms of script a frame`)
+  if (most > 80) problems.push(`${most} rows are in the page`)
+  await page.evaluate(() => { document.querySelector('.virtual').scrollTop = 1e9 })
+  await page.waitForSelector('text=pod-49999')
+  await context.close()
+}
+
 const browser = await chromium.launch({ executablePath, args: process.getuid() === 0 ? ['--no-sandbox'] : [] })
 try {
   await visit(browser, '1440-light-en', wide, 'light', 'en', true)
@@ -136,6 +185,7 @@ try {
     await visit(browser, '1440-dark-zh', wide, 'dark', 'zh-Hans', false)
     await visit(browser, '390-light-en', narrow, 'light', 'en', false)
   }
+  await scroll(browser)
   await investigate(browser, '1440', wide)
   await investigate(browser, '390', narrow)
   const { context, page, expected } = await open(browser, 'keys', wide, 'light', 'en')

@@ -62,6 +62,8 @@ type Message struct {
 	Severity v1alpha1.Severity
 	// Cluster, Namespace, Inspection and Report of the message. For tests, only Namespace is set.
 	Cluster, Namespace, Inspection, Report string
+	// URL of the report on the dashboard, or of a single finding in it. Empty without a dashboard.
+	URL string
 	// Findings are root causes, worst first. More counts those that were left out.
 	Findings []Finding
 	More     int

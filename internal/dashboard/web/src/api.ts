@@ -18,6 +18,22 @@ export type Problem = Schemas['ErrorModel']
 /** True once the server asked for a sign-in. */
 export const signedOut = ref(false)
 
+const atProvider = 'kubeops.provider'
+
+/** Remember in this tab that the session is of a provider, which may renew it without input. */
+export function rememberProvider(issuer: string): void {
+  if (issuer) sessionStorage.setItem(atProvider, issuer)
+  else sessionStorage.removeItem(atProvider)
+}
+
+/** The session has ended. It is renewed once; if the provider wants input, it returns to the sign-in page. */
+export function endSession(): void {
+  const renew = sessionStorage.getItem(atProvider) !== null
+  sessionStorage.removeItem(atProvider)
+  if (renew) toProvider(true)
+  else signedOut.value = true
+}
+
 export const api = createClient<paths>({ baseUrl: '/' })
 
 /** A failed request, with what the server said about it. */
@@ -42,7 +58,7 @@ export async function body<T>(answer: Promise<Answer<T>>): Promise<T> {
     throw new Failure(0, '', '')
   }
   if (found.data !== undefined) return found.data
-  if (found.response.status === 401) signedOut.value = true
+  if (found.response.status === 401) endSession()
   throw new Failure(found.response.status, found.error?.detail ?? '', found.response.headers.get('X-Request-Id') ?? '')
 }
 
@@ -54,7 +70,25 @@ export async function signIn(token: string): Promise<string> {
   return problem.detail ?? problem.title ?? String(answer.status)
 }
 
+/** The host of the provider to sign in at, or empty. */
+export async function provider(): Promise<string> {
+  const answer = await fetch('/signin/methods')
+  return answer.ok ? ((await answer.json()) as { provider: string }).provider : ''
+}
+
+/** Sign in at the provider, and return to this page. A silent sign-in uses a session of the provider, and shows no page of it. */
+export function toProvider(silent: boolean): void {
+  const here = new URL(location.href)
+  here.searchParams.delete('signin')
+  here.searchParams.delete('request')
+  location.assign(`/signin/openid?${new URLSearchParams({ page: here.pathname + here.search, ...(silent ? { silent: 'true' } : {}) }).toString()}`)
+}
+
+/** Sign out here, and at the provider if the sign-in was there. */
 export async function signOut(): Promise<void> {
-  await fetch('/signout', { method: 'POST' })
-  signedOut.value = true
+  const answer = await fetch('/signout', { method: 'POST' })
+  rememberProvider('')
+  const away = answer.status === 200 ? ((await answer.json()) as { redirect: string }).redirect : ''
+  if (away) location.assign(away)
+  else signedOut.value = true
 }

@@ -72,6 +72,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/explorer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Kinds of the cluster that you can list */
+        get: operations["listKinds"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/explorer/{resource}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Objects of a kind, as kubectl get prints them */
+        get: operations["listRows"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/explorer/{resource}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Object of the cluster: YAML, owners, events and field managers */
+        get: operations["getClusterObject"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/inspections": {
         parameters: {
             query?: never;
@@ -106,6 +157,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/namespaces/{namespace}/explorer/{resource}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Object of a namespace: YAML, owners, events and field managers */
+        get: operations["getObject"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/namespaces/{namespace}/inspections/{name}/report": {
         parameters: {
             query?: never;
@@ -115,6 +183,23 @@ export interface paths {
         };
         /** Last report of an Inspection */
         get: operations["getLatestReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/namespaces/{namespace}/pods/{name}/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Last lines of the log of a container */
+        get: operations["getLog"];
         put?: never;
         post?: never;
         delete?: never;
@@ -547,6 +632,17 @@ export interface components {
             /** @description The worst root cause. */
             worstCause?: components["schemas"]["Cause"];
         };
+        Column: {
+            /** @description Name, for example Ready. */
+            name: string;
+            /**
+             * @description Type of the cells. Cells of type age are the creation time.
+             * @enum {string}
+             */
+            type: "text" | "number" | "age";
+            /** @description True for a column that kubectl shows only with -o wide. */
+            wide: boolean;
+        };
         Condition: {
             /** @description Message for people. */
             message: string;
@@ -677,6 +773,24 @@ export interface components {
             summary: string;
             /** @description Steps of the reasoning. */
             why: components["schemas"]["Claim"][];
+        };
+        FieldManager: {
+            /**
+             * Format: int64
+             * @description Number of fields.
+             */
+            fields: number;
+            /** @description Name, for example kubectl. */
+            manager: string;
+            /** @description Apply or Update. */
+            operation: string;
+            /** @description Subresource, for example status. Empty for the object. */
+            subresource: string;
+            /**
+             * Format: date-time
+             * @description Time of the last write.
+             */
+            time?: string;
         };
         Finding: {
             /**
@@ -841,6 +955,52 @@ export interface components {
             /** @description True if no run starts. */
             suspended: boolean;
         };
+        Kind: {
+            /** @description True if the viewer can list it in all namespaces, or in the cluster. */
+            everywhere: boolean;
+            /** @description Why the dashboard cannot show it to a viewer who can list it. Empty if it can. */
+            gap: string;
+            /** @description API group. Empty for the core group. */
+            group: string;
+            /** @description Resource and group, for example deployments.apps, or pods. */
+            id: string;
+            /** @description Kind, for example Deployment. */
+            kind: string;
+            /** @description True if objects are in namespaces. */
+            namespaced: boolean;
+            /** @description Namespaces in which the viewer can list it, unless everywhere. */
+            namespaces: string[];
+            /** @description Preferred version. */
+            version: string;
+        };
+        Kinds: {
+            /** @description Kinds, by name. */
+            items: components["schemas"]["Kind"][];
+            /**
+             * Format: date-time
+             * @description Time when the API server was read.
+             */
+            readAt: string;
+        };
+        Log: {
+            /** @description True if the lines have over 2 MiB, and the last ones are left out. */
+            cut: boolean;
+            /** @description Why there is no log, as the API server says it. Empty if there is one. */
+            gap: string;
+            /** @description Lines, the oldest first. */
+            lines: components["schemas"]["LogLine"][];
+            /**
+             * Format: date-time
+             * @description Time when the API server was read.
+             */
+            readAt: string;
+        };
+        LogLine: {
+            /** @description Line, with secrets redacted and control characters escaped. At most 8 KiB. */
+            text: string;
+            /** @description Time when the line was written. */
+            time: string;
+        };
         Object: {
             /** @description API version, for example apps/v1. */
             apiVersion: string;
@@ -850,6 +1010,69 @@ export interface components {
             name: string;
             /** @description Namespace. Empty for an object of the cluster. */
             namespace: string;
+        };
+        ObjectDetail: {
+            /** @description API version, for example apps/v1. */
+            apiVersion: string;
+            /** @description Command that prints all of it. */
+            command: string;
+            /** @description Containers of a Pod, which have logs. */
+            containers: string[];
+            /**
+             * Format: date-time
+             * @description Creation time.
+             */
+            created?: string;
+            /** @description True if the object is longer than what is shown. */
+            cut: boolean;
+            /**
+             * Format: date-time
+             * @description When the deletion was requested.
+             */
+            deleting?: string;
+            /** @description Why events could not be read. Empty if they were. */
+            eventGap: string;
+            /** @description Events of the object, the newest first. */
+            events: components["schemas"]["ObjectEvent"][];
+            /** @description Kind, for example Deployment. */
+            kind: string;
+            /** @description Who wrote fields, the last first. */
+            managers: components["schemas"]["FieldManager"][];
+            /** @description Name. */
+            name: string;
+            /** @description Namespace. Empty for an object of the cluster. */
+            namespace: string;
+            /** @description Owners of the object. */
+            owners: components["schemas"]["Owner"][];
+            /**
+             * Format: date-time
+             * @description Time when the API server was read.
+             */
+            readAt: string;
+            /** @description Resource and group, for example deployments.apps. */
+            resource: string;
+            /** @description The object without managed fields and values of Secrets. Other secrets are redacted. */
+            yaml: string;
+        };
+        ObjectEvent: {
+            /**
+             * Format: int32
+             * @description How often.
+             */
+            count: number;
+            /**
+             * Format: date-time
+             * @description When it happened last.
+             */
+            last?: string;
+            /** @description What happened. */
+            message: string;
+            /** @description Reason, one word. */
+            reason: string;
+            /** @description Who reported it. */
+            source: string;
+            /** @description Normal or Warning. */
+            type: string;
         };
         Overview: {
             /** @description Root causes: new ones first, then by severity. At most 100. */
@@ -875,6 +1098,20 @@ export interface components {
             readAt: string;
             /** @description Totals of all Inspections. */
             totals: components["schemas"]["Totals"];
+        };
+        Owner: {
+            /** @description API version, for example apps/v1. */
+            apiVersion: string;
+            /** @description True for the owner that manages the object. */
+            controller: boolean;
+            /** @description Kind, for example Deployment. */
+            kind: string;
+            /** @description Name. */
+            name: string;
+            /** @description Namespace. Empty for an object of the cluster. */
+            namespace: string;
+            /** @description Resource and group. Empty if the cluster does not have it. */
+            resource: string;
         };
         PageBackend: {
             /** @description Rows of this page. */
@@ -1100,6 +1337,43 @@ export interface components {
             /** @description schedule, request, generation or cli. */
             trigger: string;
         };
+        Row: {
+            /** @description Cells in the order of the columns. */
+            cells: string[];
+            /** @description Name. */
+            name: string;
+            /** @description Namespace. Empty for an object of the cluster. */
+            namespace: string;
+            /** @description UID of the object. */
+            uid: string;
+            /** @description Resource version of the object. */
+            version: string;
+        };
+        Rows: {
+            /**
+             * Format: int64
+             * @description Number of rows.
+             */
+            all: number;
+            /** @description Columns, as kubectl get has them. */
+            columns: components["schemas"]["Column"][];
+            /** @description True if rows are left out, since the dashboard keeps at most 200,000 rows of all lists. */
+            cut: boolean;
+            /** @description True while the rest is still being listed. */
+            partial: boolean;
+            /**
+             * Format: date-time
+             * @description Time of the last answer of the API server.
+             */
+            readAt: string;
+            /** @description Rows of this page. */
+            rows: components["schemas"]["Row"][];
+            /**
+             * Format: int64
+             * @description Number of rows that match, on all pages.
+             */
+            total: number;
+        };
         Run: {
             /**
              * Format: date-time
@@ -1262,6 +1536,10 @@ export interface components {
             value: string;
         };
         You: {
+            /** @description Authentication context of the sign-in, as the provider names it. */
+            acr: string;
+            /** @description Authentication methods of the sign-in, for example pwd and otp. */
+            amr: string[];
             /** @description Command that grants what the pages show, in all namespaces. Empty if complete. */
             grantAll: string;
             /** @description Command that grants it in one namespace. Empty if complete. */
@@ -1275,6 +1553,8 @@ export interface components {
             impersonation: "constrained" | "plain" | "none";
             /** @description True without sign-in: everyone acts as the user of the kubeconfig. */
             insecureLocal: boolean;
+            /** @description OpenID Connect provider of the sign-in. Empty without one. */
+            issuer: string;
             /** @description Permissions on each resource. */
             permissions: components["schemas"]["Permission"][];
             /**
@@ -1713,6 +1993,304 @@ export interface operations {
             };
         };
     };
+    listKinds: {
+        parameters: {
+            query?: {
+                /** @description Only this namespace. */
+                namespace?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Kinds"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Bad Gateway */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    listRows: {
+        parameters: {
+            query?: {
+                /** @description Only this namespace. */
+                namespace?: string;
+                /** @description Only rows that contain this text, ignoring case. */
+                q?: string;
+                /** @description Column to sort by. A leading - sorts descending. */
+                sort?: string;
+                /** @description Number of rows. */
+                limit?: number;
+                /** @description Number of rows before the first one. */
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Resource, with its group. */
+                resource: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rows"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Bad Gateway */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    getClusterObject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Resource, with its group. */
+                resource: string;
+                /** @description Name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ObjectDetail"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Bad Gateway */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     listInspections: {
         parameters: {
             query?: {
@@ -1913,6 +2491,105 @@ export interface operations {
             };
         };
     };
+    getObject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Namespace. */
+                namespace: string;
+                /** @description Resource, with its group. */
+                resource: string;
+                /** @description Name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ObjectDetail"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Bad Gateway */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     getLatestReport: {
         parameters: {
             query?: never;
@@ -1934,6 +2611,112 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Report"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Bad Gateway */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    getLog: {
+        parameters: {
+            query?: {
+                /** @description Container. */
+                container?: string;
+                /** @description The run of the container before its last restart. */
+                previous?: boolean;
+                /** @description Number of lines, the last ones. */
+                tail?: number;
+                /** @description Only lines that contain this text, ignoring case. */
+                q?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Namespace. */
+                namespace: string;
+                /** @description Pod. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Log"];
                 };
             };
             /** @description Unauthorized */

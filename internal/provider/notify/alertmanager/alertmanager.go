@@ -165,6 +165,7 @@ func annotations(message notify.Message, finding notify.Finding) map[string]stri
 	annotations := map[string]string{
 		"summary":     printable.Unlinked(printable.Line(finding.Line() + ": " + finding.Message)),
 		"report":      message.Namespace + "/" + message.Report,
+		"dashboard":   message.URL,
 		"description": printable.Unlinked(printable.Block(finding.Remediation)),
 		"explanation": printable.Unlinked(printable.Line(finding.Explanation)),
 	}

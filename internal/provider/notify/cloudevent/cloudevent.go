@@ -33,6 +33,7 @@ type data struct {
 	Namespace  string            `json:"namespace,omitempty"`
 	Inspection string            `json:"inspection,omitempty"`
 	Report     string            `json:"report,omitempty"`
+	URL        string            `json:"url,omitempty"`
 	Findings   []notify.Finding  `json:"findings,omitempty"`
 	Fixed      []notify.Finding  `json:"fixed,omitempty"`
 	More       int               `json:"more,omitempty"`
@@ -46,7 +47,8 @@ func Encode(message notify.Message) ([]byte, error) {
 		ID: message.Key, DataContentType: "application/json",
 		Data: data{
 			Title: message.Title, Text: message.Text, Severity: message.Severity, Cluster: message.Cluster, Namespace: message.Namespace,
-			Inspection: message.Inspection, Report: message.Report, Findings: message.Findings, Fixed: message.Fixed, More: message.More,
+			Inspection: message.Inspection, Report: message.Report, URL: message.URL, Findings: message.Findings, Fixed: message.Fixed,
+			More: message.More,
 		},
 	}
 	for _, part := range []string{message.Namespace, message.Inspection} {

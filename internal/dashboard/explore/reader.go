@@ -1,0 +1,202 @@
+package explore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/rest"
+
+	"kubeops.io/kubeops/internal/printable"
+	"kubeops.io/kubeops/internal/text"
+)
+
+const (
+	// asTable asks for what `kubectl get` prints.
+	asTable = "application/json;as=Table;v=v1;g=meta.k8s.io"
+	// firstPage is small, so that the first rows are there at once.
+	firstPage = 100
+	pageSize  = 500
+	// maxPage in bytes, and maxCell in runes.
+	maxPage = 64 << 20
+	maxCell = 300
+	// listTimeout of one page.
+	listTimeout = 30 * time.Second
+)
+
+// Types of columns.
+const (
+	typeText   = "text"
+	typeNumber = "number"
+	typeAge    = "age"
+)
+
+// Page of a list.
+type Page struct {
+	Columns           []Column
+	Rows              []*Row
+	Continue, Version string
+}
+
+// Event of a watch. Without a row it is a bookmark. Columns are set only if they were sent.
+type Event struct {
+	Columns []Column
+	Row     *Row
+	Deleted bool
+}
+
+// Reader reads tables as one viewer.
+type Reader interface {
+	// List returns a page, the first one without a token.
+	List(ctx context.Context, at Scope, token string) (Page, error)
+	// Watch from a version until it ends. It returns the version to continue from.
+	Watch(ctx context.Context, at Scope, version string, visit func(Event)) (string, error)
+}
+
+// NewReader that sends requests with a client. The client must not have a timeout, which would end watches.
+func NewReader(client rest.Interface) Reader { return &reader{client} }
+
+type reader struct{ client rest.Interface }
+
+// Path of a resource on the API server, and of an object of it with a name.
+func (s Scope) Path(name string) []string {
+	segments := []string{"apis", s.Group, s.Version}
+	if s.Group == "" {
+		segments = []string{"api", s.Version}
+	}
+	if s.Namespace != "" {
+		segments = append(segments, "namespaces", s.Namespace)
+	}
+	segments = append(segments, s.Resource)
+	if name != "" {
+		segments = append(segments, name)
+	}
+	return segments
+}
+
+// List implements Reader.
+func (r *reader) List(ctx context.Context, at Scope, token string) (Page, error) {
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	size := pageSize
+	request := r.client.Get().AbsPath(at.Path("")...).SetHeader("Accept", asTable).Param("includeObject", "Metadata")
+	if token == "" {
+		size = firstPage
+	} else {
+		request = request.Param("continue", token)
+	}
+	body, err := request.Param("limit", strconv.Itoa(size)).Stream(ctx)
+	if err != nil {
+		return Page{}, err
+	}
+	defer func() { _ = body.Close() }()
+	var found metav1.Table
+	if err := json.NewDecoder(io.LimitReader(body, maxPage)).Decode(&found); err != nil {
+		return Page{}, fmt.Errorf("decode a list of %s: %w", at.Resource, err)
+	}
+	if found.Kind != "Table" {
+		return Page{}, apierrors.NewGenericServerResponse(http.StatusNotAcceptable, http.MethodGet,
+			metav1.Unversioned.WithResource(at.Resource).GroupResource(), "",
+			"the API prints no tables", 0, false)
+	}
+	page := Page{Columns: columnsOf(found.ColumnDefinitions), Continue: found.Continue, Version: found.ResourceVersion}
+	page.Rows, err = rowsOf(&found, page.Columns)
+	return page, err
+}
+
+// Watch implements Reader.
+func (r *reader) Watch(ctx context.Context, at Scope, version string, visit func(Event)) (string, error) {
+	body, err := r.client.Get().AbsPath(at.Path("")...).SetHeader("Accept", asTable).Param("includeObject", "Metadata").
+		Param("watch", "true").Param("allowWatchBookmarks", "true").Param("resourceVersion", version).Stream(ctx)
+	if err != nil {
+		return version, err
+	}
+	defer func() { _ = body.Close() }()
+	var columns []Column
+	decoder := json.NewDecoder(body)
+	for {
+		var event struct {
+			Type   watch.EventType `json:"type"`
+			Object json.RawMessage `json:"object"`
+		}
+		switch err := decoder.Decode(&event); {
+		case errors.Is(err, io.EOF), ctx.Err() != nil:
+			return version, nil
+		case err != nil:
+			return version, err
+		}
+		if event.Type == watch.Error {
+			var status metav1.Status
+			if err := json.Unmarshal(event.Object, &status); err != nil {
+				return version, err
+			}
+			return version, &apierrors.StatusError{ErrStatus: status}
+		}
+		var found metav1.Table
+		if err := json.Unmarshal(event.Object, &found); err != nil {
+			return version, err
+		}
+		sent := columnsOf(found.ColumnDefinitions) // only the first event has them
+		if len(sent) > 0 {
+			columns = sent
+		}
+		rows, err := rowsOf(&found, columns)
+		if err != nil {
+			return version, err
+		}
+		for _, row := range rows {
+			version = row.Version
+			if event.Type == watch.Bookmark {
+				row = nil
+			}
+			visit(Event{Columns: sent, Row: row, Deleted: event.Type == watch.Deleted})
+		}
+	}
+}
+
+func columnsOf(definitions []metav1.TableColumnDefinition) []Column {
+	columns := make([]Column, 0, len(definitions))
+	for _, definition := range definitions {
+		column := Column{Name: printable.Line(text.Clip(definition.Name, maxCell)), Type: typeText, Wide: definition.Priority > 0}
+		switch {
+		case column.Name == "Age":
+			column.Type = typeAge // the printed age would be that of the moment when it was printed
+		case definition.Type == "integer" || definition.Type == "number":
+			column.Type = typeNumber
+		}
+		columns = append(columns, column)
+	}
+	return columns
+}
+
+func rowsOf(found *metav1.Table, columns []Column) ([]*Row, error) {
+	rows := make([]*Row, 0, len(found.Rows))
+	for i := range found.Rows {
+		var object metav1.PartialObjectMetadata
+		if err := json.Unmarshal(found.Rows[i].Object.Raw, &object); err != nil {
+			return nil, fmt.Errorf("decode the metadata of a row: %w", err)
+		}
+		row := &Row{
+			UID: string(object.UID), Version: object.ResourceVersion, Namespace: object.Namespace, Name: object.Name,
+			Cells: make([]string, len(found.Rows[i].Cells)), created: object.CreationTimestamp.UTC(),
+		}
+		for j, cell := range found.Rows[i].Cells {
+			switch {
+			case j < len(columns) && columns[j].Type == typeAge:
+				row.Cells[j] = row.created.Format(time.RFC3339)
+			case cell != nil:
+				row.Cells[j] = printable.Line(text.Clip(fmt.Sprint(cell), maxCell))
+			}
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}

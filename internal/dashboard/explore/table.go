@@ -1,0 +1,183 @@
+// Package explore keeps lists of any kind as the API server prints them: one list and one watch for each scope, however many viewers look
+// at it. Rows are there as soon as the first page is, and stay current until the last viewer has left.
+package explore
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Column of a table.
+type Column struct {
+	Name string `json:"name" doc:"Name, for example Ready."`
+	Type string `json:"type" enum:"text,number,age" doc:"Type of the cells. Cells of type age are the creation time."`
+	Wide bool   `json:"wide" doc:"True for a column that kubectl shows only with -o wide."`
+}
+
+// Row of a table.
+type Row struct {
+	UID       string   `json:"uid" doc:"UID of the object."`
+	Version   string   `json:"version" doc:"Resource version of the object."`
+	Namespace string   `json:"namespace" doc:"Namespace. Empty for an object of the cluster."`
+	Name      string   `json:"name" doc:"Name."`
+	Cells     []string `json:"cells" nullable:"false" doc:"Cells in the order of the columns."`
+	created   time.Time
+}
+
+// text that is searched.
+func (r *Row) text() string {
+	return strings.ToLower(r.Namespace + "/" + r.Name + " " + strings.Join(r.Cells, " "))
+}
+
+// table is what is known of one scope.
+type table struct {
+	mu       sync.RWMutex
+	columns  []Column
+	rows     map[string]*Row // by namespace and name
+	complete bool
+	closed   bool
+	cut      bool // rows were left out, since there are too many
+	err      error
+	readAt   time.Time
+	version  uint64
+}
+
+func newTable() *table { return &table{rows: map[string]*Row{}} }
+
+// begin a list, of which add notes what is seen. What was there before stays until finish.
+func (t *table) begin() (seen map[string]bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.cut = false
+	return map[string]bool{}
+}
+
+// add rows of a page or of a watch. It returns the number of new rows, and leaves out those for which there is no room.
+func (t *table) add(columns []Column, rows []*Row, seen map[string]bool, room func(int) bool, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return
+	}
+	if len(columns) > 0 {
+		t.columns = columns
+	}
+	for _, row := range rows {
+		key := row.Namespace + "/" + row.Name
+		if seen != nil {
+			seen[key] = true
+		}
+		if t.rows[key] == nil && !room(1) {
+			t.cut = true
+			continue
+		}
+		t.rows[key] = row
+	}
+	t.touch(now)
+}
+
+// remove a row.
+func (t *table) remove(row *Row, room func(int) bool, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	key := row.Namespace + "/" + row.Name
+	if t.rows[key] != nil {
+		delete(t.rows, key)
+		room(-1)
+	}
+	t.touch(now)
+}
+
+// finish a list: rows that were not seen are gone.
+func (t *table) finish(seen map[string]bool, room func(int) bool, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for key := range t.rows {
+		if !seen[key] {
+			delete(t.rows, key)
+			room(-1)
+		}
+	}
+	t.complete = true
+	t.touch(now)
+}
+
+// touch notes that the API server was read. The caller holds the lock.
+func (t *table) touch(now time.Time) {
+	t.version++
+	t.readAt = now
+	t.err = nil
+}
+
+// fail notes that the API server cannot be read. The rows stay.
+func (t *table) fail(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.version++
+	t.err = err
+}
+
+// close returns the number of rows that were there. There are none any more.
+func (t *table) close() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	count := len(t.rows)
+	t.rows = map[string]*Row{}
+	t.closed = true
+	return count
+}
+
+// compareCells compares numbers at the beginning of cells, such as 2/3 and 10, and then texts.
+func compareCells(a, b string) int {
+	x, restA, okA := leadingNumber(a)
+	y, restB, okB := leadingNumber(b)
+	if okA && okB {
+		return cmp.Or(cmp.Compare(x, y), cmp.Compare(restA, restB))
+	}
+	return cmp.Compare(a, b)
+}
+
+func leadingNumber(text string) (number float64, rest string, ok bool) {
+	end := 0
+	for end < len(text) && (text[end] >= '0' && text[end] <= '9' || text[end] == '.') {
+		end++
+	}
+	number, err := strconv.ParseFloat(text[:end], 64)
+	return number, text[end:], err == nil
+}
+
+// order filters and sorts rows. An unknown column sorts by name.
+func order(rows []*Row, columns []Column, sorting, search string) []*Row {
+	words := strings.Fields(strings.ToLower(search))
+	if len(words) > 0 {
+		rows = slices.DeleteFunc(rows, func(row *Row) bool {
+			text := row.text()
+			return slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(text, word) })
+		})
+	}
+	name, descending := strings.CutPrefix(sorting, "-")
+	at := slices.IndexFunc(columns, func(c Column) bool { return strings.EqualFold(c.Name, name) })
+	byName := func(a, b *Row) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Namespace, b.Namespace)) }
+	slices.SortFunc(rows, func(a, b *Row) int {
+		order := 0
+		switch {
+		case strings.EqualFold(name, "namespace"):
+			order = cmp.Compare(a.Namespace, b.Namespace)
+		case at < 0 || at >= len(a.Cells) || at >= len(b.Cells):
+			order = cmp.Compare(a.Name, b.Name)
+		case columns[at].Type == typeAge:
+			order = b.created.Compare(a.created)
+		default:
+			order = compareCells(a.Cells[at], b.Cells[at])
+		}
+		if descending {
+			order = -order
+		}
+		return cmp.Or(order, byName(a, b))
+	})
+	return rows
+}

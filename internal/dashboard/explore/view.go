@@ -1,0 +1,105 @@
+package explore
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Query selects and orders rows.
+type Query struct {
+	// Search has words that all must be in a row, ignoring case.
+	Search string
+	// Sort is the name of a column, or namespace. A leading - sorts descending. Default: name.
+	Sort string
+	// From and To are the first row and the one after the last.
+	From, To int
+}
+
+// Window is a part of the rows that match.
+type Window struct {
+	Columns []Column
+	Rows    []*Row
+	// Total is the number of rows that match, and All of all rows.
+	Total, All int
+	// Partial is true while the rest is still being listed, and Cut if rows are left out since there are too many.
+	Partial, Cut bool
+	// Err is why the API server cannot be read at the moment.
+	Err error
+	// ReadAt is the time of the oldest answer of the API server that is part of it. Zero before the first one.
+	ReadAt time.Time
+	// Version changes with every change.
+	Version uint64
+}
+
+// View of a holder on one or more tables. A View is not for concurrent use.
+type View struct {
+	pool   *Pool
+	holder *Holder
+	scopes []Scope
+	tables []*table
+}
+
+type orderKey struct{ scopes, sort, search string }
+
+type ordered struct {
+	version uint64
+	rows    []*Row
+}
+
+// Close leaves the tables.
+func (v *View) Close() {
+	for _, at := range v.scopes {
+		v.pool.leave(at, v.holder)
+	}
+	v.scopes = nil
+}
+
+// Scopes of the view.
+func (v *View) Scopes() []Scope { return v.scopes }
+
+// Window returns rows. Rows must not be changed.
+func (v *View) Window(query Query) Window {
+	window := Window{}
+	for _, t := range v.tables {
+		t.mu.RLock()
+		if len(t.columns) > 0 {
+			window.Columns = t.columns
+		}
+		window.All += len(t.rows)
+		window.Partial = window.Partial || !t.complete
+		window.Cut = window.Cut || t.cut
+		window.Version += t.version
+		if t.err != nil {
+			window.Err = t.err
+		}
+		if window.ReadAt.IsZero() || t.readAt.Before(window.ReadAt) {
+			window.ReadAt = t.readAt
+		}
+		t.mu.RUnlock()
+	}
+	rows := v.order(query, window)
+	window.Total = len(rows)
+	from := min(max(query.From, 0), len(rows))
+	window.Rows = rows[from:max(from, min(query.To, len(rows)))]
+	return window
+}
+
+// order is remembered until a table changes.
+func (v *View) order(query Query, window Window) []*Row {
+	key := orderKey{fmt.Sprint(v.scopes), query.Sort, query.Search}
+	if found, ok := v.pool.orders.Get(key); ok && found.(ordered).version == window.Version {
+		return found.(ordered).rows
+	}
+	rows := make([]*Row, 0, window.All)
+	for _, t := range v.tables {
+		t.mu.RLock()
+		for _, row := range t.rows {
+			rows = append(rows, row)
+		}
+		t.mu.RUnlock()
+	}
+	rows = slices.Clip(order(rows, window.Columns, query.Sort, query.Search))
+	v.pool.orders.Add(key, ordered{window.Version, rows})
+	return rows
+}
