@@ -47,7 +47,8 @@ test-unit: kube servers ## Run the unit tests, with controllers against a real A
 	cd validator && go test -trimpath ./... # with the packages that the build of Kubernetes has compiled
 
 .PHONY: test-keycloak
-test-keycloak: servers web-tools ## Sign in at a real Keycloak with Chromium, with a password and with a second factor (takes minutes)
+test-keycloak: kube web-tools ## Sign in at a real Keycloak with Chromium, with a password and with a second factor (takes minutes)
+	@BIN=$(BIN) hack/servers.sh keycloak
 	KEYCLOAK=1 go test ./internal/dashboard/openid -run TestSigningInAtKeycloak -count=1 -v
 
 .PHONY: test-dashboard

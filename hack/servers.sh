@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Downloads or builds the servers that the tests use, once, into bin/servers: `hack/servers.sh [NAME...]`. hack/servers has one script per
-# server. It runs in a temporary folder, which is moved into place only if the script succeeds.
+# server. It runs in a temporary folder, which is moved into place only if the script succeeds. Without names, servers are left out whose
+# script says "Only for make test-full".
 set -euo pipefail
 cd "$(dirname "$0")"
 BIN=${BIN:-$PWD/../bin}
@@ -9,7 +10,7 @@ mkdir -p "$SERVERS"
 SERVERS=$(cd "$SERVERS" && pwd)
 names=("$@")
 if [[ ${#names[@]} == 0 ]]; then
-	for script in servers/*.sh; do names+=("$(basename "$script" .sh)"); done
+	for script in $(grep -L '^# Only for make test-full' servers/*.sh); do names+=("$(basename "$script" .sh)"); done
 fi
 for name in "${names[@]}"; do
 	script=$PWD/servers/$name.sh

@@ -1,3 +1,4 @@
+# Only for make test-full.
 # Keycloak 26.4 from Maven Central: the OpenID Connect provider of the tests. It runs on Java 17; the tests give it the one in ./java, a link.
 java17() { ls -d /usr/lib/jvm/java-17-openjdk-* 2>/dev/null | head -n 1; }
 if ! command -v mvn >/dev/null || [[ ! -x $(java17)/bin/java ]]; then
