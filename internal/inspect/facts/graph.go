@@ -70,6 +70,7 @@ type Graph struct {
 	trends  *Trends
 	alerts  *Alerts
 	logs    *Logs
+	running *RunningLogs
 }
 
 // coverage is where a kind was read: in all namespaces, or in some.

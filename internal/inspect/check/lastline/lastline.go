@@ -76,6 +76,16 @@ func (r *Reader) Read(pod *facts.PodNode, container facts.Container, log string)
 	return Saying{}, false
 }
 
+// Proven reports whether the meaning of a line was derived from facts alone, so that it holds for a line of any level.
+func (s Saying) Proven() bool {
+	switch s.Kind {
+	case "token-not-mounted", "service-link", "forbidden", "object-missing", "host-unreachable":
+		return true
+	default:
+		return false
+	}
+}
+
 // Lift puts what a line means into the headline of a finding about the container.
 func Lift(f check.Finding, s Saying) check.Finding {
 	if strings.Contains(f.Message, s.Why) {
@@ -103,6 +113,7 @@ func sayings() []saying {
 		{"token-not-mounted", tokenNotMounted},
 		{"service-link", serviceLink},
 		{"forbidden", forbidden},
+		{"object-missing", objectMissing},
 		{"host-unreachable", hostUnreachable},
 		{"certificate", certificate},
 		{"password-rejected", passwordRejected},

@@ -18,7 +18,7 @@ func forbiddenCheck() check.Check {
 	return check.Check{
 		ID: "serviceaccount-forbidden", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
 		Summary: "A program lacks a permission: the API server denies requests of its ServiceAccount.",
-		Meaning: "A recent event, a condition or an error in analyzed logs quotes the API server: User " +
+		Meaning: "A recent event, a condition, a line that a running Pod repeats, or an error in analyzed logs quotes the API server: User " +
 			"\"system:serviceaccount:<namespace>:<name>\" cannot <verb> <resource>. The roles and bindings that were read show what comes " +
 			"nearest: no binding at all, one of another namespace or account, a role that does not exist or lacks the verb, resource, API " +
 			"group, subresource or name, an aggregated role without rules, or a Pod that uses ServiceAccount default. What could not be " +
@@ -79,6 +79,16 @@ func forbiddenRequests(g *facts.Graph, params check.Params) []check.Finding {
 
 // addLogged adds the errors that workloads log.
 func addLogged(g *facts.Graph, add func(object facts.Ref, text string, evidence check.Evidence)) {
+	logged := func(workload facts.Ref, line string) {
+		add(workload, line, check.Evidence{Source: v1alpha1.EvidenceLog, Text: line})
+	}
+	if running := g.RunningLogs(); running != nil {
+		for _, c := range running.Containers {
+			for _, line := range c.Lines {
+				logged(c.Workload, line.Example)
+			}
+		}
+	}
 	logs := g.Logs()
 	if logs == nil {
 		return
@@ -86,7 +96,7 @@ func addLogged(g *facts.Graph, add func(object facts.Ref, text string, evidence 
 	for _, w := range logs.Workloads {
 		for _, t := range slices.Concat(w.New, w.Surging) {
 			for _, example := range t.Examples {
-				add(w.Workload, example, check.Evidence{Source: v1alpha1.EvidenceLog, Text: example})
+				logged(w.Workload, example)
 			}
 		}
 	}
