@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // Run runs the checks over the facts. A check is skipped if a kind or a source that it needs is missing; the collector or backend
@@ -81,6 +83,7 @@ func judge(check Check, function func(*facts.Graph, Params) []Finding, g *facts.
 		found = slices.DeleteFunc(found, func(f Finding) bool { return isTerminatingPod(g, f.Object) })
 	}
 	for i := range found {
+		found[i] = onOwner(g, found[i])
 		found[i].Check = check.ID
 		if found[i].Class == "" {
 			found[i].Class = check.ClassOrDefault()
@@ -93,6 +96,21 @@ func judge(check Check, function func(*facts.Graph, Params) []Finding, g *facts.
 		}
 	}
 	return found, nil
+}
+
+// onOwner reports a finding about a ReplicaSet on the custom resource that controls it: ReplicaSets come and go with each revision.
+func onOwner(g *facts.Graph, f Finding) Finding {
+	set, ok := facts.Lookup[*facts.WorkloadNode](g, f.Object)
+	if !ok || !set.IsRevision() {
+		return f
+	}
+	f.Object = set.Owner
+	was := "ReplicaSet " + set.Name
+	owner := set.Owner.Kind.Name() + " " + set.Owner.Name
+	f.Message = strings.ReplaceAll(f.Message, was, owner)
+	f.Remediation = remedy.Replace(f.Remediation, was, remedy.Sprintf("%s", owner))
+	f.Culprits = append(f.Culprits[:len(f.Culprits):len(f.Culprits)], set.Ref)
+	return f
 }
 
 func run(function func(*facts.Graph, Params) []Finding, g *facts.Graph, params Params) (found []Finding, err error) {

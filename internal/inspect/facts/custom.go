@@ -206,6 +206,12 @@ func (g *Graph) indexCustomResources() {
 			g.makers[made] = append(g.makers[made], custom.Ref)
 		}
 	}
+	for _, set := range g.Workloads {
+		// Owners that were not read; the newest version if references differ.
+		if version := g.customVersions[set.Owner.Kind]; set.OwnerAPIVersion > version && len(g.CustomsOf(set.Owner.Kind)) == 0 {
+			g.customVersions[set.Owner.Kind] = set.OwnerAPIVersion
+		}
+	}
 	for ref := range g.byRef {
 		meta := g.MetaOf(ref)
 		if owner := meta.Owner; owner.Kind.IsCustom() && owner != ref && ref.Kind != ConfigMap && ref.Kind != Secret &&

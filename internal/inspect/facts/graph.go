@@ -159,12 +159,18 @@ func (g *Graph) EventsOf(ref Ref) []*EventNode {
 }
 
 // TopOwner follows controlling owners: from a Pod to its Deployment, StatefulSet, DaemonSet or CronJob. An object without an owner
-// is its own top owner. Custom resources are not followed: which of them are read differs between runs, and the object of a finding
-// must not. All objects of a cycle have the same top owner.
+// is its own top owner. A ReplicaSet that a custom resource controls, such as an Argo Rollout, is a revision of it, and belongs to it
+// whether or not it was read. Custom resources are not followed otherwise: which of them are read differs between runs, and the object
+// of a finding must not. All objects of a cycle have the same top owner.
 func (g *Graph) TopOwner(ref Ref) Ref {
 	for range maxOwners {
 		meta := g.MetaOf(ref)
-		if meta == nil || meta.Owner.IsZero() || meta.Owner.Kind.IsCustom() {
+		switch {
+		case meta == nil || meta.Owner.IsZero():
+			return ref
+		case meta.Owner.Kind.IsCustom() && meta.Kind == ReplicaSet:
+			return meta.Owner
+		case meta.Owner.Kind.IsCustom():
 			return ref
 		}
 		if !g.Has(meta.Owner) {

@@ -223,7 +223,7 @@ func undeclaredPort(g *facts.Graph, service *facts.ServiceNode, index int, pods 
 				same = append(same, p)
 			}
 		}
-		text := fmt.Sprintf("containers of %s %s declare %s", owner.Kind, owner.Name, endpoints.PortTexts(pod.Spec.Ports))
+		text := fmt.Sprintf("containers of %s %s declare %s", owner.Kind.Name(), owner.Name, endpoints.PortTexts(pod.Spec.Ports))
 		if !seen[text] && len(seen) < 3 {
 			seen[text] = true
 			finding.Evidence = append(finding.Evidence, check.FromSpec("%s", text))
