@@ -129,6 +129,30 @@ func (g *Graph) MetaOf(ref Ref) *Meta {
 	return nil
 }
 
+// Terminating returns the metadata of all objects that are being deleted, in a fixed order.
+func (g *Graph) Terminating() []*Meta {
+	var found []*Meta
+	for _, node := range g.byRef {
+		if meta := node.meta(); !meta.Deleting.IsZero() {
+			found = append(found, meta)
+		}
+	}
+	slices.SortFunc(found, func(a, b *Meta) int { return a.Compare(b.Ref) })
+	return found
+}
+
+// OwnedObjects returns the objects whose controller is an object, in a fixed order.
+func (g *Graph) OwnedObjects(owner Ref) []Ref {
+	var found []Ref
+	for ref, node := range g.byRef {
+		if node.meta().Owner == owner {
+			found = append(found, ref)
+		}
+	}
+	slices.SortFunc(found, Ref.Compare)
+	return found
+}
+
 func (m *Meta) meta() *Meta { return m }
 
 // PodsIn returns the Pods of a namespace.
