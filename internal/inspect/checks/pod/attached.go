@@ -20,8 +20,8 @@ func attachedElsewhere(g *facts.Graph, pod *facts.PodNode, e *facts.EventNode, c
 	holder := holderOf(g, pod, claim)
 	if holder == nil {
 		f.Evidence = append(f.Evidence, check.FromCondition("no other Pod that has a node uses the claim"))
-		f.Remediation = remedy.Sprintf("No Pod uses it: it is detached within about six minutes after its last Pod there ended, or not at "+
-			"all while that node is down. `kubectl get volumeattachments` shows the node; if it is down for good: `kubectl taint node "+
+		f.Remediation = remedy.Sprintf("No Pod uses it: it is detached within about six minutes after its last Pod there ended, or not at " +
+			"all while that node is down. `kubectl get volumeattachments` shows the node; if it is down for good: `kubectl taint node " +
 			"<node> node.kubernetes.io/out-of-service=nodeshutdown:NoExecute`, after which its volumes are detached by force.")
 		return f
 	}
