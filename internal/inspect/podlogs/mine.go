@@ -21,7 +21,7 @@ const (
 	// maxTemplates and maxMisses bound the miner of one container, whose lines are few.
 	maxTemplates = 200
 	maxMisses    = 1000
-	// maxText of a template or example, in characters: what a client says of a denied request is long.
+	// maxText of a template or example, in characters: clients quote denied requests in full.
 	maxText = 700
 )
 

@@ -72,7 +72,9 @@ func Collect(ctx context.Context, in Input) []facts.Gap {
 			failed = append(failed, t.pod.Namespace)
 		case readErr == nil:
 			if log := mine(read[i].Text, in.Redact); log.Events > 0 {
-				log.Pod, log.Container, log.Workload = t.pod.Ref, t.container, t.workload
+				log.Pod = t.pod.Ref
+				log.Container = t.container
+				log.Workload = t.workload
 				logs.Containers = append(logs.Containers, log)
 			}
 		case apierrors.IsForbidden(readErr):

@@ -43,7 +43,7 @@ func windowTooShort(g *facts.Graph, params check.Params) []check.Finding {
 	for _, c := range g.CronJobs {
 		times, err := schedule.Parse(c)
 		if err != nil || c.Suspended || !c.Deleting.IsZero() || c.ConcurrencyPolicy != "Replace" || c.Active == 0 ||
-			c.FailedHistory == 0 { // runs that failed are not kept, and cannot be told from those that were replaced
+			c.FailedHistory == 0 { // runs that failed are not kept, and look like those that were replaced
 			continue
 		}
 		running, ended := jobsOf(g, c)

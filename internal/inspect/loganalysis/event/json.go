@@ -8,6 +8,10 @@ import (
 // fields of a JSON line that matter. The values are raw, with their escapes.
 type fields struct {
 	level, message, err, errType, stack string
+	// number is the severity number of OpenTelemetry.
+	number string
+	// gelf is set for the messages of Graylog, whose level is that of syslog.
+	gelf bool
 }
 
 // readJSON reads the fields of a JSON line; false if it is not a valid object.
@@ -92,10 +96,14 @@ func (f *fields) set(within, key, value string) {
 		return
 	}
 	switch key {
-	case "level", "lvl", "severity", "log.level", "levelname", "@l", "loglevel", "severity_text":
+	case "level", "lvl", "severity", "log.level", "levelname", "@l", "loglevel", "severity_text", "severityText",
+		"SeverityText":
 		f.level = value
-	case "msg", "message", "@m", "@mt", "event", "log", "short_message":
-		if f.message == "" || key != "event" {
+	case "severityNumber", "severity_number", "SeverityNumber":
+		f.number = value
+	case "msg", "message", "@m", "@mt", "event", "log", "short_message", "body", "Body":
+		f.gelf = f.gelf || key == "short_message"
+		if f.message == "" || key != "event" && !strings.EqualFold(key, "body") {
 			f.message = value
 		}
 	case "err", "error", "exception", "error.message", "exception.message", "exc_info", "@x":

@@ -15,6 +15,8 @@ func (f *Folder) continues(at time.Time, line string) bool {
 		return f.inPython(line)
 	case goroutine:
 		return f.inGoroutine(line)
+	case rust:
+		return f.inRust(line)
 	}
 	if line == "" || line[0] == '{' {
 		return f.mode == frames && line == ""
@@ -120,4 +122,18 @@ func throwable(line string) bool {
 	}
 	name := line[:end]
 	return strings.HasSuffix(name, "Exception") || strings.HasSuffix(name, "Error") || strings.HasSuffix(name, "Throwable")
+}
+
+// inRust handles the lines after the first one of a panic of Rust: its message, and a note or a backtrace.
+func (f *Folder) inRust(line string) bool {
+	switch {
+	case f.event.Lines == 1 && strings.HasSuffix(f.event.Message, ":") && line != "":
+		f.exception = line
+		return true
+	case strings.HasPrefix(line, "note: "), line == "stack backtrace:", line != "" && indented(line):
+		f.event.Trace = f.event.Trace || line[0] == 's'
+		return true
+	default:
+		return false
+	}
 }
