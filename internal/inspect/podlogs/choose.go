@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/check/reach"
 	"kubeops.io/kubeops/internal/inspect/evidence"
 	"kubeops.io/kubeops/internal/inspect/facts"
@@ -118,8 +119,9 @@ func (s *signs) judge(pod *facts.PodNode) (target, bool) {
 			t.reason = at
 		}
 	}
-	// Components of Kubernetes log errors that they recover from: only a sign makes them worth reading.
-	if t.reason == sampled && strings.HasPrefix(pod.Namespace, "kube-") {
+	// Components of Kubernetes log errors that they recover from: only a sign makes them worth reading. KubeOps shows its errors in the
+	// conditions of its resources.
+	if t.reason == sampled && (check.IsSystemNamespace(pod.Namespace) || t.workload.Name == "kubeops-manager") {
 		return t, false
 	}
 	return t, t.container != ""

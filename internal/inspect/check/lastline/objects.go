@@ -22,7 +22,9 @@ func objectMissing(l line) (Saying, bool) {
 	if len(words) == 0 {
 		return Saying{}, false
 	}
-	kind, known := kindOfResource(strings.TrimLeft(words[len(words)-1], `"'([{:=`))
+	resource := words[len(words)-1]
+	resource = resource[strings.LastIndexAny(resource, `"'([{:=`)+1:]
+	kind, known := kindOfResource(resource)
 	ref := facts.Ref{Kind: kind, Namespace: l.pod.Namespace, Name: firstWord(before[i+1:])}
 	if !known || ref.Name == "" || ref.Name != before[i+1:] || l.g.Has(ref) || !l.g.Complete(kind, ref.Namespace) {
 		return Saying{}, false
