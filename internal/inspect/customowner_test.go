@@ -86,3 +86,21 @@ func TestHealthyRolloutBetweenRevisionsHasNoProblem(t *testing.T) {
 		}
 	}
 }
+
+func TestADeniedControllerExplainsItsResources(t *testing.T) {
+	documents := checktest.Document("v1", "ServiceAccount", "name: operator, namespace: ops", "") +
+		checktest.Document("example.com/v1", "Widget", `name: a, namespace: shop, creationTimestamp: "2026-01-15T09:00:00Z", generation: 1`,
+			`spec: {}
+status: {observedGeneration: 1, conditions: [{type: Ready, status: "False", reason: Error, lastTransitionTime: "2026-01-15T09:00:00Z",
+  message: 'deployments.apps is forbidden: User "system:serviceaccount:ops:operator" cannot create resource "deployments" in API group `+
+				`"apps" in the namespace "shop"'}]}`)
+	findings := reported(t, documents, "custom-resource-not-ready", "serviceaccount-forbidden")
+	byCheck := map[string]v1alpha1.Finding{}
+	for _, f := range findings {
+		byCheck[f.Check] = f
+	}
+	denied := byCheck["serviceaccount-forbidden"]
+	if denied.Object.Name != "operator" || byCheck["custom-resource-not-ready"].CausedBy != denied.ID {
+		t.Errorf("%+v", findings)
+	}
+}
