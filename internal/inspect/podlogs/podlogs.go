@@ -115,7 +115,8 @@ func (in Input) gaps(forbidden, failed []string, asked int) []facts.Gap {
 	if len(failed) > 0 {
 		gaps = append(gaps, facts.Gap{
 			Source: "pods/log", Reason: v1alpha1.GapUnavailable, Checks: in.Wanting, Optional: !in.Asked,
-			Message:     fmt.Sprintf("Cannot read the logs of %d of %d running Pods: errors that they log are not seen.", len(failed), asked),
+			Message: fmt.Sprintf("Cannot read the logs of %d of %d running Pods: errors that they log are not "+
+				"seen.", len(failed), asked),
 			Remediation: "Check that the API server can reach the kubelets (port 10250); `kubectl logs` shows the error.",
 		})
 	}

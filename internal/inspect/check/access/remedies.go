@@ -51,7 +51,8 @@ func (q *question) createBinding(role facts.Ref) remedy.Words {
 	case q.d.Scope == "" || q.d.Path != "":
 		return remedy.Command("kubectl create clusterrolebinding %s --clusterrole=%s --serviceaccount=%s", name, role.Name, account)
 	case role.Kind == facts.ClusterRole:
-		return remedy.Command("kubectl -n %s create rolebinding %s --clusterrole=%s --serviceaccount=%s", q.d.Scope, name, role.Name, account)
+		return remedy.Command("kubectl -n %s create rolebinding %s --clusterrole=%s "+
+			"--serviceaccount=%s", q.d.Scope, name, role.Name, account)
 	default:
 		return remedy.Command("kubectl -n %s create rolebinding %s --role=%s --serviceaccount=%s", q.d.Scope, name, role.Name, account)
 	}
@@ -120,7 +121,8 @@ func (q *question) labelRole(role *facts.RoleNode) remedy.Text {
 		}
 	}
 	if labels == "" || strings.ContainsAny(labels, "!()<> ") {
-		return remedy.Sprintf("If the program needs it, create a ClusterRole with a rule and the labels that %s selects: `%s`, then `kubectl "+
+		return remedy.Sprintf("If the program needs it, create a ClusterRole with a rule and the labels that %s selects: `%s`, then "+
+			"`kubectl "+
 			"label clusterrole %s <key>=<value>`.", role.Name, created, q.newName())
 	}
 	return remedy.Sprintf("If the program needs it: `%s` and `kubectl label clusterrole %s %s`. The controller then adds its rule to %s.",

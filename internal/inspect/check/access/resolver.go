@@ -245,7 +245,8 @@ func (q *question) lacks(rule facts.AccessRule, at distance) string {
 	case otherSubresource:
 		return fmt.Sprintf("allows %s on %s, which does not include %s", q.d.Verb, resource, q.d.Resource)
 	default:
-		return fmt.Sprintf("names %s in API group %s, not %s", q.d.Resource, listed(quoteCore(rule.Groups)), quoteCore([]string{q.d.Group})[0])
+		return fmt.Sprintf("names %s in API group %s, not "+
+			"%s", q.d.Resource, listed(quoteCore(rule.Groups)), quoteCore([]string{q.d.Group})[0])
 	}
 }
 
@@ -266,7 +267,8 @@ func (q *question) otherScope() (Answer, bool) {
 		}
 		switch {
 		case q.d.Scope == "":
-			a.Fix = remedy.Sprintf("If the program needs only namespace %s, restrict it to that namespace by its own setting. Otherwise: %s",
+			a.Fix = remedy.Sprintf("If the program needs only namespace %s, restrict it to that namespace by its own setting. "+
+				"Otherwise: %s",
 				binding.Namespace, q.grant())
 		case role.Kind == facts.ClusterRole && !role.Bootstrap:
 			a.Fix = q.bind(role.Ref)
@@ -315,8 +317,8 @@ func (q *question) isLike(s facts.Subject) bool {
 	case s.Namespace == q.d.Namespace && s.Name == q.d.Account:
 		return false
 	case s.Namespace == q.d.Namespace:
-		return q.d.Account == "default" || strings.EqualFold(strings.ReplaceAll(s.Name, "-", ""), strings.ReplaceAll(q.d.Account, "-", "")) ||
-			similar(s.Name, q.d.Account)
+		plain := func(name string) string { return strings.ReplaceAll(name, "-", "") }
+		return q.d.Account == "default" || plain(s.Name) == plain(q.d.Account) || similar(s.Name, q.d.Account)
 	default:
 		return s.Name == q.d.Account && s.Name != "default"
 	}

@@ -17,7 +17,8 @@ func finalizerChecks() []check.Check {
 	return []check.Check{{
 		ID: "object-stuck-terminating", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
 		Summary: "An object is stuck terminating.",
-		Meaning: "The object was deleted and still exists after the terminating grace (five minutes by default), since finalizers hold it. " +
+		Meaning: "The object was deleted and still exists after the terminating grace (five minutes by default), since finalizers " +
+			"hold it. " +
 			"Applies to every kind of Kubernetes that is read, except Pods, Namespaces and PersistentVolumeClaims, which have checks of " +
 			"their own, as custom resources do. The finalizer says who has to act: the cloud controller (load balancers), the garbage " +
 			"collector (objects that it owns), the API server (custom resources of a CRD), the claim of a volume, or an operator. If the " +
@@ -26,8 +27,8 @@ func finalizerChecks() []check.Check {
 			"remove the finalizer by hand: what it would have cleaned up is then left behind.",
 		Link: "https://kubernetes.io/docs/concepts/overview/working-with-objects/finalizers/",
 		Uses: append([]facts.Kind{
-			facts.Service, facts.Ingress, facts.Job, facts.CronJob, facts.PV, facts.ConfigMap, facts.Secret, facts.ServiceAccount, facts.CRD,
-			facts.Custom, facts.Event, facts.Role, facts.RoleBinding, facts.NetworkPolicy,
+			facts.Service, facts.Ingress, facts.Job, facts.CronJob, facts.PV, facts.ConfigMap, facts.Secret, facts.ServiceAccount,
+			facts.CRD, facts.Custom, facts.Event, facts.Role, facts.RoleBinding, facts.NetworkPolicy,
 		}, facts.WorkloadKinds()...),
 		ExplainedBy: []string{"pod-stuck-terminating", "pvc-stuck-terminating", "custom-resource-stuck-terminating", "node-not-ready"},
 		Run:         objectsStuckTerminating,
@@ -92,7 +93,8 @@ func holderOf(g *facts.Graph, meta *facts.Meta) holder {
 func knownHolder(g *facts.Graph, meta *facts.Meta, finalizer string) (holder, bool) {
 	switch finalizer {
 	case "foregroundDeletion":
-		h := holder{waitsFor: "the objects that it owns", fix: remedy.Sprintf("See which of the objects that it owns remain, and why. If none do, " +
+		h := holder{waitsFor: "the objects that it owns", fix: remedy.Sprintf("See which of the objects that it owns remain, and " +
+			"why. If none do, " +
 			"look at the garbage collector: `kubectl get --raw /apis` lists the APIs that it has to read, all of which must answer.")}
 		for _, owned := range g.OwnedObjects(meta.Ref) {
 			h.culprits = append(h.culprits, owned)
@@ -101,10 +103,12 @@ func knownHolder(g *facts.Graph, meta *facts.Meta, finalizer string) (holder, bo
 		h.evidence = h.evidence[:min(len(h.evidence), 3)]
 		return h, true
 	case "orphan":
-		return holder{waitsFor: "the garbage collector", fix: "See whether kube-controller-manager runs, and whether all aggregated APIs answer: " +
+		return holder{waitsFor: "the garbage collector", fix: "See whether kube-controller-manager runs, and whether all aggregated " +
+			"APIs answer: " +
 			"`kubectl get apiservices`."}, true
 	case "service.kubernetes.io/load-balancer-cleanup":
-		return holder{waitsFor: "the cloud controller that deletes its load balancer", fix: remedy.Sprintf("See whether the cloud controller "+
+		return holder{waitsFor: "the cloud controller that deletes its load balancer", fix: remedy.Sprintf("See whether the cloud "+
+			"controller "+
 			"manager runs, its log, and its credentials for the cloud. Only if it is gone for good, delete the load balancer in the cloud "+
 			"by hand, and then: `%s`.", removeFinalizer(meta, finalizer))}, true
 	case "kubernetes.io/pv-protection":
@@ -113,7 +117,8 @@ func knownHolder(g *facts.Graph, meta *facts.Meta, finalizer string) (holder, bo
 			return holder{}, false
 		}
 		return holder{
-			waitsFor: fmt.Sprintf("PersistentVolumeClaim %s of namespace %s, which is bound to it", volume.Claim.Name, volume.Claim.Namespace),
+			waitsFor: fmt.Sprintf("PersistentVolumeClaim %s of namespace %s, which is bound to "+
+				"it", volume.Claim.Name, volume.Claim.Namespace),
 			fix: remedy.Sprintf("Delete the claim if its data is no longer needed: `kubectl -n %s delete pvc %s`.", volume.Claim.Namespace,
 				volume.Claim.Name),
 			culprits: []facts.Ref{volume.Claim},
@@ -133,7 +138,8 @@ func remainingResources(g *facts.Graph, meta *facts.Meta) (holder, bool) {
 	}
 	h := holder{
 		waitsFor: "its custom resources, which still exist",
-		fix: remedy.Sprintf("See what keeps them: `kubectl get %s -A`. Finalizers of an operator that was uninstalled first are not removed by "+
+		fix: remedy.Sprintf("See what keeps them: `kubectl get %s -A`. Finalizers of an operator that was uninstalled first are not "+
+			"removed by "+
 			"anything.", crd.Defines.Argument()),
 	}
 	remaining := g.CustomsOf(crd.Defines)
@@ -141,7 +147,8 @@ func remainingResources(g *facts.Graph, meta *facts.Meta) (holder, bool) {
 		h.culprits = append(h.culprits, custom.Ref)
 	}
 	if len(remaining) > 0 {
-		h.evidence = []check.Evidence{check.FromCondition("%d %s of kind %s", len(remaining), phrase.Plural(len(remaining), "object", "objects"),
+		h.evidence = []check.Evidence{check.FromCondition("%d %s of kind "+
+			"%s", len(remaining), phrase.Plural(len(remaining), "object", "objects"),
 			crd.Defines.Name())}
 	}
 	return h, true
@@ -149,7 +156,8 @@ func remainingResources(g *facts.Graph, meta *facts.Meta) (holder, bool) {
 
 // byHand is the remedy for a finalizer whose controller is not known.
 func byHand(meta *facts.Meta, finalizer string) remedy.Text {
-	return remedy.Sprintf("Restore the controller that removes finalizer %s, and check its log and permissions. Only if it is gone for good: "+
+	return remedy.Sprintf("Restore the controller that removes finalizer %s, and check its log and permissions. Only if it is gone "+
+		"for good: "+
 		"`%s`; its cleanup is then skipped.", finalizer, removeFinalizer(meta, finalizer))
 }
 
@@ -157,13 +165,13 @@ func byHand(meta *facts.Meta, finalizer string) remedy.Text {
 func removeFinalizer(meta *facts.Meta, finalizer string) remedy.Words {
 	at := slices.Index(meta.Finalizers, finalizer)
 	return remedy.Command("%s patch %s %s --type=json -p '[{\"op\":\"test\",\"path\":\"/metadata/finalizers/%d\",\"value\":\"%s\"},"+
-		"{\"op\":\"remove\",\"path\":\"/metadata/finalizers/%d\"}]'", kubectl.Command(meta.Ref), meta.Kind.Argument(), meta.Name, at, finalizer,
-		at)
+		"{\"op\":\"remove\",\"path\":\"/metadata/finalizers/%d\"}]'", kubectl.Command(meta.Ref), meta.Kind.Argument(), meta.Name, at,
+		finalizer, at)
 }
 
 // kubernetesDomain reports whether a domain belongs to Kubernetes or one of its usual add-ons without CRDs.
 func kubernetesDomain(domain string) bool {
-	return domain == "kubernetes.io" || strings.HasSuffix(domain, ".kubernetes.io") || domain == "k8s.io" || strings.HasSuffix(domain, ".k8s.io")
+	return related(domain, "kubernetes.io") || related(domain, "k8s.io")
 }
 
 // related reports whether two API groups are of one project: widgets.example.com and example.com.

@@ -25,10 +25,13 @@ func windowCheck() check.Check {
 		ID: "cronjob-window-too-short", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
 		Summary: "The runs of a CronJob do not fit between two of its times.",
 		Meaning: "With concurrencyPolicy Replace, the controller deletes a Job that still runs when the next one is due: at least three " +
-			"runs in a row were started and none succeeded, while each was replaced before it ended. Or startingDeadlineSeconds is below 10: " +
-			"the controller looks every ten seconds, so that runs are skipped by chance (medium, a recommendation). Suspended CronJobs are " +
+			"runs in a row were started and none succeeded, while each was replaced before it ended. Or startingDeadlineSeconds is " +
+			"below 10: " +
+			"the controller looks every ten seconds, so that runs are skipped by chance (medium, a recommendation). Suspended " +
+			"CronJobs are " +
 			"ignored. Runs that do not start because of Forbid are reported by cronjob-missed-schedule.",
-		Remediation: "Let the schedule leave more time than a run takes, or use concurrencyPolicy Forbid and set activeDeadlineSeconds in the " +
+		Remediation: "Let the schedule leave more time than a run takes, or use concurrencyPolicy Forbid and set " +
+			"activeDeadlineSeconds in the " +
 			"Job template, so that a run that hangs is ended.",
 		Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#concurrency-policy",
 		Needs:       []facts.Kind{facts.CronJob},
@@ -59,7 +62,8 @@ func windowTooShort(g *facts.Graph, params check.Params) []check.Finding {
 				check.FromCondition("%s; last started at %s", lastSuccess(c), c.LastScheduled.UTC().Format(time.RFC3339)),
 				check.FromCondition("Job %s runs", running.Name),
 			},
-			Remediation: remedy.Sprintf("See how long a run takes (`kubectl -n %[1]s logs job/%[2]s`), and let the schedule leave more time, or "+
+			Remediation: remedy.Sprintf("See how long a run takes (`kubectl -n %[1]s logs job/%[2]s`), and let the schedule leave "+
+				"more time, or "+
 				"let a run end before the next one: `kubectl -n %[1]s patch cronjob %[3]s --type=merge -p "+
 				"'{\"spec\":{\"concurrencyPolicy\":\"Forbid\"}}'`.", c.Namespace, running.Name, c.Name),
 		})
@@ -109,7 +113,8 @@ func deadlineTooShort(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object: c.Ref, Discriminator: "deadline", Class: v1alpha1.ClassRecommendation, Severity: v1alpha1.SeverityMedium,
-			Message: fmt.Sprintf("CronJob %s skips runs by chance: startingDeadlineSeconds is below the ten seconds in which the controller "+
+			Message: fmt.Sprintf("CronJob %s skips runs by chance: startingDeadlineSeconds is below the ten seconds in which the "+
+				"controller "+
 				"looks once.", c.Name),
 			Evidence: []check.Evidence{check.FromSpec("startingDeadlineSeconds: %d", int64(c.StartingDeadline/time.Second))},
 			Remediation: remedy.Sprintf("Allow at least a minute: `kubectl -n %s patch cronjob %s --type=merge -p "+

@@ -20,7 +20,8 @@ func attachedElsewhere(g *facts.Graph, pod *facts.PodNode, e *facts.EventNode, c
 	holder := holderOf(g, pod, claim)
 	if holder == nil {
 		f.Evidence = append(f.Evidence, check.FromCondition("no other Pod that has a node uses the claim"))
-		f.Remediation = remedy.Sprintf("No Pod uses it: it is detached within about six minutes after its last Pod there ended, or not at " +
+		f.Remediation = remedy.Sprintf("No Pod uses it: it is detached within about six minutes after its last Pod there ended, or " +
+			"not at " +
 			"all while that node is down. `kubectl get volumeattachments` shows the node; if it is down for good: `kubectl taint node " +
 			"<node> node.kubernetes.io/out-of-service=nodeshutdown:NoExecute`, after which its volumes are detached by force.")
 		return f
@@ -37,7 +38,8 @@ func attachedElsewhere(g *facts.Graph, pod *facts.PodNode, e *facts.EventNode, c
 	case nodeDown(g, holder.NodeName):
 		f.Message = strings.TrimSuffix(f.Message, ".") + ", which is not ready."
 		f.Remediation = remedy.Sprintf("Bring node %[1]s back. If it is shut down for good: `kubectl taint node %[1]s "+
-			"node.kubernetes.io/out-of-service=nodeshutdown:NoExecute`, after which its Pods are deleted and its volumes detached by force. "+
+			"node.kubernetes.io/out-of-service=nodeshutdown:NoExecute`, after which its Pods are deleted and its volumes detached by "+
+			"force. "+
 			"A program that still runs there would then write to the volume together with the new Pod.", holder.NodeName)
 	case !holder.Deleting.IsZero():
 		f.Message = strings.TrimSuffix(f.Message, ".") + ", by a Pod that is being deleted."
@@ -46,7 +48,8 @@ func attachedElsewhere(g *facts.Graph, pod *facts.PodNode, e *facts.EventNode, c
 	case other == owner && owner.Kind == facts.Deployment:
 		f.Message = strings.TrimSuffix(f.Message, ".") + fmt.Sprintf(", by another Pod of Deployment %s.", owner.Name)
 		f.Remediation = remedy.Sprintf("Replace the Pods one after the other instead of side by side, and use one replica: `kubectl -n %s "+
-			"patch deployment %s --type=merge -p '{\"spec\":{\"replicas\":1,\"strategy\":{\"type\":\"Recreate\",\"rollingUpdate\":null}}}'`. "+
+			"patch deployment %s --type=merge -p "+
+			"'{\"spec\":{\"replicas\":1,\"strategy\":{\"type\":\"Recreate\",\"rollingUpdate\":null}}}'`. "+
 			"Several replicas need access mode ReadWriteMany, or a StatefulSet with a claim for each Pod.", owner.Namespace, owner.Name)
 	default:
 		f.Message = strings.TrimSuffix(f.Message, ".") + fmt.Sprintf(", by %s.", g.OwnerName(holder))

@@ -18,13 +18,18 @@ func forbiddenCheck() check.Check {
 	return check.Check{
 		ID: "serviceaccount-forbidden", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
 		Summary: "A program lacks a permission: the API server denies requests of its ServiceAccount.",
-		Meaning: "A recent event, a condition, a line that a running Pod repeats, or an error in analyzed logs quotes the API server: User " +
-			"\"system:serviceaccount:<namespace>:<name>\" cannot <verb> <resource>. The roles and bindings that were read show what comes " +
-			"nearest: no binding at all, one of another namespace or account, a role that does not exist or lacks the verb, resource, API " +
+		Meaning: "A recent event, a condition, a line that a running Pod repeats, or an error in analyzed logs quotes the API " +
+			"server: User " +
+			"\"system:serviceaccount:<namespace>:<name>\" cannot <verb> <resource>. The roles and bindings that were read show what " +
+			"comes " +
+			"nearest: no binding at all, one of another namespace or account, a role that does not exist or lacks the verb, " +
+			"resource, API " +
 			"group, subresource or name, an aggregated role without rules, or a Pod that uses ServiceAccount default. What could not be " +
-			"read is named. A denial that a binding allows by now is not reported. The last log lines of crashed containers are explained " +
+			"read is named. A denial that a binding allows by now is not reported. The last log lines of crashed containers are " +
+			"explained " +
 			"in the same way, in the findings about the crash.",
-		Remediation: "Grant the permission in the evidence if the program needs it: a Role with that verb and resource, and a RoleBinding " +
+		Remediation: "Grant the permission in the evidence if the program needs it: a Role with that verb and resource, and a " +
+			"RoleBinding " +
 			"to its ServiceAccount. `kubectl auth can-i <verb> <resource> --as=system:serviceaccount:<namespace>:<name>` tests it.",
 		Link:  "https://kubernetes.io/docs/reference/access-authn-authz/rbac/#referring-to-subjects",
 		Needs: []facts.Kind{facts.ServiceAccount},
