@@ -10,5 +10,5 @@ import (
 
 // Checks returns all checks of namespaces, aggregated APIs and admission webhooks, in no fixed order.
 func Checks() []check.Check {
-	return slices.Concat(namespaceChecks(), apiServiceChecks(), webhookChecks(), finalizerChecks())
+	return slices.Concat(namespaceChecks(), apiServiceChecks(), webhookChecks(), finalizerChecks(), trustChecks())
 }
