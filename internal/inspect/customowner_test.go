@@ -104,3 +104,20 @@ status: {observedGeneration: 1, conditions: [{type: Ready, status: "False", reas
 		t.Errorf("%+v", findings)
 	}
 }
+
+func TestAServiceOfARolloutWithoutPodsNamesIt(t *testing.T) {
+	documents := checktest.Document("v1", "Service", `name: web, namespace: shop, creationTimestamp: "2026-01-15T09:00:00Z"`,
+		"spec: {clusterIP: 10.0.0.1, selector: {app: web}, ports: [{port: 80}]}") +
+		strings.NewReplacer("replicas: 0, selector", "replicas: 2, selector", "readyReplicas: 0", "readyReplicas: 0, conditions: [{type: "+
+			"ReplicaFailure, status: 'True', reason: FailedCreate, message: denied, lastTransitionTime: '2026-01-15T09:00:00Z'}]").
+			Replace(revision("Rollout", "argoproj.io/v1alpha1", "aa", 0, 0, ""))
+	byCheck := map[string]v1alpha1.Finding{}
+	for _, f := range reported(t, documents, "service-selector-matches-nothing", "replicaset-unavailable") {
+		byCheck[f.Check] = f
+	}
+	rollout, service := byCheck["replicaset-unavailable"], byCheck["service-selector-matches-nothing"]
+	if rollout.Object.Kind != "Rollout" || service.CausedBy != rollout.ID || service.Message !=
+		"Service web has no Pods: Rollout web, which it selects, has none." {
+		t.Errorf("%+v\n%+v", rollout, service)
+	}
+}

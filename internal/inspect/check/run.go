@@ -98,18 +98,40 @@ func judge(check Check, function func(*facts.Graph, Params) []Finding, g *facts.
 	return found, nil
 }
 
-// onOwner reports a finding about a ReplicaSet on the custom resource that controls it: ReplicaSets come and go with each revision.
+// onOwner reports a finding about a ReplicaSet on the custom resource that controls it, and blames that instead of the ReplicaSet:
+// ReplicaSets come and go with each revision.
 func onOwner(g *facts.Graph, f Finding) Finding {
-	set, ok := facts.Lookup[*facts.WorkloadNode](g, f.Object)
-	if !ok || !set.IsRevision() {
-		return f
+	var culprits []facts.Ref
+	for _, ref := range f.Culprits {
+		if set := revisionOf(g, ref); set != nil {
+			f = named(f, set)
+			ref = set.Owner
+		}
+		culprits = append(culprits, ref)
 	}
-	f.Object = set.Owner
+	f.Culprits = culprits
+	if set := revisionOf(g, f.Object); set != nil {
+		f = named(f, set)
+		f.Object = set.Owner
+		f.Culprits = append(f.Culprits, set.Ref) // what it depends on may be a cause, too
+	}
+	return f
+}
+
+// revisionOf is an object as a ReplicaSet of a custom resource, or nil.
+func revisionOf(g *facts.Graph, ref facts.Ref) *facts.WorkloadNode {
+	if set, ok := facts.Lookup[*facts.WorkloadNode](g, ref); ok && set.IsRevision() {
+		return set
+	}
+	return nil
+}
+
+// named names the owner of a ReplicaSet instead of it.
+func named(f Finding, set *facts.WorkloadNode) Finding {
 	was := "ReplicaSet " + set.Name
 	owner := set.Owner.Kind.Name() + " " + set.Owner.Name
 	f.Message = strings.ReplaceAll(f.Message, was, owner)
 	f.Remediation = remedy.Replace(f.Remediation, was, remedy.Sprintf("%s", owner))
-	f.Culprits = append(f.Culprits[:len(f.Culprits):len(f.Culprits)], set.Ref)
 	return f
 }
 
