@@ -74,9 +74,13 @@ func Judge(g *facts.Graph, service *facts.ServiceNode, params check.Params) Stat
 
 // BetweenCrashes are the Pods that are ready only for a moment between two crashes.
 func BetweenCrashes(g *facts.Graph, pods []*facts.PodNode) []*facts.PodNode {
-	return slices.DeleteFunc(slices.Clone(pods), func(p *facts.PodNode) bool {
-		return !p.Ready || !p.Deleting.IsZero() || !p.IsLooping(g.Now)
-	})
+	var between []*facts.PodNode
+	for _, p := range pods {
+		if p.Ready && p.Deleting.IsZero() && p.IsLooping(g.Now) {
+			between = append(between, p)
+		}
+	}
+	return between
 }
 
 // notReadySince is when a Pod began not to be ready. One that keeps crashing never was for long.
