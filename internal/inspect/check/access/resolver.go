@@ -145,7 +145,7 @@ func (q *question) allowedNow() (Answer, bool) {
 		if rule, at := q.nearest(role, q.d); at == allowed {
 			return Answer{
 				Allowed: true,
-				Why: fmt.Sprintf("ServiceAccount %s could not %s %s; %s allows it by now", q.d.Account, q.d.Verb, q.d.Target(),
+				Why: fmt.Sprintf("ServiceAccount %s could not %s %s; %s allows it now", q.d.Account, q.d.Verb, q.d.Target(),
 					describeBinding(binding)),
 				Fix:      "Wait for the next attempt of the program, or restart it.",
 				Evidence: []check.Evidence{bindingEvidence(binding), ruleEvidence(role, rule)},

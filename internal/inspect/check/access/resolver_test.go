@@ -172,8 +172,8 @@ func TestTheBindingOfAnotherPlaceOrAccountIsNamed(t *testing.T) {
 			"gone, which does not exist", "`kubectl -n shop create role gone --verb=list --resource=pods`"},
 		"the account is missing": {with(func(d *Denial) { d.Account = "gone" }), "", "the ServiceAccount does not exist in namespace shop",
 			"`kubectl -n shop create serviceaccount gone`"},
-		"allowed by now": {listPods(), binding("shop", "b", "Role", "r", cart) + pods, "ServiceAccount cart could not list pods in " +
-			"namespace shop; RoleBinding b of namespace shop allows it by now", "restart"},
+		"allowed now": {listPods(), binding("shop", "b", "Role", "r", cart) + pods, "ServiceAccount cart could not list pods in " +
+			"namespace shop; RoleBinding b of namespace shop allows it now", "restart"},
 		"a binding that is being deleted": {listPods(), pods + checktest.Document(rbacAPI, "RoleBinding",
 			`name: b, namespace: shop, deletionTimestamp: "2026-01-15T11:00:00Z"`, "roleRef: {kind: Role, name: r}\nsubjects: ["+cart+"]"),
 			"no binding grants it a role there", ""},

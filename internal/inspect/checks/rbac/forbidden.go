@@ -25,7 +25,7 @@ func forbiddenCheck() check.Check {
 			"nearest: no binding at all, one of another namespace or account, a role that does not exist or lacks the verb, " +
 			"resource, API " +
 			"group, subresource or name, an aggregated role without rules, or a Pod that uses ServiceAccount default. What could not be " +
-			"read is named. A denial that a binding allows by now is not reported. The last log lines of crashed containers are " +
+			"read is named. A denial that a binding allows now is not reported. The last log lines of crashed containers are " +
 			"explained " +
 			"in the same way, in the findings about the crash.",
 		Remediation: "Grant the permission in the evidence if the program needs it: a Role with that verb and resource, and a " +

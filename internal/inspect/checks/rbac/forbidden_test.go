@@ -45,7 +45,7 @@ func TestDeniedRequestsAreReportedOnTheServiceAccount(t *testing.T) {
 			"spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}}}\nstatus: {conditions: [{type: Available, "+
 				"status: 'False', reason: X, message: '"+deniedLeases+"'}]}"),
 			checktest.Lines(head+"no binding grants it a role there.", "  condition: Deployment web: Available=False (X): "+deniedLeases)},
-		"allowed by now":    {sync + deniedEvent(now, deniedLeases) + grant + leader("update"), ""},
+		"allowed now":       {sync + deniedEvent(now, deniedLeases) + grant + leader("update"), ""},
 		"long ago":          {sync + deniedEvent("2026-01-15T08:00:00Z", deniedLeases), ""},
 		"another admission": {sync + deniedEvent(now, `pods "a" is forbidden: exceeded quota: q`), ""},
 		"a user":            {sync + deniedEvent(now, `User "jane" cannot list resource "pods" in API group "" at the cluster scope`), ""},
