@@ -73,8 +73,8 @@ func TestLastLogLinesAreJoinedWithTheSpec(t *testing.T) {
 			"my-queue.shop.svc: the selector of Service my-queue matches no Pods"},
 		"host, from the configuration": {"", ", env: [{name: DB, value: 'pg://u:p@db.shop.svc:5432'}]", "FATAL: connection timed out",
 			"host-unreachable: it cannot reach db.shop.svc: Service db does not exist in namespace shop"},
-		"an object that does not exist": {"", "", `Error from server (NotFound): configmaps "setings" not found`, "object-missing: ConfigMap " +
-			"setings does not exist in namespace shop"},
+		"an object that does not exist": {"", "", `Error from server (NotFound): configmaps "settingz" not found`, "object-missing: ConfigMap " +
+			"settingz does not exist in namespace shop"},
 		"an object, in JSON":       {"", "", `{"err":"secrets \"db\" not found"}`, "object-missing: Secret db does not exist in namespace shop"},
 		"an object that is there":  {"", "", `configmaps "settings" not found`, ""},
 		"something of another API": {"", "", `widgets.example.com "a" not found`, ""},
