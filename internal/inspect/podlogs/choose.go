@@ -12,9 +12,6 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// maxSampled workloads without a sign of trouble are read in each namespace.
-const maxSampled = 5
-
 // reason is why the log of a container is read, the best first.
 type reason int
 
@@ -32,10 +29,12 @@ type target struct {
 	container string
 	workload  facts.Ref
 	reason    reason
+	// turn is the place of a sampled workload in its namespace.
+	turn int
 }
 
 // choose selects at most one container of each workload: of Pods that were restarted, whose probes fail, which a failing Pod calls or
-// which have a recent warning; and of the newest of the others, some in each namespace. The result is ordered by reason.
+// which have a recent warning; and of the others, of each namespace in turn the newest. The result is ordered by reason.
 func choose(in Input) []target {
 	signs := signsOf(in)
 	best := map[facts.Ref]target{}
@@ -56,14 +55,14 @@ func choose(in Input) []target {
 		targets = append(targets, t)
 	}
 	slices.SortFunc(targets, compareTargets)
-	perNamespace := map[string]int{}
-	targets = slices.DeleteFunc(targets, func(t target) bool {
-		if t.reason != sampled {
-			return false
+	turns := map[string]int{}
+	for i := range targets {
+		if t := &targets[i]; t.reason == sampled {
+			t.turn = turns[t.pod.Namespace]
+			turns[t.pod.Namespace]++
 		}
-		perNamespace[t.pod.Namespace]++
-		return perNamespace[t.pod.Namespace] > maxSampled
-	})
+	}
+	slices.SortStableFunc(targets, func(a, b target) int { return cmp.Or(cmp.Compare(a.reason, b.reason), cmp.Compare(a.turn, b.turn)) })
 	return targets[:min(len(targets), evidence.MaxRunning)]
 }
 

@@ -158,6 +158,7 @@ func TestPodsWithSignsOfTroubleAreReadFirst(t *testing.T) {
 		strings.ReplaceAll(runs("shop", "db", "", ""), "name: db,", "name: db, labels: {app: db},") +
 		checktest.Document("v1", "Pod", "name: caller, namespace: shop", "spec: {containers: [{name: app, image: i, env: [{name: DB, value: "+
 			"'tcp://db:5432'}]}]}\nstatus: {phase: Running, conditions: [{type: Ready, status: 'False'}], containerStatuses: [{name: app}]}")
+	documents += runs("small", "lonely", "", "")
 	for i := range 10 {
 		documents += runs("shop", fmt.Sprintf("quiet-%d", i), "", "")
 	}
@@ -166,12 +167,12 @@ func TestPodsWithSignsOfTroubleAreReadFirst(t *testing.T) {
 	for _, target := range choose(in) {
 		names = append(names, target.pod.Name)
 	}
-	want := "restarted unhealthy db warned long-ago quiet-0 quiet-1 quiet-2 quiet-3"
+	want := "restarted unhealthy db warned long-ago lonely quiet-0 quiet-1 quiet-2 quiet-3 quiet-4 quiet-5 quiet-6 quiet-7 quiet-8 quiet-9"
 	if got := strings.Join(names, " "); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	Collect(t.Context(), in)
-	if n := requests.Load(); n != 9 {
+	if n := requests.Load(); n != 16 {
 		t.Errorf("%d requests", n)
 	}
 }

@@ -33,7 +33,7 @@ func runningCheck() check.Check {
 			"objects that do not exist, tokens that are not mounted; such a line counts at any level. One that no fact explains counts " +
 			"if it is at least a fifth of what the container logs, and is low. Read are the newest lines of at most 40 containers (50 " +
 			"requests, 64 KiB each), one of each workload: those that were restarted, whose probes fail, which a failing Pod calls or " +
-			"which have a recent warning, and of the others the newest five in each namespace (none in kube- namespaces). It needs " +
+			"which have a recent warning, and of the others the newest of each namespace in turn (none in system namespaces). It needs " +
 			"no log " +
 			"backend, but the permission get on pods/log.",
 		Remediation: "Fix the error in the line; `kubectl -n <namespace> logs <pod> -c <container> --since=10m` shows what is around it.",
