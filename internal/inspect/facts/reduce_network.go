@@ -143,7 +143,8 @@ func reduceHook(name string, client admissionregistrationv1.WebhookClientConfig,
 ) Webhook {
 	// Fail is the API's default.
 	hook := Webhook{
-		Name: name, FailClosed: value(policy, admissionregistrationv1.Fail) == admissionregistrationv1.Fail, Trust: cabundle.Read(client.CABundle),
+		Name: name, FailClosed: value(policy, admissionregistrationv1.Fail) == admissionregistrationv1.Fail,
+		Trust: cabundle.Read(client.CABundle),
 	}
 	if client.Service != nil {
 		hook.Service = Ref{Service, client.Service.Namespace, client.Service.Name}

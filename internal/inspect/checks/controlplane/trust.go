@@ -18,11 +18,14 @@ func trustChecks() []check.Check {
 	return []check.Check{{
 		ID: "ca-bundle-expired", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityCritical,
 		Summary: "The caBundle of a webhook or an aggregated API has expired.",
-		Meaning: "The API server trusts the certificates in caBundle when it calls the webhook or API. All of them have ended, or none can " +
-			"be parsed: every call fails with a certificate error. Critical with failurePolicy Fail (the default) and for an aggregated API, " +
+		Meaning: "The API server trusts the certificates in caBundle when it calls the webhook or API. All of them have ended, or " +
+			"none can " +
+			"be parsed: every call fails with a certificate error. Critical with failurePolicy Fail (the default) and for an " +
+			"aggregated API, " +
 			"medium with Ignore. Within fourteen days of the end it is a recommendation. An empty caBundle, with which the roots of the " +
 			"system are trusted, is not judged, and neither is the certificate that the server presents.",
-		Remediation: "Renew the certificates of the add-on: with cert-manager, see whether its cainjector runs; other add-ons renew them when " +
+		Remediation: "Renew the certificates of the add-on: with cert-manager, see whether its cainjector runs; other add-ons renew " +
+			"them when " +
 			"they start (`kubectl rollout restart` of their Deployment) or when they are installed again.",
 		Link: "https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#contacting-the-webhook",
 		Uses: []facts.Kind{facts.ValidatingWebhook, facts.MutatingWebhook, facts.APIService},
@@ -43,8 +46,10 @@ func trustExpired(g *facts.Graph, _ check.Params) []check.Finding {
 			if !closed && f.Class == "" {
 				f.Severity = v1alpha1.SeverityMedium
 			}
-			f.Remediation = remedy.Sprintf("Renew the certificates of the add-on: with cert-manager, see whether its cainjector runs; other "+
-				"add-ons renew them when they start or are installed again. `kubectl get %s %s -o jsonpath='{%s.caBundle}' | base64 -d | openssl "+
+			f.Remediation = remedy.Sprintf("Renew the certificates of the add-on: with cert-manager, see whether its cainjector "+
+				"runs; other "+
+				"add-ons renew them when they start or are installed again. `kubectl get %s %s -o jsonpath='{%s.caBundle}' | base64 "+
+				"-d | openssl "+
 				"x509 -noout -subject -enddate` shows the first certificate.", object.Kind.Argument(), object.Name, path)
 			findings = append(findings, f)
 		}

@@ -1,7 +1,6 @@
 package event
 
 import (
-	"cmp"
 	"strings"
 	"time"
 )
@@ -148,29 +147,12 @@ func (f *Folder) begin(at time.Time, line string, level Level) {
 // beginJSON extracts message, error and trace from a line of JSON.
 func (f *Folder) beginJSON(read fields, level Level) {
 	e := &f.event
-	if nested, ok := readJSON(plain(read.message)); ok && strings.HasPrefix(plain(read.message), "{") && nested.message != "" {
-		nested.level = cmp.Or(nested.level, read.level)
-		nested.number = cmp.Or(nested.number, read.number)
-		read = nested // a collector has put the line of a program into its own
-	}
-	if e.Level = named(read.level); e.Level == Unknown {
-		e.Level = numbered(read.level)
-	}
-	if e.Level == Unknown && read.number != "" {
-		e.Level = telemetry(read.number)
-	}
-	if number := read.level; e.Level == Unknown && read.gelf && len(number) == 1 && number[0] <= '7' && digit(number[0]) {
-		e.Level = severity(int(number[0] - '0'))
-	}
+	read = innermost(read)
+	e.Level = read.declared()
 	f.declared = e.Level != Unknown
 	if !f.declared {
 		if e.Level = level; level == Unknown {
-			if e.Level = worded(read.message); e.Level == Unknown {
-				e.Level = chinese(read.message)
-			}
-			if e.Level == Unknown && (read.err != "" || read.stack != "") {
-				e.Level = Error
-			}
+			e.Level = read.worded()
 		}
 	}
 	message, failed := plain(read.message), plain(read.err)

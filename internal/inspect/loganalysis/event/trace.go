@@ -10,13 +10,8 @@ func (f *Folder) continues(at time.Time, line string) bool {
 	if f.event.Lines >= maxFolded || !f.last.IsZero() && (at.Sub(f.last) > pause || f.last.Sub(at) > pause) {
 		return false
 	}
-	switch f.mode {
-	case python:
-		return f.inPython(line)
-	case goroutine:
-		return f.inGoroutine(line)
-	case rust:
-		return f.inRust(line)
+	if in := f.traces(); in != nil {
+		return in(line)
 	}
 	if line == "" || line[0] == '{' {
 		return f.mode == frames && line == ""
@@ -43,6 +38,20 @@ func (f *Folder) continues(at time.Time, line string) bool {
 		return true
 	}
 	return false
+}
+
+// traces is what decides about the lines of an open trace; nil without one that has its own format.
+func (f *Folder) traces() func(line string) bool {
+	switch f.mode {
+	case python:
+		return f.inPython
+	case goroutine:
+		return f.inGoroutine
+	case rust:
+		return f.inRust
+	default:
+		return nil
+	}
 }
 
 func (f *Folder) trace(m mode) {
