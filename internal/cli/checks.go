@@ -151,6 +151,8 @@ func backendOf(e catalogEntry) string {
 		return ""
 	}
 	switch e.Sources[0].Backend() {
+	case "cluster": // the kubelets, through the API server
+		return ""
 	case "metrics":
 		return "a MetricsBackend (spec.metricsRef)"
 	default:

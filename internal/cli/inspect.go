@@ -262,6 +262,7 @@ func (o *inspectOptions) input(t connect.Target, selected []check.Check, program
 		Clock:  clock.RealClock{}, Bounds: printedBounds(),
 		Scope:  collect.Scope{Home: t.Namespace, Namespaces: o.inspected(t), Asked: check.Asked(selected, o.checks)},
 		Checks: selected, Custom: programs, Params: params, ExcludeNamespaces: o.excludeNamespaces,
+		AskedSources: check.AskedSources(selected, o.checks),
 	}
 }
 

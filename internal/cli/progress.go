@@ -51,6 +51,8 @@ func (p *progress) text(step inspect.Progress) string {
 		return "Querying the metrics backend"
 	case step.Stage == inspect.StageLogs:
 		return "Reading lines from the log backend"
+	case step.Stage == inspect.StageRunning:
+		return "Reading the newest log lines of running Pods"
 	case step.Stage == inspect.StageEvidence:
 		return "Reading the last log lines of crashed containers"
 	default:

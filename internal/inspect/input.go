@@ -28,6 +28,7 @@ const (
 	StageCollect  Stage = "collect"
 	StageMetrics  Stage = "metrics" // only with a metrics backend
 	StageLogs     Stage = "logs"    // only with log analysis
+	StageRunning  Stage = "running" // logs of running Pods
 	StageChecks   Stage = "checks"
 	StageCustom   Stage = "custom" // only with custom checks
 	StageCauses   Stage = "causes"
@@ -44,7 +45,9 @@ type Input struct {
 	// Checks and Custom are the built-in and custom checks to run.
 	Checks []check.Check
 	Custom []custom.Program
-	Params check.Params
+	// AskedSources are those of checks that were selected by their id: their gaps are reported.
+	AskedSources []facts.Source
+	Params       check.Params
 	// Metrics and Logs are optional backends. The caller closes them.
 	Metrics metrics.Provider
 	Logs    logs.Provider

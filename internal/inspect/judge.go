@@ -3,6 +3,7 @@ package inspect
 import (
 	"context"
 	"slices"
+	"time"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/causes"
@@ -15,19 +16,23 @@ import (
 	"kubeops.io/kubeops/internal/redact"
 )
 
-// Judge is everything of an inspection that comes after collecting. It judges facts as often as they change.
+// Judge is everything of an inspection that comes after collecting. It judges facts as often as they change, one judgement after
+// the other.
 type Judge struct {
 	in    Input
 	all   []check.Check
 	kinds []facts.Kind
 	gate  *redact.Redactor
+	// running is what running Pods logged when it was last read, at runningAt.
+	running   *facts.RunningLogs
+	runningAt time.Time
 }
 
 // Judging is what differs from one judgement of the same inspection to the next.
 type Judging struct {
 	// Previous report of the inspection, or nil.
 	Previous *v1alpha1.InspectionReport
-	// Evidence also reads the last log lines of crashed containers, which takes requests.
+	// Evidence also reads the last log lines of crashed containers, and the newest of running ones, which takes requests.
 	Evidence bool
 }
 
@@ -62,7 +67,8 @@ func (j *Judge) judge(ctx context.Context, timer *timer, collected collect.Colle
 	collected.Gaps = append(collected.Gaps, everythingExcluded(in, collected.Graph)...)
 	// What this run read decides what of a backend's data the report may show, in every stage.
 	filter := scope.New(collected.Graph, in.Scope.Namespaces)
-	backendGaps := slices.Concat(readMetrics(ctx, in, timer, filter), readLogs(ctx, in, timer, filter, j.gate))
+	backendGaps := slices.Concat(readMetrics(ctx, in, timer, filter), readLogs(ctx, in, timer, filter, j.gate),
+		j.readRunning(ctx, in, timer, filter, how.Evidence))
 	if err := cancelled(ctx); err != nil {
 		return nil, err
 	}

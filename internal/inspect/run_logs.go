@@ -2,11 +2,13 @@ package inspect
 
 import (
 	"context"
+	"slices"
 
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/check/lastline"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/loganalysis"
+	"kubeops.io/kubeops/internal/inspect/podlogs"
 	"kubeops.io/kubeops/internal/inspect/scope"
 	"kubeops.io/kubeops/internal/redact"
 	"kubeops.io/kubeops/internal/text"
@@ -26,6 +28,28 @@ func readLogs(ctx context.Context, in Input, timer *timer, filter *scope.Filter,
 		},
 	})
 	timer.done(StageLogs)
+	return gaps
+}
+
+// readRunning adds what running Pods log now to the graph. A judgement without evidence uses what the last one read, while it is fresh.
+func (j *Judge) readRunning(ctx context.Context, in Input, timer *timer, filter *scope.Filter, read bool) []facts.Gap {
+	const fresh = 2 * podlogs.Window
+	g := filter.Graph()
+	if !read {
+		if j.running != nil && g.Now.Sub(j.runningAt) < fresh {
+			g.SetRunningLogs(j.running)
+		}
+		return nil
+	}
+	timer.begin(StageRunning)
+	gaps := podlogs.Collect(ctx, podlogs.Input{
+		Source: in.Source, Graph: g, Scope: filter, Params: in.Params, Redact: j.gate.Text,
+		Wanting: check.Requiring(in.Checks, facts.SourceRunningLogs), Asked: slices.Contains(in.AskedSources, facts.SourceRunningLogs),
+		Exclude: func(namespace string) bool { return text.MatchAny(in.ExcludeNamespaces, namespace) },
+	})
+	j.running = g.RunningLogs()
+	j.runningAt = g.Now
+	timer.done(StageRunning)
 	return gaps
 }
 

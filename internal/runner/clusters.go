@@ -107,6 +107,7 @@ func (l *Local) clusterInput(
 	return inspect.Input{
 		Source: collect.Source{Cluster: name}, Scope: collect.Scope{Namespaces: spec.Namespaces, Asked: asked(spec, selected)},
 		Checks: selected, Custom: own, Params: params(spec), Usage: usageOptions(spec.Usage), Ignore: spec.Ignore,
+		AskedSources:      askedSources(spec, selected),
 		ExcludeNamespaces: spec.ExcludeNamespaces, Clock: l.Clock,
 	}
 }

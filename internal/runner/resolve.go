@@ -45,6 +45,7 @@ func (l *Local) resolve(ctx context.Context, inspection *v1alpha1.Inspection) (i
 		Scope:             collect.Scope{Namespaces: spec.Namespaces, Home: inspection.Namespace, Asked: asked(spec, selected)},
 		Checks:            selected,
 		Custom:            own,
+		AskedSources:      askedSources(spec, selected),
 		Params:            params(spec),
 		Usage:             usageOptions(spec.Usage),
 		LogAnalysis:       logOptions(spec.LogAnalysis),
@@ -148,6 +149,14 @@ func asked(spec *v1alpha1.InspectionSpec, selected []check.Check) []facts.Kind {
 		return nil
 	}
 	return check.Asked(selected, spec.Checks.Include)
+}
+
+// askedSources are the sources of the checks which spec.checks.include names by their id.
+func askedSources(spec *v1alpha1.InspectionSpec, selected []check.Check) []facts.Source {
+	if spec.Checks == nil {
+		return nil
+	}
+	return check.AskedSources(selected, spec.Checks.Include)
 }
 
 // Previous is the last report, or nil if it no longer exists.

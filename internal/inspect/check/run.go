@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // Run runs the checks over the facts. A check is skipped if a kind or a source that it needs is missing; the collector or backend
@@ -81,6 +83,7 @@ func judge(check Check, function func(*facts.Graph, Params) []Finding, g *facts.
 		found = slices.DeleteFunc(found, func(f Finding) bool { return isTerminatingPod(g, f.Object) })
 	}
 	for i := range found {
+		found[i] = onOwner(g, found[i])
 		found[i].Check = check.ID
 		if found[i].Class == "" {
 			found[i].Class = check.ClassOrDefault()
@@ -93,6 +96,43 @@ func judge(check Check, function func(*facts.Graph, Params) []Finding, g *facts.
 		}
 	}
 	return found, nil
+}
+
+// onOwner reports a finding about a ReplicaSet on the custom resource that controls it, and blames that instead of the ReplicaSet:
+// ReplicaSets come and go with each revision.
+func onOwner(g *facts.Graph, f Finding) Finding {
+	var culprits []facts.Ref
+	for _, ref := range f.Culprits {
+		if set := revisionOf(g, ref); set != nil {
+			f = named(f, set)
+			ref = set.Owner
+		}
+		culprits = append(culprits, ref)
+	}
+	f.Culprits = culprits
+	if set := revisionOf(g, f.Object); set != nil {
+		f = named(f, set)
+		f.Object = set.Owner
+		f.Culprits = append(f.Culprits, set.Ref) // what it depends on may be a cause, too
+	}
+	return f
+}
+
+// revisionOf is an object as a ReplicaSet of a custom resource, or nil.
+func revisionOf(g *facts.Graph, ref facts.Ref) *facts.WorkloadNode {
+	if set, ok := facts.Lookup[*facts.WorkloadNode](g, ref); ok && set.IsRevision() {
+		return set
+	}
+	return nil
+}
+
+// named names the owner of a ReplicaSet instead of it.
+func named(f Finding, set *facts.WorkloadNode) Finding {
+	was := "ReplicaSet " + set.Name
+	owner := set.Owner.Kind.Name() + " " + set.Owner.Name
+	f.Message = strings.ReplaceAll(f.Message, was, owner)
+	f.Remediation = remedy.Replace(f.Remediation, was, remedy.Sprintf("%s", owner))
+	return f
 }
 
 func run(function func(*facts.Graph, Params) []Finding, g *facts.Graph, params Params) (found []Finding, err error) {

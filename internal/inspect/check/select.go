@@ -61,6 +61,17 @@ func Asked(all []Check, include []string) []facts.Kind {
 	return Kinds(slices.DeleteFunc(slices.Clone(all), func(c Check) bool { return !slices.Contains(include, c.ID) }))
 }
 
+// AskedSources returns the sources of the checks that are included by their id, not by a glob. A gap of these is never optional.
+func AskedSources(all []Check, include []string) []facts.Source {
+	var sources []facts.Source
+	for _, c := range all {
+		if slices.Contains(include, c.ID) {
+			sources = append(sources, c.Sources...)
+		}
+	}
+	return sources
+}
+
 func match(pattern, id string) bool {
 	ok, err := path.Match(pattern, id)
 	return ok && err == nil

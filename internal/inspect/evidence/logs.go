@@ -66,7 +66,7 @@ func ReadClusterLogs(ctx context.Context, source collect.Source, requests []Requ
 			"Cannot read the logs of crashed containers: the client configuration of the cluster is invalid.",
 			"Check the address, certificates and credentials of the cluster.")}
 	}
-	reader := &logReader{client: client}
+	reader := &logReader{client: client, limits: crashed()}
 	ctx = klog.NewContext(ctx, klog.Logger{}) // failures are reported as gaps
 	failures := make([]error, len(requests))
 	var group sync.WaitGroup
@@ -167,7 +167,20 @@ func newClient(config *rest.Config) (*rest.RESTClient, error) {
 type logReader struct {
 	client *rest.RESTClient
 	reads  atomic.Int64
+	limits limits
 }
+
+// limits of the reads of a logReader.
+type limits struct {
+	// lines from the end of a log, and how many of them are read instead if those exceed bytes.
+	lines, retry int
+	bytes        int64
+	// seconds before now; 0 for the whole log. Its lines then have timestamps.
+	seconds int
+}
+
+// crashed are the limits for containers that crashed.
+func crashed() limits { return limits{lines: tailLines, retry: retryLines, bytes: limitBytes} }
 
 // last reads the last lines of a log. If the previous container is requested but no longer exists, it reads the current one.
 func (l *logReader) last(ctx context.Context, ref check.LogRef) (string, error) {
@@ -181,13 +194,13 @@ func (l *logReader) last(ctx context.Context, ref check.LogRef) (string, error) 
 	return text, err
 }
 
-// tail reads the last tailLines, or retryLines if those exceed limitBytes.
+// tail reads the last lines, or fewer of them if those exceed the limit.
 func (l *logReader) tail(ctx context.Context, ref check.LogRef) (string, error) {
-	text, err := l.read(ctx, ref, tailLines)
-	if err != nil || len(text) < limitBytes {
+	text, err := l.read(ctx, ref, l.limits.lines)
+	if err != nil || int64(len(text)) < l.limits.bytes {
 		return text, err
 	}
-	if shorter, err := l.read(ctx, ref, retryLines); err == nil {
+	if shorter, err := l.read(ctx, ref, l.limits.retry); err == nil && shorter != "" {
 		return shorter, nil
 	}
 	return text, nil
@@ -197,17 +210,20 @@ func (l *logReader) read(ctx context.Context, ref check.LogRef, lines int) (stri
 	if l.reads.Add(1) > maxReads {
 		return "", nil
 	}
-	stream, err := l.client.Get().Namespace(ref.Namespace).Resource("pods").Name(ref.Pod).SubResource("log").
+	request := l.client.Get().Namespace(ref.Namespace).Resource("pods").Name(ref.Pod).SubResource("log").
 		Param("container", ref.Container).
 		Param("previous", strconv.FormatBool(ref.Previous)).
 		Param("tailLines", strconv.Itoa(lines)).
-		Param("limitBytes", strconv.Itoa(limitBytes)).
-		Stream(ctx)
+		Param("limitBytes", strconv.FormatInt(l.limits.bytes, 10))
+	if l.limits.seconds > 0 {
+		request = request.Param("sinceSeconds", strconv.Itoa(l.limits.seconds)).Param("timestamps", "true")
+	}
+	stream, err := request.Stream(ctx)
 	if err != nil {
 		return "", err
 	}
-	defer stream.Close()                                        //nolint:errcheck // read only
-	body, err := io.ReadAll(io.LimitReader(stream, limitBytes)) // the server may ignore limitBytes
+	defer stream.Close()                                            //nolint:errcheck // read only
+	body, err := io.ReadAll(io.LimitReader(stream, l.limits.bytes)) // the server may ignore limitBytes
 	if err != nil && len(body) == 0 {
 		return "", fmt.Errorf("read the log: %w", err)
 	}

@@ -6,6 +6,8 @@ type RoleNode struct {
 	Rules []AccessRule
 	// Aggregated ClusterRoles get their rules from others by labels.
 	Aggregated bool
+	// Aggregates select those others; at most maxAggregates.
+	Aggregates []Selector
 	// Bootstrap roles are created by the API server, which restores them when it starts.
 	Bootstrap bool
 }

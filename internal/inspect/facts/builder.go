@@ -160,8 +160,8 @@ func (b *Builder) Graph() *Graph {
 	g.settleOwners()
 	g.sortFlaws()
 	g.sortEvents()
-	g.index()
 	g.indexCustomResources()
+	g.index()
 	b.strings, b.specs, b.sets, b.events = nil, nil, nil, nil
 	return g
 }

@@ -1,6 +1,7 @@
 package facts
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -206,6 +207,13 @@ func (g *Graph) indexCustomResources() {
 			g.makers[made] = append(g.makers[made], custom.Ref)
 		}
 	}
+	unread := map[Kind]string{} // the newest version if references differ
+	for _, set := range g.Workloads {
+		if _, read := g.customVersions[set.Owner.Kind]; !read && set.OwnerAPIVersion > unread[set.Owner.Kind] {
+			unread[set.Owner.Kind] = set.OwnerAPIVersion
+		}
+	}
+	maps.Copy(g.customVersions, unread)
 	for ref := range g.byRef {
 		meta := g.MetaOf(ref)
 		if owner := meta.Owner; owner.Kind.IsCustom() && owner != ref && ref.Kind != ConfigMap && ref.Kind != Secret &&

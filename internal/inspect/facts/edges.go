@@ -41,6 +41,10 @@ func (g *Graph) DependsOn(ref Ref) []Edge {
 	var edges []Edge
 	if node, ok := g.byRef[ref].(dependent); ok {
 		edges = node.dependsOn(g)
+	} else if ref.Kind.IsCustom() { // a custom resource that was not read
+		for _, owned := range g.owned[ref] {
+			edges = append(edges, Edge{Owns, owned})
+		}
 	}
 	for _, maker := range g.makers[ref] {
 		edges = append(edges, Edge{MadeFor, maker})

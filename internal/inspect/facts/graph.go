@@ -72,6 +72,7 @@ type Graph struct {
 	trends  *Trends
 	alerts  *Alerts
 	logs    *Logs
+	running *RunningLogs
 }
 
 // coverage is where a kind was read: in all namespaces, or in some.
@@ -130,6 +131,30 @@ func (g *Graph) MetaOf(ref Ref) *Meta {
 	return nil
 }
 
+// Terminating returns the metadata of all objects that are being deleted, in a fixed order.
+func (g *Graph) Terminating() []*Meta {
+	var found []*Meta
+	for _, node := range g.byRef {
+		if meta := node.meta(); !meta.Deleting.IsZero() {
+			found = append(found, meta)
+		}
+	}
+	slices.SortFunc(found, func(a, b *Meta) int { return a.Compare(b.Ref) })
+	return found
+}
+
+// OwnedObjects returns the objects whose controller is an object, in a fixed order.
+func (g *Graph) OwnedObjects(owner Ref) []Ref {
+	var found []Ref
+	for ref, node := range g.byRef {
+		if node.meta().Owner == owner {
+			found = append(found, ref)
+		}
+	}
+	slices.SortFunc(found, Ref.Compare)
+	return found
+}
+
 func (m *Meta) meta() *Meta { return m }
 
 // PodsIn returns the Pods of a namespace.
@@ -160,12 +185,18 @@ func (g *Graph) EventsOf(ref Ref) []*EventNode {
 }
 
 // TopOwner follows controlling owners: from a Pod to its Deployment, StatefulSet, DaemonSet or CronJob. An object without an owner
-// is its own top owner. Custom resources are not followed: which of them are read differs between runs, and the object of a finding
-// must not. All objects of a cycle have the same top owner.
+// is its own top owner. A ReplicaSet that a custom resource controls, such as an Argo Rollout, is a revision of it, and belongs to it
+// whether or not it was read. Custom resources are not followed otherwise: which of them are read differs between runs, and the object
+// of a finding must not. All objects of a cycle have the same top owner.
 func (g *Graph) TopOwner(ref Ref) Ref {
 	for range maxOwners {
 		meta := g.MetaOf(ref)
-		if meta == nil || meta.Owner.IsZero() || meta.Owner.Kind.IsCustom() {
+		switch {
+		case meta == nil || meta.Owner.IsZero():
+			return ref
+		case meta.Owner.Kind.IsCustom() && meta.Kind == ReplicaSet:
+			return meta.Owner
+		case meta.Owner.Kind.IsCustom():
 			return ref
 		}
 		if !g.Has(meta.Owner) {

@@ -27,7 +27,7 @@ func NewLabeled(g *Graph) *Labeled {
 	}
 	for _, w := range g.Workloads {
 		if w.Owner.IsZero() || w.Owner.Kind.IsCustom() {
-			l.workloads[[2]string{w.Namespace, w.Name}] = w.Ref
+			l.workloads[[2]string{w.Namespace, w.Name}] = g.TopOwner(w.Ref)
 		}
 	}
 	add := func(ref Ref) {

@@ -8,6 +8,49 @@ import (
 // SourceLogTemplates is which errors workloads log, compared with a baseline; see Graph.Logs. It comes from a LogBackend.
 const SourceLogTemplates Source = "logs/templates"
 
+// SourceRunningLogs is what running Pods of this cluster log now; see Graph.RunningLogs. It is read from the kubelets, without a backend.
+const SourceRunningLogs Source = "cluster/logs"
+
+// RunningLogs are the newest lines of a few running containers.
+type RunningLogs struct {
+	// Window before now that was read.
+	Window time.Duration
+	// Containers that were read, sorted by workload, Pod and name.
+	Containers []ContainerLog
+}
+
+// ContainerLog is what one container logged in the window, as far as it was read: its last lines.
+type ContainerLog struct {
+	// Pod and Container that were read, and the Workload that the Pod belongs to.
+	Pod       Ref
+	Container string
+	Workload  Ref
+	// Events are the lines that were read, a stack trace counted once.
+	Events int
+	// Lines that repeat, the most severe and most frequent first; a few.
+	Lines []RepeatedLine
+}
+
+// RepeatedLine is a log statement that wrote several lines.
+type RepeatedLine struct {
+	// Text of the template with placeholders, and its newest line as an Example. Both are redacted and clipped.
+	Text, Example string
+	// Error is true where the level of the lines is error or fatal; Fatal for the latter.
+	Error, Fatal bool
+	// Count of lines, and the times of the First and Last.
+	Count       int
+	First, Last time.Time
+}
+
+// RunningLogs returns what running Pods log; nil where nothing was read.
+func (g *Graph) RunningLogs() *RunningLogs { return g.running }
+
+// SetRunningLogs adds them to the graph. Call it before checks run.
+func (g *Graph) SetRunningLogs(l *RunningLogs) {
+	g.running = l
+	g.Provide(SourceRunningLogs)
+}
+
 // Logs are the errors in the logs of a backend: statistics with a few example lines, never all lines.
 type Logs struct {
 	// Window is compared with Baseline, the time before it.

@@ -1,5 +1,7 @@
 package facts
 
+import "kubeops.io/kubeops/internal/inspect/facts/cabundle"
+
 // ServiceNode is a Service.
 type ServiceNode struct {
 	Meta
@@ -107,6 +109,8 @@ type Webhook struct {
 	FailClosed bool
 	// Rules are short texts of its operations and resources, for example CREATE pods.
 	Rules []string
+	// Trust is its caBundle.
+	Trust cabundle.Bundle
 }
 
 // APIServiceNode is an aggregated API.
@@ -116,4 +120,6 @@ type APIServiceNode struct {
 	Service Ref
 	// Group and Version that it serves.
 	Group, Version string
+	// Trust is its caBundle.
+	Trust cabundle.Bundle
 }

@@ -221,8 +221,8 @@ func (g *Graph) indexSpecs() {
 		}
 	}
 	for _, w := range g.Workloads {
-		if g.TopOwner(w.Ref) == w.Ref {
-			add(w.Ref, w.Template, w.TemplateLabels, true)
+		if g.IsTopWorkload(w) {
+			add(g.TopOwner(w.Ref), w.Template, w.TemplateLabels, true)
 		}
 	}
 	for _, c := range g.CronJobs {

@@ -39,15 +39,46 @@ func (g *Graph) TopWorkloads(namespace string) []*WorkloadNode {
 	return top
 }
 
-// IsTopWorkload reports whether no other known object owns a workload.
+// IsTopWorkload reports whether no other known workload owns a workload. Of the ReplicaSets of a custom resource, those are that have
+// Pods or stand for it; see Revision.
 func (g *Graph) IsTopWorkload(workload *WorkloadNode) bool {
-	return g.TopOwner(workload.Ref) == workload.Ref
+	switch owner := g.TopOwner(workload.Ref); {
+	case owner == workload.Ref:
+		return true
+	case workload.IsRevision():
+		return workload.Desired > 0 || g.Revision(owner) == workload
+	default:
+		return false
+	}
+}
+
+// IsRevision reports whether a custom resource controls a ReplicaSet.
+func (n *WorkloadNode) IsRevision() bool { return n.Kind == ReplicaSet && n.Owner.Kind.IsCustom() }
+
+// Revision is the ReplicaSet that stands for a custom resource which controls ReplicaSets: the largest, or else the newest. It is the
+// workload itself for a workload, and nil for all other objects.
+func (g *Graph) Revision(owner Ref) *WorkloadNode {
+	if !owner.Kind.IsCustom() {
+		workload, _ := Lookup[*WorkloadNode](g, owner)
+		return workload
+	}
+	var best *WorkloadNode
+	for _, ref := range g.owned[owner] {
+		set, ok := Lookup[*WorkloadNode](g, ref)
+		if !ok || !set.IsRevision() {
+			continue
+		}
+		if best == nil || set.Desired > best.Desired || set.Desired == best.Desired && set.Created.After(best.Created) {
+			best = set
+		}
+	}
+	return best
 }
 
 // OwnerName is the kind and name of the top owner of a Pod: Deployment cart.
 func (g *Graph) OwnerName(pod *PodNode) string {
 	owner := g.TopOwner(pod.Ref)
-	return string(owner.Kind) + " " + owner.Name
+	return owner.Kind.Name() + " " + owner.Name
 }
 
 // WebhookConfigurations are the webhook configurations that hold a webhook of the name.

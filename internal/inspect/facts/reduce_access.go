@@ -17,11 +17,21 @@ func reduceRole(r *rbacv1.Role) *RoleNode {
 }
 
 func reduceClusterRole(r *rbacv1.ClusterRole) *RoleNode {
-	return &RoleNode{
+	node := &RoleNode{
 		Meta: metaOf(ClusterRole, &r.ObjectMeta), Rules: accessRules(r.Rules), Aggregated: r.AggregationRule != nil,
 		Bootstrap: bootstrap(&r.ObjectMeta),
 	}
+	if r.AggregationRule != nil {
+		selectors := r.AggregationRule.ClusterRoleSelectors
+		for i := range selectors[:min(maxAggregates, len(selectors))] {
+			node.Aggregates = append(node.Aggregates, NewSelector(&selectors[i]))
+		}
+	}
+	return node
 }
+
+// maxAggregates selectors of an aggregated ClusterRole are kept.
+const maxAggregates = 5
 
 func reduceRoleBinding(b *rbacv1.RoleBinding) *BindingNode {
 	return reduceBinding(metaOf(RoleBinding, &b.ObjectMeta), bootstrap(&b.ObjectMeta), b.RoleRef, b.Subjects)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
@@ -83,7 +84,8 @@ func TestRolesAndBindingsAreReduced(t *testing.T) {
 		"a ClusterRole of the API server, joined from others": {
 			rbac + "kind: ClusterRole\nmetadata: {name: w, labels: {kubernetes.io/bootstrapping: rbac-defaults}}\n" +
 				"aggregationRule: {clusterRoleSelectors: [{}]}",
-			&facts.RoleNode{Meta: meta(facts.ClusterRole, "", "w"), Aggregated: true, Bootstrap: true},
+			&facts.RoleNode{Meta: meta(facts.ClusterRole, "", "w"), Aggregated: true, Bootstrap: true,
+				Aggregates: []facts.Selector{facts.NewSelector(&metav1.LabelSelector{})}},
 		},
 		"a RoleBinding of a Role": {
 			rbac + "kind: RoleBinding\nmetadata: {name: w, namespace: shop}\nroleRef: {kind: Role, name: r}\n" +

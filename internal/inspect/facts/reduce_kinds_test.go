@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/facts/cabundle"
 )
 
 // meta is what the small objects of the tables below have in common.
@@ -243,6 +244,7 @@ func TestNetworkObjectsAreReduced(t *testing.T) {
 					return m
 				}(),
 				Service: facts.Ref{Kind: facts.Service, Namespace: "n1", Name: "api"}, Group: "w", Version: "v1",
+				Trust: cabundle.Bundle{Malformed: true},
 			},
 		},
 	} {

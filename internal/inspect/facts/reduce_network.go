@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"kubeops.io/kubeops/internal/inspect/facts/cabundle"
 	"kubeops.io/kubeops/internal/inspect/facts/exposure"
 )
 
@@ -141,7 +142,10 @@ func reduceHook(name string, client admissionregistrationv1.WebhookClientConfig,
 	rules []admissionregistrationv1.RuleWithOperations,
 ) Webhook {
 	// Fail is the API's default.
-	hook := Webhook{Name: name, FailClosed: value(policy, admissionregistrationv1.Fail) == admissionregistrationv1.Fail}
+	hook := Webhook{
+		Name: name, FailClosed: value(policy, admissionregistrationv1.Fail) == admissionregistrationv1.Fail,
+		Trust: cabundle.Read(client.CABundle),
+	}
 	if client.Service != nil {
 		hook.Service = Ref{Service, client.Service.Namespace, client.Service.Name}
 		hook.Port = value(client.Service.Port, 443)
@@ -164,7 +168,9 @@ type APIServiceObject struct {
 	Spec              struct {
 		Group   string `json:"group"`
 		Version string `json:"version"`
-		Service *struct {
+		// CABundle is encoded in base64.
+		CABundle []byte `json:"caBundle"`
+		Service  *struct {
 			Namespace string `json:"namespace"`
 			Name      string `json:"name"`
 			Port      *int32 `json:"port"`
@@ -176,7 +182,8 @@ type APIServiceObject struct {
 }
 
 func reduceAPIService(a *APIServiceObject) *APIServiceNode {
-	node := &APIServiceNode{Meta: metaOf(APIService, &a.ObjectMeta), Group: a.Spec.Group, Version: a.Spec.Version}
+	node := &APIServiceNode{Meta: metaOf(APIService, &a.ObjectMeta), Group: a.Spec.Group, Version: a.Spec.Version,
+		Trust: cabundle.Read(a.Spec.CABundle)}
 	if a.Spec.Service != nil {
 		node.Service = Ref{Service, a.Spec.Service.Namespace, a.Spec.Service.Name}
 	}

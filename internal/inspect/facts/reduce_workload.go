@@ -67,6 +67,9 @@ func reduceReplicaSet(r *appsv1.ReplicaSet) *WorkloadNode {
 	node.Conditions = convert(r.Status.Conditions, func(c appsv1.ReplicaSetCondition) Condition {
 		return Condition{string(c.Type), string(c.Status), c.Reason, c.Message, c.LastTransitionTime.Time}
 	})
+	if owner := metav1.GetControllerOfNoCopy(r); owner != nil && node.IsRevision() {
+		node.OwnerAPIVersion = owner.APIVersion
+	}
 	if node.Owner.Kind != Deployment { // ReplicaSets of a Deployment repeat its template for each revision
 		node.template(&r.Spec.Template)
 	}

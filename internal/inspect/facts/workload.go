@@ -5,6 +5,8 @@ import "time"
 // WorkloadNode is a Deployment, ReplicaSet, StatefulSet, DaemonSet or ReplicationController.
 type WorkloadNode struct {
 	Meta
+	// OwnerAPIVersion is that of the custom resource which controls a ReplicaSet; empty for others.
+	OwnerAPIVersion string
 	// Selector of its Pods.
 	Selector Selector
 	// Desired replicas; the number of eligible nodes for a DaemonSet.

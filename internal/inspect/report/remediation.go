@@ -70,6 +70,9 @@ func sentence(text remedy.Text) remedy.Text {
 // inSource returns what takes the place of a call that changes an object of Helm or GitOps, or one that KubeOps needs, and the sentence
 // that names the source. Without a name in the call, it is about the object of the finding, or one like it.
 func inSource(g *facts.Graph, object facts.Ref, call kubectl.Invocation) (by, source remedy.Text, replaced bool) {
+	if by, source, replaced = inCustomOwner(g, object, call); replaced {
+		return by, source, true
+	}
 	if !call.Changes() {
 		return "", "", false
 	}
@@ -93,6 +96,33 @@ func inSource(g *facts.Graph, object facts.Ref, call kubectl.Invocation) (by, so
 		default:
 			return call.Change(), remedy.Sprintf("Change %s %s in %s.", target.Kind.Name(), target.Name, sourceText(from)), true
 		}
+	}
+	return "", "", false
+}
+
+// inCustomOwner returns what takes the place of a call that changes a ReplicaSet of a custom resource, which its controller reverts, or
+// that treats the custom resource as a workload of Kubernetes: kubectl can neither roll it back nor set its image.
+func inCustomOwner(g *facts.Graph, object facts.Ref, call kubectl.Invocation) (by, source remedy.Text, replaced bool) {
+	targets := call.Objects()
+	workloadVerb := strings.HasPrefix(call.Verb, "rollout ") || strings.HasPrefix(call.Verb, "set ") || call.Verb == "scale"
+	if object.Kind.IsCustom() && len(targets) == 0 && workloadVerb {
+		targets = []facts.Ref{object}
+	}
+	for _, target := range targets {
+		owner := target
+		if target.Kind == facts.ReplicaSet {
+			owner = g.TopOwner(target)
+		}
+		if !owner.Kind.IsCustom() || target == owner && !workloadVerb || !call.Changes() && call.Verb != "rollout restart" {
+			continue
+		}
+		if call.Verb == "rollout restart" {
+			by = remedy.Sprintf("restart its Pods by the means of its controller")
+		} else {
+			by = call.Change()
+		}
+		return by, remedy.Sprintf("Change it in %s %s, since its controller reverts changes of its ReplicaSets.", owner.Kind.Name(),
+			owner.Name), true
 	}
 	return "", "", false
 }

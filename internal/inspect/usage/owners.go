@@ -24,9 +24,9 @@ func newOwners(filter *scope.Filter) owners {
 	g := filter.Graph()
 	o := owners{graph: g, scope: filter, workloads: map[podName][]facts.Ref{}, gone: map[podName]facts.Ref{}}
 	add := func(ref facts.Ref) {
-		if g.TopOwner(ref) == ref {
+		if owner := g.TopOwner(ref); owner == ref || owner.Kind.IsCustom() {
 			at := podName{ref.Namespace, ref.Name}
-			o.workloads[at] = append(o.workloads[at], ref)
+			o.workloads[at] = append(o.workloads[at], owner)
 		}
 	}
 	for _, w := range g.Workloads {

@@ -4,6 +4,7 @@ package endpoints
 
 import (
 	"slices"
+	"time"
 
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/check/podtemplate"
@@ -57,16 +58,37 @@ func Judge(g *facts.Graph, service *facts.ServiceNode, params check.Params) Stat
 	if len(pods) == 0 {
 		return judgeWithoutPods(g, service, params)
 	}
-	// EndpointSlices follow Pods with a delay, and Pods are read at another moment than slices: both must agree.
-	if ready > 0 || (service.PublishNotReady && !slicesRead) ||
-		slices.ContainsFunc(pods, func(p *facts.PodNode) bool { return p.Ready && p.Deleting.IsZero() }) {
+	between := BetweenCrashes(g, pods)
+	// EndpointSlices follow Pods with a delay, and Pods are read at another moment than slices: both must agree. A Pod that is ready for a
+	// moment between two crashes counts as not ready, and so do its endpoints, of two IP families at most.
+	if int(ready) > 2*len(between) || service.PublishNotReady && (ready > 0 || !slicesRead) ||
+		slices.ContainsFunc(pods, func(p *facts.PodNode) bool { return p.Ready && p.Deleting.IsZero() && !p.IsLooping(g.Now) }) {
 		return State{}
 	}
 	// One Pod beyond its grace is enough: a workload that keeps replacing its Pods never has only old ones.
-	if slices.ContainsFunc(pods, func(p *facts.PodNode) bool { return g.OlderThan(p.NotReadySince(), params.StartupGrace) }) {
+	if slices.ContainsFunc(pods, func(p *facts.PodNode) bool { return g.OlderThan(notReadySince(g, p), params.StartupGrace) }) {
 		return State{Health: NotReady, Pods: pods}
 	}
 	return State{}
+}
+
+// BetweenCrashes are the Pods that are ready only for a moment between two crashes.
+func BetweenCrashes(g *facts.Graph, pods []*facts.PodNode) []*facts.PodNode {
+	var between []*facts.PodNode
+	for _, p := range pods {
+		if p.Ready && p.Deleting.IsZero() && p.IsLooping(g.Now) {
+			between = append(between, p)
+		}
+	}
+	return between
+}
+
+// notReadySince is when a Pod began not to be ready. One that keeps crashing never was for long.
+func notReadySince(g *facts.Graph, pod *facts.PodNode) time.Time {
+	if pod.Deleting.IsZero() && pod.IsLooping(g.Now) {
+		return pod.Created
+	}
+	return pod.NotReadySince()
 }
 
 func judgeWithoutPods(g *facts.Graph, service *facts.ServiceNode, params check.Params) State {

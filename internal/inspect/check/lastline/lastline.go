@@ -1,11 +1,12 @@
-// Package lastline understands the last log lines of a container: a line with a known saying is joined with the spec, Services and
-// policies that prove what it means.
+// Package lastline understands the last log lines of a container: a line with a known saying is joined with the spec, Services,
+// policies and roles that prove what it means.
 package lastline
 
 import (
 	"strings"
 
 	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/check/access"
 	"kubeops.io/kubeops/internal/inspect/check/reach"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/remedy"
@@ -34,13 +35,14 @@ type Saying struct {
 
 // Reader reads log lines of the containers of one graph. It is not safe for concurrent use.
 type Reader struct {
-	g     *facts.Graph
-	index *reach.Index
+	g      *facts.Graph
+	index  *reach.Index
+	access *access.Resolver
 }
 
 // NewReader returns a reader for a graph.
 func NewReader(g *facts.Graph, params check.Params) *Reader {
-	return &Reader{g: g, index: reach.NewIndex(g, params)}
+	return &Reader{g: g, index: reach.NewIndex(g, params), access: access.NewResolver(g)}
 }
 
 // line is a line of the log of a container.
@@ -74,6 +76,16 @@ func (r *Reader) Read(pod *facts.PodNode, container facts.Container, log string)
 	return Saying{}, false
 }
 
+// Proven reports whether the meaning of a line was derived from facts alone, so that it holds for a line of any level.
+func (s Saying) Proven() bool {
+	switch s.Kind {
+	case "token-not-mounted", "service-link", "forbidden", "object-missing", "host-unreachable":
+		return true
+	default:
+		return false
+	}
+}
+
 // Lift puts what a line means into the headline of a finding about the container.
 func Lift(f check.Finding, s Saying) check.Finding {
 	if strings.Contains(f.Message, s.Why) {
@@ -101,6 +113,7 @@ func sayings() []saying {
 		{"token-not-mounted", tokenNotMounted},
 		{"service-link", serviceLink},
 		{"forbidden", forbidden},
+		{"object-missing", objectMissing},
 		{"host-unreachable", hostUnreachable},
 		{"certificate", certificate},
 		{"password-rejected", passwordRejected},

@@ -61,11 +61,11 @@ func TestLastLogLinesAreJoinedWithTheSpec(t *testing.T) {
 
 		"forbidden, by " +
 			"namespace": {"", "", `pods is forbidden: User "system:serviceaccount:shop:robot" cannot list resource "pods" in API ` +
-			`group "" in the namespace "shop"`, "forbidden: ServiceAccount robot cannot list pods (RBAC) in namespace shop"},
+			`group "" in the namespace "shop"`, "forbidden: ServiceAccount robot cannot list pods in namespace shop (RBAC): no binding " +
+			"grants it a role there"},
 		"forbidden, everywhere": {"", "", `E0115 err="User \"system:serviceaccount:shop:robot\" cannot watch resource \"leases\" in API ` +
 			`group \"coordination.k8s.io\" at the cluster scope"`, "forbidden: ServiceAccount robot cannot watch " +
-			"leases.coordination.k8s.io " +
-			"(RBAC) in the whole cluster"},
+			"leases.coordination.k8s.io in the whole cluster (RBAC): no ClusterRoleBinding grants it a role"},
 
 		"host, lookup": {"", "", "dial tcp: lookup db.shop.svc on 10.96.0.10:53: no such host", "host-unreachable: it cannot reach " +
 			"db.shop.svc: Service db does not exist in namespace shop"},
@@ -73,6 +73,13 @@ func TestLastLogLinesAreJoinedWithTheSpec(t *testing.T) {
 			"my-queue.shop.svc: the selector of Service my-queue matches no Pods"},
 		"host, from the configuration": {"", ", env: [{name: DB, value: 'pg://u:p@db.shop.svc:5432'}]", "FATAL: connection timed out",
 			"host-unreachable: it cannot reach db.shop.svc: Service db does not exist in namespace shop"},
+		"an object that does not exist": {"", "", `Error from server (NotFound): configmaps "settingz" not found`, "object-missing: ConfigMap " +
+			"settingz does not exist in namespace shop"},
+		"an object, in JSON":       {"", "", `{"err":"secrets \"db\" not found"}`, "object-missing: Secret db does not exist in namespace shop"},
+		"an object that is there":  {"", "", `configmaps "settings" not found`, ""},
+		"something of another API": {"", "", `widgets.example.com "a" not found`, ""},
+		"a user in a database":     {"", "", `user "jane" not found`, ""},
+
 		"host, outside": {"", "", "lookup api.example.com: no such host", ""},
 
 		"certificate, unknown": {"", "", "x509: certificate signed by unknown authority", "certificate: it does not trust the " +

@@ -24,7 +24,7 @@ type Planned struct {
 func PlannedPods(g *facts.Graph) map[string][]Planned {
 	all := map[string][]Planned{}
 	for _, w := range g.Workloads {
-		if g.TopOwner(w.Ref) != w.Ref {
+		if !g.IsTopWorkload(w) {
 			continue
 		}
 		wanted := w.Desired

@@ -48,8 +48,9 @@ func templateOf(g *facts.Graph, use facts.SpecUse) (Template, bool) {
 	case *facts.PodNode:
 		s.Live = true
 		return s, node.Deleting.IsZero() && !node.Owned
-	default:
-		return Template{}, false
+	default: // a custom resource, by the ReplicaSet that stands for it
+		s.Workload = g.Revision(use.Owner)
+		return s, s.Workload != nil && use.Template && s.Workload.Deleting.IsZero() && s.Workload.Desired > 0
 	}
 }
 
@@ -103,4 +104,4 @@ func (s Template) All() []*corev1.Container {
 }
 
 // Name is the owner in texts: Deployment cart.
-func (s Template) Name() string { return string(s.Owner.Kind) + " " + s.Owner.Name }
+func (s Template) Name() string { return s.Owner.Kind.Name() + " " + s.Owner.Name }

@@ -73,7 +73,7 @@ func noHeadroom(g *facts.Graph, _ check.Params) []check.Finding {
 	return []check.Finding{{
 		Object: owner,
 		Message: fmt.Sprintf("%s %s has the largest Pods of the cluster, and no other node has the capacity to run one of them.",
-			owner.Kind, owner.Name),
+			owner.Kind.Name(), owner.Name),
 		Evidence: []check.Evidence{
 			check.FromSpec("each Pod requests %s", phrase.Requests(largest[0].Spec)),
 			check.FromCondition("the node with the most free memory, %s, has %s of memory and %s CPU that are not requested",

@@ -7,6 +7,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/check/access"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/kubectl"
 	"kubeops.io/kubeops/internal/inspect/phrase"
@@ -29,7 +30,7 @@ func customStateChecks() []check.Check {
 			Link:        "https://kubernetes.io/docs/concepts/extend-kubernetes/api-extension/custom-resources/",
 			Needs:       []facts.Kind{facts.Custom},
 			Uses:        append(facts.WorkloadKinds(), facts.Pod, facts.Service, facts.Event),
-			ExplainedBy: customOwned(),
+			ExplainedBy: append(customOwned(), "serviceaccount-forbidden"),
 			Run:         customNotReady,
 		},
 		{
@@ -165,8 +166,13 @@ func notReadyFinding(custom *facts.CustomNode, failing []facts.Condition, good [
 	first := failing[0]
 	finding := conditionFinding(custom, first, v1alpha1.SeverityMedium,
 		"%s is not healthy: its condition %s is %s%s.", customName(custom.Ref), first.Type, first.Status, because(first))
-	for _, c := range failing[1:min(len(failing), 4)] {
-		finding.Evidence = append(finding.Evidence, check.QuoteCondition(c))
+	for i, c := range failing[:min(len(failing), 4)] {
+		if i > 0 {
+			finding.Evidence = append(finding.Evidence, check.QuoteCondition(c))
+		}
+		if denied, ok := access.Parse(c.Message); ok { // its controller lacks a permission
+			finding.Culprits = append(finding.Culprits, denied.Ref())
+		}
 	}
 	ready, ok := custom.Condition("Ready")
 	mild := slices.Contains([]string{"Succeeded", "Synced", "Reconciled", "Accepted"}, first.Type)

@@ -94,7 +94,7 @@ func defaultNamespaceUsed(g *facts.Graph, _ check.Params) []check.Finding {
 	for _, use := range g.Specs() {
 		if use.Owner.Namespace == "default" && !told[use.Owner] {
 			told[use.Owner] = true
-			names = append(names, string(use.Owner.Kind)+" "+use.Owner.Name)
+			names = append(names, use.Owner.Kind.Name()+" "+use.Owner.Name)
 		}
 	}
 	if len(names) == 0 {

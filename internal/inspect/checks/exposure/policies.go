@@ -103,7 +103,7 @@ func openOwners(uses []facts.SpecUse, policies []*facts.NetworkPolicyNode) []str
 			return policy.Ingress && policy.Selector.Matches(use.Labels)
 		}) {
 			told[use.Owner] = true
-			open = append(open, string(use.Owner.Kind)+" "+use.Owner.Name)
+			open = append(open, use.Owner.Kind.Name()+" "+use.Owner.Name)
 		}
 	}
 	return open

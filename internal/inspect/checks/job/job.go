@@ -14,7 +14,7 @@ import (
 
 // Checks are all checks of Jobs and CronJobs, in no fixed order.
 func Checks() []check.Check {
-	return append(cronJobChecks(), sidecarCheck(), check.Check{
+	return append(cronJobChecks(), sidecarCheck(), windowCheck(), check.Check{
 		ID: "job-failed", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
 		Summary: "A Job failed.",
 		Meaning: "The Job has the condition Failed and failed within the recent window (an hour unless set): its Pods failed more " +

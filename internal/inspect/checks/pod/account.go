@@ -92,11 +92,11 @@ func accountFinding(known map[string][]string, owner, account facts.Ref, evidenc
 	f := check.Finding{
 		Object: owner, Discriminator: account.Name, Culprits: []facts.Ref{account},
 		Message: fmt.Sprintf("ServiceAccount %s of %s %s does not exist: its Pods cannot be "+
-			"created.", account.Name, owner.Kind, owner.Name),
+			"created.", account.Name, owner.Kind.Name(), owner.Name),
 		Evidence: append(evidence,
 			check.FromSpec("serviceAccountName: %s", account.Name)),
 		Remediation: remedy.Sprintf("Create it: `kubectl -n %s create serviceaccount %s`, or correct serviceAccountName in the Pod "+
-			"template of %s %s. Its controller retries within minutes.", account.Namespace, account.Name, owner.Kind, owner.Name),
+			"template of %s %s. Its controller retries within minutes.", account.Namespace, account.Name, owner.Kind.Name(), owner.Name),
 	}
 	if similar := text.Similar(known[account.Namespace], account.Name); similar != "" {
 		f.Evidence = append(f.Evidence, check.FromSpec("similar name: ServiceAccount %s exists", similar))

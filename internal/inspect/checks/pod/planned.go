@@ -36,7 +36,7 @@ func plannedMissing(g *facts.Graph, use facts.SpecUse, ref reference) check.Find
 		Culprits:      []facts.Ref{ref.object(use.Owner.Namespace)},
 	}
 	fields := fieldsOf(pod, ref)
-	needs := fmt.Sprintf("%s %s needs it", use.Owner.Kind, use.Owner.Name)
+	needs := fmt.Sprintf("%s %s needs it", use.Owner.Kind.Name(), use.Owner.Name)
 	if len(fields) > 0 {
 		needs += " (" + strings.Join(fields, ", ") + ")"
 	}
@@ -67,7 +67,7 @@ func plannedAccount(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		finding := accountFinding(known, use.Owner, account, nil)
 		finding.Message = fmt.Sprintf("ServiceAccount %s of %s %s is not in the manifests: its Pods cannot be created.",
-			account.Name, use.Owner.Kind, use.Owner.Name)
+			account.Name, use.Owner.Kind.Name(), use.Owner.Name)
 		finding.Remediation = remedy.Sprintf("Add ServiceAccount %s to the manifests of namespace %s, or correct serviceAccountName in "+
 			"the Pod template.",
 			account.Name, account.Namespace)

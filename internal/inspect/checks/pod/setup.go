@@ -24,7 +24,7 @@ func podSetupChecks() []check.Check {
 			Remediation: "Read the message in the evidence: a volume that is still attached to another node, a driver that does not " +
 				"run on this one (`kubectl get csinodes`), a path that does not exist, a server that does not answer.",
 			Link:  "https://kubernetes.io/docs/concepts/storage/volumes/",
-			Needs: []facts.Kind{facts.Pod, facts.Event}, Uses: check.RollUpKinds(facts.PVC),
+			Needs: []facts.Kind{facts.Pod, facts.Event}, Uses: check.RollUpKinds(facts.PVC, facts.Node),
 			ExplainedBy: append(append(check.ClaimFailures(), check.NodeOutages()...), "pod-stuck-terminating"), Run: mountFailed,
 		},
 		{
@@ -164,7 +164,7 @@ func mountFinding(g *facts.Graph, pod *facts.PodNode, e *facts.EventNode, volume
 		f.Evidence = append(f.Evidence, check.FromSpec("volume %s: PersistentVolumeClaim %s", volume, claim.Name))
 	}
 	f.Culprits = append(f.Culprits, facts.Ref{Kind: facts.Node, Name: pod.NodeName})
-	return f
+	return attachedElsewhere(g, pod, e, claim, f)
 }
 
 // mountText says in stable words why a volume cannot be attached or mounted, and what to do; the latter may be
@@ -174,7 +174,7 @@ func mountText(message string) (why string, fix remedy.Text) {
 		return slices.ContainsFunc(texts, func(t string) bool { return strings.Contains(message, t) })
 	}
 	switch {
-	case has("Multi-Attach error"):
+	case has(multiAttach):
 		return "it is attached to another node and supports only one",
 			"Find the Pod that still has it (`kubectl describe pvc <name>` under Used By) and let it go first: use strategy Recreate " +
 				"for a Deployment with such a volume; if its node is down for good, taint it node.kubernetes.io/out-of-service."

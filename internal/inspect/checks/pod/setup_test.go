@@ -32,7 +32,8 @@ func TestAVolumeThatCannotBeMountedIsReported(t *testing.T) {
 			"high Deployment/shop/cart [data]: Volume data of Deployment cart cannot be mounted: it is attached to another node and "+
 				"supports only one.",
 			"  event: FailedAttachVolume: "+multi, "  spec: node node-1", "  spec: volume data: PersistentVolumeClaim "+
-				"cart-data", "  condition: 1 of 1 Pod: cart-7d9f-a")},
+				"cart-data", "  condition: no other Pod that has a node uses the claim",
+			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"the summary alone": {creating + claim + eventAbout("cart-7d9f-a", "", "FailedMount", summary, "11:59", 5), checktest.Lines(
 			"high Deployment/shop/cart [data]: Volume data of Deployment cart cannot be mounted: the storage server or CSI driver "+
 				"timed out.",

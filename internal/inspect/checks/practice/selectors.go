@@ -57,7 +57,7 @@ func liveWorkloads(g *facts.Graph) []*facts.WorkloadNode {
 	return slices.DeleteFunc(slices.Clone(g.Workloads), func(w *facts.WorkloadNode) bool {
 		return !w.WantsPods() && w.Kind != facts.DaemonSet || !w.Deleting.IsZero() || check.IsSystemNamespace(w.Namespace) ||
 			w.Template == nil ||
-			g.TopOwner(w.Ref) != w.Ref
+			!g.IsTopWorkload(w)
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/check/access"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/kubectl"
 	"kubeops.io/kubeops/internal/remedy"
@@ -17,7 +18,7 @@ func boundTo(binding *facts.BindingNode, pick func(facts.Subject) bool) []facts.
 	if !binding.Deleting.IsZero() {
 		return nil
 	}
-	return slices.DeleteFunc(asAccounts(binding.Subjects), func(s facts.Subject) bool { return !pick(s) })
+	return slices.DeleteFunc(access.AsAccounts(binding.Subjects), func(s facts.Subject) bool { return !pick(s) })
 }
 
 // deleteBinding is the command that deletes a binding.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/check/access"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
 )
@@ -27,7 +28,7 @@ type roleGrants struct {
 func grants(g *facts.Graph) map[facts.Ref]*roleGrants {
 	all := map[facts.Ref]*roleGrants{}
 	for _, binding := range g.Bindings {
-		subjects := slices.DeleteFunc(asAccounts(binding.Subjects), func(s facts.Subject) bool {
+		subjects := slices.DeleteFunc(access.AsAccounts(binding.Subjects), func(s facts.Subject) bool {
 			return shippedSubject(s) || (s.Kind == "ServiceAccount" && s.Namespace == systemNamespace)
 		})
 		if !binding.Deleting.IsZero() || len(subjects) == 0 {
@@ -48,19 +49,6 @@ func grants(g *facts.Graph) map[facts.Ref]*roleGrants {
 		}
 	}
 	return all
-}
-
-// asAccounts copies the subjects, with users of the form system:serviceaccount:... replaced by ServiceAccounts.
-func asAccounts(subjects []facts.Subject) []facts.Subject {
-	out := slices.Clone(subjects)
-	for i, s := range out {
-		if rest, ok := strings.CutPrefix(s.Name, "system:serviceaccount:"); ok && s.Kind == "User" {
-			if namespace, name, ok := strings.Cut(rest, ":"); ok {
-				out[i] = facts.Subject{Kind: "ServiceAccount", Namespace: namespace, Name: name}
-			}
-		}
-	}
-	return out
 }
 
 // shippedName reports whether the name of a role, binding, user or group belongs to Kubernetes, kubeadm or the control plane

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check/access"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
 )
@@ -227,8 +228,8 @@ func anyPermission(judges ...func(facts.AccessRule) string) func(facts.AccessRul
 
 func escalationPermission(rule facts.AccessRule) string {
 	for _, resource := range []string{"clusterroles", "roles"} {
-		if hasVerb(rule, "escalate") && hasGroup(rule, groupRBAC) &&
-			hasResource(rule, resource) { // a role restricted by name can be rewritten, too
+		if access.HasVerb(rule, "escalate") && access.HasGroup(rule, groupRBAC) &&
+			access.HasResource(rule, resource) { // a role restricted by name can be rewritten, too
 			return "add any permission to " + resource + " (escalate)"
 		}
 		if allows(rule, groupRBAC, resource, "bind") {
@@ -245,7 +246,7 @@ func escalationPermission(rule facts.AccessRule) string {
 
 // approves reports whether a rule covers signers whose certificates the API server trusts.
 func approves(rule facts.AccessRule) bool {
-	if !hasVerb(rule, "approve") || !hasGroup(rule, groupCerts) || !hasResource(rule, "signers") {
+	if !access.HasVerb(rule, "approve") || !access.HasGroup(rule, groupCerts) || !access.HasResource(rule, "signers") {
 		return false
 	}
 	return len(rule.Names) == 0 || slices.ContainsFunc(rule.Names, func(name string) bool {

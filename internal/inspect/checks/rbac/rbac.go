@@ -22,7 +22,7 @@ func Checks() []check.Check {
 		}
 		all = append(all, powerCheck)
 	}
-	return slices.Concat(all, bindingChecks(), accessTidinessChecks())
+	return append(slices.Concat(all, bindingChecks(), accessTidinessChecks()), forbiddenCheck())
 }
 
 // bindingChecks report bindings that are dangerous regardless of the role.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/check/access"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
 )
@@ -16,28 +17,11 @@ const (
 	groupCerts = "certificates.k8s.io"
 )
 
-// hasVerb reports whether a rule allows one of the verbs.
-func hasVerb(rule facts.AccessRule, verbs ...string) bool {
-	return slices.ContainsFunc(rule.Verbs, func(v string) bool { return v == "*" || slices.Contains(verbs, v) })
-}
-
-func hasGroup(rule facts.AccessRule, group string) bool {
-	return slices.ContainsFunc(rule.Groups, func(g string) bool { return g == "*" || g == group })
-}
-
-// hasResource reports whether a rule covers a resource, for example pods, or pods/exec; it matches wildcards as the
-// authorizer does, for which */exec is a wildcard and pods/* is none.
-func hasResource(rule facts.AccessRule, resource string) bool {
-	_, sub, _ := strings.Cut(resource, "/")
-	return slices.ContainsFunc(rule.Resources, func(r string) bool {
-		return r == "*" || r == resource || (sub != "" && r == "*/"+sub)
-	})
-}
-
 // allows reports whether a rule grants one of the verbs on every object of the resource. Rules for single objects
 // by name do not.
 func allows(rule facts.AccessRule, group, resource string, verbs ...string) bool {
-	return len(rule.Names) == 0 && hasVerb(rule, verbs...) && hasGroup(rule, group) && hasResource(rule, resource)
+	return len(rule.Names) == 0 && access.HasVerb(rule, verbs...) && access.HasGroup(rule, group) &&
+		access.HasResource(rule, resource)
 }
 
 // everything reports whether a rule allows every verb on every resource of its API groups.

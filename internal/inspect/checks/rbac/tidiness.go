@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/check/access"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
 	"kubeops.io/kubeops/internal/remedy"
@@ -26,7 +27,7 @@ func bindingRoleMissing(g *facts.Graph, params check.Params) []check.Finding {
 				describeRole(binding.Role)),
 			Evidence: []check.Evidence{
 				check.FromSpec("roleRef: %s", describeRole(binding.Role)),
-				check.FromSpec("subjects: %s", subjectTexts(asAccounts(binding.Subjects))),
+				check.FromSpec("subjects: %s", subjectTexts(access.AsAccounts(binding.Subjects))),
 			},
 		}
 		finding.Remediation = remedy.Sprintf("Create %s, or delete the binding: %s.", describeRole(binding.Role), deleteBinding(binding))

@@ -147,7 +147,7 @@ func tokenUsers(g *facts.Graph) map[facts.Ref][]string {
 	for _, use := range g.Specs() {
 		for _, owner := range reportTargets(g, use) {
 			account := accountOf(owner, use.Spec)
-			name := string(owner.Kind) + " " + owner.Name
+			name := owner.Kind.Name() + " " + owner.Name
 			if mountsToken(g, owner, use.Spec) && !slices.Contains(users[account], name) {
 				users[account] = append(users[account], name)
 			}

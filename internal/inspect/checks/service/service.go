@@ -44,8 +44,9 @@ func Checks() []check.Check {
 			ID: "service-no-ready-endpoints", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
 			Summary: "A Service has no ready endpoints.",
 			Meaning: "The Service's selector matches Pods, but none of them has been ready for longer than the startup " +
-				"grace, and its EndpointSlices have no ready endpoint either: connections are refused. A Service with " +
-				"publishNotReadyAddresses is healthy as long as it publishes any endpoint.",
+				"grace, and its EndpointSlices have no ready endpoint either: connections are refused. A Pod that is ready only " +
+				"for a moment between two crashes counts as not ready. A Service with publishNotReadyAddresses is healthy as long " +
+				"as it publishes any endpoint.",
 			Remediation: "`kubectl describe pods -l <selector>` shows the probes, container states and events of the " +
 				"Pods. The finding that causes this one, if any, shows why they are not ready.",
 			Link:        "https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/#are-the-pods-working",
@@ -172,10 +173,12 @@ func noReadyEndpoints(g *facts.Graph, params check.Params) []check.Finding {
 				selector),
 			Remediation: remedy.Sprintf("`kubectl -n %s describe pods -l %s` shows why the Pods are not ready: probes, "+
 				"container states and events.", service.Namespace, selector),
-			Evidence: []check.Evidence{
-				check.FromCondition("0 of %d selected %s ready: %s", len(state.Pods),
-					phrase.Plural(len(state.Pods), "Pod is", "Pods are"), phrase.Pods(state.Pods)),
-			},
+		}
+		if between := endpoints.BetweenCrashes(g, state.Pods); len(between) > 0 {
+			finding.Evidence = append(finding.Evidence, check.FromCondition("ready only between two crashes: %s", phrase.Pods(between)))
+		} else {
+			finding.Evidence = append(finding.Evidence, check.FromCondition("0 of %d selected %s ready: %s", len(state.Pods),
+				phrase.Plural(len(state.Pods), "Pod is", "Pods are"), phrase.Pods(state.Pods)))
 		}
 		if g.Complete(facts.EndpointSlice, service.Namespace) {
 			ready, notReady := endpoints.Counts(g, service.Ref)
@@ -223,7 +226,7 @@ func undeclaredPort(g *facts.Graph, service *facts.ServiceNode, index int, pods 
 				same = append(same, p)
 			}
 		}
-		text := fmt.Sprintf("containers of %s %s declare %s", owner.Kind, owner.Name, endpoints.PortTexts(pod.Spec.Ports))
+		text := fmt.Sprintf("containers of %s %s declare %s", owner.Kind.Name(), owner.Name, endpoints.PortTexts(pod.Spec.Ports))
 		if !seen[text] && len(seen) < 3 {
 			seen[text] = true
 			finding.Evidence = append(finding.Evidence, check.FromSpec("%s", text))

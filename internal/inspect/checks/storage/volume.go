@@ -155,7 +155,7 @@ func missingClaim(g *facts.Graph, pod *facts.PodNode, ref facts.SpecRef) check.F
 		discriminator = template
 	}
 	f := check.FailingPod{Pod: pod, Discriminator: discriminator, Finding: check.Finding{
-		Message:  fmt.Sprintf("%s %s waits for %s, which does not exist.", owner.Kind, owner.Name, what),
+		Message:  fmt.Sprintf("%s %s waits for %s, which does not exist.", owner.Kind.Name(), owner.Name, what),
 		Evidence: []check.Evidence{check.FromSpec("%s: claim %s", ref.Field, ref.Name)},
 		Culprits: []facts.Ref{{Kind: facts.PVC, Namespace: pod.Namespace, Name: ref.Name}},
 	}}

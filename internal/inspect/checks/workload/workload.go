@@ -164,7 +164,7 @@ func replicaSetUnavailable(g *facts.Graph, params check.Params) []check.Finding 
 	var findings []check.Finding
 	for _, set := range g.Workloads {
 		if (set.Kind != facts.ReplicaSet && set.Kind != facts.ReplicationController) || !set.WantsPods() ||
-			set.Ready-betweenCrashes(g, set) >= set.Desired || g.TopOwner(set.Ref) != set.Ref {
+			set.Ready-betweenCrashes(g, set) >= set.Desired || !g.IsTopWorkload(set) {
 			continue
 		}
 		short, ok := shortageOf(g, set, params)
@@ -189,7 +189,7 @@ func notObserved(g *facts.Graph, params check.Params) []check.Finding {
 	var findings []check.Finding
 	for _, workload := range g.Workloads {
 		if workload.Observed < 0 || workload.Observed >= workload.Generation || !workload.Deleting.IsZero() ||
-			g.TopOwner(workload.Ref) != workload.Ref || !g.OlderThan(workload.Changed, params.StartupGrace) {
+			!g.IsTopWorkload(workload) || !g.OlderThan(workload.Changed, params.StartupGrace) {
 			continue
 		}
 		what := "has not observed its latest change"

@@ -174,7 +174,7 @@ status: {observedGeneration: 2, replicas: 1}
 			documents: alone("ReplicaSet", "apps/v1", `, ownerReferences: [{apiVersion: argoproj.io/v1alpha1, kind: Rollout, name: `+
 				`web, uid: r1, controller: true}]`) + down,
 			want: checktest.Lines(
-				"critical ReplicaSet/shop/web: ReplicaSet web has no ready Pods.",
+				"critical Rollout.argoproj.io/shop/web: Rollout web has no ready Pods.",
 				"  condition: Pods: 1 desired, 1 current, 0 ready, 0 available",
 				"  condition: not ready: web-a"),
 		},

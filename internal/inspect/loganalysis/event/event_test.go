@@ -25,7 +25,7 @@ func TestTheLevelOfALineIsRecognized(t *testing.T) {
 		"fatal: not a git repository":                                  Fatal,
 		"Error: listen EADDRINUSE":                                     Error,
 		"FATAL:  password authentication failed":                       Fatal,
-		"2026-01-15 12:00:00 UTC [7] LOG:  database system is ready":   Unknown,
+		"2026-01-15 12:00:00 UTC [7] LOG:  database system is ready":   Info,
 		"INFO  o.a.Foo - retrying after Exception in queue":            Info,
 		"java.lang.NullPointerException: x":                            Error,
 		"ValueError: bad":                                              Error,
@@ -51,6 +51,40 @@ func TestTheLevelOfALineIsRecognized(t *testing.T) {
 		"":                                                             Unknown,
 		"WARNING: deprecated":                                          Warn,
 		"DEBUG error handling set up":                                  Debug,
+
+		`{"log":"{\"level\":\"error\",\"msg\":\"x\"}\n","stream":"stdout"}`:       Error,
+		`{"message":"{\"level\":\"info\",\"msg\":\"an error\"}","level":"error"}`: Info,
+		`{"level":"warn","message":"{\"msg\":\"x\"}"}`:                            Warn,
+		`{"level":"info","msg":"{not json"}`:                                      Info,
+		"<11>1 2026-01-15T12:00:00Z host app 7 - - something":                     Error,
+		"<34>Jan 15 12:00:00 host su: something":                                  Fatal,
+		"<30>Jan 15 12:00:00 host app: error count low":                           Info,
+		"<0>1 x":       Fatal,
+		"<999>1 x":     Unknown,
+		"<b>error</b>": Error,
+		"<":            Unknown,
+		`2026-01-15 12:00:00.000 UTC [71] ERROR:  relation "a" does not exist at 15`: Error,
+		"2026-01-15 12:00:00.000 UTC [71] FATAL:  role \"a\" does not exist":         Fatal,
+		"2026-01-15 12:00:00.000 UTC [71] LOG:  could not receive data: error":       Info,
+		"thread 'main' panicked at src/main.rs:2:5:":                                 Fatal,
+		"thread 'tokio-1' panicked at 'boom', src/main.rs:2:5":                       Fatal,
+		"the thread 'a' has ended":                                                   Unknown,
+		"npm ERR! code ELIFECYCLE":                                                   Error,
+		"npm error code ENOENT":                                                      Error,
+		"npm WARN deprecated error-x@1":                                              Warn,
+		"npm notice new version":                                                     Info,
+		"2026-01-15 连接数据库失败":                                                         Error,
+		"[支付] 致命错误":                                                                  Fatal,
+		"检查完成，没有错误":                                                                  Unknown,
+		"磁盘空间警告":                                                                     Warn,
+		`{"msg":"处理异常"}`:                                                             Error,
+		`{"SeverityNumber":17,"Body":"x"}`:                                           Error,
+		`{"severityNumber":9,"body":"an error was fixed"}`:                           Info,
+		`{"severityNumber":24,"severityText":"","body":"x"}`:                         Fatal,
+		`{"severity_number":99,"body":"x"}`:                                          Unknown,
+		`{"version":"1.1","short_message":"x","level":3}`:                            Error,
+		`{"version":"1.1","short_message":"error","level":6}`:                        Info,
+		`{"logger":"a","level":0,"msg":"x"}`:                                         Unknown,
 	} {
 		events := fold(line)
 		got := Unknown
@@ -235,4 +269,19 @@ func BenchmarkFold(b *testing.B) {
 		f.Add(time.Time{}, lines[i%len(lines)], Unknown, emit)
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "lines/s")
+}
+
+func TestAPanicOfRustIsOneEvent(t *testing.T) {
+	t.Parallel()
+	events := fold(strings.Join([]string{"INFO starting", "thread 'main' panicked at src/main.rs:2:5:", "called `Option::unwrap()` on a `None` value",
+		"note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace", "INFO after"}, "\n"))
+	if len(events) != 3 || events[1].Lines != 3 || events[1].Level != Fatal ||
+		events[1].Message != "thread 'main' panicked at src/main.rs:2:5: | called `Option::unwrap()` on a `None` value" {
+		t.Errorf("%+v", events)
+	}
+	events = fold(strings.Join([]string{"thread 'main' panicked at src/main.rs:2:5:", "boom", "stack backtrace:", "   0: rust_begin_unwind", "             at /rustc/x",
+		"INFO after"}, "\n"))
+	if len(events) != 2 || events[0].Lines != 5 || !events[0].Trace {
+		t.Errorf("%+v", events)
+	}
 }

@@ -39,6 +39,7 @@ const (
 	frames       // Java, .NET, JavaScript: lines that start with "at"
 	python
 	goroutine
+	rust // the message follows in a line of its own, and a note
 )
 
 // Folder folds the lines of one stream, such as a container, into events. It is not safe for concurrent use.
@@ -118,11 +119,15 @@ func (f *Folder) begin(at time.Time, line string, level Level) {
 			return
 		}
 	}
-	f.event.Level = declared(line)
+	if f.event.Level = written(line); f.event.Level == Unknown {
+		f.event.Level = declared(line)
+	}
 	f.declared = f.event.Level != Unknown
 	if !f.declared {
 		if f.event.Level = level; level == Unknown {
-			f.event.Level = worded(line)
+			if f.event.Level = worded(line); f.event.Level == Unknown {
+				f.event.Level = chinese(line)
+			}
 		}
 	}
 	switch {
@@ -132,6 +137,8 @@ func (f *Folder) begin(at time.Time, line string, level Level) {
 		f.event.Level = max(Error, f.event.Level)
 	case line[0] == 'p' && strings.HasPrefix(line, "panic: "), line[0] == 'f' && strings.HasPrefix(line, "fatal error: "):
 		f.mode, f.event.Level = goroutine, Fatal
+	case line[0] == 't' && panicked(line):
+		f.mode = rust
 	case line[0] == 'U' && strings.HasPrefix(line, "Unhandled exception"):
 		f.event.Level = Fatal
 	}
@@ -140,15 +147,12 @@ func (f *Folder) begin(at time.Time, line string, level Level) {
 // beginJSON extracts message, error and trace from a line of JSON.
 func (f *Folder) beginJSON(read fields, level Level) {
 	e := &f.event
-	if e.Level = named(read.level); e.Level == Unknown {
-		e.Level = numbered(read.level)
-	}
+	read = innermost(read)
+	e.Level = read.declared()
 	f.declared = e.Level != Unknown
 	if !f.declared {
 		if e.Level = level; level == Unknown {
-			if e.Level = worded(read.message); e.Level == Unknown && (read.err != "" || read.stack != "") {
-				e.Level = Error
-			}
+			e.Level = read.worded()
 		}
 	}
 	message, failed := plain(read.message), plain(read.err)

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 )
@@ -8,6 +9,10 @@ import (
 // fields of a JSON line that matter. The values are raw, with their escapes.
 type fields struct {
 	level, message, err, errType, stack string
+	// number is the severity number of OpenTelemetry.
+	number string
+	// gelf is set for the messages of Graylog, whose level is that of syslog.
+	gelf bool
 }
 
 // readJSON reads the fields of a JSON line; false if it is not a valid object.
@@ -15,6 +20,52 @@ func readJSON(line string) (fields, bool) {
 	var f fields
 	_, ok := f.object(line, 0, "", 0)
 	return f, ok
+}
+
+// innermost returns the fields of the line of a program that a collector has put into its own line, as its message.
+func innermost(outer fields) fields {
+	message := plain(outer.message)
+	if !strings.HasPrefix(message, "{") {
+		return outer
+	}
+	inner, ok := readJSON(message)
+	if !ok || inner.message == "" {
+		return outer
+	}
+	inner.level = cmp.Or(inner.level, outer.level)
+	inner.number = cmp.Or(inner.number, outer.number)
+	return inner
+}
+
+// declared returns the level that the fields state.
+func (f fields) declared() Level {
+	if l := named(f.level); l != Unknown {
+		return l
+	}
+	if l := numbered(f.level); l != Unknown {
+		return l
+	}
+	if f.number != "" {
+		return telemetry(f.number)
+	}
+	if f.gelf && len(f.level) == 1 && digit(f.level[0]) && f.level[0] <= '7' {
+		return severity(int(f.level[0] - '0'))
+	}
+	return Unknown
+}
+
+// worded returns the level by the words of the message, or by an error in another field.
+func (f fields) worded() Level {
+	if l := worded(f.message); l != Unknown {
+		return l
+	}
+	if l := chinese(f.message); l != Unknown {
+		return l
+	}
+	if f.err != "" || f.stack != "" {
+		return Error
+	}
+	return Unknown
 }
 
 // object reads the members of an object at i and returns its end. It reads nested objects only for errors.
@@ -92,10 +143,14 @@ func (f *fields) set(within, key, value string) {
 		return
 	}
 	switch key {
-	case "level", "lvl", "severity", "log.level", "levelname", "@l", "loglevel", "severity_text":
+	case "level", "lvl", "severity", "log.level", "levelname", "@l", "loglevel", "severity_text", "severityText",
+		"SeverityText":
 		f.level = value
-	case "msg", "message", "@m", "@mt", "event", "log", "short_message":
-		if f.message == "" || key != "event" {
+	case "severityNumber", "severity_number", "SeverityNumber":
+		f.number = value
+	case "msg", "message", "@m", "@mt", "event", "log", "short_message", "body", "Body":
+		f.gelf = f.gelf || key == "short_message"
+		if f.message == "" || key != "event" && !strings.EqualFold(key, "body") {
 			f.message = value
 		}
 	case "err", "error", "exception", "error.message", "exception.message", "exc_info", "@x":

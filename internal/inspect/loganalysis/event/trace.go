@@ -10,11 +10,8 @@ func (f *Folder) continues(at time.Time, line string) bool {
 	if f.event.Lines >= maxFolded || !f.last.IsZero() && (at.Sub(f.last) > pause || f.last.Sub(at) > pause) {
 		return false
 	}
-	switch f.mode {
-	case python:
-		return f.inPython(line)
-	case goroutine:
-		return f.inGoroutine(line)
+	if in := f.traces(); in != nil {
+		return in(line)
 	}
 	if line == "" || line[0] == '{' {
 		return f.mode == frames && line == ""
@@ -41,6 +38,20 @@ func (f *Folder) continues(at time.Time, line string) bool {
 		return true
 	}
 	return false
+}
+
+// traces is what decides about the lines of an open trace; nil without one that has its own format.
+func (f *Folder) traces() func(line string) bool {
+	switch f.mode {
+	case python:
+		return f.inPython
+	case goroutine:
+		return f.inGoroutine
+	case rust:
+		return f.inRust
+	default:
+		return nil
+	}
 }
 
 func (f *Folder) trace(m mode) {
@@ -120,4 +131,18 @@ func throwable(line string) bool {
 	}
 	name := line[:end]
 	return strings.HasSuffix(name, "Exception") || strings.HasSuffix(name, "Error") || strings.HasSuffix(name, "Throwable")
+}
+
+// inRust handles the lines after the first one of a panic of Rust: its message, and a note or a backtrace.
+func (f *Folder) inRust(line string) bool {
+	switch {
+	case f.event.Lines == 1 && strings.HasSuffix(f.event.Message, ":") && line != "":
+		f.exception = line
+		return true
+	case strings.HasPrefix(line, "note: "), line == "stack backtrace:", line != "" && indented(line):
+		f.event.Trace = f.event.Trace || line[0] == 's'
+		return true
+	default:
+		return false
+	}
 }

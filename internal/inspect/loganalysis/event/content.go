@@ -1,0 +1,105 @@
+package event
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// written returns the level of a line by the formats of single programs: the priority of syslog, npm, the panics of Rust and the log of
+// Postgres. Unknown for all other lines.
+func written(line string) Level {
+	switch {
+	case line[0] == '<':
+		return syslog(line)
+	case strings.HasPrefix(line, "npm "):
+		return npm(line[len("npm "):])
+	case panicked(line):
+		return Fatal
+	case strings.Contains(line[:min(len(line), head)], "] LOG:  "): // 2026-01-15 12:00:00.000 UTC [71] LOG:  checkpoint starting
+		return Info
+	default:
+		return Unknown
+	}
+}
+
+// syslog returns the level of a priority in front of a line: <11>1 2026-01-15T12:00:00Z ... of RFC 5424, or <11>Jan 15 of RFC 3164.
+func syslog(line string) Level {
+	const maxPriority = 191
+	end := strings.IndexByte(line[:min(len(line), len("<191>"))], '>')
+	if end < 0 || end+1 >= len(line) || !digit(line[end+1]) && !letter(line[end+1]) {
+		return Unknown
+	}
+	priority, err := strconv.ParseUint(line[1:end], 10, 8)
+	if err != nil || priority > maxPriority {
+		return Unknown
+	}
+	return severity(int(priority % 8))
+}
+
+// severity returns the level of a severity of syslog, 0 for emergency to 7 for debug.
+func severity(number int) Level {
+	return [...]Level{Fatal, Fatal, Fatal, Error, Warn, Info, Info, Debug}[number]
+}
+
+// npm returns the level of a line of npm, in capitals before version 10.
+func npm(rest string) Level {
+	word, _, _ := strings.Cut(rest, " ")
+	switch strings.ToLower(strings.TrimSuffix(word, "!")) {
+	case "err", "error":
+		return Error
+	case "warn":
+		return Warn
+	case "notice", "info", "http":
+		return Info
+	default:
+		return Unknown
+	}
+}
+
+// panicked reports whether a line begins a panic of Rust: thread 'main' panicked at src/main.rs:2:5:
+func panicked(line string) bool {
+	return strings.HasPrefix(line, "thread '") && strings.Contains(line, "' panicked at ") ||
+		strings.HasPrefix(line, "thread main panicked at ")
+}
+
+// telemetry returns the level of a severity number of OpenTelemetry, 1 to 24 in steps of four.
+// https://opentelemetry.io/docs/specs/otel/logs/data-model/#field-severitynumber
+func telemetry(text string) Level {
+	number, err := strconv.ParseUint(text, 10, 8)
+	if err != nil || number < 1 || number > 24 {
+		return Unknown
+	}
+	return [...]Level{Debug, Debug, Info, Warn, Error, Fatal}[(number-1)/4]
+}
+
+// chinese returns the level of a line with a Chinese word for it, unless it is negated: 无错误, 没有异常.
+func chinese(line string) Level {
+	for i := range len(line) {
+		if line[i] >= utf8.RuneSelf {
+			return chineseWords(line[i:])
+		}
+	}
+	return Unknown
+}
+
+func chineseWords(text string) Level {
+	for _, word := range []struct {
+		text  string
+		level Level
+	}{{"致命", Fatal}, {"崩溃", Fatal}, {"错误", Error}, {"异常", Error}, {"失败", Error}, {"警告", Warn}} {
+		before, _, found := strings.Cut(text, word.text)
+		if !found {
+			continue
+		}
+		before = strings.TrimRight(before, " ")
+		negated := false
+		for _, no := range []string{"无", "没有", "未出现", "未发现", "0 个", "0个", "零"} {
+			negated = negated || strings.HasSuffix(before, no)
+		}
+		if !negated {
+			return word.level
+		}
+	}
+	return Unknown
+}
