@@ -43,10 +43,13 @@ func wholeMessage(l line) string {
 	return message
 }
 
+// join adds the lines of a template that turned out to be the same as another.
+func join(into, from *[]int) { *into = append(*into, *from...) }
+
 // score finds the templates of the texts of lines, and compares them with the ground truth.
 func score(lines []line, c *corrector, text func(line) string) scores {
 	const maxTemplates = 2000 // as for `kubeops logs templates`
-	m := template.New[[]int](template.Options{MaxTemplates: maxTemplates, MaxMisses: len(lines)})
+	m := template.New(template.Options{MaxTemplates: maxTemplates, MaxMisses: len(lines)}, join)
 	for i, l := range lines {
 		if t := m.Learn(text(l)); t != nil {
 			t.Data = append(t.Data, i)

@@ -3,6 +3,8 @@ package event
 import (
 	"strings"
 	"time"
+
+	"kubeops.io/kubeops/internal/inspect/loganalysis/header"
 )
 
 const (
@@ -140,8 +142,8 @@ func (f *Folder) begin(at time.Time, line string, level Level) {
 // beginJSON extracts message, error and trace from a line of JSON.
 func (f *Folder) beginJSON(read fields, level Level) {
 	e := &f.event
-	if e.Level = named(read.level); e.Level == Unknown {
-		e.Level = numbered(read.level)
+	if e.Level = header.Named(read.level); e.Level == Unknown {
+		e.Level = header.Numbered(read.level)
 	}
 	f.declared = e.Level != Unknown
 	if !f.declared {
