@@ -28,9 +28,14 @@ func separator(c byte) bool { return classOf(c) == space || c == '|' || c == ','
 
 // headerToken writes a part of a header and returns its end.
 func headerToken(b *strings.Builder, line string, i int) int {
-	if strings.IndexByte("[(", line[i]) >= 0 {
-		b.WriteByte(line[i])
+	if line[i] == '[' {
+		b.WriteByte('[')
 		i++
+		// What is in brackets is one part, unless it starts with a time or is a level.
+		if n := strings.IndexByte(line[i:], ']'); n >= 0 && timeAt(line, i) == 0 && strings.IndexByte(line[i:i+n], ' ') >= 0 {
+			b.WriteString(wildcard + "]")
+			return i + n + 1
+		}
 	}
 	for prefix := range 2 { // E0102 15:04:05 of klog has the level before the date
 		if end := timeAt(line, i+prefix); end > 0 {

@@ -8,8 +8,14 @@ func (m *masker) word(run string) {
 		m.buf = append(m.buf, mark...)
 		return
 	}
+	const uuid = 36
 	start := 0
 	for i := 0; i <= len(run); i++ {
+		if i == start && len(run)-i >= uuid && isUUID(run[i:i+uuid]) {
+			m.buf = append(m.buf, "<uuid>"...)
+			i += uuid
+			start = i
+		}
 		if i < len(run) && run[i] != '_' && run[i] != ',' && classOf(run[i]) != joint {
 			continue
 		}

@@ -156,21 +156,21 @@ func (m *Miner[D]) unindex(t *Template[D]) {
 	n := uint8(len(t.tokens))
 	head, tail := t.tokens[0], t.tokens[n-1]
 	if t.first != nil {
-		m.take(bucketKey{t.level, firstToken, n, head.text}, t.first, t)
+		m.removeFrom(bucketKey{t.level, firstToken, n, head.text}, t.first, t)
 	}
 	if t.last != nil {
 		key := bucketKey{t.level, lastToken, n, tail.text}
 		if tail.wild {
 			key = bucketKey{t.level, noToken, n, ""}
 		}
-		m.take(key, t.last, t)
+		m.removeFrom(key, t.last, t)
 	}
 	t.first = nil
 	t.last = nil
 }
 
-// take removes a template from a bucket, and the bucket if it is empty.
-func (m *Miner[D]) take(key bucketKey, b *bucket[D], t *Template[D]) {
+// removeFrom removes a template from a bucket, and the bucket if it is empty.
+func (m *Miner[D]) removeFrom(key bucketKey, b *bucket[D], t *Template[D]) {
 	if i := slices.Index(b.exact, t); i >= 0 {
 		b.exact = slices.Delete(b.exact, i, i+1)
 	}

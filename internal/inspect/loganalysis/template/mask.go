@@ -1,7 +1,9 @@
 package template
 
 import (
+	"bytes"
 	"strings"
+	"unicode"
 
 	"kubeops.io/kubeops/internal/inspect/loganalysis/header"
 )
@@ -13,6 +15,8 @@ const (
 	maxQuoted = 64
 	// wildcard replaces tokens that differ between the lines of a template.
 	wildcard = "<*>"
+	// more replaces further tokens of a line or of a list.
+	more = "<...>"
 )
 
 // token of a masked line, as a part of masker.buf.
@@ -33,6 +37,10 @@ type masker struct {
 	unquote int
 	// message is true after the key of a message in JSON, until its value.
 	message bool
+	// bracket is the position of an open bracket in buf, or -1, and bracketed the number of tokens before its token.
+	bracket, bracketed int
+	// repeated counts the last tokens that are equal.
+	repeated int
 }
 
 func (m *masker) text(t token) []byte { return m.buf[t.start:t.end] }
@@ -43,7 +51,7 @@ func (m *masker) body() []byte { return m.buf[:m.tokens[len(m.tokens)-1].end] }
 // mask reads the header of a line, and fills buf and tokens with its message.
 func (m *masker) mask(line string) {
 	end, level := header.Read(line)
-	*m = masker{header: line[:end], level: level, buf: m.buf[:0], tokens: m.tokens[:0], unquote: -1}
+	*m = masker{header: line[:end], level: level, buf: m.buf[:0], tokens: m.tokens[:0], unquote: -1, bracket: -1}
 	if m.words(line[end:]); len(m.tokens) == 0 && end > 0 {
 		m.header = ""
 		m.level = header.Unknown
@@ -72,11 +80,57 @@ func (m *masker) words(line string) {
 		case (c == '-' || c == '+') && i+1 < len(line) && digit(line[i+1]) && startsValue(line, i):
 			i++ // a sign
 		default:
-			m.buf = append(m.buf, c)
+			m.other(c)
 			i++
 		}
 	}
 	m.end()
+}
+
+// other writes a byte that is no part of a value.
+func (m *masker) other(c byte) {
+	switch {
+	case c == '[':
+		m.bracket = len(m.buf)
+		m.bracketed = len(m.tokens)
+	case c == ']' && m.bracket >= 0:
+		m.list()
+		m.bracket = -1
+	}
+	m.buf = append(m.buf, c)
+}
+
+// list replaces the text in brackets if it has only values, of which there may be any number: [4, 5, 6], [req-7 - -].
+func (m *masker) list() {
+	inner := m.buf[m.bracket+1:]
+	if !onlyValues(inner) {
+		return
+	}
+	if m.bracketed < len(m.tokens) {
+		m.start = m.tokens[m.bracketed].start
+		m.tokens = m.tokens[:m.bracketed]
+	}
+	m.buf = append(m.buf[:m.bracket+1], wildcard...)
+}
+
+// onlyValues reports whether each word of a text has a mark or no letter. One mark alone is not a list.
+func onlyValues(text []byte) bool {
+	marks := 0
+	rest := 0
+	for i := 0; i < len(text); {
+		end := i
+		for end < len(text) && text[end] != ' ' {
+			end++
+		}
+		if word := text[i:end]; bytes.IndexByte(word, '<') >= 0 {
+			marks++
+			rest += len(word) - bytes.IndexByte(word, '>') - 1 + bytes.IndexByte(word, '<')
+		} else if bytes.ContainsFunc(word, unicode.IsLetter) {
+			return false
+		}
+		i = end + 1
+	}
+	return marks > 1 || marks == 1 && rest > 0 || string(text) == "-"
 }
 
 // startsValue reports whether the byte at i starts a token or a value: x, =x, (x, [x.
@@ -102,6 +156,8 @@ func (m *masker) run(line string, i int) int {
 		m.word(text)
 	case (len(text) == 4 || len(text) == 5) && boolean(text):
 		m.buf = append(m.buf, "<bool>"...)
+	case len(text) == 8 && isHex(text):
+		m.buf = append(m.buf, "<id>"...)
 	default:
 		m.buf = append(m.buf, text...)
 	}
@@ -121,15 +177,50 @@ func (m *masker) end() bool {
 	if len(m.buf) == m.start {
 		return false
 	}
+	if m.repeats() {
+		m.buf = m.buf[:m.start]
+		return false
+	}
 	m.tokens = append(m.tokens, token{m.start, len(m.buf)})
 	m.buf = append(m.buf, ' ')
 	m.start = len(m.buf)
 	if len(m.tokens) < maxTokens {
 		return false
 	}
-	m.buf = append(m.buf, "<...>"...)
+	m.buf = append(m.buf, more...)
 	m.tokens = append(m.tokens, token{m.start, len(m.buf)})
 	return true
+}
+
+// maxRepeated values that follow each other, as columns do. More are a list of any length, of which one is kept.
+const maxRepeated = 3
+
+// repeats reports whether the current token repeats a list of values that is longer than maxRepeated.
+func (m *masker) repeats() bool {
+	n := len(m.tokens)
+	if n == 0 {
+		return false
+	}
+	text := m.buf[m.start:]
+	if m.repeated > maxRepeated { // the list ends with <...>
+		if bytes.Equal(m.text(m.tokens[n-2]), text) {
+			return true
+		}
+		m.repeated = 0
+		return false
+	}
+	if !bytes.Equal(m.text(m.tokens[n-1]), text) || bytes.IndexByte(text, '<') < 0 {
+		m.repeated = 0
+		return false
+	}
+	if m.repeated++; m.repeated < maxRepeated {
+		return false
+	}
+	m.repeated++
+	m.tokens = m.tokens[:n-maxRepeated+1]
+	m.start = m.tokens[len(m.tokens)-1].end + 1
+	m.buf = append(m.buf[:m.start], more...)
+	return false
 }
 
 // secret writes the same mark for every redacted secret.

@@ -58,10 +58,11 @@ type Template[D any] struct {
 	seen uint64
 }
 
-// pattern is a token of a template. A wildcard has a constant prefix and suffix, such as name= of name=<*>.
+// pattern is a token of a template. A wildcard has a constant prefix and suffix, such as name= of name=<*>, and may stand for a value
+// rather than a word.
 type pattern struct {
 	text           string
-	wild           bool
+	wild, value    bool
 	prefix, suffix uint16
 }
 

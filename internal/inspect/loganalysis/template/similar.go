@@ -1,9 +1,11 @@
 package template
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"kubeops.io/kubeops/internal/inspect/loganalysis/header"
 )
@@ -11,8 +13,11 @@ import (
 const (
 	// minSiblings lines that differ in a word show that it varies. Two may be two statements: connect to redis, connect to postgres.
 	minSiblings = 3
-	// maxVarying tokens of a template: a quarter of maxTokens.
-	maxVarying = maxTokens/4 + 1
+	// minShort is the same for messages of fewer than longMessage words, of which a word says more.
+	minShort    = 4
+	longMessage = 6
+	// minFirst is the same for the first word, which is more often that of another statement.
+	minFirst = 8
 	// maxNear templates are compared with each other.
 	maxNear = 32
 )
@@ -20,21 +25,18 @@ const (
 // similar is a template that differs from the masked line in some tokens.
 type similar[D any] struct {
 	template *Template[D]
-	// at are the positions that differ, words those of them where a word differs, not a value.
-	at    [maxVarying]uint8
-	count int
+	// words are the positions where a word differs, as bits, and count their number.
 	words uint64
-	// wild is the number of wildcards.
-	wild int
+	count int
+	// values is the number of positions where a value differs.
+	values int
 }
 
 // join adds the masked line to similar templates, if the difference is known to vary, and returns their common template; nil otherwise.
 func (m *Miner[D]) join() *Template[D] {
 	m.findNear()
-	for i := range m.near {
-		if m.near[i].words == 0 { // only values differ
-			return m.unite(m.near[i : i+1])
-		}
+	if len(m.near) > 0 && m.near[0].words == 0 { // only values differ
+		return m.unite(m.near[:1])
 	}
 	for i := range m.near {
 		if siblings := m.siblings(&m.near[i]); siblings != nil {
@@ -49,9 +51,6 @@ func (m *Miner[D]) findNear() {
 	m.search++
 	m.near = m.near[:0]
 	tolerated := m.tolerated(len(m.masker.tokens))
-	if tolerated == 0 {
-		return
-	}
 	for _, b := range m.around() {
 		if b == nil {
 			continue
@@ -69,7 +68,7 @@ func (m *Miner[D]) findNear() {
 		}
 	}
 	slices.SortStableFunc(m.near, func(a, b similar[D]) int {
-		return cmp.Or(cmp.Compare(a.count, b.count), cmp.Compare(b.template.Count, a.template.Count))
+		return cmp.Or(cmp.Compare(a.count, b.count), cmp.Compare(a.values, b.values), cmp.Compare(b.template.Count, a.template.Count))
 	})
 	m.near = m.near[:min(len(m.near), maxNear)]
 }
@@ -77,6 +76,7 @@ func (m *Miner[D]) findNear() {
 // compare finds the differences of a template from the masked line; false if there are too many, or one that must not vary.
 func (m *Miner[D]) compare(t *Template[D], tolerated int) (similar[D], bool) {
 	s := similar[D]{template: t}
+	known := 0
 	for i, token := range m.masker.tokens {
 		p := &t.tokens[i]
 		text := m.masker.text(token)
@@ -84,26 +84,25 @@ func (m *Miner[D]) compare(t *Template[D], tolerated int) (similar[D], bool) {
 		case !p.wild && string(text) == p.text:
 			continue
 		case p.wild && p.matches(string(text)):
-			s.wild++
-		default:
-			if s.count < tolerated {
-				s.at[s.count] = uint8(i)
+			if !p.value {
+				known++
 			}
-			s.count++
+		default:
+			switch m.difference(i, p.text) {
+			case never:
+				return s, false
+			case ofWords:
+				s.words |= 1 << i
+				s.count++
+			case ofValues:
+				s.values++
+			}
 		}
-		if s.wild+s.count > tolerated {
+		if known+s.count > tolerated {
 			return s, false
 		}
 	}
-	for _, i := range s.at[:s.count] {
-		switch difference(t.tokens[i].text, string(m.masker.text(m.masker.tokens[i]))) {
-		case never:
-			return s, false
-		case ofWords:
-			s.words |= 1 << i
-		}
-	}
-	return s, true
+	return s, s.count+s.values < len(m.masker.tokens)
 }
 
 // siblings returns similar templates that differ from the masked line in the same tokens as one of them, if these have enough
@@ -127,11 +126,45 @@ func (m *Miner[D]) siblings(of *similar[D]) []similar[D] {
 				texts = append(texts, p.text)
 			}
 		}
-		if len(texts) < minSiblings {
+		if len(texts) < m.needed(i) {
 			return nil
 		}
 	}
 	return found
+}
+
+// needed returns how many different words at a position show that it varies.
+func (m *Miner[D]) needed(i int) int {
+	if (i == 0 || i == 1 && m.named()) && !isName(string(m.masker.text(m.masker.tokens[i]))) {
+		return minFirst
+	}
+	words := 0
+	for _, token := range m.masker.tokens {
+		if !isMark(m.masker.text(token)) {
+			words++
+		}
+	}
+	if m.named() {
+		words--
+	}
+	if words < longMessage {
+		return minShort
+	}
+	return minSiblings
+}
+
+// named reports whether the message starts with the name of a logger, a process or a file: shop.Order:, sshd[12]:, order.go:12].
+func (m *Miner[D]) named() bool {
+	first := m.masker.text(m.masker.tokens[0])
+	c := first[len(first)-1]
+	return c == ':' || c == ']'
+}
+
+// isMark reports whether a token is a mark, with or without punctuation.
+func isMark(token []byte) bool {
+	open := bytes.IndexByte(token, '<')
+	end := bytes.IndexByte(token, '>')
+	return open >= 0 && end > open && !bytes.ContainsFunc(token[:open], unicode.IsLetter) && !bytes.ContainsFunc(token[end:], unicode.IsLetter)
 }
 
 // unite merges similar templates and the masked line into the most frequent of them.
@@ -143,8 +176,14 @@ func (m *Miner[D]) unite(list []similar[D]) *Template[D] {
 		}
 	}
 	m.unindex(t)
+	words := uint64(0)
+	for _, s := range list {
+		words |= s.words
+	}
 	for i, token := range m.masker.tokens {
-		t.tokens[i].widen(string(m.masker.text(token)))
+		if t.tokens[i].widen(string(m.masker.text(token))) {
+			t.tokens[i].value = words&(1<<i) == 0
+		}
 	}
 	for _, s := range list {
 		from := s.template
@@ -154,14 +193,9 @@ func (m *Miner[D]) unite(list []similar[D]) *Template[D] {
 		for i := range from.tokens {
 			t.tokens[i].widenTo(&from.tokens[i])
 		}
-		t.Count += from.Count
-		t.Rank = max(t.Rank, from.Rank)
-		t.used = max(t.used, from.used)
-		if m.merge != nil {
-			m.merge(&t.Data, &from.Data)
-		}
-		m.remove(from)
+		m.take(t, from)
 	}
+	m.absorb(t)
 	texts := make([]string, len(t.tokens))
 	for i := range t.tokens {
 		texts[i] = t.tokens[i].text
@@ -171,10 +205,45 @@ func (m *Miner[D]) unite(list []similar[D]) *Template[D] {
 	return t
 }
 
-// widen makes a token match a text as well.
-func (p *pattern) widen(text string) {
+// absorb merges the similar templates that a template has come to match.
+func (m *Miner[D]) absorb(t *Template[D]) {
+	for _, s := range m.near {
+		from := s.template
+		if from == t || from.tokens == nil || !t.covers(from) {
+			continue
+		}
+		m.take(t, from)
+	}
+}
+
+// covers reports whether all lines of another template match the template.
+func (t *Template[D]) covers(other *Template[D]) bool {
+	for i := range t.tokens {
+		p := &t.tokens[i]
+		o := &other.tokens[i]
+		if o.wild && !p.wild || !p.wild && p.text != o.text || p.wild && !p.matches(o.text) {
+			return false
+		}
+	}
+	return true
+}
+
+// take adds what is known of another template, and removes it.
+func (m *Miner[D]) take(t, from *Template[D]) {
+	t.Count += from.Count
+	t.Rank = max(t.Rank, from.Rank)
+	t.used = max(t.used, from.used)
+	if m.merge != nil {
+		m.merge(&t.Data, &from.Data)
+	}
+	m.remove(from)
+	from.tokens = nil
+}
+
+// widen makes a token match a text as well, and reports whether it changed.
+func (p *pattern) widen(text string) bool {
 	if p.wild && p.matches(text) || !p.wild && p.text == text {
-		return
+		return false
 	}
 	prefix := p.text
 	suffix := p.text
@@ -188,6 +257,7 @@ func (p *pattern) widen(text string) {
 		suffix = ""
 	}
 	*p = pattern{text: prefix + wildcard + suffix, wild: true, prefix: uint16(len(prefix)), suffix: uint16(len(suffix))}
+	return true
 }
 
 // widenTo makes a token match what another token matches.
@@ -235,31 +305,82 @@ const (
 	never
 )
 
-// difference of two tokens that are not equal.
-func difference(a, b string) kind {
-	if isLevel(a) || isLevel(b) {
+// difference of a token of a template from that of the masked line at a position. They are not equal.
+func (m *Miner[D]) difference(i int, a string) kind {
+	text := m.masker.text(m.masker.tokens[i])
+	b := string(text)
+	if isLevel(a) || isLevel(b) || isMethod(a) || isMethod(b) {
 		return never
 	}
 	prefix := commonPrefix(a, b)
 	suffix := min(commonSuffix(a, b), min(len(a), len(b))-prefix)
 	coreA := a[prefix : len(a)-suffix]
 	coreB := b[prefix : len(b)-suffix]
-	if marked(coreA) || marked(coreB) {
+	switch {
+	case isValue(coreA) && meaningful(coreB), isValue(coreB) && meaningful(coreA), hasMark(coreA) && hasMark(coreB), isRandom(a) && isRandom(b):
 		return ofValues
-	}
-	if prefix > 1 && a[prefix-1] == '=' { // name=cart, name=shop
+	case isUnit(coreA) && isUnit(coreB): // 5 KB, 6 MB
+		return ofValues
+	case prefix > 1 && a[prefix-1] == '=': // name=cart, name=shop
 		if messageKey(a[:prefix-1]) {
 			return ofWords
 		}
+		return ofValues
+	case a[0] == '/' && b[0] == '/', isName(a) && isName(b) && i > 0:
 		return ofValues
 	}
 	return ofWords
 }
 
-// marked reports whether a text has the mark of a value.
-func marked(text string) bool {
-	open := strings.IndexByte(text, '<')
-	return text == "[redacted]" || open >= 0 && strings.IndexByte(text[open:], '>') > 0
+// hasMark reports whether a text is a name with a value: order_<num>, but not order(id=<num>.
+func hasMark(text string) bool {
+	return strings.IndexByte(text, '<') >= 0 && strings.IndexAny(text, "=:(") < 0
+}
+
+// isRandom reports whether a token is a name with an id, such as that of a Pod: cart-<id>-<id>.
+func isRandom(token string) bool {
+	return hasMark(token) && (strings.Contains(token, "<id>") || strings.Contains(token, "<uuid>"))
+}
+
+// isName reports whether a token is a qualified name, such as that of a host or a class: db.shop.svc, but not of an exception.
+func isName(token string) bool {
+	token = strings.TrimRight(token, ":,;.)}\"'")
+	return strings.Count(token, ".") >= 2 && !strings.Contains(token, "..") && !strings.HasSuffix(token, "Exception") && !strings.HasSuffix(token, "Error")
+}
+
+// meaningful reports whether a text has more than punctuation, which is no value: - and **** stand for none.
+func meaningful(text string) bool {
+	for i := range len(text) {
+		if classOf(text[i]) == word {
+			return true
+		}
+	}
+	return text == ""
+}
+
+// isValue reports whether a text consists of marks and punctuation, or has the mark of an id.
+func isValue(text string) bool {
+	marks := 0
+	letters := false
+	for i := 0; i < len(text); i++ {
+		if text[i] != '<' {
+			letters = letters || classOf(text[i]) == word
+			continue
+		}
+		end := strings.IndexByte(text[i:], '>')
+		if end < 0 {
+			return false
+		}
+		switch text[i : i+end+1] {
+		case "<id>", "<uuid>", "<hex>", "<ip>", "<path>":
+			if strings.IndexAny(text, "=:(") < 0 { // cart-<id>, but not order(id=<id>
+				return true
+			}
+		}
+		marks++
+		i += end
+	}
+	return text == "[redacted]" || marks > 0 && !letters
 }
 
 // isLevel reports whether a token is a level: ERROR, [error], level=error.
