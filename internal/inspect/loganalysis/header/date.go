@@ -40,10 +40,10 @@ func readDate(line string, i int) dates {
 	return d
 }
 
-// mayBeDate sorts out nearly all words by their first bytes.
+// mayBeDate sorts out nearly all words and numbers by their first bytes.
 func mayBeDate(line string, i int) bool {
 	if digit(line[i]) {
-		return true
+		return mayBeNumeric(line, i)
 	}
 	if i+3 > len(line) {
 		return false
@@ -53,6 +53,27 @@ func mayBeDate(line string, i int) bool {
 		return month(line[i:i+3]) || weekday(line[i:i+3])
 	}
 	return false
+}
+
+// mayBeNumeric reports whether a number is followed by what follows the first number of a date or a time.
+func mayBeNumeric(line string, i int) bool {
+	n := 1
+	for i+n < len(line) && digit(line[i+n]) {
+		if n++; n > 8 {
+			return false
+		}
+	}
+	if i+n+1 >= len(line) {
+		return false
+	}
+	next := line[i+n+1]
+	switch line[i+n] {
+	case ':':
+		return n <= 2 && digit(next)
+	case '.', '-', '/', ' ':
+		return n == 6 || n == 8 || n <= 4 && line[i+n] != ' ' && digit(next) || n <= 2 && next >= 'A' && next <= 'S'
+	}
+	return n == 8
 }
 
 // joins reports whether a date is followed by more of an address or a number: 10:20:30:40:50.

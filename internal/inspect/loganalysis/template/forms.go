@@ -29,7 +29,7 @@ func (m *masker) word(run string) {
 
 // part writes a part of a run between joints. If it is not a value, only its digits are masked: worker12, utf8.
 func (m *masker) part(text string) {
-	if !strings.ContainsAny(text, "0123456789") {
+	if !hasDigit(text) {
 		m.buf = append(m.buf, text...)
 		return
 	}
@@ -52,6 +52,15 @@ func (m *masker) part(text string) {
 		}
 		m.buf = append(m.buf, "<num>"...)
 	}
+}
+
+func hasDigit(text string) bool {
+	for i := range len(text) {
+		if digit(text[i]) {
+			return true
+		}
+	}
+	return false
 }
 
 // mixed reports whether digits and letters alternate as in random names: x7k2p, 7d9f8bc6f4, but not worker12 or v1.
@@ -195,6 +204,9 @@ func isDuration(s string) bool {
 
 // isUnit reports whether a text is a unit that may follow a number without a space.
 func isUnit(s string) bool {
+	if len(s) > 3 || s == "" {
+		return false
+	}
 	switch strings.ToLower(s) {
 	case "k", "m", "g", "t", "b", "kb", "mb", "gb", "tb", "ki", "mi", "gi", "ti", "kib", "mib", "gib", "tib", "x",
 		"st", "nd", "rd", "th", "hz", "mhz", "ghz":

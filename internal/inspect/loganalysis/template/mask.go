@@ -202,6 +202,9 @@ func (m *masker) repeats() bool {
 		return false
 	}
 	text := m.buf[m.start:]
+	if before := m.tokens[n-1]; m.repeated == 0 && before.end-before.start != len(text) {
+		return false
+	}
 	if m.repeated > maxRepeated { // the list ends with <...>
 		if bytes.Equal(m.text(m.tokens[n-2]), text) {
 			return true
@@ -353,18 +356,15 @@ const (
 	joint // joins words: 10.0.0.1:80, 2026-01-15
 )
 
-// classOf returns the class of a byte. Bytes beyond ASCII belong to words.
-func classOf(c byte) int {
-	switch {
-	case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c >= 0x80:
-		return word
-	case c <= ' ', c == 0x7f:
-		return space
-	case c == '.', c == ':', c == '-', c == '+', c == '@':
-		return joint
-	}
-	return other
-}
+// classes has the class of each byte as a digit. Bytes beyond ASCII belong to words.
+const classes = "11111111111111111111111111111111" +
+	"10000000000303302222222222300000" +
+	"32222222222222222222222222200002" +
+	"02222222222222222222222222200001" +
+	"22222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222"
+
+// classOf returns the class of a byte.
+func classOf(c byte) int { return int(classes[c] - '0') }
 
 func digit(c byte) bool { return c >= '0' && c <= '9' }
 

@@ -48,6 +48,8 @@ type Template[D any] struct {
 	// text is the tokens with spaces between them.
 	text   string
 	tokens []pattern
+	// hashes of the tokens.
+	hashes []uint32
 	// used is a sequence number of the last use.
 	used uint64
 	// first and last are the buckets of the template; last is that of templates with neither token.
@@ -61,8 +63,10 @@ type Template[D any] struct {
 // pattern is a token of a template. A wildcard has a constant prefix and suffix, such as name= of name=<*>, and may stand for a value
 // rather than a word.
 type pattern struct {
-	text           string
-	wild, value    bool
+	text        string
+	wild, value bool
+	// plain is true for a word of lower case letters.
+	plain          bool
 	prefix, suffix uint16
 }
 
@@ -88,6 +92,10 @@ type Miner[D any] struct {
 	// search is the number of the current search for similar templates, near what it found.
 	search uint64
 	near   []similar[D]
+	// plain are the tokens of the masked line with only lower case letters, as bits.
+	plain uint64
+	// hashes of the tokens of the masked line.
+	hashes []uint32
 	// misses and sought count lines without a known template, of Learn and of Find.
 	misses, sought int
 	// evicted templates, and evictedLines, their lines and those beyond MaxMisses.
@@ -234,10 +242,11 @@ func (m *Miner[D]) create() *Template[D] {
 	m.makeRoom()
 	t := &Template[D]{
 		header: headerText(m.masker.header), level: m.masker.level,
-		text: string(m.masker.body()), tokens: make([]pattern, len(m.masker.tokens)),
+		text: string(m.masker.body()), tokens: make([]pattern, len(m.masker.tokens)), hashes: slices.Clone(m.hashes),
 	}
 	for i, token := range m.masker.tokens {
-		t.tokens[i].text = t.text[token.start:token.end]
+		text := t.text[token.start:token.end]
+		t.tokens[i] = pattern{text: text, plain: isPlain(text)}
 	}
 	t.slot = len(m.all)
 	m.all = append(m.all, t)

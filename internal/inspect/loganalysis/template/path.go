@@ -8,6 +8,9 @@ func (m *masker) path(line string, i int) int {
 	end := i
 	if line[i] != '/' {
 		end += 2 // the drive
+	} else if !isRoot(line[i+1:]) {
+		m.buf = append(m.buf, '/')
+		return i + 1
 	}
 	slashes := 0
 	for end < len(line) && !endsPath(line, end) {
@@ -19,7 +22,7 @@ func (m *masker) path(line string, i int) int {
 	for line[end-1] == '.' {
 		end--
 	}
-	if line[i] == '/' && !(slashes > 1 && isRoot(line[i+1:end])) || m.afterMethod() {
+	if line[i] == '/' && slashes < 2 || m.afterMethod() {
 		m.buf = append(m.buf, line[i])
 		return i + 1
 	}
@@ -48,8 +51,12 @@ func (m *masker) afterMethod() bool {
 
 // isRoot reports whether a path starts with a folder in the root of a file system.
 func isRoot(path string) bool {
-	root, _, _ := strings.Cut(path, "/")
-	switch root {
+	const longest = 12
+	end := strings.IndexByte(path[:min(len(path), longest+1)], '/')
+	if end < 0 {
+		return false
+	}
+	switch path[:end] {
 	case "bin", "boot", "data", "dev", "etc", "home", "lib", "lib64", "media", "mnt", "opt", "private", "proc", "root", "run", "sbin", "srv",
 		"sys", "tmp", "usr", "var", "workspace", "Applications", "Library", "System", "Users", "Volumes":
 		return true

@@ -51,6 +51,14 @@ func (m *Miner[D]) findNear() {
 	m.search++
 	m.near = m.near[:0]
 	tolerated := m.tolerated(len(m.masker.tokens))
+	m.plain = 0
+	m.hashes = m.hashes[:0]
+	for i, token := range m.masker.tokens {
+		m.hashes = append(m.hashes, hashOf(m.masker.text(token)))
+		if isPlain(m.masker.text(token)) {
+			m.plain |= 1 << i
+		}
+	}
 	for _, b := range m.around() {
 		if b == nil {
 			continue
@@ -76,6 +84,9 @@ func (m *Miner[D]) findNear() {
 // compare finds the differences of a template from the masked line; false if there are too many, or one that must not vary.
 func (m *Miner[D]) compare(t *Template[D], tolerated int) (similar[D], bool) {
 	s := similar[D]{template: t}
+	if !m.resembles(t) {
+		return s, false
+	}
 	known := 0
 	for i, token := range m.masker.tokens {
 		p := &t.tokens[i]
@@ -83,6 +94,9 @@ func (m *Miner[D]) compare(t *Template[D], tolerated int) (similar[D], bool) {
 		switch {
 		case !p.wild && string(text) == p.text:
 			continue
+		case p.plain && m.plain&(1<<i) != 0:
+			s.words |= 1 << i
+			s.count++
 		case p.wild && p.matches(string(text)):
 			if !p.value {
 				known++
@@ -102,7 +116,33 @@ func (m *Miner[D]) compare(t *Template[D], tolerated int) (similar[D], bool) {
 			return s, false
 		}
 	}
-	return s, s.count+s.values < len(m.masker.tokens)
+	return s, true
+}
+
+// resembles reports whether at least half of the tokens of a template are equal to those of the masked line. It is fast.
+func (m *Miner[D]) resembles(t *Template[D]) bool {
+	left := len(m.hashes) / 2
+	for i, hash := range m.hashes {
+		if known := t.hashes[i]; known == hash || known == hashOfWild {
+			continue
+		}
+		if left--; left < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// hashOfWild is the hash of a wildcard.
+const hashOfWild = 0
+
+// hashOf returns a short hash of a token (FNV-1a), which is not that of a wildcard.
+func hashOf[T string | []byte](token T) uint32 {
+	hash := uint32(2166136261)
+	for i := range len(token) {
+		hash = (hash ^ uint32(token[i])) * 16777619
+	}
+	return max(hash, hashOfWild+1)
 }
 
 // siblings returns similar templates that differ from the masked line in the same tokens as one of them, if these have enough
@@ -199,6 +239,9 @@ func (m *Miner[D]) unite(list []similar[D]) *Template[D] {
 	texts := make([]string, len(t.tokens))
 	for i := range t.tokens {
 		texts[i] = t.tokens[i].text
+		if t.tokens[i].wild {
+			t.hashes[i] = hashOfWild
+		}
 	}
 	t.text = strings.Join(texts, " ")
 	m.index(t)
@@ -346,6 +389,16 @@ func isRandom(token string) bool {
 func isName(token string) bool {
 	token = strings.TrimRight(token, ":,;.)}\"'")
 	return strings.Count(token, ".") >= 2 && !strings.Contains(token, "..") && !strings.HasSuffix(token, "Exception") && !strings.HasSuffix(token, "Error")
+}
+
+// isPlain reports whether a token has only lower case letters: it is neither a value nor a level.
+func isPlain[T string | []byte](token T) bool {
+	for i := range len(token) {
+		if token[i] < 'a' || token[i] > 'z' {
+			return false
+		}
+	}
+	return true
 }
 
 // meaningful reports whether a text has more than punctuation, which is no value: - and **** stand for none.
