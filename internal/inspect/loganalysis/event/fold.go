@@ -41,6 +41,8 @@ const (
 	frames       // Java, .NET, JavaScript: lines that start with "at"
 	python
 	goroutine
+	source // Node.js: from the place of an exception to the exception
+	rust
 )
 
 // Folder folds the lines of one stream, such as a container, into events. It is not safe for concurrent use.
@@ -52,6 +54,10 @@ type Folder struct {
 	last time.Time
 	// declared: the line contains its level. raised: the exception of a Python trace has been read.
 	declared, raised bool
+	// withHeader: the first line has a header. prefixed: so has each line of a trace. category: the line has only the category of .NET.
+	withHeader, prefixed, category bool
+	// blanks are blank lines after the event, which belong to it if what follows them does.
+	blanks int
 	// exception and cause lines of a trace.
 	exception, cause string
 	excerpt          []byte
@@ -61,13 +67,21 @@ type Folder struct {
 // Unknown. The line must not change until the next call.
 func (f *Folder) Add(at time.Time, line string, level Level, emit func(*Event)) {
 	line = clean(line)
+	blank := strings.TrimSpace(line) == ""
+	if blank && f.open && f.mode == noTrace && f.event.Level >= Warn && f.blanks < maxBlank {
+		f.blanks++
+		return
+	}
 	if f.open && f.continues(at, line) {
+		for ; f.blanks > 0; f.blanks-- {
+			f.fold("")
+		}
 		f.fold(line)
 		f.last = at
 		return
 	}
 	f.Flush(emit)
-	if line == "" || strings.TrimSpace(line) == "" {
+	if blank {
 		return
 	}
 	f.begin(at, line, level)
@@ -95,8 +109,8 @@ func (f *Folder) Flush(emit func(*Event)) {
 			e.Message += " | " + more
 		}
 	}
-	if f.mode == python && strings.HasPrefix(e.Message, traceback+" | ") {
-		e.Message = e.Message[len(traceback)+3:]
+	if first, rest, ok := strings.Cut(e.Message, " | "); ok && (first == traceback || e.Trace && isSource(first)) {
+		e.Message = rest
 	}
 	emit(e)
 	f.event = Event{}
@@ -113,20 +127,34 @@ func (f *Folder) begin(at time.Time, line string, level Level) {
 	f.open = true
 	f.mode = noTrace
 	f.last = at
+	f.blanks = 0
 	f.raised = false
+	f.prefixed = false
+	f.withHeader = false
+	f.category = false
 	if line[0] == '{' {
 		if read, ok := readJSON(line); ok {
 			f.beginJSON(read, level)
 			return
 		}
 	}
-	f.event.Level = declared(line)
+	end, stated := header.Read(line)
+	f.withHeader = end > 0
+	if f.event.Level = stated; stated == Unknown {
+		f.event.Level = declared(line)
+	}
 	f.declared = f.event.Level != Unknown
 	if !f.declared {
 		if f.event.Level = level; level == Unknown {
 			f.event.Level = worded(line)
 		}
 	}
+	f.category = f.declared && end > 0 && isCategory(line[end:])
+	f.recognize(line)
+}
+
+// recognize sets the mode and the level of a line that starts a trace.
+func (f *Folder) recognize(line string) {
 	switch {
 	case line[0] == 'T' && strings.HasPrefix(line, traceback):
 		f.mode = python
@@ -134,16 +162,26 @@ func (f *Folder) begin(at time.Time, line string, level Level) {
 		f.event.Level = max(Error, f.event.Level)
 	case line[0] == 'p' && strings.HasPrefix(line, "panic: "), line[0] == 'f' && strings.HasPrefix(line, "fatal error: "):
 		f.mode, f.event.Level = goroutine, Fatal
-	case line[0] == 'U' && strings.HasPrefix(line, "Unhandled exception"):
+	case line[0] == 't' && strings.HasPrefix(line, "thread '") && strings.Contains(line, "' panicked at "):
+		f.mode, f.event.Level = rust, Fatal
+	case line[0] == 't' && strings.HasPrefix(line, "terminate called "), line[0] == 'U' && strings.HasPrefix(line, "Unhandled exception"):
 		f.event.Level = Fatal
+	case f.event.Level == Unknown && isSource(line):
+		f.mode = source
 	}
+}
+
+// isCategory reports whether a message is only the category of a logger of .NET: Shop.Orders[0].
+func isCategory(message string) bool {
+	name, number, ok := strings.Cut(message, "[")
+	return ok && name != "" && strings.IndexByte(name, ' ') < 0 && len(number) > 1 && strings.Trim(number, "0123456789") == "]"
 }
 
 // beginJSON extracts message, error and trace from a line of JSON.
 func (f *Folder) beginJSON(read fields, level Level) {
 	e := &f.event
 	if e.Level = header.Named(read.level); e.Level == Unknown {
-		e.Level = header.Numbered(read.level)
+		e.Level = header.Short(read.level)
 	}
 	f.declared = e.Level != Unknown
 	if !f.declared {

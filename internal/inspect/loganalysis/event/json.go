@@ -94,6 +94,10 @@ func (f *fields) set(within, key, value string) {
 	switch key {
 	case "level", "lvl", "severity", "log.level", "levelname", "@l", "loglevel", "severity_text":
 		f.level = value
+	case "s": // MongoDB
+		if len(value) == 1 && f.level == "" {
+			f.level = value
+		}
 	case "msg", "message", "@m", "@mt", "event", "log", "short_message":
 		if f.message == "" || key != "event" {
 			f.message = value

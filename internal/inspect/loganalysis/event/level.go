@@ -26,12 +26,9 @@ func Named(word string) Level { return header.Named(word) }
 // head is the part of a line in bytes that is searched for a level.
 const head = 160
 
-// declared returns the level near the start of a line: as in klog (E0102), in capitals, in brackets, before a colon at the start,
+// declared returns the level near the start of a line that is not in its header: in capitals, in brackets, before a colon at the start,
 // or as the value of a key such as level.
 func declared(line string) Level {
-	if _, l := header.Read(line); l != Unknown {
-		return l
-	}
 	text := line[:min(len(line), head)]
 	for i := 0; i < len(text); {
 		if !letter(text[i]) {

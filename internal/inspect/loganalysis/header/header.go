@@ -256,7 +256,7 @@ func (h *reader) word() bool {
 	switch {
 	case after == '=':
 		return h.pair(name, end+1)
-	case start == 0 && name == "npm" && after == ' ':
+	case h.program(name) && after == ' ':
 		h.at = end
 		return true
 	case start == 0 && len(name) == 1 && klog(h.line) != Unknown:
@@ -281,7 +281,7 @@ const clockOfKlog = 6
 
 // declares reports whether a word before a byte is the level, and stores it.
 func (h *reader) declares(name string, after byte) bool {
-	first := h.at == 0 || strings.HasPrefix(h.line, "npm ") && h.at == len("npm ")
+	first := h.at == 0 || strings.HasSuffix(h.line[:h.at], "npm ") || strings.HasSuffix(h.line[:h.at], "PHP ")
 	switch {
 	case len(name) == 1:
 		switch {
@@ -298,6 +298,11 @@ func (h *reader) declares(name string, after byte) bool {
 		h.level = Named(name)
 	}
 	return h.level != Unknown
+}
+
+// program reports whether a word is the name of a program that writes it before each level.
+func (h *reader) program(name string) bool {
+	return h.at == 0 && name == "npm" || (h.at == 0 || h.timed) && name == "PHP"
 }
 
 // short reports whether a word in lower case is a level if a colon follows it at the start of a line: fail: (.NET), error:, but not

@@ -56,8 +56,15 @@ func named(word string) Level {
 // Named returns the level of a word, ignoring case; Unknown for other words.
 func Named(word string) Level { return named(strings.TrimSpace(word)) }
 
-// Numbered returns the level of a number of pino and bunyan (10 to 60).
-func Numbered(text string) Level {
+// Short returns the level of a number or a letter in JSON: 10 to 60 of pino and bunyan, 3 to 7 of GELF, E of MongoDB. It
+// is Unknown for others.
+func Short(text string) Level {
+	if len(text) == 1 {
+		if text[0] >= '3' && text[0] <= '7' {
+			return syslog(int(text[0] - '0'))
+		}
+		return lettered(text[0])
+	}
 	switch text {
 	case "10", "20":
 		return Debug
