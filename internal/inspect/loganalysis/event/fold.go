@@ -56,6 +56,10 @@ type Folder struct {
 	declared, raised bool
 	// withHeader: the first line has a header. prefixed: so has each line of a trace. category: the line has only the category of .NET.
 	withHeader, prefixed, category bool
+	// headerEnd and headerLevel are those of the current line, if headerRead.
+	headerEnd   int
+	headerLevel Level
+	headerRead  bool
 	// blanks are blank lines after the event, which belong to it if what follows them does.
 	blanks int
 	// exception and cause lines of a trace.
@@ -67,7 +71,8 @@ type Folder struct {
 // Unknown. The line must not change until the next call.
 func (f *Folder) Add(at time.Time, line string, level Level, emit func(*Event)) {
 	line = clean(line)
-	blank := strings.TrimSpace(line) == ""
+	f.headerRead = false
+	blank := line == "" || line[0] <= ' ' && strings.TrimSpace(line) == ""
 	if blank && f.open && f.mode == noTrace && f.event.Level >= Warn && f.blanks < maxBlank {
 		f.blanks++
 		return
@@ -109,8 +114,10 @@ func (f *Folder) Flush(emit func(*Event)) {
 			e.Message += " | " + more
 		}
 	}
-	if first, rest, ok := strings.Cut(e.Message, " | "); ok && (first == traceback || e.Trace && isSource(first)) {
-		e.Message = rest
+	if f.exception != "" && (f.mode == python || f.mode == frames) {
+		if first, rest, _ := strings.Cut(e.Message, " | "); first == traceback || isSource(first) {
+			e.Message = rest
+		}
 	}
 	emit(e)
 	f.event = Event{}
@@ -138,7 +145,7 @@ func (f *Folder) begin(at time.Time, line string, level Level) {
 			return
 		}
 	}
-	end, stated := header.Read(line)
+	end, stated := f.header(line)
 	f.withHeader = end > 0
 	if f.event.Level = stated; stated == Unknown {
 		f.event.Level = declared(line)

@@ -23,7 +23,7 @@ func (f *Folder) continues(at time.Time, line string) bool {
 
 // afterHeader handles the lines of a trace of which each has a header.
 func (f *Folder) afterHeader(line string) bool {
-	end, level := header.Read(line)
+	end, level := f.header(line)
 	if end == 0 || level != Unknown && level < Warn {
 		return false
 	}
@@ -39,6 +39,15 @@ func (f *Folder) afterHeader(line string) bool {
 		return f.inPython(line[end-indentBefore(line, end):])
 	}
 	return false
+}
+
+// header reads the header of the current line once.
+func (f *Folder) header(line string) (int, Level) {
+	if !f.headerRead {
+		f.headerEnd, f.headerLevel = header.Read(line)
+		f.headerRead = true
+	}
+	return f.headerEnd, f.headerLevel
 }
 
 // indentBefore returns the number of spaces and tabs before a position beyond the one that ends a header.
@@ -238,6 +247,9 @@ func call(line string) bool {
 
 // isSource reports whether a line is the place of an uncaught exception, which Node.js writes before it: /app/order.js:12.
 func isSource(line string) bool {
+	if line == "" || !digit(line[len(line)-1]) {
+		return false
+	}
 	colon := strings.LastIndexByte(line, ':')
 	if colon < 0 || colon+1 == len(line) || strings.Trim(line[colon+1:], "0123456789") != "" || strings.IndexByte(line, ' ') >= 0 {
 		return false

@@ -54,7 +54,12 @@ func named(word string) Level {
 }
 
 // Named returns the level of a word, ignoring case; Unknown for other words.
-func Named(word string) Level { return named(strings.TrimSpace(word)) }
+func Named(word string) Level {
+	if word == "" || word[0] > ' ' && word[len(word)-1] > ' ' {
+		return named(word)
+	}
+	return named(strings.TrimSpace(word))
+}
 
 // Short returns the level of a number or a letter in JSON: 10 to 60 of pino and bunyan, 3 to 7 of GELF, E of MongoDB. It
 // is Unknown for others.
