@@ -235,6 +235,9 @@ func (d *dates) readClock() bool {
 		return false
 	}
 	separator := d.line[at]
+	if end := d.withoutZeros(at); end > at {
+		return d.fraction(end)
+	}
 	if separator != ':' && (separator != '.' || !d.date) || digits(d.line, at+1) != 2 || d.line[at+1] > '5' {
 		return false
 	}
@@ -249,6 +252,25 @@ func (d *dates) readClock() bool {
 	case !d.date || separator == '.':
 		return false
 	}
+	return d.fraction(at)
+}
+
+// withoutZeros returns the end of the minutes and seconds of a time after a date, of which some have one digit: 0:8:1; its start if the
+// time is another.
+func (d *dates) withoutZeros(at int) int {
+	end := at
+	for range 2 {
+		n := digits(d.line, end+1)
+		if !d.date || end >= len(d.line) || d.line[end] != ':' || n == 0 || n > 2 || !upTo(d.line[end+1:end+1+n], 60) {
+			return at
+		}
+		end += 1 + n
+	}
+	return end
+}
+
+// fraction reads the fraction of a second and what follows it.
+func (d *dates) fraction(at int) bool {
 	if at+1 < len(d.line) && (d.line[at] == '.' || d.line[at] == ',' || d.line[at] == ':') {
 		if n := digits(d.line, at+1); n > 0 && n <= 9 {
 			at += 1 + n

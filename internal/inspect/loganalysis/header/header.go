@@ -69,6 +69,7 @@ func alphanumeric(line string, i int) bool {
 func (h *reader) known(end int) bool {
 	h.at = end
 	h.end = end
+	h.unknown = 0
 	return true
 }
 
@@ -115,7 +116,7 @@ func (h *reader) bracket() bool {
 	h.at = end + 1
 	if level != Unknown && h.level == Unknown {
 		h.level = level
-	} else if !timed && h.end == 0 {
+	} else if !timed && (h.end == 0 || h.unknown > 0) {
 		return h.line[h.at-1] == ']' && h.unknownPart()
 	}
 	h.timed = h.timed || timed
@@ -212,7 +213,8 @@ func (h *reader) number() bool {
 		h.timed = true
 		return h.known(end)
 	}
-	if h.timed || h.level != Unknown && h.end > 0 {
+	// A number after a word that may belong to the message does too, unless separators follow.
+	if (h.timed || h.level != Unknown && h.end > 0) && (h.unknown == 0 || end < len(h.line) && h.line[end] == '|') {
 		return h.known(end)
 	}
 	h.at = end

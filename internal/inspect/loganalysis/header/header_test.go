@@ -16,7 +16,7 @@ func TestDatesOfAllFormatsAreRead(t *testing.T) {
 		"Jan 15 12:00:00", "Jan  5 00:00:00", "Jan 15, 2026 12:00:00 PM", "Jan 15 2026", "January 15, 2026",
 		"Thu Jan 15 12:00:00 2026", "Thu Jan 15 12:00:00 UTC 2026", "Thu, 15 Jan 2026 12:00:00 GMT", "Thursday, 15-Jan-26 12:00:00 UTC",
 		"Thursday, January 15, 2026 12:00:00", "Thu Jan 15 12:00:00.123456 2026", "May 31 23:59:59", "1/15/2026 3:04:05 PM",
-		"01-15 12:00:00.123", "26/01/15 12:00:00", "20260115 12:00:00", "20260115-12:00:00:123", "260115 12:00:00",
+		"01-15 12:00:00.123", "26/01/15 12:00:00", "20260115 12:00:00", "20260115-12:00:00:123", "260115 12:00:00", "20260115-0:8:1:5", "2026-1-5 0:0:9",
 		"12:00:00", "12:00:00.123", "12:00:00,123", "3:04PM", "23:59:60", "Sun Mar 1 00:00:00 2026", "2026-12-31T24:00:00Z",
 	} {
 		for _, after := range []string{"", " x", "] x", " - x", ": x", ", x"} {
@@ -92,18 +92,22 @@ func TestHeadersEndBeforeTheMessage(t *testing.T) {
 		"1700000000 |order failed":                                                 Unknown,
 		// Messages that have no header, or only a part of one.
 		"|order failed": Unknown,
-		"2026-01-15 12:00:00 |request failed with ERROR 7": Unknown,
-		"|[cart] order failed":                             Unknown,
-		"|POST /orders failed":                             Unknown,
-		"|order 7 of 2026-01-15 12:00:00 failed":           Unknown,
-		"|log: ready":                                      Unknown,
-		"|Info is missing":                                 Unknown,
-		"12:00:00 |log rotated":                            Unknown,
-		"|java.lang.IllegalStateException: x":              Unknown,
-		"E/|Orders( 7): order failed":                      Error,
-		"|2026-01-15 12:00:00":                             Unknown,
-		"|ERROR":                                           Error,
-		"|":                                                Unknown,
+		"2026-01-15 12:00:00 |request failed with ERROR 7":   Unknown,
+		"20260115-12:00:00:123|Orders|3000||placed:17 4 0 6": Unknown,
+		"2026-01-15 12:00:00 |order-7 4 0 failed":            Unknown,
+		"2026-01-15 12:00:00 |order-7 [x] failed":            Unknown,
+		"2026-01-15 12:00:00 ERROR |order-7 12 failed":       Error,
+		"|[cart] order failed":                               Unknown,
+		"|POST /orders failed":                               Unknown,
+		"|order 7 of 2026-01-15 12:00:00 failed":             Unknown,
+		"|log: ready":                                        Unknown,
+		"|Info is missing":                                   Unknown,
+		"12:00:00 |log rotated":                              Unknown,
+		"|java.lang.IllegalStateException: x":                Unknown,
+		"E/|Orders( 7): order failed":                        Error,
+		"|2026-01-15 12:00:00":                               Unknown,
+		"|ERROR":                                             Error,
+		"|":                                                  Unknown,
 	} {
 		want := strings.LastIndex(line, "|")
 		if line == "|" {
