@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"kubeops.io/kubeops/internal/inspect/loganalysis/event"
@@ -78,12 +79,17 @@ func print(out io.Writer, rows []row) {
 	}
 	table(out, "Tuned on", halves[0])
 	table(out, "Not tuned on", halves[1])
-	fmt.Fprintln(out, "| All | GA | FGA | PTA | FTA | whole: GA | FGA | warnings | GA | whole: GA |\n|---|---|---|---|---|---|---|---|---|---|")
+	heading(out, "All")
 	write(out, mean("mean", rows))
 }
 
+func heading(out io.Writer, title string) {
+	fmt.Fprintf(out, "| %s | GA | FGA | PTA | FTA | whole: GA | FGA | warnings | GA | whole: GA |\n", title)
+	fmt.Fprintln(out, strings.Repeat("|---", 10)+"|")
+}
+
 func table(out io.Writer, title string, rows []row) {
-	fmt.Fprintf(out, "| %s | GA | FGA | PTA | FTA | whole: GA | FGA | warnings | GA | whole: GA |\n|---|---|---|---|---|---|---|---|---|---|\n", title)
+	heading(out, title)
 	for _, r := range rows {
 		write(out, r)
 	}

@@ -190,6 +190,11 @@ func (d *dates) numeric() bool {
 	if at >= len(d.line) || d.line[at] != separator { // 01-15 12:00:00
 		return first == 2 && second == 2 && upTo(d.line[d.at:d.at+2], 31) && d.beforeClock(at)
 	}
+	return d.withYear(first, second, at)
+}
+
+// withYear completes a date of three numbers, of which the third follows at.
+func (d *dates) withYear(first, second, at int) bool {
 	third := digits(d.line, at+1)
 	switch {
 	case first == 4 && third > 0 && third <= 2 && upTo(d.line[at+1:at+1+third], 31):
@@ -366,33 +371,6 @@ func upTo(number string, limit int) bool {
 		n = n*10 + int(number[i]-'0')
 	}
 	return n <= limit
-}
-
-// month reports whether three letters start the name of a month.
-func month(name string) bool {
-	switch name {
-	case "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec":
-		return true
-	}
-	return false
-}
-
-// fullMonth reports whether a word is the name of a month that is not shortened to three letters.
-func fullMonth(name string) bool {
-	switch name {
-	case "January", "February", "March", "April", "June", "July", "August", "September", "Sept", "October", "November", "December":
-		return true
-	}
-	return false
-}
-
-// weekday reports whether three letters start the name of a day.
-func weekday(name string) bool {
-	switch name {
-	case "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun":
-		return true
-	}
-	return false
 }
 
 // wordByte reports whether the byte at i belongs to a word. Bytes beyond ASCII do.

@@ -307,25 +307,6 @@ func (h *reader) program(name string) bool {
 	return h.at == 0 && name == "npm" || (h.at == 0 || h.timed) && name == "PHP"
 }
 
-// short reports whether a word in lower case is a level if a colon follows it at the start of a line: fail: (.NET), error:, but not
-// log: or Info:, which may be part of a message.
-func (h *reader) short(name string) bool {
-	switch name {
-	case "fail", "dbug", "trce", "crit", "error", "warn", "info", "debug", "fatal", "panic", "warning", "verbose":
-		return true
-	}
-	return false
-}
-
-// ambiguous reports whether the name of a level is a word that may start a message after a time.
-func ambiguous(name string) bool {
-	switch name {
-	case "log", "Log", "fine", "Fine", "alert", "Alert", "notice", "Notice", "trace", "Trace", "panic", "Panic":
-		return true
-	}
-	return false
-}
-
 // channel reads the level after the channel of Monolog: production.ERROR.
 func (h *reader) channel(dot int) bool {
 	end := dot + 1
@@ -339,15 +320,6 @@ func (h *reader) channel(dot int) bool {
 		return false
 	}
 	return h.known(end)
-}
-
-func capitals(word string) bool {
-	for i := range len(word) {
-		if word[i] >= 'a' {
-			return false
-		}
-	}
-	return len(word) > 2
 }
 
 // pair reads time=... and level=... of logfmt.
@@ -410,7 +382,7 @@ func (h *reader) unknownWord() bool {
 func (h *reader) separated(start int) bool {
 	rest := strings.TrimLeft(h.line[h.at:], " ")
 	before := strings.TrimRight(h.line[:start], " ")
-	return rest != "" && (rest[0] == '-' || rest[0] == '|') && before != "" && (before[len(before)-1] == '-' || before[len(before)-1] == '|')
+	return rest != "" && before != "" && strings.IndexByte("-|", rest[0]) >= 0 && strings.IndexByte("-|", before[len(before)-1]) >= 0
 }
 
 func (h *reader) unknownPart() bool {

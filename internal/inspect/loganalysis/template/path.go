@@ -57,8 +57,8 @@ func isRoot(path string) bool {
 		return false
 	}
 	switch path[:end] {
-	case "bin", "boot", "data", "dev", "etc", "home", "lib", "lib64", "media", "mnt", "opt", "private", "proc", "root", "run", "sbin", "srv",
-		"sys", "tmp", "usr", "var", "workspace", "Applications", "Library", "System", "Users", "Volumes":
+	case "bin", "boot", "data", "dev", "etc", "home", "lib", "lib64", "media", "mnt", "opt", "private", "proc", "root", "run", "sbin",
+		"srv", "sys", "tmp", "usr", "var", "workspace", "Applications", "Library", "System", "Users", "Volumes":
 		return true
 	}
 	return false
