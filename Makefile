@@ -81,6 +81,12 @@ bench-continuous: build $(BIN)/cluster ## Benchmark a continuous Inspection of 1
 	go build -o $(BIN)/bench ./hack/bench
 	@BIN=$(BIN) hack/bench-continuous.sh
 
+.PHONY: bench-signals
+bench-signals: ## Score templates and trends on public data with ground truth (LOGHUB=FOLDER, NAB=FOLDER; see docs/log-analysis.md)
+	$(if $(LOGHUB)$(NAB),,$(error set LOGHUB or NAB to a folder))
+	$(if $(LOGHUB),go run ./hack/signals/logs $(LOGHUB))
+	$(if $(NAB),go run ./hack/signals/series $(NAB))
+
 .PHONY: bench-go
 bench-go: ## Run the Go benchmarks of reducers, checks and the cause linker
 	go test -run '^$$' -bench . -benchmem ./internal/...

@@ -34,6 +34,30 @@ type data struct {
 	containers []string
 }
 
+// merge adds the data of a template that turned out to be the same as another.
+func merge(into, from *data) {
+	into.window += from.window
+	if into.pieces == nil {
+		into.pieces = from.pieces
+	} else {
+		for i, n := range from.pieces {
+			into.pieces[i] += n
+		}
+	}
+	into.fatal = into.fatal || from.fatal
+	into.trace = into.trace || from.trace
+	for _, text := range from.examples {
+		if len(into.examples) < maxExamples && !slices.Contains(into.examples, text) {
+			into.examples = append(into.examples, text)
+		}
+	}
+	for _, name := range from.containers {
+		if len(into.containers) < maxContainers && !slices.Contains(into.containers, name) {
+			into.containers = append(into.containers, name)
+		}
+	}
+}
+
 // learn counts an event that is an error. In the window it learns the template; in the baseline it only counts known ones, since
 // templates without events in the window are not evaluated.
 func (r *reader) learn(e *event.Event) {
@@ -54,7 +78,8 @@ func (r *reader) learn(e *event.Event) {
 		return
 	}
 	if g.miner == nil {
-		g.miner = template.New[data](template.Options{MaxLine: maxLine, MaxTemplates: maxOfWorkload, Pool: r.pool, Clean: r.in.Redact})
+		options := template.Options{MaxLine: maxLine, MaxTemplates: maxOfWorkload, Pool: r.pool, Clean: r.in.Redact}
+		g.miner = template.New(options, merge)
 	}
 	t := g.miner.Learn(e.Message)
 	if t == nil {

@@ -47,6 +47,16 @@ type textData struct {
 	example string
 }
 
+// mergeText adds the data of a template that turned out to be the same as another.
+func mergeText(into, from *textData) {
+	into.level = max(into.level, from.level)
+	into.lines += from.lines
+	into.trace = into.trace || from.trace
+	if into.example == "" {
+		into.example = from.example
+	}
+}
+
 // text is the state of Text.
 type text struct {
 	miner   *template.Miner[textData]
@@ -59,7 +69,7 @@ type text struct {
 // separates the lines of containers by the prefix of `kubectl logs --prefix`. redact may be nil.
 func Text(r io.Reader, redact func(string) string) (Summary, error) {
 	t := &text{
-		miner:   template.New[textData](template.Options{MaxTemplates: maxOfText, MaxMisses: 200_000, Clean: redact}),
+		miner:   template.New(template.Options{MaxTemplates: maxOfText, MaxMisses: 200_000, Clean: redact}, mergeText),
 		folders: map[string]*event.Folder{}, redact: redact,
 	}
 	var s Summary

@@ -39,7 +39,8 @@ const (
 	frames       // Java, .NET, JavaScript: lines that start with "at"
 	python
 	goroutine
-	rust // the message follows in a line of its own, and a note
+	source // Node.js: from the place of an exception to the exception
+	rust   // the message follows in a line of its own, and a note
 )
 
 // Folder folds the lines of one stream, such as a container, into events. It is not safe for concurrent use.
@@ -51,6 +52,14 @@ type Folder struct {
 	last time.Time
 	// declared: the line contains its level. raised: the exception of a Python trace has been read.
 	declared, raised bool
+	// withHeader: the first line has a header. prefixed: so has each line of a trace. category: the line has only the category of .NET.
+	withHeader, prefixed, category bool
+	// headerEnd and headerLevel are those of the current line, if headerRead.
+	headerEnd   int
+	headerLevel Level
+	headerRead  bool
+	// blanks are blank lines after the event, which belong to it if what follows them does.
+	blanks int
 	// exception and cause lines of a trace.
 	exception, cause string
 	excerpt          []byte
@@ -60,13 +69,22 @@ type Folder struct {
 // Unknown. The line must not change until the next call.
 func (f *Folder) Add(at time.Time, line string, level Level, emit func(*Event)) {
 	line = clean(line)
+	f.headerRead = false
+	blank := line == "" || line[0] <= ' ' && strings.TrimSpace(line) == ""
+	if blank && f.open && f.mode == noTrace && f.event.Level >= Warn && f.blanks < maxBlank {
+		f.blanks++
+		return
+	}
 	if f.open && f.continues(at, line) {
+		for ; f.blanks > 0; f.blanks-- {
+			f.fold("")
+		}
 		f.fold(line)
 		f.last = at
 		return
 	}
 	f.Flush(emit)
-	if line == "" || strings.TrimSpace(line) == "" {
+	if blank {
 		return
 	}
 	f.begin(at, line, level)
@@ -94,8 +112,10 @@ func (f *Folder) Flush(emit func(*Event)) {
 			e.Message += " | " + more
 		}
 	}
-	if f.mode == python && strings.HasPrefix(e.Message, traceback+" | ") {
-		e.Message = e.Message[len(traceback)+3:]
+	if f.exception != "" && (f.mode == python || f.mode == frames) {
+		if first, rest, _ := strings.Cut(e.Message, " | "); first == traceback || isSource(first) {
+			e.Message = rest
+		}
 	}
 	emit(e)
 	f.event = Event{}
@@ -112,14 +132,23 @@ func (f *Folder) begin(at time.Time, line string, level Level) {
 	f.open = true
 	f.mode = noTrace
 	f.last = at
+	f.blanks = 0
 	f.raised = false
+	f.prefixed = false
+	f.withHeader = false
+	f.category = false
 	if line[0] == '{' {
 		if read, ok := readJSON(line); ok {
 			f.beginJSON(read, level)
 			return
 		}
 	}
-	if f.event.Level = written(line); f.event.Level == Unknown {
+	end, stated := f.header(line)
+	f.withHeader = end > 0
+	if f.event.Level = stated; stated == Unknown {
+		f.event.Level = written(line)
+	}
+	if f.event.Level == Unknown {
 		f.event.Level = declared(line)
 	}
 	f.declared = f.event.Level != Unknown
@@ -130,6 +159,12 @@ func (f *Folder) begin(at time.Time, line string, level Level) {
 			}
 		}
 	}
+	f.category = f.declared && end > 0 && isCategory(line[end:])
+	f.recognize(line)
+}
+
+// recognize sets the mode and the level of a line that starts a trace.
+func (f *Folder) recognize(line string) {
 	switch {
 	case line[0] == 'T' && strings.HasPrefix(line, traceback):
 		f.mode = python
@@ -138,10 +173,18 @@ func (f *Folder) begin(at time.Time, line string, level Level) {
 	case line[0] == 'p' && strings.HasPrefix(line, "panic: "), line[0] == 'f' && strings.HasPrefix(line, "fatal error: "):
 		f.mode, f.event.Level = goroutine, Fatal
 	case line[0] == 't' && panicked(line):
-		f.mode = rust
-	case line[0] == 'U' && strings.HasPrefix(line, "Unhandled exception"):
+		f.mode, f.event.Level = rust, Fatal
+	case line[0] == 't' && strings.HasPrefix(line, "terminate called "), line[0] == 'U' && strings.HasPrefix(line, "Unhandled exception"):
 		f.event.Level = Fatal
+	case f.event.Level == Unknown && isSource(line):
+		f.mode = source
 	}
+}
+
+// isCategory reports whether a message is only the category of a logger of .NET: Shop.Orders[0].
+func isCategory(message string) bool {
+	name, number, ok := strings.Cut(message, "[")
+	return ok && name != "" && strings.IndexByte(name, ' ') < 0 && len(number) > 1 && strings.Trim(number, "0123456789") == "]"
 }
 
 // beginJSON extracts message, error and trace from a line of JSON.

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"strconv"
 	"strings"
+
+	"kubeops.io/kubeops/internal/inspect/loganalysis/header"
 )
 
 // fields of a JSON line that matter. The values are raw, with their escapes.
@@ -39,10 +41,10 @@ func innermost(outer fields) fields {
 
 // declared returns the level that the fields state.
 func (f fields) declared() Level {
-	if l := named(f.level); l != Unknown {
+	if l := header.Named(f.level); l != Unknown {
 		return l
 	}
-	if l := numbered(f.level); l != Unknown {
+	if l := header.Short(f.level); l != Unknown {
 		return l
 	}
 	if f.number != "" {
@@ -148,6 +150,10 @@ func (f *fields) set(within, key, value string) {
 		f.level = value
 	case "severityNumber", "severity_number", "SeverityNumber":
 		f.number = value
+	case "s": // MongoDB
+		if len(value) == 1 && f.level == "" {
+			f.level = value
+		}
 	case "msg", "message", "@m", "@mt", "event", "log", "short_message", "body", "Body":
 		f.gelf = f.gelf || key == "short_message"
 		if f.message == "" || key != "event" && !strings.EqualFold(key, "body") {

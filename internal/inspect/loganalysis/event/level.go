@@ -1,88 +1,34 @@
 // Package event turns log lines into events: it detects levels, reads JSON lines, and folds stack traces into their events.
 package event
 
-import "strings"
+import (
+	"strings"
 
-// Level of an event.
-type Level uint8
-
-// Levels in ascending severity. Unknown is the level of lines without one.
-const (
-	Unknown Level = iota
-	Debug
-	Info
-	Warn
-	Error
-	// Fatal ends a program, such as a panic.
-	Fatal
+	"kubeops.io/kubeops/internal/inspect/loganalysis/header"
 )
 
-// String returns the level in lower case; empty if unknown.
-func (l Level) String() string {
-	return [...]string{"", "debug", "info", "warn", "error", "fatal"}[l]
-}
+// Level of an event.
+type Level = header.Level
 
-// Bad reports whether the level is Error or Fatal.
-func (l Level) Bad() bool { return l >= Error }
-
-// named returns the level of a word that programs and collectors use for it.
-func named(word string) Level {
-	if len(word) > 11 || len(word) < 3 {
-		return Unknown
-	}
-	var buffer [11]byte
-	lower := buffer[:len(word)]
-	for i := range len(word) {
-		c := word[i]
-		if c >= 'A' && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		lower[i] = c
-	}
-	switch string(lower) {
-	case "trace", "debug", "fine", "finer", "finest", "verbose", "dbg", "trc", "vrb":
-		return Debug
-	case "info", "information", "notice", "inf", "log":
-		return Info
-	case "warn", "warning", "wrn":
-		return Warn
-	case "error", "err", "severe", "eror":
-		return Error
-	case "fatal", "panic", "critical", "crit", "emerg", "emergency", "alert", "ftl", "dpanic":
-		return Fatal
-	}
-	return Unknown
-}
+// Levels in ascending severity; see package header.
+const (
+	Unknown = header.Unknown
+	Debug   = header.Debug
+	Info    = header.Info
+	Warn    = header.Warn
+	Error   = header.Error
+	Fatal   = header.Fatal
+)
 
 // Named returns the level of a word, ignoring case; Unknown for other words.
-func Named(word string) Level { return named(strings.TrimSpace(word)) }
-
-// numbered returns the level of a number of pino and bunyan (10 to 60).
-func numbered(text string) Level {
-	switch text {
-	case "10", "20":
-		return Debug
-	case "30":
-		return Info
-	case "40":
-		return Warn
-	case "50":
-		return Error
-	case "60":
-		return Fatal
-	}
-	return Unknown
-}
+func Named(word string) Level { return header.Named(word) }
 
 // head is the part of a line in bytes that is searched for a level.
 const head = 160
 
-// declared returns the level near the start of a line: as in klog (E0102), in capitals, in brackets, before a colon at the start,
+// declared returns the level near the start of a line that is not in its header: in capitals, in brackets, before a colon at the start,
 // or as the value of a key such as level.
 func declared(line string) Level {
-	if l := klog(line); l != Unknown {
-		return l
-	}
 	text := line[:min(len(line), head)]
 	for i := 0; i < len(text); {
 		if !letter(text[i]) {
@@ -96,7 +42,7 @@ func declared(line string) Level {
 		if i-start < 3 || i-start > 11 || start > 0 && inIdentifier(text[start-1]) || i < len(line) && inIdentifier(line[i]) {
 			continue
 		}
-		if l := named(text[start:i]); l != Unknown && declares(line, start, i, l) {
+		if l := header.Named(text[start:i]); l != Unknown && declares(line, start, i, l) {
 			return l
 		}
 	}
@@ -145,29 +91,6 @@ func keyed(before string) bool {
 }
 
 func capitals(word string) bool { return word[0] < 'a' && word[1] < 'a' && word[len(word)-1] < 'a' }
-
-// klog returns the level of a line of k8s.io/klog: one of IWEF, the date as MMDD, and the time.
-func klog(line string) Level {
-	if len(line) < 14 || line[5] != ' ' || line[8] != ':' || line[11] != ':' {
-		return Unknown
-	}
-	for _, i := range []int{1, 2, 3, 4, 6, 7, 9, 10} {
-		if !digit(line[i]) {
-			return Unknown
-		}
-	}
-	switch line[0] {
-	case 'I':
-		return Info
-	case 'W':
-		return Warn
-	case 'E':
-		return Error
-	case 'F':
-		return Fatal
-	}
-	return Unknown
-}
 
 func digit(c byte) bool  { return c >= '0' && c <= '9' }
 func letter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }

@@ -23,17 +23,19 @@ type evictor interface {
 	evict(n int)
 }
 
-func (m *Miner[D]) held() int { return m.size }
+func (m *Miner[D]) held() int { return len(m.all) }
 
-// makeRoom for another template in the Miner, in its list, and in the pool, where the largest Miner evicts some.
+// makeRoom for another template in the Miner, in its buckets, and in the pool, where the largest Miner evicts some.
 func (m *Miner[D]) makeRoom() {
-	if m.size >= m.options.MaxTemplates {
-		m.evict(m.size/10 + 1)
+	if len(m.all) >= m.options.MaxTemplates {
+		m.evict(len(m.all)/10 + 1)
 	}
-	if n := m.leaf(false); n != nil && len(n.list) >= maxLeaf {
-		worst := slices.Clone(n.list)
-		slices.SortFunc(worst, byValue)
-		m.drop(worst[:maxLeaf/10])
+	for _, b := range m.around() {
+		if b != nil && len(b.exact) >= maxBucket {
+			worst := slices.Clone(b.exact)
+			slices.SortFunc(worst, byValue)
+			m.drop(worst[:maxBucket/10])
+		}
 	}
 	p := m.options.Pool
 	if p == nil || p.Max <= 0 || p.used < p.Max {
@@ -55,53 +57,33 @@ func byValue[D any](a, b *Template[D]) int {
 
 // evict removes the n least valuable templates.
 func (m *Miner[D]) evict(n int) {
-	all := m.gather()
+	all := slices.Clone(m.all)
 	slices.SortFunc(all, byValue)
 	m.drop(all[:min(n, len(all))])
 }
 
 func (m *Miner[D]) drop(templates []*Template[D]) {
 	for _, t := range templates {
-		i := slices.Index(t.leaf.list, t)
-		t.leaf.list = slices.Delete(t.leaf.list, i, i+1)
-		m.size--
-		m.evicted++
-		m.evictedLines += t.Count
-		if m.options.Pool != nil {
-			m.options.Pool.used--
+		m.remove(t)
+		if t.Rank >= 0 { // the others are of Find
+			m.evicted++
+			m.evictedLines += t.Count
 		}
-	}
-	if m.size == 0 {
-		clear(m.roots)
 	}
 }
 
-// gather returns all templates and prunes empty branches, so the tree does not grow with evicted templates.
-func (m *Miner[D]) gather() []*Template[D] {
-	all := make([]*Template[D], 0, m.size)
-	for tokens, n := range m.roots {
-		if all = n.gather(all); n.empty() {
-			delete(m.roots, tokens)
-		}
+// remove removes a template.
+func (m *Miner[D]) remove(t *Template[D]) {
+	m.unindex(t)
+	end := len(m.all) - 1
+	m.all[t.slot] = m.all[end]
+	m.all[t.slot].slot = t.slot
+	m.all[end] = nil
+	m.all = m.all[:end]
+	if m.options.Pool != nil {
+		m.options.Pool.used--
 	}
-	return all
 }
-
-func (n *node[D]) gather(all []*Template[D]) []*Template[D] {
-	for key, child := range n.children {
-		if all = child.gather(all); child.empty() {
-			delete(n.children, key)
-		}
-	}
-	if n.rest != nil {
-		if all = n.rest.gather(all); n.rest.empty() {
-			n.rest = nil
-		}
-	}
-	return append(all, n.list...)
-}
-
-func (n *node[D]) empty() bool { return len(n.list) == 0 && len(n.children) == 0 && n.rest == nil }
 
 // Used returns the number of templates.
 func (p *Pool) Used() int { return p.used }

@@ -2,23 +2,25 @@ package template
 
 import "strings"
 
-// word writes a run of letters, digits and joints: a mark if it is a value, otherwise its parts.
-func (m *masker) word(run string, digits bool) {
-	if !digits {
-		m.buf = append(m.buf, run...)
-		return
-	}
+// word writes a run of letters, digits and joints that contains digits: a mark if it is a value, otherwise its parts.
+func (m *masker) word(run string) {
 	if mark := formOf(run); mark != "" {
-		m.mark(mark)
+		m.buf = append(m.buf, mark...)
 		return
 	}
+	const uuid = 36
 	start := 0
 	for i := 0; i <= len(run); i++ {
+		if i == start && len(run)-i >= uuid && isUUID(run[i:i+uuid]) {
+			m.buf = append(m.buf, "<uuid>"...)
+			i += uuid
+			start = i
+		}
 		if i < len(run) && run[i] != '_' && run[i] != ',' && classOf(run[i]) != joint {
 			continue
 		}
 		m.part(run[start:i])
-		if i < len(run) {
+		if i < len(run) && (run[i] != '-' || i == 0 || run[i-1] != '_') { // blk_-7 has a sign
 			m.buf = append(m.buf, run[i])
 		}
 		start = i + 1
@@ -27,15 +29,16 @@ func (m *masker) word(run string, digits bool) {
 
 // part writes a part of a run between joints. If it is not a value, only its digits are masked: worker12, utf8.
 func (m *masker) part(text string) {
-	switch {
-	case !strings.ContainsAny(text, "0123456789"):
+	if !hasDigit(text) {
 		m.buf = append(m.buf, text...)
 		return
-	case formOf(text) != "":
-		m.mark(formOf(text))
+	}
+	if mark := formOf(text); mark != "" {
+		m.buf = append(m.buf, mark...)
 		return
-	case mixed(text):
-		m.mark("<id>")
+	}
+	if mixed(text) {
+		m.buf = append(m.buf, "<id>"...)
 		return
 	}
 	for i := 0; i < len(text); {
@@ -47,8 +50,17 @@ func (m *masker) part(text string) {
 		for i < len(text) && digit(text[i]) {
 			i++
 		}
-		m.mark("<num>")
+		m.buf = append(m.buf, "<num>"...)
 	}
+}
+
+func hasDigit(text string) bool {
+	for i := range len(text) {
+		if digit(text[i]) {
+			return true
+		}
+	}
+	return false
 }
 
 // mixed reports whether digits and letters alternate as in random names: x7k2p, 7d9f8bc6f4, but not worker12 or v1.
@@ -70,8 +82,6 @@ func formOf(s string) string {
 	switch {
 	case isUUID(s):
 		return "<uuid>"
-	case isTime(s):
-		return "<time>"
 	case isAddress(s):
 		return "<ip>"
 	}
@@ -111,26 +121,6 @@ func isUUID(s string) bool {
 	for i := range len(s) {
 		dash := i == 8 || i == 13 || i == 18 || i == 23
 		if dash != (s[i] == '-') || !dash && !hexDigit(s[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-// isTime reports whether a text is a date such as 2026-01-15, a time of day, or both.
-func isTime(s string) bool {
-	date := len(s) >= 10 && shaped(s[:10], "dddd-dd-dd")
-	clock := len(s) >= 8 && shaped(s[:8], "dd:dd:dd") || len(s) >= 7 && shaped(s[:7], "d:dd:dd")
-	if !date && !clock {
-		return false
-	}
-	return strings.Trim(s, "0123456789-:.,+TZtz") == ""
-}
-
-// shaped reports whether a text has digits where the shape has a d, and the same bytes elsewhere.
-func shaped(s, shape string) bool {
-	for i := range len(shape) {
-		if shape[i] == 'd' && !digit(s[i]) || shape[i] != 'd' && s[i] != shape[i] {
 			return false
 		}
 	}
@@ -214,6 +204,9 @@ func isDuration(s string) bool {
 
 // isUnit reports whether a text is a unit that may follow a number without a space.
 func isUnit(s string) bool {
+	if len(s) > 3 || s == "" {
+		return false
+	}
 	switch strings.ToLower(s) {
 	case "k", "m", "g", "t", "b", "kb", "mb", "gb", "tb", "ki", "mi", "gi", "ti", "kib", "mib", "gib", "tib", "x",
 		"st", "nd", "rd", "th", "hz", "mhz", "ghz":

@@ -4,15 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
-)
 
-const (
-	// depth is the number of first tokens that lead to a list of templates.
-	depth = 2
-	// maxChildren per node; further tokens share one branch.
-	maxChildren = 64
-	// maxLeaf templates per list.
-	maxLeaf = 100
+	"kubeops.io/kubeops/internal/inspect/loganalysis/header"
 )
 
 // Defaults of Options.
@@ -28,8 +21,8 @@ type Options struct {
 	MaxLine int
 	// MaxTemplates of the Miner.
 	MaxTemplates int
-	// Similarity is the minimum share of equal tokens for a line to join a template. With three or more tokens, one may always
-	// differ.
+	// Similarity is the minimum share of tokens that the lines of a template have in common. With three or more tokens, one may always
+	// vary.
 	Similarity float64
 	// Pool bounds the templates of several Miners together; nil for none.
 	Pool *Pool
@@ -49,41 +42,68 @@ type Template[D any] struct {
 	// Data of the caller.
 	Data D
 
-	tokens []string
+	// header of the first line, in which only the level is constant.
+	header string
+	level  header.Level
+	// text is the tokens with spaces between them.
+	text   string
+	tokens []pattern
+	// hashes of the tokens.
+	hashes []uint32
 	// used is a sequence number of the last use.
 	used uint64
-	leaf *node[D]
+	// first and last are the buckets of the template; last is that of templates with neither token.
+	first, last *bucket[D]
+	// slot is the index in Miner.all.
+	slot int
+	// seen is the number of the last search that found the template.
+	seen uint64
+}
+
+// pattern is a token of a template. A wildcard has a constant prefix and suffix, such as name= of name=<*>, and may stand for a value
+// rather than a word.
+type pattern struct {
+	text        string
+	wild, value bool
+	// plain is true for a word of lower case letters.
+	plain          bool
+	prefix, suffix uint16
 }
 
 // String returns the template in readable form.
 func (t *Template[D]) String() string {
-	return strings.ToValidUTF8(strings.Join(t.tokens, " "), "\uFFFD")
+	text := t.text
+	if t.header != "" {
+		text = t.header + " " + text
+	}
+	return strings.ToValidUTF8(text, "\uFFFD")
 }
 
 // Miner finds templates in lines. It is not safe for concurrent use.
 type Miner[D any] struct {
 	options Options
+	merge   func(into, from *D)
 	masker  masker
-	// roots by number of tokens.
-	roots map[int]*node[D]
-	size  int
-	used  uint64
+	// exact templates without a wildcard by their text, and buckets by a token.
+	exact   map[exactKey]*Template[D]
+	buckets map[bucketKey]*bucket[D]
+	all     []*Template[D]
+	used    uint64
+	// search is the number of the current search for similar templates, near what it found.
+	search uint64
+	near   []similar[D]
+	// plain are the tokens of the masked line with only lower case letters, as bits.
+	plain uint64
+	// hashes of the tokens of the masked line.
+	hashes []uint32
 	// misses and sought count lines without a known template, of Learn and of Find.
 	misses, sought int
 	// evicted templates, and evictedLines, their lines and those beyond MaxMisses.
 	evicted, evictedLines int
 }
 
-// node of the tree. Inner nodes have children, leaves a list of templates.
-type node[D any] struct {
-	children map[string]*node[D]
-	// rest is the branch of variable tokens and of those beyond maxChildren.
-	rest *node[D]
-	list []*Template[D]
-}
-
-// New creates an empty Miner.
-func New[D any](options Options) *Miner[D] {
+// New creates an empty Miner. It passes the data of templates that turn out to be one to merge; nil drops the data of the second.
+func New[D any](options Options, merge func(into, from *D)) *Miner[D] {
 	if options.MaxLine <= 0 {
 		options.MaxLine = DefaultMaxLine
 	}
@@ -96,18 +116,19 @@ func New[D any](options Options) *Miner[D] {
 	if options.MaxMisses <= 0 {
 		options.MaxMisses = 20 * options.MaxTemplates
 	}
-	m := &Miner[D]{options: options, roots: map[int]*node[D]{}}
+	m := &Miner[D]{options: options, merge: merge, exact: map[exactKey]*Template[D]{}, buckets: map[bucketKey]*bucket[D]{}}
 	if options.Pool != nil {
 		options.Pool.miners = append(options.Pool.miners, m)
 	}
 	return m
 }
 
-// Learn finds or creates the template of a line and counts the line. It returns nil for blank lines and beyond MaxMisses.
+// Learn finds or creates the template of a line and counts the line. It returns nil for blank lines and beyond MaxMisses. A template is
+// valid until the next call, which may merge it into another.
 func (m *Miner[D]) Learn(line string) *Template[D] {
 	line = m.cut(line)
 	if t := m.find(line); t != nil {
-		return m.join(t)
+		return m.count(t)
 	}
 	if len(m.masker.tokens) == 0 {
 		return nil
@@ -117,29 +138,39 @@ func (m *Miner[D]) Learn(line string) *Template[D] {
 		return nil
 	}
 	t := m.findCleaned(line)
+	if len(m.masker.tokens) == 0 {
+		return nil
+	}
+	if t == nil {
+		t = m.join()
+	}
 	if t == nil {
 		t = m.create()
 	}
-	if t == nil {
-		return nil
-	}
-	return m.join(t)
+	return m.count(t)
 }
 
-// Find is like Learn, but returns nil for lines without a known template.
+// Find is like Learn, but returns nil for lines that are not similar to a known template. A line that is similar to one, but in
+// which another word is in the place of a constant, gets a template of Rank -1: several of them show that the word varies.
 func (m *Miner[D]) Find(line string) *Template[D] {
-	if m.size == 0 {
+	if len(m.all) == 0 {
 		return nil
 	}
 	line = m.cut(line)
 	t := m.find(line)
 	if t == nil && m.allowMiss(&m.sought) {
 		t = m.findCleaned(line)
+		if t == nil && len(m.masker.tokens) > 0 {
+			if t = m.join(); t == nil && len(m.near) > 0 {
+				t = m.create()
+				t.Rank = -1
+			}
+		}
 	}
 	if t == nil {
 		return nil
 	}
-	return m.join(t)
+	return m.count(t)
 }
 
 // allowMiss counts a line without a known template and reports whether it is within MaxMisses.
@@ -176,9 +207,12 @@ func (m *Miner[D]) cut(line string) string {
 
 // Templates returns all templates, the most valuable first: by rank, count and text.
 func (m *Miner[D]) Templates() []*Template[D] {
-	all := m.gather()
+	all := slices.Clone(m.all)
 	slices.SortFunc(all, func(a, b *Template[D]) int {
-		return cmp.Or(cmp.Compare(b.Rank, a.Rank), cmp.Compare(b.Count, a.Count), slices.Compare(a.tokens, b.tokens))
+		if c := cmp.Or(cmp.Compare(b.Rank, a.Rank), cmp.Compare(b.Count, a.Count)); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.String(), b.String())
 	})
 	return all
 }
@@ -186,128 +220,39 @@ func (m *Miner[D]) Templates() []*Template[D] {
 // Evicted returns the number of evicted templates, and of their lines plus those beyond MaxMisses.
 func (m *Miner[D]) Evicted() (templates, lines int) { return m.evicted, m.evictedLines }
 
-// find masks a line and returns the most similar template, or nil.
-func (m *Miner[D]) find(line string) *Template[D] {
-	m.masker.mask(line)
-	n := m.leaf(false)
-	if n == nil {
-		return nil
-	}
-	tolerated := m.tolerated(len(m.masker.tokens))
-	best := -1
-	minDiffer := tolerated + 1
-	for i, t := range n.list {
-		differ, wild := m.differing(t, tolerated)
-		if differ+wild > tolerated || differ > minDiffer || differ == minDiffer && t.Count <= n.list[best].Count {
-			continue
-		}
-		if best, minDiffer = i, differ; differ+wild == 0 {
-			break
-		}
-	}
-	if best < 0 {
-		return nil
-	}
-	found := n.list[best]
-	if best > 0 { // move frequent templates to the front
-		n.list[best], n.list[best-1] = n.list[best-1], found
-	}
-	return found
-}
-
-// tolerated returns how many of so many tokens may differ.
-func (m *Miner[D]) tolerated(tokens int) int {
-	differ := int(float64(tokens) * (1 - m.options.Similarity))
-	if tokens >= 3 {
-		differ = max(1, differ)
-	}
-	return differ
-}
-
-// differing counts the tokens of the masked line that differ from a template, and the template's wildcards, up to a limit of both
-// together. Wildcards count, since a template would otherwise degenerate into one that matches everything.
-func (m *Miner[D]) differing(t *Template[D], limit int) (differ, wild int) {
-	for i, token := range m.masker.tokens {
-		switch {
-		case t.tokens[i] == wildcard:
-			wild++
-		case string(m.masker.text(token)) != t.tokens[i]:
-			differ++
-		default:
-			continue
-		}
-		if differ+wild > limit {
-			break
-		}
-	}
-	return differ, wild
-}
-
-// join counts the masked line and replaces differing tokens with wildcards.
-func (m *Miner[D]) join(t *Template[D]) *Template[D] {
-	for i, token := range m.masker.tokens {
-		if t.tokens[i] != wildcard && string(m.masker.text(token)) != t.tokens[i] {
-			t.tokens[i] = wildcard
-		}
-	}
+// count counts a line of a template.
+func (m *Miner[D]) count(t *Template[D]) *Template[D] {
 	m.used++
 	t.Count++
 	t.used = m.used
 	return t
 }
 
-// create creates a template from the masked line; nil if it has no tokens.
+// tolerated returns how many of so many tokens may vary.
+func (m *Miner[D]) tolerated(tokens int) int {
+	varying := int(float64(tokens) * (1 - m.options.Similarity))
+	if tokens >= 3 {
+		varying = max(1, varying)
+	}
+	return varying
+}
+
+// create creates a template from the masked line, which has tokens.
 func (m *Miner[D]) create() *Template[D] {
-	if len(m.masker.tokens) == 0 {
-		return nil
-	}
 	m.makeRoom()
-	n := m.leaf(true)
-	text := string(m.masker.buf)
-	t := &Template[D]{tokens: make([]string, len(m.masker.tokens)), leaf: n}
-	for i, token := range m.masker.tokens {
-		t.tokens[i] = text[token.start:token.end]
+	t := &Template[D]{
+		header: headerText(m.masker.header), level: m.masker.level,
+		text: string(m.masker.body()), tokens: make([]pattern, len(m.masker.tokens)), hashes: slices.Clone(m.hashes),
 	}
-	n.list = append(n.list, t)
-	m.size++
+	for i, token := range m.masker.tokens {
+		text := t.text[token.start:token.end]
+		t.tokens[i] = pattern{text: text, plain: isPlain(text)}
+	}
+	t.slot = len(m.all)
+	m.all = append(m.all, t)
+	m.index(t)
 	if m.options.Pool != nil {
 		m.options.Pool.used++
 	}
 	return t
-}
-
-// leaf returns the node for the masked line. If there is none, it creates the node or returns nil.
-func (m *Miner[D]) leaf(create bool) *node[D] {
-	tokens := m.masker.tokens
-	n := m.roots[len(tokens)]
-	if n == nil {
-		if !create || len(tokens) == 0 {
-			return nil
-		}
-		n = &node[D]{}
-		m.roots[len(tokens)] = n
-	}
-	for _, token := range tokens[:min(depth, len(tokens))] {
-		child := n.rest
-		if !token.variable {
-			if known := n.children[string(m.masker.text(token))]; known != nil {
-				child = known
-			} else if create && len(n.children) < maxChildren {
-				child = &node[D]{}
-				if n.children == nil {
-					n.children = map[string]*node[D]{}
-				}
-				n.children[string(m.masker.text(token))] = child
-			}
-		}
-		if child == nil {
-			if !create {
-				return nil
-			}
-			child = &node[D]{}
-			n.rest = child
-		}
-		n = child
-	}
-	return n
 }
