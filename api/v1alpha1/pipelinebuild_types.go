@@ -29,8 +29,8 @@ type ConfigMapKeyReference struct {
 	Key string `json:"key"`
 }
 
-// EnsuredJob defines the job of a build stage. KubeOps creates the job before the build, and updates it if the definition changed. It writes
-// the Pipeline and a digest into the description of the job, and changes no job without them. It never deletes one.
+// EnsuredJob defines the job of a build stage. KubeOps creates the job before the build, and updates it if the definition changed. It
+// writes the Pipeline and a digest into the description of the job, and changes no job without them. It never deletes one.
 // +kubebuilder:validation:XValidation:rule="has(self.configMapRef) != has(self.jenkinsfile)",message="set either configMapRef or jenkinsfile"
 type EnsuredJob struct {
 	// configMapRef references the config.xml of the job, at most 256 KiB. It declares KUBEOPS_RUN and the parameters of the stage. It is

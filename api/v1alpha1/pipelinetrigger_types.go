@@ -85,9 +85,9 @@ type PipelineTrigger struct {
 	// git creates a run for each commit that becomes the tip of a branch.
 	// +optional
 	Git *GitTrigger `json:"git,omitempty"`
-	// parameters of the runs. Expressions use event.type; for a schedule also event.time (RFC 3339, UTC); for git event.repository, event.ref,
-	// event.branch and event.commit; and for a webhook those, event.source, event.delivery, event.tag, and event.payload, the JSON of the
-	// delivery, whose fields are converted with string(...). Parameters that are missing have their defaults.
+	// parameters of the runs. Expressions use event.type; for a schedule also event.time (RFC 3339, UTC); for git also event.source,
+	// event.repository, event.ref, event.branch and event.commit; and for a webhook those, event.delivery, event.tag, and event.payload, the
+	// JSON of the delivery, whose fields are converted with string(...). Parameters that are missing have their defaults.
 	// +kubebuilder:validation:MaxItems=32
 	// +listType=map
 	// +listMapKey=name
@@ -171,8 +171,8 @@ type GitTrigger struct {
 	// +kubebuilder:validation:MaxLength=255
 	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_][-A-Za-z0-9_./+@#]*$`
 	Branch string `json:"branch"`
-	// secretRef is the Secret with the credentials, as for stages of type commit. They need to read only. The ServiceAccount of the Pipeline
-	// must be able to get it. Default: no credentials, which ssh does not permit.
+	// secretRef is the Secret with the credentials, as for stages of type commit. They need to read only. The ServiceAccount of the
+	// Pipeline must be able to get it. Default: no credentials, which ssh does not permit.
 	// +optional
 	SecretRef *SecretReference `json:"secretRef,omitempty"`
 	// interval between two polls. The manager's configuration sets a minimum (limits.minScheduleInterval, default 1m). Defaults to 5m.

@@ -94,8 +94,8 @@ func (l *logic) pollRepositories(ctx context.Context, s *kind.Scope[*v1alpha1.Pi
 	return wake
 }
 
-// pollWhenDue polls the repository of a trigger if its interval is over, and returns when that is next. What goes wrong is in the state, and
-// tried again then.
+// pollWhenDue polls the repository of a trigger if its interval is over, and returns when that is next. What goes wrong is in the state,
+// and tried again then.
 func (l *logic) pollWhenDue(
 	ctx context.Context, s *kind.Scope[*v1alpha1.Pipeline], of *v1alpha1.PipelineTrigger, state *v1alpha1.GitTriggerStatus,
 ) time.Duration {

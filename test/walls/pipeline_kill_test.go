@@ -171,7 +171,8 @@ func (d *delivery) newTenant() {
 		d.create(&corev1.Secret{ObjectMeta: in(name), StringData: data})
 	}
 	d.create(&v1alpha1.CIProvider{ObjectMeta: in("jenkins"), Spec: v1alpha1.CIProviderSpec{
-		Type: v1alpha1.CIProviderJenkins, Jenkins: &v1alpha1.JenkinsServer{URL: d.ci.URL, SecretRef: v1alpha1.SecretReference{Name: "jenkins"}},
+		Type:    v1alpha1.CIProviderJenkins,
+		Jenkins: &v1alpha1.JenkinsServer{URL: d.ci.URL, SecretRef: v1alpha1.SecretReference{Name: "jenkins"}},
 	}})
 	d.create(&v1alpha1.CDProvider{ObjectMeta: in("argocd"), Spec: v1alpha1.CDProviderSpec{
 		Type:   v1alpha1.CDProviderArgoCD,
@@ -300,8 +301,8 @@ func (d *delivery) verify() {
 			case stage.Reason == v1alpha1.ReasonTriggerUnknown && count <= 1:
 				unknown++
 			case stage.Phase != v1alpha1.StageSucceeded || count != 1 || stage.Attempt != 1:
-				d.t.Errorf("%s: stage %s is %s/%s (%s) at attempt %d, and was executed %d times", run.Name, stage.Name, stage.Phase, stage.Reason,
-					stage.Message, stage.Attempt, count)
+				d.t.Errorf("%s: stage %s is %s/%s (%s) at attempt %d, and was executed %d times", run.Name, stage.Name, stage.Phase,
+					stage.Reason, stage.Message, stage.Attempt, count)
 			}
 		}
 	}

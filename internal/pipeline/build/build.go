@@ -23,8 +23,6 @@ const (
 	retryOpen = 5 * time.Second
 	// missingRetry is when to look again for the definition of a job that does not exist.
 	missingRetry = 10 * time.Second
-	// roleName of the Role that lets a ServiceAccount read the definition of a job.
-	roleName = "kubeops-reads-job-definition"
 	// eager is how long a build is looked at every eagerInterval; later ones are looked at every patientInterval.
 	eager           = 2 * time.Minute
 	eagerInterval   = 2 * time.Second

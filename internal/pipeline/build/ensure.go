@@ -61,6 +61,14 @@ func untriggered(err error) error {
 	return err
 }
 
+// grant is the command that lets the ServiceAccount read a ConfigMap.
+func grant(attempt pipeline.Attempt, name string) string {
+	const role = "kubeops-reads-job-definition"
+	return string(remedy.Command("kubectl -n %s create role %s --verb=get --resource=configmaps --resource-name=%s; "+
+		"kubectl -n %s create rolebinding %s --role=%s --serviceaccount=%s:%s", attempt.Namespace, role, name, attempt.Namespace, role, role,
+		attempt.Namespace, attempt.ServiceAccount).Code())
+}
+
 // definition of the job of the stage. The ConfigMap is read as the ServiceAccount of the Pipeline.
 func (d *Driver) definition(ctx context.Context, attempt pipeline.Attempt) (ci.Definition, error) {
 	stage := attempt.Stage.Build.Ensure
@@ -91,9 +99,7 @@ func (d *Driver) definition(ctx context.Context, attempt pipeline.Attempt) (ci.D
 	case apierrors.IsForbidden(err):
 		return definition, problem.UserError(v1alpha1.ReasonJobDefinitionForbidden, nil,
 			"ServiceAccount %s/%s cannot get ConfigMap %s (RBAC); grant it the permission: %s", attempt.Namespace, attempt.ServiceAccount,
-			ref.Name, remedy.Command("kubectl -n %s create role %s --verb=get --resource=configmaps --resource-name=%s; kubectl -n %s create "+
-				"rolebinding %s --role=%s --serviceaccount=%s:%s", attempt.Namespace, roleName, ref.Name, attempt.Namespace, roleName, roleName,
-				attempt.Namespace, attempt.ServiceAccount).Code())
+			ref.Name, grant(attempt, ref.Name))
 	case err != nil:
 		return definition, problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot read ConfigMap %s/%s (%s)", attempt.Namespace, ref.Name,
 			apierror.Describe(err))

@@ -238,7 +238,8 @@ func (s *Server) describe(job *Job) map[string]any {
 		definitions = append(definitions, definition)
 	}
 	shown := map[string]any{
-		"_class": class, "buildable": !job.Disabled, "description": job.description(), "property": []any{map[string]any{}}, "lastBuild": nil,
+		"_class": class, "buildable": !job.Disabled, "description": job.description(), "property": []any{map[string]any{}},
+		"lastBuild": nil,
 	}
 	if len(definitions) > 0 {
 		shown["property"] = []any{map[string]any{}, map[string]any{"parameterDefinitions": definitions}}

@@ -11,8 +11,7 @@ func Registry(t testing.TB, place Place) (host string) {
 	folder := Folder(t, "docker-registry")
 	dir := t.TempDir()
 	host, _ = place.port(t)
-	config := "version: 0.1\nlog: {level: warn}\nstorage: {filesystem: {rootdirectory: " + filepath.Join(dir, "data") + "}}\nhttp: {addr: \"" +
-		host + "\"}\n"
+	config := "version: 0.1\nlog: {level: warn}\nstorage: {filesystem: {rootdirectory: data}}\nhttp: {addr: \"" + host + "\"}\n"
 	writeText(t, filepath.Join(dir, "config.yml"), config)
 	path, line := leashed(filepath.Join(folder, "docker-registry"), "serve", "config.yml")
 	path, line = place.within(path, line)

@@ -199,7 +199,8 @@ func definitionOf(request ci.Request, from ci.Definition) (*definition, error) {
 	}
 	d, err := parseDefinition(content)
 	if err != nil {
-		return nil, problem.UserError(v1alpha1.ReasonInvalidJobDefinition, nil, "the config.xml of job %s %s", clip(request.Job, maxReason), err)
+		return nil, problem.UserError(v1alpha1.ReasonInvalidJobDefinition, nil, "the config.xml of job %s %s",
+			clip(request.Job, maxReason), err)
 	}
 	for _, parameter := range append(slices.Sorted(maps.Keys(request.Parameters)), Marker) {
 		switch {

@@ -44,8 +44,9 @@ func (p *Provider) mayReplace(found *existing, name, digest string, from ci.Defi
 	case from.Overwrite:
 		return true, nil
 	case owner != "":
-		return false, problem.UserError(v1alpha1.ReasonJobNotManaged, nil, "job %s on %s is managed for Pipeline %s; choose another name, or "+
-			"set build.ensure.overwrite", name, p.client.Host(), clip(owner, maxOwner))
+		return false, problem.UserError(v1alpha1.ReasonJobNotManaged, nil,
+			"job %s on %s is managed for Pipeline %s; choose another name, or set build.ensure.overwrite", name, p.client.Host(),
+			clip(owner, maxOwner))
 	}
 	return false, problem.UserError(v1alpha1.ReasonJobNotManaged, nil, "job %s on %s exists and is not managed by KubeOps; choose another "+
 		"name, remove build.ensure, or set build.ensure.overwrite", name, p.client.Host())
@@ -117,8 +118,9 @@ func (p *Provider) create(ctx context.Context, path, full string, content []byte
 			return err
 		}
 	}
-	return problem.UserError(v1alpha1.ReasonInvalidJobDefinition, nil, "%s rejected the config.xml of job %s (400); check that Jenkins can load "+
-		"it, and that no job of this name is hidden from the user %s", p.client.Host(), clip(full, maxReason), clip(p.user, maxShort))
+	return problem.UserError(v1alpha1.ReasonInvalidJobDefinition, nil, "%s rejected the config.xml of job %s (400); check that Jenkins "+
+		"can load it, and that no job of this name is hidden from the user %s", p.client.Host(), clip(full, maxReason),
+		clip(p.user, maxShort))
 }
 
 // send a config.xml.
@@ -140,11 +142,13 @@ func (p *Provider) defined(got reply, name, permission string) error {
 	case got.status >= 200 && got.status < 400:
 		return nil
 	case got.status == http.StatusBadRequest, got.status == http.StatusInternalServerError:
-		return problem.UserError(v1alpha1.ReasonInvalidJobDefinition, nil, "%s rejected the config.xml of job %s (%d); check that Jenkins can "+
-			"load it, and has the plugins that it uses", p.client.Host(), clip(name, maxReason), got.status)
+		return problem.UserError(v1alpha1.ReasonInvalidJobDefinition, nil,
+			"%s rejected the config.xml of job %s (%d); check that Jenkins can load it, and has the plugins that it uses",
+			p.client.Host(), clip(name, maxReason), got.status)
 	case got.status == http.StatusNotFound:
-		return problem.UserError(v1alpha1.ReasonJobNotFound, nil, "the folder of job %s is not on %s, or not visible to the user %s; create it",
-			clip(name, maxReason), p.client.Host(), clip(p.user, maxShort))
+		return problem.UserError(v1alpha1.ReasonJobNotFound, nil,
+			"the folder of job %s is not on %s, or not visible to the user %s; create it", clip(name, maxReason), p.client.Host(),
+			clip(p.user, maxShort))
 	}
 	return p.refused(got, name, permission)
 }

@@ -64,6 +64,7 @@ func notManaged(t *testing.T, s Subject) {
 	of := func(owner string, overwrite bool) ci.Definition {
 		return ci.Definition{Config: s.Definition, Owner: owner, Overwrite: overwrite}
 	}
+	broken := ci.Definition{Config: []byte("<a>"), Owner: "team/shop"}
 	for name, tc := range map[string]struct {
 		job        string
 		definition ci.Definition
@@ -71,7 +72,7 @@ func notManaged(t *testing.T, s Subject) {
 	}{
 		"a job of a person":                   {s.Job, definition, v1alpha1.ReasonJobNotManaged},
 		"a job of another Pipeline":           {managed.Job, of("other/shop", false), v1alpha1.ReasonJobNotManaged},
-		"what cannot be read":                 {managed.Job, ci.Definition{Config: []byte("<a>"), Owner: "team/shop"}, v1alpha1.ReasonInvalidJobDefinition},
+		"what cannot be read":                 {managed.Job, broken, v1alpha1.ReasonInvalidJobDefinition},
 		"a path":                              {"../x", definition, v1alpha1.ReasonInvalidSpec},
 		"its own job":                         {managed.Job, definition, ""},
 		"a job of another Pipeline, replaced": {managed.Job, of("team/shop", true), ""},
@@ -82,7 +83,8 @@ func notManaged(t *testing.T, s Subject) {
 		for call, err := range map[string]error{
 			"check": p.CheckDefinition(t.Context(), request, tc.definition), "ensure": p.Ensure(t.Context(), request, tc.definition),
 		} {
-			if got := problem.As(err); (got == nil) != (tc.reason == "") || got != nil && (got.Reason != tc.reason || got.Action != problem.UserMustAct) {
+			got := problem.As(err)
+			if (got == nil) != (tc.reason == "") || got != nil && (got.Reason != tc.reason || got.Action != problem.UserMustAct) {
 				t.Errorf("%s, %s: got %v, want %q", name, call, err, tc.reason)
 			}
 		}
