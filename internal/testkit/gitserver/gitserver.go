@@ -96,6 +96,7 @@ func (s *Server) serve(backend http.Handler, w http.ResponseWriter, r *http.Requ
 		}
 	}
 	if user != User || password != Password {
+		w.Header().Set("WWW-Authenticate", `Basic realm="git"`) // without it, Git sends no credentials
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}

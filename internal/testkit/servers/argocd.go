@@ -18,6 +18,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -61,6 +62,7 @@ func ArgoCDAt(t testing.TB, place Place, config *rest.Config) *ArgoCDServer {
 	}
 	a := &ArgoCDServer{t: t, client: c, repositories: filepath.Join(dir, "repositories")}
 	a.install(filepath.Join(folder, "manifests"))
+	a.awaitKinds()
 	environment := argoCDEnvironment(t, dir, config)
 	redis, _ := Redis(t, RedisOptions{Place: place})
 	run := func(role string, ready func(context.Context) error, args ...string) {
@@ -80,8 +82,9 @@ func ArgoCDAt(t testing.TB, place Place, config *rest.Config) *ArgoCDServer {
 	if place.Network != "" {
 		listen = "0.0.0.0" // it calls itself on localhost, and the namespace has no other use for the port
 	}
-	run("argocd-server", Answers(a.URL+"/api/version"), "--address", listen, "--port", apiPort, "--metrics-address", place.address(), "--metrics-port", free(), "--insecure", "--repo-server", repo, "--repo-server-plaintext", "--redis", redis,
-		"--dex-server", "http://127.0.0.1:5556", "--namespace", ArgoCDNamespace)
+	run("argocd-server", Answers(a.URL+"/api/version"), "--address", listen, "--port", apiPort,
+		"--metrics-address", place.address(), "--metrics-port", free(), "--insecure", "--repo-server", repo, "--repo-server-plaintext",
+		"--redis", redis, "--dex-server", "http://127.0.0.1:5556", "--namespace", ArgoCDNamespace)
 	metrics, metricsPort := place.port(t)
 	run("argocd-application-controller", Answers("http://"+metrics+"/healthz"), "--metrics-port", metricsPort, "--redis", redis,
 		"--repo-server", repo, "--repo-server-plaintext", "--namespace", ArgoCDNamespace)
@@ -118,6 +121,23 @@ func (a *ArgoCDServer) install(manifests string) {
 			if err := a.client.Create(a.t.Context(), object); err != nil {
 				a.t.Fatalf("%s: %v", filepath.Base(file), err)
 			}
+		}
+	}
+}
+
+// awaitKinds waits until the API server serves the kinds of Argo CD: its processes end without them.
+func (a *ArgoCDServer) awaitKinds() {
+	a.t.Helper()
+	for _, kind := range []string{"Application", "ApplicationSet", "AppProject"} {
+		list := &metav1.PartialObjectMetadataList{}
+		list.SetGroupVersionKind(schema.GroupVersionKind{Group: "argoproj.io", Version: "v1alpha1", Kind: kind + "List"})
+		var last error
+		served := func(ctx context.Context) (bool, error) {
+			last = a.client.List(ctx, list)
+			return last == nil, nil
+		}
+		if wait.PollUntilContextTimeout(a.t.Context(), 100*time.Millisecond, time.Minute, true, served) != nil {
+			a.t.Fatalf("list kind %s of Argo CD: %v", kind, last)
 		}
 	}
 }
