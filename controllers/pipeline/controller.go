@@ -1,5 +1,5 @@
-// Package pipeline checks Pipelines, creates runs by their schedules and for commits, shows their runs in the status, and deletes the oldest
-// ones. Package pipelinerun executes them.
+// Package pipeline checks Pipelines, creates runs by their schedules and for commits, shows their runs in the status, and deletes the
+// oldest ones. Package pipelinerun executes them.
 package pipeline
 
 import (

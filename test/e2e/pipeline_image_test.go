@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/url"
 	"os"
@@ -27,11 +28,11 @@ const (
 func TestMain(m *testing.M) {
 	host := os.Getenv(variableHost)
 	if host == "" {
-		os.Exit(m.Run())
+		m.Run() // Go exits with its result
+		return
 	}
 	if err := pushImage(context.Background(), host, os.Getenv(variableTag), os.Getenv(variableFolder)); err != nil {
-		fmt.Fprintln(os.Stderr, "ERROR: push the image: "+err.Error())
-		os.Exit(1)
+		log.Fatalf("ERROR: push the image: %v", err)
 	}
 }
 

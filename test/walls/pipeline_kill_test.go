@@ -136,7 +136,7 @@ func (d *delivery) buildPlugin() {
 
 func (d *delivery) startPlugin() {
 	d.t.Helper()
-	d.plugin = exec.Command(d.program, "--listen="+d.address, "--tls-cert=tls.crt", "--tls-key=tls.key", //nolint:noctx // it is killed
+	d.plugin = exec.Command(d.program, "--listen="+d.address, "--tls-cert=tls.crt", "--tls-key=tls.key",
 		"--client-ca=ca.crt", "--allow-loopback")
 	d.plugin.Dir = d.folder
 	if err := d.plugin.Start(); err != nil {

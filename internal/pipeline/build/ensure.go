@@ -65,8 +65,8 @@ func untriggered(err error) error {
 func grant(attempt pipeline.Attempt, name string) string {
 	const role = "kubeops-reads-job-definition"
 	return string(remedy.Command("kubectl -n %s create role %s --verb=get --resource=configmaps --resource-name=%s; "+
-		"kubectl -n %s create rolebinding %s --role=%s --serviceaccount=%s:%s", attempt.Namespace, role, name, attempt.Namespace, role, role,
-		attempt.Namespace, attempt.ServiceAccount).Code())
+		"kubectl -n %s create rolebinding %s --role=%s --serviceaccount=%s:%s", attempt.Namespace, role, name, attempt.Namespace, role,
+		role, attempt.Namespace, attempt.ServiceAccount).Code())
 }
 
 // definition of the job of the stage. The ConfigMap is read as the ServiceAccount of the Pipeline.
