@@ -155,8 +155,13 @@ images:
 		env.installOperator(ctx)
 	}, NodeTimeout(3*minute))
 
-	for _, mode := range []string{"by stages"} {
+	// The application is synced by the stage at first, and then by Argo CD.
+	for _, mode := range []string{"by stages", "automatically"} {
 		It("builds, deploys and checks what was pushed, synced "+mode, func(ctx SpecContext) {
+			if mode == "automatically" {
+				const automated = `{"spec":{"syncPolicy":{"automated":{}}}}`
+				env.kubectl(ctx, "-n", "argocd", "patch", "application", "shop", "--type=merge", "-p", automated)
+			}
 			files := shop("app/www/cgi-bin/order")
 			files["app/www/index.html"] = "the shop is open, " + mode + "\n"
 			commit, name := l.push(ctx, "Open the shop", files)
@@ -173,5 +178,27 @@ images:
 			answers(ctx, "/", files["app/www/index.html"])
 			answers(ctx, orders, "thank you\n")
 		}, SpecTimeout(5*minute))
+
+		It("rolls a broken image back, and says what is wrong with it, synced "+mode, func(ctx SpecContext) {
+			_, name := l.push(ctx, "Break the shop", shop("broken-order"))
+			Eventually(func(g Gomega) {
+				run := l.run(ctx, g, name)
+				g.Expect(run.Status.Phase.Ended()).To(BeFalse(), "%v", stages(run))
+				g.Expect(stages(run)).To(ContainElement("deploy Succeeded"))
+			}).WithTimeout(3 * minute).WithContext(ctx).Should(Succeed())
+			_, _ = call(ctx, orders) // ends the shop, so that there may be no answer
+
+			run := l.ended(ctx, name)
+			Expect(stages(run)).To(Equal([]string{
+				"build Succeeded", "image Succeeded", "promote Succeeded, rollback Succeeded", "deploy Succeeded, rollback Succeeded",
+				"errors Succeeded", "health Failed NewProblems",
+			}))
+			Expect(run.Status.Phase).To(Equal(v1alpha1.RunFailed))
+			Expect(strings.Join(run.Status.Stage("health").Diagnosis, "\n")).To(And(
+				ContainSubstring("pod-crash-looping"), ContainSubstring("Deployment line-shop/shop"),
+				ContainSubstring("FATAL: cannot read order 4711: unexpected end of file")))
+			shopRuns(ctx, image)
+			answers(ctx, orders, "thank you\n")
+		}, SpecTimeout(6*minute))
 	}
 })
