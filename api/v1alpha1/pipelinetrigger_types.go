@@ -86,8 +86,8 @@ type PipelineTrigger struct {
 	// +optional
 	Git *GitTrigger `json:"git,omitempty"`
 	// parameters of the runs. Expressions use event.type; for a schedule also event.time (RFC 3339, UTC); for git also event.source,
-	// event.repository, event.ref, event.branch and event.commit; and for a webhook those, event.delivery, event.tag, and event.payload, the
-	// JSON of the delivery, whose fields are converted with string(...). Parameters that are missing have their defaults.
+	// event.repository, event.ref, event.branch and event.commit; and for a webhook those, event.delivery, event.tag, and event.payload,
+	// the JSON of the delivery, whose fields are converted with string(...). Parameters that are missing have their defaults.
 	// +kubebuilder:validation:MaxItems=32
 	// +listType=map
 	// +listMapKey=name
