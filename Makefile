@@ -61,10 +61,10 @@ servers: $(BIN) ## Download or build the servers that the tests use, such as Pro
 
 .PHONY: test-walls
 test-walls: kube ## Run the manager in 256 MiB beside the hostile resources of a tenant, on a real API server
-	go test ./test/walls -count=1 -timeout 20m -v
+	go test ./test/walls -count=1 -timeout 40m -v
 
 .PHONY: test-e2e
-test-e2e: build kube ## Run the end-to-end tests on a real node
+test-e2e: build kube servers ## Run the end-to-end tests on a real node
 	go test ./test/e2e -count=1 -timeout 40m -v -ginkgo.v
 
 .PHONY: race

@@ -34,6 +34,14 @@ const (
 	ReasonMarkerParameterMissing = "MarkerParameterMissing"
 	// ReasonParameterMissing: the job does not declare a parameter that has a value. The server would drop the value.
 	ReasonParameterMissing = "ParameterMissing"
+	// ReasonJobNotManaged: the job exists, and KubeOps did not create it, or created it for another Pipeline.
+	ReasonJobNotManaged = "JobNotManaged"
+	// ReasonInvalidJobDefinition: the definition of the job cannot be read, or the server rejects it.
+	ReasonInvalidJobDefinition = "InvalidJobDefinition"
+	// ReasonJobDefinitionNotFound: the ConfigMap with the definition of the job does not exist, or has no such key.
+	ReasonJobDefinitionNotFound = "JobDefinitionNotFound"
+	// ReasonJobDefinitionForbidden: the ServiceAccount cannot read the ConfigMap with the definition of the job.
+	ReasonJobDefinitionForbidden = "JobDefinitionForbidden"
 	// ReasonNotCancellable: the server refuses to cancel the build.
 	ReasonNotCancellable = "NotCancellable"
 )

@@ -90,6 +90,8 @@ func fields() map[string]nature {
 		"DeployedApplication.Name": object, "DeployedApplication.Namespace": shaped, "StageText.Value": free, "StageText.Expression": free,
 		"SyncResource.Group": shaped, "SyncResource.Kind": shaped, "SyncResource.Namespace": shaped, "SyncResource.Name": shaped,
 		"ApprovalSpec.Groups": free, "ApprovalSpec.Decision": shaped, "ApprovalSpec.Comment": free,
+		"ConfigMapKeyReference.Name": object, "ConfigMapKeyReference.Key": secretKey, "EnsuredJob.Jenkinsfile": free,
+		"GitTrigger.Repository": shaped, "GitTrigger.Branch": shaped,
 		"BuildStage.Job": shaped, "BuildStage.Unstable": shaped, "BuildStage.Outputs": shaped,
 		"ImageStage.Repository": shaped, "ImageStage.Platform": shaped, "InspectionSpec.Mode": shaped,
 		"PipelineTrigger.Name": shaped, "PipelineTrigger.Type": shaped, "WebhookTrigger.Source": shaped, "WebhookTrigger.Events": shaped,

@@ -51,8 +51,6 @@ const (
 	ReasonApprovalExpired = "ApprovalExpired"
 	// ReasonApprovalRejected: a person with the permission to approve rejected the stage.
 	ReasonApprovalRejected = "ApprovalRejected"
-	// ReasonRequesterUnknown: the stage needs to know who requested the run, since that person cannot approve it. See spec.requestedBy.
-	ReasonRequesterUnknown = "RequesterUnknown"
 	// ReasonApprovalPolicyMissing: the ValidatingAdmissionPolicy kubeops-approvals is not in effect, so Approvals prove nothing.
 	ReasonApprovalPolicyMissing = "ApprovalPolicyMissing"
 	// ReasonInvalidJob: the template of the stage is no valid Job.

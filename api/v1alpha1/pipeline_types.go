@@ -179,6 +179,12 @@ type PipelineStatus struct {
 	// +listMapKey=name
 	// +optional
 	Schedules []ScheduleStatus `json:"schedules,omitempty"`
+	// repositories are the triggers of type git.
+	// +kubebuilder:validation:MaxItems=8
+	// +listType=map
+	// +listMapKey=name
+	// +optional
+	Repositories []GitTriggerStatus `json:"repositories,omitempty"`
 	// triggers of the Pipeline that had deliveries.
 	// +kubebuilder:validation:MaxItems=8
 	// +listType=map

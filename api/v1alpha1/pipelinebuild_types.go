@@ -12,6 +12,42 @@ const (
 	UnstableFail UnstablePolicy = "fail"
 )
 
+// MaxJobDefinition is the size of a config.xml of a job, in bytes.
+const MaxJobDefinition = 256 << 10
+
+// ConfigMapKeyReference references a key of a ConfigMap.
+type ConfigMapKeyReference struct {
+	// name of the ConfigMap, in the same namespace.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
+	Name string `json:"name"`
+	// key of the ConfigMap.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[-._a-zA-Z0-9]+$`
+	Key string `json:"key"`
+}
+
+// EnsuredJob defines the job of a build stage. KubeOps creates the job before the build, and updates it if the definition changed. It
+// writes the Pipeline and a digest into the description of the job, and changes no job without them. It never deletes one.
+// +kubebuilder:validation:XValidation:rule="has(self.configMapRef) != has(self.jenkinsfile)",message="set either configMapRef or jenkinsfile"
+type EnsuredJob struct {
+	// configMapRef references the config.xml of the job, at most 256 KiB. It declares KUBEOPS_RUN and the parameters of the stage. It is
+	// read as the ServiceAccount of the Pipeline.
+	// +optional
+	ConfigMapRef *ConfigMapKeyReference `json:"configMapRef,omitempty"`
+	// jenkinsfile is the script of the job, which runs in the sandbox of Jenkins. The job declares KUBEOPS_RUN and the parameters of the
+	// stage. A script with a block parameters must declare KUBEOPS_RUN in it, since each build replaces the parameters of its job then.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=32768
+	// +optional
+	Jenkinsfile string `json:"jenkinsfile,omitempty"`
+	// overwrite permits to replace a job that KubeOps does not manage, or manages for another Pipeline. Defaults to false.
+	// +optional
+	Overwrite bool `json:"overwrite,omitempty"`
+}
+
 // BuildStage runs a job of a build server once for each attempt. The job declares the string parameter KUBEOPS_RUN, which carries the key
 // of the attempt: by it a build is found again after a restart of KubeOps or of the server, such that there is never a second one.
 type BuildStage struct {
@@ -22,6 +58,9 @@ type BuildStage struct {
 	// +kubebuilder:validation:MaxLength=400
 	// +kubebuilder:validation:Pattern=`^[^/?*\!@#$^&|<>\[\]:;"]+(/[^/?*\!@#$^&|<>\[\]:;"]+)*$`
 	Job string `json:"job"`
+	// ensure creates the job, and updates it. Without it, the job must exist.
+	// +optional
+	Ensure *EnsuredJob `json:"ensure,omitempty"`
 	// parameters of the build. The job must declare them: Jenkins ignores others.
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:XValidation:rule="self.all(p, !(p.name in ['KUBEOPS_RUN', 'delay', 'token', 'cause']))",message="the parameters KUBEOPS_RUN, delay, token and cause are reserved"

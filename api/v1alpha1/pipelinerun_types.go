@@ -117,7 +117,8 @@ type PipelineRunSpec struct {
 	// +optional
 	Parameters []ParameterValue `json:"parameters,omitempty"`
 	// requestedBy is the user who requested the run, as the API server authenticated them. The ValidatingAdmissionPolicy
-	// kubeops-requesters rejects another name. Without it, approval stages need allowSelf.
+	// kubeops-requesters rejects another name. A run without it, such as
+	// one of a trigger, needs one more approval at each stage without allowSelf.
 	// +kubebuilder:validation:MaxLength=512
 	// +optional
 	RequestedBy string `json:"requestedBy,omitempty"`

@@ -172,7 +172,8 @@ type ApprovalStage struct {
 	// +kubebuilder:default=1
 	// +optional
 	Required int32 `json:"required,omitempty"`
-	// allowSelf lets the person who requested the run approve it. Defaults to false.
+	// allowSelf lets the person who requested the run approve it. If it is false, a run whose requester is unknown, such as one of a
+	// trigger, needs one approval more than required: one of them could be that person's. Defaults to false.
 	// +optional
 	AllowSelf bool `json:"allowSelf,omitempty"`
 	// message says what is approved.

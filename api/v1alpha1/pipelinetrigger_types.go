@@ -1,6 +1,10 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // Annotations of PipelineRuns that a trigger created.
 const (
@@ -20,7 +24,7 @@ const (
 )
 
 // TriggerType is what a trigger waits for.
-// +kubebuilder:validation:Enum=webhook;schedule
+// +kubebuilder:validation:Enum=webhook;schedule;git
 type TriggerType string
 
 // Types of triggers.
@@ -29,6 +33,8 @@ const (
 	TriggerWebhook TriggerType = "webhook"
 	// TriggerSchedule waits for times.
 	TriggerSchedule TriggerType = "schedule"
+	// TriggerGit polls a branch of a Git repository.
+	TriggerGit TriggerType = "git"
 )
 
 // WebhookSource is what sends a webhook.
@@ -61,13 +67,14 @@ const (
 // PipelineTrigger creates PipelineRuns.
 // +kubebuilder:validation:XValidation:rule="has(self.webhook) == (self.type == 'webhook')",message="webhook must be set if and only if type is webhook"
 // +kubebuilder:validation:XValidation:rule="has(self.schedule) == (self.type == 'schedule')",message="schedule must be set if and only if type is schedule"
+// +kubebuilder:validation:XValidation:rule="has(self.git) == (self.type == 'git')",message="git must be set if and only if type is git"
 type PipelineTrigger struct {
 	// name of the trigger.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=40
 	// +kubebuilder:validation:Pattern=`^[a-z]([-a-z0-9]*[a-z0-9])?$`
 	Name string `json:"name"`
-	// type of the trigger: webhook or schedule. The field of the same name is required.
+	// type of the trigger: webhook, schedule or git. The field of the same name is required.
 	Type TriggerType `json:"type"`
 	// webhook creates a run for each delivery that is authentic and selected.
 	// +optional
@@ -75,9 +82,12 @@ type PipelineTrigger struct {
 	// schedule creates a run at each of its times.
 	// +optional
 	Schedule *ScheduleTrigger `json:"schedule,omitempty"`
-	// parameters of the runs. Expressions use event.type; for a schedule also event.time (RFC 3339, UTC); and for a webhook event.source,
-	// event.delivery, event.repository, event.ref, event.branch, event.tag, event.commit, and event.payload, the JSON of the delivery,
-	// whose fields are converted with string(...). Parameters that are missing have their defaults.
+	// git creates a run for each commit that becomes the tip of a branch.
+	// +optional
+	Git *GitTrigger `json:"git,omitempty"`
+	// parameters of the runs. Expressions use event.type; for a schedule also event.time (RFC 3339, UTC); for git also event.source,
+	// event.repository, event.ref, event.branch and event.commit; and for a webhook those, event.delivery, event.tag, and event.payload,
+	// the JSON of the delivery, whose fields are converted with string(...). Parameters that are missing have their defaults.
 	// +kubebuilder:validation:MaxItems=32
 	// +listType=map
 	// +listMapKey=name
@@ -146,6 +156,61 @@ type ScheduleTrigger struct {
 	// +kubebuilder:validation:Maximum=2592000
 	// +optional
 	StartingDeadlineSeconds *int64 `json:"startingDeadlineSeconds,omitempty"`
+}
+
+// GitTrigger polls a branch, for servers that cannot send webhooks. The commit that the branch has at first creates no run. Of several
+// commits between two polls, only the last creates one. A commit creates one run, also if the branch returns to it.
+type GitTrigger struct {
+	// repository is the URL: https://HOST/PATH or ssh://USER@HOST/PATH, without credentials.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:Pattern=`^(https?|ssh)://[^\s?#]+$`
+	Repository string `json:"repository"`
+	// branch to poll.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=255
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_][-A-Za-z0-9_./+@#]*$`
+	Branch string `json:"branch"`
+	// secretRef is the Secret with the credentials, as for stages of type commit. They need to read only. The ServiceAccount of the
+	// Pipeline must be able to get it. Default: no credentials, which ssh does not permit.
+	// +optional
+	SecretRef *SecretReference `json:"secretRef,omitempty"`
+	// interval between two polls. The manager's configuration sets a minimum (limits.minScheduleInterval, default 1m). Defaults to 5m.
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="interval must be between 1s and 24h"
+	// +optional
+	Interval *metav1.Duration `json:"interval,omitempty"`
+}
+
+// DefaultPollInterval of a trigger of type git.
+const DefaultPollInterval = 5 * time.Minute
+
+// Period between two polls.
+func (t *GitTrigger) Period() time.Duration { return durationOr(t.Interval, DefaultPollInterval) }
+
+// GitTriggerStatus is the observed state of a trigger of type git.
+type GitTriggerStatus struct {
+	// name of the trigger.
+	Name string `json:"name"`
+	// repository and branch that the revision belongs to. With others, the trigger begins again.
+	// +optional
+	Repository string `json:"repository,omitempty"`
+	// branch of the repository.
+	// +optional
+	Branch string `json:"branch,omitempty"`
+	// revision is the last commit that was handled.
+	// +kubebuilder:validation:MaxLength=64
+	// +optional
+	Revision string `json:"revision,omitempty"`
+	// lastRun is the PipelineRun that was created last.
+	// +optional
+	LastRun string `json:"lastRun,omitempty"`
+	// reason why the last poll failed, or why the last commit created no run, in CamelCase.
+	// +optional
+	Reason string `json:"reason,omitempty"`
+	// message for people.
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	Message string `json:"message,omitempty"`
 }
 
 // ScheduleStatus is the observed state of a trigger of type schedule.

@@ -1,5 +1,5 @@
-// Package pipeline checks Pipelines, creates runs by their schedules, shows their runs in the status, and deletes the oldest ones. Package
-// pipelinerun executes them.
+// Package pipeline checks Pipelines, creates runs by their schedules and for commits, shows their runs in the status, and deletes the
+// oldest ones. Package pipelinerun executes them.
 package pipeline
 
 import (
@@ -61,7 +61,7 @@ func Setup(m ctrl.Manager, e *environment.Environment) error {
 
 // New is the reconciler of Pipelines.
 func New(e *environment.Environment, expressions expression.Evaluator) *kind.Reconciler[*v1alpha1.Pipeline] {
-	l := &logic{client: e.Client, expressions: expressions, limits: e.Limits}
+	l := &logic{client: e.Client, expressions: expressions, limits: e.Limits, repositories: repositories{e}}
 	return kind.NewReconciler(e.Environment, kindName, "Check", func() *v1alpha1.Pipeline { return &v1alpha1.Pipeline{} },
 		kind.Logic[*v1alpha1.Pipeline](l), nil)
 }
@@ -71,7 +71,13 @@ type logic struct {
 	client      client.Client
 	expressions expression.Evaluator
 	limits      limits.Limits
+	// repositories of triggers of type git, and when they were polled.
+	repositories repositories
+	polls        polls
 }
+
+// Forget implements kind.Forgetter.
+func (l *logic) Forget(key client.ObjectKey) { l.polls.forget(key) }
 
 // Reconcile implements kind.Logic.
 func (l *logic) Reconcile(ctx context.Context, s *kind.Scope[*v1alpha1.Pipeline]) (kind.Result, error) {
@@ -88,6 +94,9 @@ func (l *logic) Reconcile(ctx context.Context, s *kind.Scope[*v1alpha1.Pipeline]
 	after, err := l.runSchedules(ctx, s)
 	if err != nil {
 		return kind.Result{}, err
+	}
+	if poll := l.pollRepositories(ctx, s); poll > 0 && (after == 0 || poll < after) {
+		after = poll
 	}
 	if s.Object.Spec.Suspend {
 		s.Conditions().Succeeded("no run starts, since spec.suspend is set")
@@ -108,6 +117,9 @@ func (l *logic) check(ctx context.Context, p *v1alpha1.Pipeline, now time.Time) 
 		return err
 	}
 	if err := l.checkSchedules(p, now); err != nil {
+		return err
+	}
+	if err := l.checkIntervals(p); err != nil {
 		return err
 	}
 	if err := plan.CheckExpressions(ctx, l.expressions); err != nil {

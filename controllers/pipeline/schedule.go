@@ -154,22 +154,34 @@ func (l *logic) createScheduled(
 		return problem.UserError(v1alpha1.ReasonTimeMissed, nil, "the time %s was missed by more than %d s (startingDeadlineSeconds)", at,
 			*seconds)
 	}
-	if p.Status.ActiveRuns+p.Status.QueuedRuns >= v1alpha1.MaxUnendedRuns {
-		return problem.Waiting(v1alpha1.ReasonTooManyRuns, busyDelay,
-			"%d runs of the Pipeline have not ended; cancel some, or set spec.concurrency: ReplaceQueued", v1alpha1.MaxUnendedRuns)
-	}
 	parameters, err := pipeline.TriggerParameters(ctx, l.expressions, &p.Spec, of, map[string]string{
 		"type": string(v1alpha1.TriggerSchedule), "time": at,
 	})
 	if err != nil {
 		return err
 	}
-	run := pipeline.NewRun(p, of.Name, trigger.Name(p.Name, string(p.UID), of.Name, at), s.Now)
+	name := trigger.Name(p.Name, string(p.UID), of.Name, at)
+	if err := l.createRun(ctx, s, of, name, parameters); err != nil {
+		return err
+	}
+	state.LastRun = name
+	return nil
+}
+
+// createRun of a trigger, unless too many runs have not ended. One that exists was created before a crash.
+func (l *logic) createRun(
+	ctx context.Context, s *kind.Scope[*v1alpha1.Pipeline], of *v1alpha1.PipelineTrigger, name string, parameters []v1alpha1.ParameterValue,
+) error {
+	p := s.Object
+	if p.Status.ActiveRuns+p.Status.QueuedRuns >= v1alpha1.MaxUnendedRuns {
+		return problem.Waiting(v1alpha1.ReasonTooManyRuns, busyDelay,
+			"%d runs of the Pipeline have not ended; cancel some, or set spec.concurrency: ReplaceQueued", v1alpha1.MaxUnendedRuns)
+	}
+	run := pipeline.NewRun(p, of.Name, name, s.Now)
 	run.Spec.Parameters = parameters
-	err = l.client.Create(ctx, run)
+	err := l.client.Create(ctx, run)
 	switch {
 	case err == nil, apierrors.IsAlreadyExists(err):
-		state.LastRun = run.Name
 		return nil
 	case apierrors.IsInvalid(err), apierrors.IsForbidden(err):
 		return problem.UserError(v1alpha1.ReasonInvalidParameter, err, "PipelineRun %s cannot be created (%s)", run.Name,

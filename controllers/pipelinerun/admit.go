@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -160,9 +161,13 @@ func (l *logic) identify(ctx context.Context, run *v1alpha1.PipelineRun, definit
 				"create another PipelineRun",
 			v1alpha1.AnnotationRunUID)
 	}
-	owners := append(metadata.OwnerReferences, metav1.OwnerReference{
-		APIVersion: v1alpha1.GroupVersion().String(), Kind: "Pipeline", Name: definition.Name, UID: definition.UID,
-	})
+	owners := slices.Clone(metadata.OwnerReferences)
+	// A run of a trigger has its owner since it was created.
+	if !slices.ContainsFunc(owners, func(owner metav1.OwnerReference) bool { return owner.UID == definition.UID }) {
+		owners = append(owners, metav1.OwnerReference{
+			APIVersion: v1alpha1.GroupVersion().String(), Kind: "Pipeline", Name: definition.Name, UID: definition.UID,
+		})
+	}
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
 		"uid": run.UID, "resourceVersion": metadata.ResourceVersion, "ownerReferences": owners,
 		"annotations": map[string]string{v1alpha1.AnnotationRunUID: string(run.UID)},

@@ -158,11 +158,49 @@ func TestARevokedPermissionDoesNotCount(t *testing.T) {
 	}
 }
 
-func TestAnApprovalNeedsToKnowWhoRequestedTheRun(t *testing.T) {
-	w := newWorld(t)
-	w.pipeline(v1alpha1.PipelineSpec{Stages: []v1alpha1.PipelineStage{approvalStage("a")}})
-	w.Create(&v1alpha1.PipelineRun{ObjectMeta: w.Meta("r"), Spec: v1alpha1.PipelineRunSpec{PipelineRef: v1alpha1.LocalReference{Name: "p"}}})
-	run := w.settle("r")
-	w.want(run, v1alpha1.RunFailed)
-	wantReason(t, run, v1alpha1.ReasonRequesterUnknown)
+func TestARunOfAnUnknownRequesterNeedsOneMoreApproval(t *testing.T) {
+	for name, tc := range map[string]struct {
+		required  int32
+		allowSelf bool
+		approvers []string
+		want      string // is missing before the last of them
+	}{
+		"one is required":     {1, false, []string{"alice", "bob"}, "1 of 2 approvals"},
+		"two are required":    {2, false, []string{"alice", "bob", "carol"}, "2 of 3 approvals"},
+		"allowSelf":           {1, true, []string{"alice"}, "0 of 1 approval"},
+		"allowSelf, with two": {2, true, []string{"alice", "bob"}, "1 of 2 approvals"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.bind("kubeops-approver", "carol-approves", user("carol"))
+			w.Eventually(func() error { return w.as("carol").List(t.Context(), &v1alpha1.PipelineRunList{}, inNamespace(w)) })
+			stage := approvalStage("a")
+			stage.Approval.Required = tc.required
+			stage.Approval.AllowSelf = tc.allowSelf
+			w.pipeline(v1alpha1.PipelineSpec{Stages: []v1alpha1.PipelineStage{stage}})
+			w.Create(&v1alpha1.PipelineRun{
+				ObjectMeta: w.Meta("r"), Spec: v1alpha1.PipelineRunSpec{PipelineRef: v1alpha1.LocalReference{Name: "p"}},
+			})
+			run := w.settle("r")
+			last := len(tc.approvers) - 1
+			for i, who := range tc.approvers {
+				for range 2 { // the same person counts once
+					if err := w.approve(run, "a", who); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if i < last {
+					run = w.settle("r")
+				}
+				if i == last-1 {
+					w.want(run, v1alpha1.RunRunning, "a=Observing/AwaitingApproval")
+				}
+			}
+			if message := run.Status.Stage("a").Message; !strings.Contains(message, tc.want) ||
+				strings.Contains(message, "unknown who requested") == tc.allowSelf {
+				t.Errorf("the message is %q", message)
+			}
+			w.want(w.settle("r"), v1alpha1.RunSucceeded, "a=Succeeded")
+		})
+	}
 }

@@ -7,10 +7,16 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/outcome"
 	"kubeops.io/kubeops/internal/provider/builtin"
 	"kubeops.io/kubeops/internal/provider/ci/jenkins"
 	server "kubeops.io/kubeops/internal/testkit/jenkins"
@@ -131,5 +137,53 @@ func TestBuildsOfARealHudson(t *testing.T) {
 	w.want(run, v1alpha1.RunFailed, "build=Failed/BuildFailed")
 	if lines := run.Status.Stage("build").Diagnosis; !strings.Contains(fmt.Sprint(lines), "ERROR: Cart.java:12: cannot find symbol") {
 		t.Errorf("the diagnosis is %q", lines)
+	}
+}
+
+func TestTheDefinitionOfAJobIsReadAsTheAccountOfThePipeline(t *testing.T) {
+	w := newWorld(t)
+	ci := server.New(t)
+	w.buildServer(ci.URL, server.User, server.Token)
+	build := buildStage("build", "shop")
+	build.Build.Ensure = &v1alpha1.EnsuredJob{ConfigMapRef: &v1alpha1.ConfigMapKeyReference{Name: "job", Key: "config.xml"}}
+	w.pipeline(v1alpha1.PipelineSpec{Stages: []v1alpha1.PipelineStage{build}, Concurrency: v1alpha1.ConcurrencyAllow})
+	w.run("forbidden")
+	run := w.settle("forbidden")
+	w.want(run, v1alpha1.RunFailed)
+	wantReason(t, run, v1alpha1.ReasonJobDefinitionForbidden)
+
+	w.Create(&rbacv1.Role{ObjectMeta: w.Meta("job"), Rules: []rbacv1.PolicyRule{
+		{APIGroups: []string{""}, Resources: []string{"configmaps"}, ResourceNames: []string{"job"}, Verbs: []string{"get"}},
+	}})
+	w.Create(&rbacv1.RoleBinding{
+		ObjectMeta: w.Meta("job"), Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: w.Namespace, Name: "kubeops"}},
+		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "job"},
+	})
+	account, err := w.e.Accounts.As(w.Namespace, "kubeops")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Eventually(func() error { // the API server has noticed the binding
+		_, err := kubernetes.NewForConfigOrDie(account).CoreV1().ConfigMaps(w.Namespace).Get(t.Context(), "job", metav1.GetOptions{})
+		return client.IgnoreNotFound(err)
+	})
+	w.run("r")
+	reason := outcome.Explanation(w.settle("r").Status.Conditions)
+	if !strings.Contains(reason, "ConfigMap "+w.Namespace+"/job does not exist") {
+		t.Errorf("the run says %q", reason)
+	}
+	definition := &corev1.ConfigMap{ObjectMeta: w.Meta("job"), Data: map[string]string{"other": hudsonJob}}
+	w.Create(definition)
+	if reason := outcome.Explanation(w.pass(time.Minute, "r").Status.Conditions); !strings.Contains(reason, "has no key config.xml") {
+		t.Errorf("the run says %q", reason)
+	}
+	definition.Data["config.xml"] = hudsonJob
+	if err := w.Client.Update(t.Context(), definition); err != nil {
+		t.Fatal(err)
+	}
+	w.pass(time.Minute, "r")
+	w.want(w.pass(time.Minute, "r"), v1alpha1.RunSucceeded, "build=Succeeded")
+	if config := ci.Config("shop"); !strings.Contains(config, "Managed by KubeOps for Pipeline "+w.Namespace+"/p (sha256:") {
+		t.Errorf("the job is %s", config)
 	}
 }

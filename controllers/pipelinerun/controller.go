@@ -70,7 +70,7 @@ func Drivers(e *environment.Environment, redactText func(string) string) map[v1a
 			Secrets: e.Backends.Secrets, Egress: e.Backends.Egress, Metrics: e.Backends.Telemetry, Memory: e.Backends.Memory,
 			Locks: &gitrepo.Locks{}, Redact: redactText,
 		},
-		v1alpha1.StageBuild: &build.Driver{Open: opener{e}.builds, Redact: redactText},
+		v1alpha1.StageBuild: &build.Driver{Open: opener{e}.builds, Accounts: e.Accounts, Redact: redactText},
 		v1alpha1.StageNotify: &notify.Driver{
 			Open: opener{e}.channel, Limit: notificationchannel.NewRateLimiter().Wait, Redact: redactText,
 		},

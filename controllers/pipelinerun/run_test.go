@@ -5,6 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -102,5 +105,36 @@ func TestAFailedJobEndsTheRunWithItsExitCode(t *testing.T) {
 	}
 	for _, violation := range outcome.Violations(run.Generation, run.Status.ObservedGeneration, run.Status.Conditions) {
 		t.Error(violation)
+	}
+}
+
+func TestARunBelongsToItsPipelineOnce(t *testing.T) {
+	w := newWorld(t)
+	definition := &v1alpha1.Pipeline{ObjectMeta: w.Meta("p"), Spec: v1alpha1.PipelineSpec{
+		Concurrency: v1alpha1.ConcurrencyAllow, Stages: []v1alpha1.PipelineStage{waitStage("a", time.Second)},
+	}}
+	w.Create(definition)
+	owner := func(kind, name string, uid types.UID) metav1.OwnerReference {
+		return metav1.OwnerReference{APIVersion: v1alpha1.GroupVersion().String(), Kind: kind, Name: name, UID: uid}
+	}
+	other := owner("Inspection", "other", "6f0e8b9e-3f0c-4d0b-8d7e-0a8f6f1f7c11")
+	pipelineOwner := owner("Pipeline", definition.Name, definition.UID)
+	for name, tc := range map[string]struct{ has, want []metav1.OwnerReference }{
+		"by-a-person":   {nil, []metav1.OwnerReference{pipelineOwner}},
+		"by-a-trigger":  {[]metav1.OwnerReference{pipelineOwner}, []metav1.OwnerReference{pipelineOwner}},
+		"of-others":     {[]metav1.OwnerReference{other}, []metav1.OwnerReference{other, pipelineOwner}},
+		"of-others-too": {[]metav1.OwnerReference{pipelineOwner, other}, []metav1.OwnerReference{pipelineOwner, other}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			metadata := w.Meta(name)
+			metadata.OwnerReferences = tc.has
+			w.Create(&v1alpha1.PipelineRun{
+				ObjectMeta: metadata, Spec: v1alpha1.PipelineRunSpec{PipelineRef: v1alpha1.LocalReference{Name: definition.Name}},
+			})
+			run := w.settle(name)
+			if diff := cmp.Diff(tc.want, run.OwnerReferences); diff != "" {
+				t.Errorf("owners (-want +got):\n%s", diff)
+			}
+		})
 	}
 }

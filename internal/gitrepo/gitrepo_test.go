@@ -331,3 +331,27 @@ func TestMarker(t *testing.T) {
 		}
 	}
 }
+
+func TestTheHeadOfABranchIsItsLastCommit(t *testing.T) {
+	server := gitserver.New(t, map[string]string{"README.md": "hello\n"})
+	server.Push("main", "second", map[string]string{"README.md": "second\n"})
+	long := strings.Repeat("x", 70<<10)
+	for name, tc := range map[string]struct{ message, want string }{
+		"one line":       {"third", "third\n"},
+		"with a trailer": {"Deploy shop\n\n" + Trailer + ": key-1", "Deploy shop\n\n" + Trailer + ": key-1\n"},
+		"a long one":     {long + "\n\n" + Trailer + ": key-1", (long + "\n\n" + Trailer + ": key-1\n")[len(long)+len(Trailer)+10-64<<10:]},
+	} {
+		t.Run(name, func(t *testing.T) {
+			revision := server.Push("main", tc.message, map[string]string{"README.md": name + "\n"})
+			head, err := open(t, server).Head(t.Context(), "main")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if head.Revision != revision || head.Message != tc.want || head.Email != "dev@example.com" {
+				t.Errorf("got %s by %s: %q", head.Revision, head.Email, head.Message[:min(len(head.Message), 100)])
+			}
+		})
+	}
+	_, err := open(t, server).Head(t.Context(), "other")
+	wantProblem(t, err, v1alpha1.ReasonBranchNotFound, problem.UserMustAct, "branch other does not exist")
+}

@@ -163,6 +163,32 @@ func (r *Repository) Tip(ctx context.Context, branch string) (string, error) {
 	return tip.String(), nil
 }
 
+// Head is the commit at the tip of a branch.
+type Head struct {
+	// Revision is its hash.
+	Revision string
+	// Message and Email of its author, at most 64 KiB and 256 bytes.
+	Message, Email string
+}
+
+// Head reads the commit at the tip of a branch. Its errors are those of Tip.
+func (r *Repository) Head(ctx context.Context, branch string) (Head, error) {
+	f, err := r.fetch(ctx, branch, 1, false)
+	if err != nil {
+		return Head{}, err
+	}
+	const (
+		maxMessage = 64 << 10
+		maxEmail   = 256
+	)
+	message := f.tip.Message
+	email := f.tip.Author.Email
+	return Head{
+		Revision: f.tip.Hash.String(), Email: email[:min(len(email), maxEmail)],
+		Message: message[max(0, len(message)-maxMessage):], // trailers are at the end
+	}, nil
+}
+
 // start a service and find the branch.
 func (r *Repository) start(ctx context.Context, name, branch string) (exchange, plumbing.Hash, error) {
 	if branch == "" {

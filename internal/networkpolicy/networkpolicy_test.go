@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/yaml"
 
@@ -77,5 +78,31 @@ func TestAllowedAddressesAreTheOnlyOnes(t *testing.T) {
 		return peer.IPBlock != nil && peer.IPBlock.CIDR == "192.0.2.0/24"
 	}) {
 		t.Errorf("%+v", blocks)
+	}
+}
+
+func TestTheShippedPolicyOfWebhooksOpensNoPortToEveryone(t *testing.T) {
+	content, err := os.ReadFile(filepath.Join("..", "..", "config", "components", "webhooks", "network_policy.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shipped := networkingv1.NetworkPolicy{}
+	if err := yaml.UnmarshalStrict(content, &shipped); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]map[string]string{}
+	for _, rule := range shipped.Spec.Ingress {
+		for _, port := range rule.Ports {
+			if len(rule.From) != 1 || rule.From[0].NamespaceSelector == nil {
+				t.Fatalf("port %s is open to %+v", port.Port, rule.From)
+			}
+			got[port.Port.String()] = rule.From[0].NamespaceSelector.MatchLabels
+		}
+	}
+	want := map[string]map[string]string{
+		"webhooks": {"kubeops.io/webhooks": "allowed"}, "metrics": {"kubeops.io/metrics": "allowed"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("open ports (-want +got):\n%s", diff)
 	}
 }

@@ -31,10 +31,22 @@ func Select(spec *v1alpha1.WebhookTrigger, event *Event) error {
 		return not(v1alpha1.ReasonNotSelected, "no pattern of branches matches the branch")
 	case event.Type == v1alpha1.EventTag && len(spec.Tags) > 0 && !matches(spec.Tags, event.Tag):
 		return not(v1alpha1.ReasonNotSelected, "no pattern of tags matches the tag")
-	case gitrepo.Marker(event.Message) != "" || event.Email == v1alpha1.DefaultCommitEmail:
-		return not(v1alpha1.ReasonOwnCommit, "the last commit of the push is one of a Pipeline, which would start the next one forever")
-	case event.Type == v1alpha1.EventPush && len(spec.Paths) > 0 && matchesNone(spec.Paths, event):
+	}
+	if err := CheckAuthor(event.Message, event.Email); err != nil {
+		return err
+	}
+	if event.Type == v1alpha1.EventPush && len(spec.Paths) > 0 && matchesNone(spec.Paths, event) {
 		return not(v1alpha1.ReasonNotSelected, "no pattern of paths matches a changed file")
+	}
+	return nil
+}
+
+// CheckAuthor refuses a commit of a Pipeline by its message and the email of its author: a Pipeline that commits to the repository that
+// starts it would start forever.
+func CheckAuthor(message, email string) error {
+	if gitrepo.Marker(message) != "" || email == v1alpha1.DefaultCommitEmail {
+		return problem.UserError(v1alpha1.ReasonOwnCommit, nil,
+			"the last commit of the push is one of a Pipeline, which would start the next one forever")
 	}
 	return nil
 }

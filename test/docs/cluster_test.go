@@ -31,6 +31,7 @@ func notInCluster() []struct{ part, reason string } {
 		{"wait --for=condition=Ready cdprovider/argocd", "needs Argo CD"},
 		{"wait --for=condition=CollectionReady ", "needs a log backend with routes"},
 		{"label namespace ingress-nginx", "needs the namespace of an Ingress controller"},
+		{"label namespace monitoring", "needs the namespace of a Prometheus"},
 		{"get daemonset kubeops-vector", "needs a log backend with routes"},
 		{"wait --for=condition=Ready managedcluster/production", "needs a second cluster, which is not on loopback"},
 	}

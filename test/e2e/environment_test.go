@@ -30,6 +30,8 @@ type environment struct {
 	config                *rest.Config
 	client                client.Client
 	status                clusterStatus
+	// managerTag of the image of the manager.
+	managerTag string
 }
 
 // clusterStatus is the part of state.json that the specs need.
@@ -38,6 +40,7 @@ type clusterStatus struct {
 	Network struct {
 		Namespace string `json:"namespace"`
 		HostIP    string `json:"hostIP"`
+		NodeIP    string `json:"nodeIP"`
 	} `json:"network"`
 	Containerd struct {
 		RegistryHosts string `json:"registryHosts"`
@@ -119,20 +122,32 @@ func (e *environment) kubeops(ctx context.Context, args ...string) (code int, ou
 	return command.ProcessState.ExitCode(), stdout.String(), stderr.String(), peak
 }
 
-// installOperator builds the image of the manager for the node and installs config/default.
+// installOperator loads the manager on the node and installs config/default.
 func (e *environment) installOperator(ctx context.Context) {
-	binary := filepath.Join(e.bin, "manager")
+	e.managerTag = e.loadBinary(ctx, "manager")
+	e.install(ctx, "images: [{name: kubeops.local/manager, newTag: \""+e.managerTag+"\"}]\n")
+}
+
+// loadBinary makes an image of a program in bin, loads it on the node, and returns its tag.
+func (e *environment) loadBinary(ctx context.Context, name string) (tag string) {
+	GinkgoHelper()
+	binary := filepath.Join(e.bin, name)
 	content, err := os.ReadFile(binary)
 	Expect(err).NotTo(HaveOccurred())
 	sum := sha256.Sum256(content)
-	tag := hex.EncodeToString(sum[:6])
-	e.cluster(ctx, "load-image", "--name", clusterName, "kubeops.local/manager:"+tag, "--binary", binary)
+	tag = hex.EncodeToString(sum[:6])
+	e.cluster(ctx, "load-image", "--name", clusterName, "kubeops.local/"+name+":"+tag, "--binary", binary)
+	return tag
+}
 
+// install config/default with further lines of a kustomization in a folder below bin, and wait for the manager.
+func (e *environment) install(ctx context.Context, lines string) {
+	GinkgoHelper()
 	folder, err := os.MkdirTemp(e.bin, "e2e-") // within the checkout, since kustomize takes relative paths only
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(os.RemoveAll, folder)
-	overlay := "resources: [../../config/default]\nimages: [{name: kubeops.local/manager, newTag: \"" + tag + "\"}]\n"
-	Expect(os.WriteFile(filepath.Join(folder, "kustomization.yaml"), []byte(overlay), 0o600)).To(Succeed())
+	content := []byte("resources: [../../config/default]\n" + lines)
+	Expect(os.WriteFile(filepath.Join(folder, "kustomization.yaml"), content, 0o600)).To(Succeed())
 	e.kubectl(ctx, "apply", "--server-side", "-k", folder)
 	e.kubectl(ctx, "-n", "kubeops-system", "rollout", "status", "deployment/kubeops-manager", "--timeout=120s")
 }

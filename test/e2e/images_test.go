@@ -43,15 +43,20 @@ func registry(host string) (address string) {
 	return listener.Addr().String()
 }
 
+// pullWithoutTLS lets the node pull from one registry by plain HTTP.
+func (e *environment) pullWithoutTLS(registry string) {
+	GinkgoHelper()
+	hosts := filepath.Join(e.status.Containerd.RegistryHosts, registry)
+	Expect(os.MkdirAll(hosts, 0o755)).To(Succeed())
+	DeferCleanup(os.RemoveAll, hosts)
+	config := fmt.Appendf(nil, "server = %[1]q\n\n[host.%[1]q]\n  capabilities = [\"pull\", \"resolve\"]\n", "http://"+registry)
+	Expect(os.WriteFile(filepath.Join(hosts, "hosts.toml"), config, 0o600)).To(Succeed())
+}
+
 var _ = Describe("images that cannot be pulled", func() {
 	It("are distinguished: missing image, no permission, unreachable registry", func(ctx SpecContext) {
 		address := registry(env.status.Network.HostIP)
-		// Only this registry is accessed with plain HTTP.
-		hosts := filepath.Join(env.status.Containerd.RegistryHosts, address)
-		Expect(os.MkdirAll(hosts, 0o755)).To(Succeed())
-		DeferCleanup(os.RemoveAll, hosts)
-		config := fmt.Appendf(nil, "server = %[1]q\n\n[host.%[1]q]\n  capabilities = [\"pull\", \"resolve\"]\n", "http://"+address)
-		Expect(os.WriteFile(filepath.Join(hosts, "hosts.toml"), config, 0o600)).To(Succeed())
+		env.pullWithoutTLS(address)
 
 		env.namespace(ctx, "images")
 		for name, image := range map[string]string{

@@ -33,10 +33,21 @@ type repeated struct {
 	example string
 }
 
+// join adds what the lines of another template had in common, which turned out to be the same one.
+func join(into, from *repeated) {
+	into.level = max(into.level, from.level)
+	if !from.first.IsZero() && (into.first.IsZero() || from.first.Before(into.first)) {
+		into.first = from.first
+	}
+	if from.last.After(into.last) {
+		into.last, into.example = from.last, from.example
+	}
+}
+
 // mine finds the lines that repeat in a log whose lines begin with a timestamp.
 func mine(log string, redact func(string) string) facts.ContainerLog {
 	var found facts.ContainerLog
-	miner := template.New[repeated](template.Options{MaxTemplates: maxTemplates, MaxMisses: maxMisses, Clean: redact})
+	miner := template.New[repeated](template.Options{MaxTemplates: maxTemplates, MaxMisses: maxMisses, Clean: redact}, join)
 	learn := func(e *event.Event) {
 		found.Events++
 		t := miner.Learn(e.Message)

@@ -44,11 +44,6 @@ type Driver struct {
 
 // Check implements pipeline.Driver. Approvals prove nothing without the policy, so that it must be in effect.
 func (d *Driver) Check(ctx context.Context, attempt pipeline.Attempt) error {
-	if attempt.RequestedBy == "" && !attempt.Stage.Approval.AllowSelf {
-		return problem.UserError(v1alpha1.ReasonRequesterUnknown, nil, "stage %s: who requested the run cannot approve it, but "+
-			"spec.requestedBy is not set; start the run with %s, or set approval.allowSelf", attempt.Stage.Name,
-			remedy.Command("kubeops pipeline run %s -n %s", attempt.Pipeline, attempt.Namespace).Code())
-	}
 	forged := &v1alpha1.Approval{
 		ObjectMeta: metav1.ObjectMeta{Namespace: attempt.Namespace, GenerateName: "probe-"},
 		Spec: v1alpha1.ApprovalSpec{
@@ -115,7 +110,7 @@ func (d *Driver) Get(ctx context.Context, attempt pipeline.Attempt, _ string) (p
 			approvers = append(approvers, name)
 		}
 	}
-	required := max(int(attempt.Stage.Approval.Required), 1)
+	required := required(attempt)
 	if len(approvers) >= required {
 		return pipeline.Observation{
 			State: pipeline.Succeeded, Message: "approved by " + strings.Join(approvers, ", "),
@@ -128,6 +123,9 @@ func (d *Driver) Get(ctx context.Context, attempt pipeline.Attempt, _ string) (p
 	}
 	message += "; approve with " + string(remedy.Command("kubeops pipeline approve %s %s -n %s", attempt.Run, attempt.Stage.Name,
 		attempt.Namespace).Code())
+	if anyoneRequested(attempt) {
+		message += "; one more than approval.required, since it is unknown who requested the run"
+	}
 	if len(ignored) > 0 {
 		message += "; ignored: " + text.List(ignored, 3)
 	}
@@ -135,6 +133,20 @@ func (d *Driver) Get(ctx context.Context, attempt pipeline.Attempt, _ string) (p
 		message += "; " + text.Count(outdated, "Approval") + " of another attempt or digest"
 	}
 	return pipeline.Observation{Reason: v1alpha1.ReasonAwaitingApproval, Message: message, After: resync}, nil
+}
+
+// anyoneRequested reports whether each approver could be who requested the run, such as the author of the commit that a webhook reported.
+func anyoneRequested(attempt pipeline.Attempt) bool {
+	return attempt.RequestedBy == "" && !attempt.Stage.Approval.AllowSelf
+}
+
+// required is the number of different approvers. If each could be who requested the run, one more ensures that enough of them did not.
+func required(attempt pipeline.Attempt) int {
+	count := max(int(attempt.Stage.Approval.Required), 1)
+	if anyoneRequested(attempt) {
+		count++
+	}
+	return count
 }
 
 func comment(approval v1alpha1.Approval) string {

@@ -12,14 +12,17 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/backends"
+	"kubeops.io/kubeops/internal/impersonate"
 	"kubeops.io/kubeops/internal/pipeline"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider/ci"
 )
 
 const (
-	// retryOpen is when to try again to open a CIProvider.
+	// retryOpen is when to try again to open a CIProvider, or to ensure a job.
 	retryOpen = 5 * time.Second
+	// missingRetry is when to look again for the definition of a job that does not exist.
+	missingRetry = 10 * time.Second
 	// eager is how long a build is looked at every eagerInterval; later ones are looked at every patientInterval.
 	eager           = 2 * time.Minute
 	eagerInterval   = 2 * time.Second
@@ -37,6 +40,8 @@ const (
 type Driver struct {
 	// Open a client of a CIProvider, which the driver closes. Errors are problems.
 	Open func(ctx context.Context, key client.ObjectKey) (*backends.Builds, error)
+	// Accounts acts as the ServiceAccounts of tenants, which read the definitions of jobs.
+	Accounts impersonate.Source
 	// Redact replaces secrets in a text of several lines.
 	Redact func(string) string
 }
@@ -65,6 +70,13 @@ func (d *Driver) Check(ctx context.Context, attempt pipeline.Attempt) error {
 		return err
 	}
 	defer server.Close()
+	jobs, err := definer(attempt, server.Provider)
+	if err == nil && jobs != nil {
+		err = d.checkDefinition(ctx, attempt, jobs)
+	}
+	if err != nil || jobs != nil {
+		return problem.In("stage "+attempt.Stage.Name, err)
+	}
 	if checker, ok := server.Provider.(ci.Checker); ok {
 		return problem.In("stage "+attempt.Stage.Name, checker.Check(ctx, request(attempt)))
 	}
@@ -76,12 +88,18 @@ func (d *Driver) Check(ctx context.Context, attempt pipeline.Attempt) error {
 func (d *Driver) Start(ctx context.Context, attempt pipeline.Attempt) (string, error) {
 	server, err := d.open(ctx, attempt)
 	if err != nil {
-		if found := problem.As(err); found != nil && found.Action == problem.Retry { // nothing was sent to the build server
-			return "", problem.Waiting(found.Reason, retryOpen, "%s", found.Message)
-		}
-		return "", err
+		return "", untriggered(err)
 	}
 	defer server.Close()
+	jobs, err := definer(attempt, server.Provider)
+	if err != nil {
+		return "", err
+	}
+	if jobs != nil {
+		if err := d.ensure(ctx, attempt, jobs); err != nil {
+			return "", err
+		}
+	}
 	started, err := server.Start(ctx, request(attempt))
 	return string(started.Handle), err
 }
@@ -94,6 +112,9 @@ func (d *Driver) Find(ctx context.Context, attempt pipeline.Attempt) (pipeline.L
 	}
 	defer server.Close()
 	found, err := server.Find(ctx, request(attempt))
+	if neverCreated(attempt, err) {
+		return pipeline.Lookup{Presence: pipeline.Absent}, nil
+	}
 	if err != nil {
 		return pipeline.Lookup{}, err
 	}

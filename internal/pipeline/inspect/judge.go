@@ -99,12 +99,12 @@ func nameOf(object v1alpha1.ObjectReference) string {
 	return object.Namespace + "/" + object.Name
 }
 
-// describeCauses has the object, the first evidence, and the remedy of each cause.
+// describeCauses has the object, the evidence that says most, and the remedy of each cause.
 func describeCauses(causes []*v1alpha1.Finding) (lines []string) {
 	for _, f := range causes[:min(len(causes), maxCauses)] {
 		lines = append(lines, fmt.Sprintf("%s: %s %s: %s (%s)", f.Severity, f.Object.Kind, nameOf(f.Object), oneLine(f.Message), f.Check))
-		if len(f.Evidence) > 0 {
-			lines = append(lines, fmt.Sprintf("  %s: %s", f.Evidence[0].Source, oneLine(f.Evidence[0].Text)))
+		if source, said := mostTelling(f.Evidence); said != "" {
+			lines = append(lines, fmt.Sprintf("  %s: %s", source, said))
 		}
 		if f.Remediation != "" {
 			lines = append(lines, "  fix: "+oneLine(f.Remediation))
@@ -114,6 +114,23 @@ func describeCauses(causes []*v1alpha1.Finding) (lines []string) {
 		lines = append(lines, fmt.Sprintf("and %s", text.CountOf(more, "more cause", "more causes")))
 	}
 	return lines
+}
+
+// mostTelling is the last line of a log, which says why a container ended, or the first evidence in one line.
+func mostTelling(evidence []v1alpha1.Evidence) (source v1alpha1.EvidenceSource, said string) {
+	for _, e := range evidence {
+		if e.Source != v1alpha1.EvidenceLog {
+			continue
+		}
+		text := strings.TrimSpace(e.Text)
+		if last := oneLine(text[strings.LastIndexByte(text, '\n')+1:]); last != "" {
+			return e.Source, last
+		}
+	}
+	if len(evidence) == 0 {
+		return "", ""
+	}
+	return evidence[0].Source, oneLine(evidence[0].Text)
 }
 
 func describeGaps(gaps []v1alpha1.Gap) (lines []string) {

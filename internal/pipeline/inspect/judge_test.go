@@ -127,3 +127,28 @@ func TestReportsFromBeforeTheRequestDoNotCount(t *testing.T) {
 		t.Errorf("got %+v", h)
 	}
 }
+
+func TestADiagnosisQuotesTheLastLineOfALog(t *testing.T) {
+	status := v1alpha1.Evidence{Source: v1alpha1.EvidenceCondition, Text: "exit code 1"}
+	log := func(text string) v1alpha1.Evidence {
+		return v1alpha1.Evidence{Source: v1alpha1.EvidenceLog, Text: text}
+	}
+	for name, tc := range map[string]struct {
+		evidence []v1alpha1.Evidence
+		want     string
+	}{
+		"a log":                    {[]v1alpha1.Evidence{status, log("starting\nFATAL:  no such\tfile\n\n")}, "  log: FATAL: no such file"},
+		"a log of one line":        {[]v1alpha1.Evidence{status, log("FATAL")}, "  log: FATAL"},
+		"an empty log":             {[]v1alpha1.Evidence{status, log(" \n")}, "  condition: exit code 1"},
+		"the first log with lines": {[]v1alpha1.Evidence{log(""), status, log("FATAL")}, "  log: FATAL"},
+		"no log":                   {[]v1alpha1.Evidence{status}, "  condition: exit code 1"},
+		"nothing":                  {nil, "  fix: correct the image"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := found("a", "high", time.Minute, func(f *v1alpha1.Finding) { f.Evidence = tc.evidence })
+			if lines := describeCauses([]*v1alpha1.Finding{&f}); lines[1] != tc.want {
+				t.Errorf("the diagnosis is %q, want %q", lines, tc.want)
+			}
+		})
+	}
+}

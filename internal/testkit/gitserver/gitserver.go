@@ -4,7 +4,9 @@ package gitserver
 
 import (
 	"bytes"
+	"crypto/tls"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cgi"
 	"net/http/httptest"
@@ -39,8 +41,14 @@ type Server struct {
 	requests []string
 }
 
-// New starts a server whose branch main has the files.
+// New starts a server on loopback, without TLS, whose branch main has the files.
 func New(t testing.TB, files map[string]string) *Server {
+	t.Helper()
+	return NewAt(t, "127.0.0.1:0", nil, files)
+}
+
+// NewAt starts a server on an address, with a certificate unless that is nil, whose branch main has the files.
+func NewAt(t testing.TB, address string, certificate *tls.Certificate, files map[string]string) *Server {
 	t.Helper()
 	root := t.TempDir()
 	s := &Server{t: t, Dir: filepath.Join(root, "repo.git")}
@@ -51,8 +59,20 @@ func New(t testing.TB, files map[string]string) *Server {
 	s.Push("main", "first", files)
 	backend := &cgi.Handler{Path: s.backend(), Root: "/", Env: []string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1",
 		"REMOTE_USER=" + User}, Stderr: io.Discard}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serve(backend, w, r) }))
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serve(backend, w, r) }))
 	t.Cleanup(server.Close)
+	listener, err := net.Listen("tcp", address) //nolint:noctx // the server closes it
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = server.Listener.Close() // that of loopback
+	server.Listener = listener
+	if certificate == nil {
+		server.Start()
+	} else {
+		server.TLS = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{*certificate}}
+		server.StartTLS()
+	}
 	s.URL = server.URL + "/repo.git"
 	return s
 }
@@ -78,6 +98,7 @@ func (s *Server) serve(backend http.Handler, w http.ResponseWriter, r *http.Requ
 		}
 	}
 	if !public && (user != User || password != Password) {
+		w.Header().Set("WWW-Authenticate", `Basic realm="git"`) // without it, Git sends no credentials
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}

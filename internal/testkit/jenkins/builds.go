@@ -1,8 +1,10 @@
 package jenkins
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"html"
 	"io"
 	"net/http"
 	"regexp"
@@ -84,16 +86,36 @@ func (b *Build) progressive(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, text) // the client may stop reading
 }
 
-// create a job from its config.xml.
-func (s *Server) create(w http.ResponseWriter, r *http.Request) {
-	content, err := io.ReadAll(r.Body)
-	name := r.URL.Query().Get("name")
-	if err != nil || r.Method != http.MethodPost || s.jobs[name] != nil {
+// create a job in a folder from its config.xml.
+func (s *Server) create(w http.ResponseWriter, r *http.Request, folder string) {
+	content, ok := posted(w, r)
+	if !ok {
+		return
+	}
+	name := folder + r.URL.Query().Get("name")
+	if s.jobs[name] != nil {
 		http.Error(w, "A job already exists with the name", http.StatusBadRequest)
 		return
 	}
-	s.jobs[name] = &Job{Config: string(content), next: 1}
+	s.jobs[name] = &Job{Config: content, next: 1}
 	s.jobs[name].parse()
+	s.definitions++
+}
+
+// posted is the config.xml of a request. Without its type, Jenkins takes the body for a form.
+func posted(w http.ResponseWriter, r *http.Request) (content string, ok bool) {
+	body, err := io.ReadAll(r.Body)
+	switch {
+	case r.Method != http.MethodPost:
+		http.Error(w, "POST required", http.StatusMethodNotAllowed)
+	case err != nil || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/xml"):
+		http.Error(w, "No mode given", http.StatusBadRequest)
+	case !bytes.Contains(body, []byte("</")):
+		http.Error(w, "Unable to read", http.StatusInternalServerError)
+	default:
+		return string(body), true
+	}
+	return "", false
 }
 
 // config answers requests for config.xml.
@@ -103,13 +125,22 @@ func (s *Server) config(w http.ResponseWriter, r *http.Request, job *Job) {
 		_, _ = fmt.Fprint(w, strings.Replace(job.Config, "version='1.0'", "version='1.1'", 1))
 		return
 	}
-	content, err := io.ReadAll(r.Body)
-	if err != nil {
-		http.Error(w, "config", http.StatusBadRequest)
+	content, ok := posted(w, r)
+	if !ok {
 		return
 	}
-	job.Config = string(content)
+	job.Config = content
 	job.parse()
+	s.definitions++
+}
+
+// description in the config.xml.
+func (j *Job) description() string {
+	found := regexp.MustCompile(`(?s)<description>(.*?)</description>`).FindStringSubmatch(j.Config)
+	if found == nil {
+		return ""
+	}
+	return html.UnescapeString(found[1])
 }
 
 // parse takes the declared parameters from the config.

@@ -100,7 +100,7 @@ func (s *Server) root(w http.ResponseWriter, r *http.Request) {
 	case strings.HasPrefix(path, "/queue/item/"):
 		s.queueItem(w, r)
 	case path == "/createItem":
-		s.create(w, r)
+		s.create(w, r, "")
 	default:
 		http.NotFound(w, r)
 	}
@@ -213,6 +213,8 @@ func (s *Server) job(w http.ResponseWriter, r *http.Request, path string) {
 		s.trigger(w, r, name, job, call == "build")
 	case "config.xml":
 		s.config(w, r, job)
+	case "createItem":
+		s.create(w, r, name+"/")
 	default:
 		s.build(w, r, job, segments)
 	}
@@ -235,7 +237,10 @@ func (s *Server) describe(job *Job) map[string]any {
 		}
 		definitions = append(definitions, definition)
 	}
-	shown := map[string]any{"_class": class, "buildable": !job.Disabled, "property": []any{map[string]any{}}, "lastBuild": nil}
+	shown := map[string]any{
+		"_class": class, "buildable": !job.Disabled, "description": job.description(), "property": []any{map[string]any{}},
+		"lastBuild": nil,
+	}
 	if len(definitions) > 0 {
 		shown["property"] = []any{map[string]any{}, map[string]any{"parameterDefinitions": definitions}}
 	}

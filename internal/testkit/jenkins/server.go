@@ -91,7 +91,9 @@ type Server struct {
 	options Options
 	calls   []string
 	posts   int
-	refused map[string]int
+	// definitions of jobs that were created or replaced.
+	definitions int
+	refused     map[string]int
 }
 
 // Options of a Server, which Set changes.
@@ -239,6 +241,23 @@ func (s *Server) Calls() ([]string, int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]string(nil), s.calls...), s.posts
+}
+
+// Definitions of jobs that were created or replaced by requests.
+func (s *Server) Definitions() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.definitions
+}
+
+// Config is the config.xml of a job; empty if there is none.
+func (s *Server) Config(job string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if found := s.jobs[job]; found != nil {
+		return found.Config
+	}
+	return ""
 }
 
 func (s *Server) session() string { return fmt.Sprintf("%08x", 0xa1b2c3d4+s.sessions) }

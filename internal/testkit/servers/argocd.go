@@ -18,6 +18,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -41,9 +42,17 @@ type ArgoCDServer struct {
 	git, repositories string
 }
 
-// ArgoCD starts Argo CD on an API server, whose cluster it deploys to. Its controller listens on all addresses: start it in a network
-// namespace of its own.
+// ArgoCD is ArgoCDAt on loopback, with a server of repositories for Application and Commit.
 func ArgoCD(t testing.TB, config *rest.Config) *ArgoCDServer {
+	t.Helper()
+	a := ArgoCDAt(t, Place{}, config)
+	a.serveGit()
+	return a
+}
+
+// ArgoCDAt starts Argo CD on an API server, whose cluster it deploys to. Its controller listens on all addresses: start it in a network
+// namespace of its own.
+func ArgoCDAt(t testing.TB, place Place, config *rest.Config) *ArgoCDServer {
 	t.Helper()
 	folder := Folder(t, "argocd")
 	dir := scratch(t)
@@ -53,37 +62,43 @@ func ArgoCD(t testing.TB, config *rest.Config) *ArgoCDServer {
 	}
 	a := &ArgoCDServer{t: t, client: c, repositories: filepath.Join(dir, "repositories")}
 	a.install(filepath.Join(folder, "manifests"))
+	a.awaitKinds()
 	environment := argoCDEnvironment(t, dir, config)
-	redis, _ := Redis(t, RedisOptions{})
+	redis, _ := Redis(t, RedisOptions{Place: place})
 	run := func(role string, ready func(context.Context) error, args ...string) {
 		path, line := leashed(filepath.Join(folder, "argocd"), args...)
+		path, line = place.within(path, line)
 		Start(t, Spec{
 			Name: role, Path: path, Args: line, Dir: dir, Env: append(environment, "ARGOCD_BINARY_NAME="+role), Ready: ready,
 		})
 	}
-	port := func() string { return strconv.Itoa(FreePort(t)) }
-	repo, api := port(), port()
-	run("argocd-repo-server", saysTo("127.0.0.1:"+repo, "", ""), "--address", "127.0.0.1", "--port", repo, "--metrics-address", "127.0.0.1",
-		"--metrics-port", port(), "--redis", redis, "--disable-tls")
-	a.URL = "http://127.0.0.1:" + api
-	run("argocd-server", Answers(a.URL+"/api/version"), "--address", "127.0.0.1", "--port", api, "--metrics-address", "127.0.0.1",
-		"--metrics-port", port(), "--insecure", "--repo-server", "127.0.0.1:"+repo, "--repo-server-plaintext", "--redis", redis,
-		"--dex-server", "http://127.0.0.1:5556", "--namespace", argoCDNamespace)
-	metrics := port()
-	run("argocd-application-controller", Answers("http://127.0.0.1:"+metrics+"/healthz"), "--metrics-port", metrics, "--redis", redis,
-		"--repo-server", "127.0.0.1:"+repo, "--repo-server-plaintext", "--namespace", argoCDNamespace)
-	a.serveGit()
+	free := func() string { return strconv.Itoa(FreePort(t)) }
+	repo, repoPort := place.port(t)
+	run("argocd-repo-server", saysTo(repo, "", ""), "--address", place.address(), "--port", repoPort, "--metrics-address", place.address(),
+		"--metrics-port", free(), "--redis", redis, "--disable-tls")
+	api, apiPort := place.port(t)
+	a.URL = "http://" + api
+	listen := place.address()
+	if place.Network != "" {
+		listen = "0.0.0.0" // it calls itself on localhost, and the namespace has no other use for the port
+	}
+	run("argocd-server", Answers(a.URL+"/api/version"), "--address", listen, "--port", apiPort,
+		"--metrics-address", place.address(), "--metrics-port", free(), "--insecure", "--repo-server", repo, "--repo-server-plaintext",
+		"--redis", redis, "--dex-server", "http://127.0.0.1:5556", "--namespace", ArgoCDNamespace)
+	metrics, metricsPort := place.port(t)
+	run("argocd-application-controller", Answers("http://"+metrics+"/healthz"), "--metrics-port", metricsPort, "--redis", redis,
+		"--repo-server", repo, "--repo-server-plaintext", "--namespace", ArgoCDNamespace)
 	a.login()
 	return a
 }
 
-// argoCDNamespace of Argo CD.
-const argoCDNamespace = "argocd"
+// ArgoCDNamespace is the namespace of a real Argo CD.
+const ArgoCDNamespace = "argocd"
 
 // install what Argo CD needs in the cluster.
 func (a *ArgoCDServer) install(manifests string) {
 	a.t.Helper()
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: argoCDNamespace}}
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ArgoCDNamespace}}
 	if err := a.client.Create(a.t.Context(), namespace); err != nil {
 		a.t.Fatal(err)
 	}
@@ -101,11 +116,28 @@ func (a *ArgoCDServer) install(manifests string) {
 		}
 		for _, object := range testkit.Manifests(a.t, file, content) {
 			if object.GetObjectKind().GroupVersionKind().Kind != "CustomResourceDefinition" {
-				object.SetNamespace(argoCDNamespace)
+				object.SetNamespace(ArgoCDNamespace)
 			}
 			if err := a.client.Create(a.t.Context(), object); err != nil {
 				a.t.Fatalf("%s: %v", filepath.Base(file), err)
 			}
+		}
+	}
+}
+
+// awaitKinds waits until the API server serves the kinds of Argo CD: its processes end without them.
+func (a *ArgoCDServer) awaitKinds() {
+	a.t.Helper()
+	for _, kind := range []string{"Application", "ApplicationSet", "AppProject"} {
+		list := &metav1.PartialObjectMetadataList{}
+		list.SetGroupVersionKind(schema.GroupVersionKind{Group: "argoproj.io", Version: "v1alpha1", Kind: kind + "List"})
+		var last error
+		served := func(ctx context.Context) (bool, error) {
+			last = a.client.List(ctx, list)
+			return last == nil, nil
+		}
+		if wait.PollUntilContextTimeout(a.t.Context(), 100*time.Millisecond, time.Minute, true, served) != nil {
+			a.t.Fatalf("list kind %s of Argo CD: %v", kind, last)
 		}
 	}
 }
@@ -116,7 +148,7 @@ func argoCDEnvironment(t testing.TB, dir string, config *rest.Config) []string {
 	kubeconfig := clientcmdapi.NewConfig()
 	kubeconfig.Clusters["c"] = &clientcmdapi.Cluster{Server: config.Host, CertificateAuthorityData: config.CAData}
 	kubeconfig.AuthInfos["u"] = &clientcmdapi.AuthInfo{ClientCertificateData: config.CertData, ClientKeyData: config.KeyData}
-	kubeconfig.Contexts["x"] = &clientcmdapi.Context{Cluster: "c", AuthInfo: "u", Namespace: argoCDNamespace}
+	kubeconfig.Contexts["x"] = &clientcmdapi.Context{Cluster: "c", AuthInfo: "u", Namespace: ArgoCDNamespace}
 	kubeconfig.CurrentContext = "x"
 	path := filepath.Join(dir, "kubeconfig")
 	if err := clientcmd.WriteToFile(*kubeconfig, path); err != nil {
@@ -159,7 +191,7 @@ func (a *ArgoCDServer) login() {
 	a.t.Helper()
 	err := wait.PollUntilContextTimeout(a.t.Context(), 200*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
 		secret := &corev1.Secret{}
-		if err := a.client.Get(ctx, client.ObjectKey{Namespace: argoCDNamespace, Name: "argocd-initial-admin-secret"}, secret); err != nil {
+		if err := a.client.Get(ctx, client.ObjectKey{Namespace: ArgoCDNamespace, Name: "argocd-initial-admin-secret"}, secret); err != nil {
 			return false, client.IgnoreNotFound(err)
 		}
 		body, err := json.Marshal(map[string]string{"username": "admin", "password": string(secret.Data["password"])})
@@ -208,7 +240,7 @@ spec:
   project: default
   destination: {server: "https://kubernetes.default.svc", namespace: %[2]s}
   source: {repoURL: "%[3]s/%[1]s.git", path: ., targetRevision: main}
-%[5]s`, name, namespace, a.git, argoCDNamespace, policy)
+%[5]s`, name, namespace, a.git, ArgoCDNamespace, policy)
 	for _, object := range testkit.Manifests(a.t, name, []byte(manifest)) {
 		if err := a.client.Create(a.t.Context(), object); err != nil {
 			a.t.Fatal(err)

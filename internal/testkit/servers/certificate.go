@@ -13,13 +13,13 @@ import (
 	"time"
 )
 
-// Certificate for a server on 127.0.0.1 and localhost, and the CA that signed it, all in PEM.
+// Certificate for a server, and the CA that signed it, all in PEM.
 type Certificate struct {
 	CA, Certificate, Key []byte
 }
 
-// NewCertificate makes a CA of its own and a certificate that is valid for a day.
-func NewCertificate(t testing.TB) *Certificate {
+// NewCertificate makes a CA of its own and a certificate for 127.0.0.1, localhost and the addresses, which is valid for a day.
+func NewCertificate(t testing.TB, addresses ...net.IP) *Certificate {
 	t.Helper()
 	key := func() *ecdsa.PrivateKey {
 		k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -36,7 +36,7 @@ func NewCertificate(t testing.TB) *Certificate {
 	}
 	server := &x509.Certificate{
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "localhost"}, NotBefore: from, NotAfter: until,
-		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		DNSNames: []string{"localhost"}, IPAddresses: append([]net.IP{net.IPv4(127, 0, 0, 1)}, addresses...),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	signed := func(template *x509.Certificate, public *ecdsa.PublicKey) []byte {

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"testing"
 	"time"
 )
@@ -18,9 +17,15 @@ const (
 	HudsonPassword = "hudson-test-password"
 )
 
-// Hudson starts a Hudson 3.3.2 with two executors, whose jobs have these config.xml by name. Requests without credentials can read. It
-// keeps its port and its data when it is stopped and started again. It takes 10 to 30 seconds: share it, see Shared.
+// Hudson is HudsonAt on loopback.
 func Hudson(t testing.TB, jobs map[string]string) (url string, process *Process) {
+	t.Helper()
+	return HudsonAt(t, Place{}, jobs)
+}
+
+// HudsonAt starts a Hudson 3.3.2 with two executors, whose jobs have these config.xml by name. Requests without credentials can read. It
+// keeps its port and its data when it is stopped and started again. It takes 10 to 30 seconds: share it, see Shared.
+func HudsonAt(t testing.TB, place Place, jobs map[string]string) (url string, process *Process) {
 	t.Helper()
 	dir := scratch(t)
 	home := filepath.Join(dir, "home")
@@ -48,7 +53,7 @@ func Hudson(t testing.TB, jobs map[string]string) (url string, process *Process)
 		}
 	}
 	folder := Folder(t, "hudson")
-	port := FreePort(t)
+	address, port := place.port(t)
 	args := []string{"-Xms64m", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:ErrorFile=/dev/null"}
 	for _, module := range []string{ // what Hudson reads by reflection
 		"java.base/java.lang", "java.base/java.lang.reflect", "java.base/java.util", "java.base/java.util.concurrent", "java.base/java.io",
@@ -57,10 +62,11 @@ func Hudson(t testing.TB, jobs map[string]string) (url string, process *Process)
 		args = append(args, "--add-opens", module+"=ALL-UNNAMED")
 	}
 	args = append(args, "-DskipInitSetup=true", "-Dhudson.util.ProcessTree.disable=true", "-DHUDSON_HOME="+home, "-Djava.io.tmpdir="+dir,
-		"-Duser.home="+dir, "-cp", filepath.Join(folder, "hudson.war")+":"+folder, "Launcher", "--httpPort="+strconv.Itoa(port),
-		"--httpListenAddress=127.0.0.1")
+		"-Duser.home="+dir, "-cp", filepath.Join(folder, "hudson.war")+":"+folder, "Launcher", "--httpPort="+port,
+		"--httpListenAddress="+place.address())
 	path, line := leashed(filepath.Join(folder, "java", "bin", "java"), args...)
-	url = fmt.Sprintf("http://127.0.0.1:%d", port)
+	path, line = place.within(path, line)
+	url = "http://" + address
 	process = Start(t, Spec{Name: "hudson", Path: path, Args: line, Dir: dir, Deadline: 5 * time.Minute, Ready: hudsonReady(url)})
 	return url, process
 }

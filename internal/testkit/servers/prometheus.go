@@ -123,6 +123,8 @@ type PrometheusOptions struct {
 	RemoteWrite string
 	// Args are added to the command line.
 	Args []string
+	// Place to listen on.
+	Place Place
 }
 
 // Prometheus starts a Prometheus on a free port, which it keeps when it is stopped and started again, as it keeps its data.
@@ -134,7 +136,7 @@ func Prometheus(t testing.TB, options PrometheusOptions) (url string, process *P
 		options.Web = &WebConfig{}
 	}
 	options.Web.Write(t)
-	address := fmt.Sprintf("127.0.0.1:%d", FreePort(t))
+	address, _ := options.Place.port(t)
 	writeText(t, filepath.Join(dir, "prometheus.yml"), options.config(address))
 	writeText(t, filepath.Join(dir, "rules.yml"), options.Rules)
 	if options.History != "" {
@@ -145,14 +147,12 @@ func Prometheus(t testing.TB, options PrometheusOptions) (url string, process *P
 		run(t, promtool)
 	}
 	url = options.Web.scheme() + "://" + address
-	process = Start(t, Spec{
-		Name: "prometheus", Path: filepath.Join(folder, "prometheus"), Dir: dir, Ready: options.Web.ready(url),
-		Args: append([]string{
-			"--config.file=prometheus.yml", "--storage.tsdb.path=data", "--web.listen-address=" + address,
-			"--web.config.file=" + filepath.Join(options.Web.folder, "web.yml"),
-			"--rules.alert.resend-delay=1s", // a first alert is sent before Alertmanagers are known, and again only then
-		}, options.Args...),
-	})
+	path, line := options.Place.within(filepath.Join(folder, "prometheus"), append([]string{
+		"--config.file=prometheus.yml", "--storage.tsdb.path=data", "--web.listen-address=" + address,
+		"--web.config.file=" + filepath.Join(options.Web.folder, "web.yml"),
+		"--rules.alert.resend-delay=1s", // a first alert is sent before Alertmanagers are known, and again only then
+	}, options.Args...))
+	process = Start(t, Spec{Name: "prometheus", Path: path, Args: line, Dir: dir, Ready: options.Web.ready(url)})
 	return url, process
 }
 

@@ -46,8 +46,10 @@ func TestConformanceOfTheFake(t *testing.T) {
 	conformance.Run(t, conformance.Subject{
 		Open: func(t testing.TB) ci.Provider { return open(t, s) },
 		Job:  "job", Unmarked: "unmarked", Disabled: "disabled", Step: s.Clock.Step,
+		Definition: []byte(conformance.HudsonJobs(Marker)["job"]),
 	})
-	if _, started := s.Calls(); started != len(s.Builds("job"))+1 { // one was cancelled while it waited
-		t.Errorf("%d items for %d builds", started, len(s.Builds("job")))
+	built := len(s.Builds("job")) + len(s.Builds(conformance.Ensured))
+	if _, started := s.Calls(); started != built+1 { // one was cancelled while it waited
+		t.Errorf("%d items for %d builds", started, built)
 	}
 }

@@ -43,6 +43,7 @@ type Provider struct {
 var (
 	_ ci.Provider = (*Provider)(nil)
 	_ ci.Checker  = (*Provider)(nil)
+	_ ci.Definer  = (*Provider)(nil)
 )
 
 // Close closes idle connections.

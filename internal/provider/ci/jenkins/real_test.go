@@ -13,7 +13,8 @@ import (
 )
 
 func TestConformanceOfARealHudson(t *testing.T) {
-	url, _ := servers.Hudson(t, conformance.HudsonJobs(Marker))
+	jobs := conformance.HudsonJobs(Marker)
+	url, _ := servers.Hudson(t, jobs)
 	clock := clocktesting.NewFakeClock(time.Now())
 	conformance.Run(t, conformance.Subject{
 		Open: func(t testing.TB) ci.Provider {
@@ -30,5 +31,6 @@ func TestConformanceOfARealHudson(t *testing.T) {
 			return p
 		},
 		Job: "job", Unmarked: "unmarked", Disabled: "disabled", Step: clock.Step,
+		Definition: []byte(jobs["job"]),
 	})
 }

@@ -48,6 +48,8 @@ type Subject struct {
 	Open func(t testing.TB) ci.Provider
 	// Job accepts a key and the parameter Behaviour. Unmarked accepts no key, and Disabled no build.
 	Job, Unmarked, Disabled string
+	// Definition is that of a job like Job, in the format of the server.
+	Definition []byte
 	// Step lets time pass for the provider.
 	Step func(time.Duration)
 	// Name of the run, which makes keys unique on a server that is used several times.
@@ -70,6 +72,8 @@ func Run(t *testing.T, s Subject) {
 		{"a waiting build is cancelled", cancelWaiting},
 		{"the log is read in parts and resumed", log},
 		{"what cannot start is for the user to fix", refused},
+		{"a job is created and updated", ensured},
+		{"a job of others is not replaced", notManaged},
 		{"handles of others are refused", foreign},
 		{"a cancelled call tells nothing", called},
 	} {

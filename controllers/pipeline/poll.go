@@ -1,0 +1,184 @@
+package pipeline
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/controllers/environment"
+	"kubeops.io/kubeops/internal/gitrepo"
+	"kubeops.io/kubeops/internal/kind"
+	"kubeops.io/kubeops/internal/limits"
+	"kubeops.io/kubeops/internal/pipeline"
+	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/text"
+	"kubeops.io/kubeops/internal/trigger"
+)
+
+// pollTimeout of a request to a Git server. It takes a slot of the controller.
+const pollTimeout = 10 * time.Second
+
+// repositories opens the repositories of triggers. Credentials are read as the ServiceAccount of the Pipeline.
+type repositories struct{ *environment.Environment }
+
+// open a repository. The caller closes it.
+func (r repositories) open(ctx context.Context, p *v1alpha1.Pipeline, of *v1alpha1.PipelineTrigger) (*gitrepo.Repository, error) {
+	field := "trigger " + of.Name + ": git."
+	fields := provider.Fields{URL: field + "repository", Auth: field + "secretRef"}
+	secrets := r.Backends.Secrets.For(p.Namespace, p.Spec.Account())
+	remote := gitrepo.Remote{URL: of.Git.Repository, Fields: fields}
+	if of.Git.SecretRef != nil {
+		var err error
+		if remote, err = gitrepo.Login(ctx, secrets, of.Git.Repository, *of.Git.SecretRef, fields); err != nil {
+			return nil, err
+		}
+	}
+	options := gitrepo.Options{
+		Egress: r.Backends.Egress, Metrics: r.Backends.Telemetry, Timeout: pollTimeout,
+		Redact: func(text string) string { return r.Redact(secrets.Hide(text)) },
+	}
+	if r.Backends.Memory != nil {
+		options.Memory = r.Backends.Memory.For(p.Namespace)
+	}
+	return gitrepo.Open(remote, options)
+}
+
+// polled is a trigger whose repository was polled.
+type polled struct {
+	pipeline                 types.UID
+	name, repository, branch string
+}
+
+// checkIntervals refuses triggers that poll more often than the configuration permits.
+func (l *logic) checkIntervals(p *v1alpha1.Pipeline) error {
+	for i := range p.Spec.Triggers {
+		of := &p.Spec.Triggers[i]
+		if of.Git == nil || l.limits.MinScheduleInterval <= 0 {
+			continue
+		}
+		exceeded := limits.MinDuration("trigger "+of.Name+": git.interval", of.Git.Period(), l.limits.MinScheduleInterval,
+			"limits.minScheduleInterval")
+		if exceeded != nil {
+			return exceeded
+		}
+	}
+	return nil
+}
+
+// pollRepositories creates the runs of new commits, and returns when to poll next; zero without a trigger of type git.
+func (l *logic) pollRepositories(ctx context.Context, s *kind.Scope[*v1alpha1.Pipeline]) time.Duration {
+	p := s.Object
+	previous := p.Status.Repositories
+	p.Status.Repositories = nil
+	var wake time.Duration
+	for i := range p.Spec.Triggers {
+		of := &p.Spec.Triggers[i]
+		if of.Git == nil {
+			continue
+		}
+		state := v1alpha1.GitTriggerStatus{Name: of.Name}
+		if at := slices.IndexFunc(previous, func(known v1alpha1.GitTriggerStatus) bool { return known.Name == of.Name }); at >= 0 {
+			state = previous[at]
+		}
+		if !p.Spec.Suspend {
+			if after := l.pollWhenDue(ctx, s, of, &state); wake == 0 || after < wake {
+				wake = after
+			}
+		}
+		p.Status.Repositories = append(p.Status.Repositories, state)
+	}
+	return wake
+}
+
+// pollWhenDue polls the repository of a trigger if its interval is over, and returns when that is next. What goes wrong is in the state,
+// and tried again then.
+func (l *logic) pollWhenDue(
+	ctx context.Context, s *kind.Scope[*v1alpha1.Pipeline], of *v1alpha1.PipelineTrigger, state *v1alpha1.GitTriggerStatus,
+) time.Duration {
+	period := of.Git.Period()
+	this := polled{pipeline: s.Object.UID, name: of.Name, repository: of.Git.Repository, branch: of.Git.Branch}
+	if left := l.polls.left(s.Key(), this, period, s.Now); left > 0 {
+		return left
+	}
+	err := l.poll(ctx, s, of, state)
+	if err == nil {
+		state.Reason, state.Message = "", ""
+		return period
+	}
+	p := problem.As(err)
+	if p == nil {
+		p = problem.Retrying(v1alpha1.ReasonRetrying, err, "the repository cannot be polled now")
+	}
+	state.Reason = p.Reason
+	state.Message = text.Clip(p.Message, maxMessage)
+	return period
+}
+
+// poll the branch of a trigger, and create the run of its commit if that was not handled before.
+func (l *logic) poll(
+	ctx context.Context, s *kind.Scope[*v1alpha1.Pipeline], of *v1alpha1.PipelineTrigger, state *v1alpha1.GitTriggerStatus,
+) error {
+	p := s.Object
+	repository, err := l.repositories.open(ctx, p, of)
+	if err != nil {
+		return err
+	}
+	defer repository.Close()
+	tip, err := repository.Tip(ctx, of.Git.Branch)
+	if err != nil {
+		return err
+	}
+	if state.Revision == "" || state.Repository != of.Git.Repository || state.Branch != of.Git.Branch {
+		state.Repository = of.Git.Repository
+		state.Branch = of.Git.Branch
+		state.Revision = tip
+		return nil
+	}
+	if tip == state.Revision {
+		return refusedBefore(state)
+	}
+	head, err := repository.Head(ctx, of.Git.Branch)
+	if err != nil {
+		return err
+	}
+	err = trigger.CheckAuthor(head.Message, head.Email)
+	if err == nil {
+		err = l.createPolled(ctx, s, of, state, head.Revision)
+	}
+	if found := problem.As(err); err == nil || found != nil && found.Action == problem.UserMustAct {
+		state.Revision = head.Revision
+	}
+	return err
+}
+
+// refusedBefore repeats why the last commit created no run. The problem of an earlier poll is over.
+func refusedBefore(state *v1alpha1.GitTriggerStatus) error {
+	switch state.Reason {
+	case v1alpha1.ReasonOwnCommit, v1alpha1.ReasonInvalidParameter, v1alpha1.ReasonInvalidExpression:
+		return problem.UserError(state.Reason, nil, "%s", state.Message)
+	}
+	return nil
+}
+
+// createPolled creates the run of a commit. Its name is that of the commit: after a crash, it is there already.
+func (l *logic) createPolled(
+	ctx context.Context, s *kind.Scope[*v1alpha1.Pipeline], of *v1alpha1.PipelineTrigger, state *v1alpha1.GitTriggerStatus, revision string,
+) error {
+	parameters, err := pipeline.TriggerParameters(ctx, l.expressions, &s.Object.Spec, of, map[string]string{
+		"type": string(v1alpha1.EventPush), "source": string(v1alpha1.TriggerGit), "repository": of.Git.Repository,
+		"ref": "refs/heads/" + of.Git.Branch, "branch": of.Git.Branch, "commit": revision,
+	})
+	if err != nil {
+		return err
+	}
+	name := trigger.Name(s.Object.Name, string(s.Object.UID), of.Name, of.Git.Repository, of.Git.Branch, revision)
+	if err := l.createRun(ctx, s, of, name, parameters); err != nil {
+		return err
+	}
+	state.LastRun = name
+	return nil
+}

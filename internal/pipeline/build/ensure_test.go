@@ -1,0 +1,77 @@
+package build_test
+
+import (
+	"net/http"
+	"testing"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	fake "kubeops.io/kubeops/internal/testkit/jenkins"
+)
+
+// ensured is a stage whose job does not exist before.
+func ensured(overwrite bool) v1alpha1.PipelineStage {
+	return stage(func(s *v1alpha1.BuildStage) {
+		s.Job = "created"
+		s.Ensure = &v1alpha1.EnsuredJob{Jenkinsfile: "node {}", Overwrite: overwrite}
+	})
+}
+
+// wantCreated checks that the job was sent once, and its builds.
+func (m *machine) wantCreated(builds int) {
+	m.t.Helper()
+	if got := len(m.jenkins.Builds("created")); got != builds {
+		m.t.Errorf("dies at %d: %d builds, want %d", m.dies, got, builds)
+	}
+	if got := m.jenkins.Definitions(); got != 1 {
+		m.t.Errorf("dies at %d: the job was sent %d times", m.dies, got)
+	}
+}
+
+func TestAJobIsCreatedBeforeItsFirstBuild(t *testing.T) {
+	m := newMachine(t, ensured(false))
+	m.want(m.end(), v1alpha1.StageSucceeded, "", 0)
+	m.begin("other", ensured(false))
+	m.want(m.end(), v1alpha1.StageSucceeded, "", 0)
+	m.wantCreated(2)
+}
+
+func TestAJobOfAPersonFailsTheStageUnlessItMayBeOverwritten(t *testing.T) {
+	m := newMachine(t, ensured(false))
+	m.jenkins.Add("created", &fake.Job{Config: "<project><description>mine</description></project>"})
+	m.want(m.end(), v1alpha1.StageFailed, v1alpha1.ReasonJobNotManaged, 0)
+	if m.jenkins.Definitions() != 0 || len(m.jenkins.Builds("created")) != 0 {
+		t.Error("the job of a person was used")
+	}
+	m.begin("other", ensured(true))
+	m.want(m.end(), v1alpha1.StageSucceeded, "", 0)
+}
+
+func TestAServerThatCannotCreateAJobYetIsWaitedFor(t *testing.T) {
+	m := newMachine(t, ensured(false))
+	m.jenkins.Refuse("/createItem", http.StatusServiceUnavailable)
+	s := m.until(func(s *v1alpha1.StageStatus) bool { return s.Reason == v1alpha1.ReasonServerError })
+	if m.want(s, v1alpha1.StageClaimed, v1alpha1.ReasonServerError, 0); s.Triggers != 0 {
+		t.Errorf("%d triggers, want 0", s.Triggers)
+	}
+	m.jenkins.Refuse("/createItem", 0)
+	m.want(m.end(), v1alpha1.StageSucceeded, "", 0)
+}
+
+func TestACrashWhileTheJobIsCreatedLeavesOneBuild(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		crashes := 0
+		for dies := 1; dies <= 12; dies++ {
+			m := newMachine(t, ensured(false))
+			m.dies = dies
+			m.after = after
+			m.want(m.end(), v1alpha1.StageSucceeded, "", 0)
+			m.wantCreated(1)
+			if m.requests >= dies {
+				crashes++
+			}
+		}
+		if crashes < 6 {
+			t.Errorf("%d crashes", crashes)
+		}
+	}
+}

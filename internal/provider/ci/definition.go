@@ -1,0 +1,25 @@
+package ci
+
+import "context"
+
+// Definer is a Provider that can create jobs, and update those that it created.
+type Definer interface {
+	// CheckDefinition that Ensure can create or update the job of a request, and that the definition declares its parameters. It changes
+	// nothing.
+	CheckDefinition(ctx context.Context, request Request, definition Definition) error
+	// Ensure that the job of a request exists with a definition. A job that was created by others, or for another owner, is a problem of
+	// reason JobNotManaged, unless the definition permits to overwrite it. It may be called again after any error.
+	Ensure(ctx context.Context, request Request, definition Definition) error
+}
+
+// Definition of a job: either Config or Script is set.
+type Definition struct {
+	// Config of the job in the format of the server, such as config.xml.
+	Config []byte
+	// Script of the job, such as a Jenkinsfile. The job declares the parameters of the request.
+	Script string
+	// Owner is written into the job, and compared with what was written before.
+	Owner string
+	// Overwrite permits to replace a job of others.
+	Overwrite bool
+}

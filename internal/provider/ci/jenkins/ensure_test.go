@@ -1,0 +1,133 @@
+package jenkins
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/provider/ci"
+	fake "kubeops.io/kubeops/internal/testkit/jenkins"
+)
+
+// shop is a request of job shop, and its definition.
+func shop() (ci.Request, ci.Definition) {
+	request := ci.Request{Key: "k-1", Job: "shop", Parameters: map[string]string{"VERSION": ""}}
+	return request, ci.Definition{Config: []byte(project("<description>Builds the shop</description>", Marker, "VERSION")), Owner: "team/shop"}
+}
+
+func TestAJobIsSentOnlyWhenItsDefinitionChanged(t *testing.T) {
+	s := fake.New(t)
+	request, definition := shop()
+	ensure := func(want int) {
+		t.Helper()
+		if err := open(t, s).Ensure(t.Context(), request, definition); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Definitions(); got != want {
+			t.Errorf("the job was sent %d times, want %d", got, want)
+		}
+	}
+	ensure(1)
+	ensure(1)
+	if config := s.Config("shop"); !strings.Contains(config, "<description>Builds the shop&#xA;Managed by KubeOps for Pipeline team/shop (sha256:") {
+		t.Errorf("the config is %s", config)
+	}
+	definition.Config = []byte(project("<description>Builds the shop</description>", Marker, "VERSION", "MORE"))
+	ensure(2)
+	ensure(2)
+	definition = ci.Definition{Script: "node {}", Owner: "team/shop"}
+	ensure(3)
+	ensure(3)
+	definition = ci.Definition{Script: "node {}", Owner: "team/other", Overwrite: true}
+	ensure(4)
+	ensure(4)
+}
+
+func TestAJobIsCreatedInItsFolder(t *testing.T) {
+	s := fake.New(t)
+	s.Add("team", &fake.Job{Folder: true})
+	request, definition := shop()
+	request.Job = "team/my shop"
+	if err := open(t, s).Ensure(t.Context(), request, definition); err != nil || s.Config("team/my shop") == "" {
+		t.Errorf("%v", err)
+	}
+	request.Job = "nowhere/shop"
+	if p := problem.As(open(t, s).Ensure(t.Context(), request, definition)); p == nil || p.Reason != v1alpha1.ReasonJobNotFound ||
+		!strings.Contains(p.Message, "the folder of job nowhere/shop") {
+		t.Errorf("%v", p)
+	}
+	request.Job = "team"
+	if p := problem.As(open(t, s).Ensure(t.Context(), request, definition)); p == nil || p.Reason != v1alpha1.ReasonNotAJob {
+		t.Errorf("%v", p)
+	}
+}
+
+func TestWhatKeepsAJobFromBeingDefinedIsNamed(t *testing.T) {
+	for name, tc := range map[string]struct {
+		prepare func(*fake.Server)
+		reason  string
+		action  problem.Action
+		want    string
+	}{
+		"no permission to create": {
+			func(s *fake.Server) { s.Refuse("/createItem", http.StatusForbidden) }, v1alpha1.ReasonForbidden, problem.UserMustAct, "Job/Create",
+		},
+		"no permission to configure": {func(s *fake.Server) {
+			s.Add("shop", &fake.Job{Config: project("<description>" + managedMark("team/shop", strings.Repeat("0", 64)) + "</description>")})
+			s.Refuse("/config.xml", http.StatusForbidden)
+		}, v1alpha1.ReasonForbidden, problem.UserMustAct, "Job/Configure"},
+		"a plugin that is not there": {
+			func(s *fake.Server) { s.Refuse("/createItem", http.StatusInternalServerError) }, v1alpha1.ReasonInvalidJobDefinition,
+			problem.UserMustAct, "plugins",
+		},
+		"a job that the user cannot see": {
+			func(s *fake.Server) { s.Add("shop", &fake.Job{Hidden: true}) }, v1alpha1.ReasonInvalidJobDefinition, problem.UserMustAct,
+			"hidden from the user kubeops",
+		},
+		"a server that is overloaded": {
+			func(s *fake.Server) { s.Refuse("/createItem", http.StatusServiceUnavailable) }, v1alpha1.ReasonServerError, problem.Retry, "503",
+		},
+		"a job of a person": {
+			func(s *fake.Server) { s.Add("shop", &fake.Job{Config: project("<description>mine</description>")}) },
+			v1alpha1.ReasonJobNotManaged, problem.UserMustAct, "build.ensure.overwrite",
+		},
+		"a mark that a person changed": {func(s *fake.Server) {
+			s.Add("shop", &fake.Job{Config: project("<description>" + managedMark("team/shop", "0") + "</description>")})
+		}, v1alpha1.ReasonJobNotManaged, problem.UserMustAct, "not managed by KubeOps"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := fake.New(t)
+			tc.prepare(s)
+			request, definition := shop()
+			err := open(t, s).Ensure(t.Context(), request, definition)
+			p := problem.As(err)
+			if p == nil || p.Reason != tc.reason || p.Action != tc.action || !strings.Contains(p.Message, tc.want) {
+				t.Errorf("got %+v, want %s with %q", p, tc.reason, tc.want)
+			}
+			if s.Definitions() != 0 {
+				t.Error("the job was changed")
+			}
+		})
+	}
+}
+
+func TestTwoRunsThatCreateAJobAtTheSameTimeBothSucceed(t *testing.T) {
+	s := fake.New(t)
+	request, definition := shop()
+	p := open(t, s)
+	wanted, err := definitionOf(request, definition)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, digest := wanted.marked(definition.Owner)
+	for range 2 { // both saw that it is not there
+		if err := p.create(t.Context(), "/job/shop", "shop", content, digest, definition); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := s.Definitions(); got != 1 {
+		t.Errorf("created %d times", got)
+	}
+}
