@@ -41,7 +41,7 @@ build: $(BIN) ## Build the manager, the command line and the plugin for Argo CD 
 
 .PHONY: test-unit
 test-unit: kube servers ## Run the unit tests, with controllers against a real API server and etcd
-	go test ./api/... ./cmd/... ./controllers/... ./internal/... ./providers/... ./test/docs
+	go test ./api/... ./cmd/... ./controllers/... ./hack/signals/... ./internal/... ./providers/... ./test/docs
 	cd hack/cluster && go test . ./internal/...
 
 .PHONY: test-dashboard
@@ -77,6 +77,10 @@ bench-continuous: build $(BIN)/cluster ## Benchmark a continuous Inspection of 1
 .PHONY: bench-go
 bench-go: ## Run the Go benchmarks of reducers, checks and the cause linker
 	go test -run '^$$' -bench . -benchmem ./internal/...
+
+.PHONY: bench-signals
+bench-signals: ## Score anomalies on public series with known incidents (NAB=FOLDER: a copy of github.com/numenta/NAB)
+	@[[ -z "$(NAB)" ]] || go run ./hack/signals/series -nab "$(NAB)"
 
 FUZZTIME ?= 20s
 .PHONY: fuzz
