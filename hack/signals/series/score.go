@@ -17,7 +17,7 @@ const (
 	// interval between inspections.
 	interval = time.Hour
 	// history that an inspection reads: that of requests.
-	history = 23 * 24 * time.Hour
+	history = 28 * 24 * time.Hour
 	// step of the points that it reads; series with longer intervals are evaluated hourly.
 	step = 30 * time.Minute
 	// week is the unit of the rate of false alarms.
@@ -26,12 +26,13 @@ const (
 
 // side is a kind of anomalies that are scored.
 type side struct {
-	name  string
-	rules trend.Rules
+	name string
+	// rules, of which one is enough to report a series.
+	rules []trend.Rules
 }
 
 func sides() []side {
-	return []side{{"rises", trend.Rules{}}}
+	return []side{{"rises", []trend.Rules{{}}}, {"rises and drops", []trend.Rules{{}, {Drops: true}}}}
 }
 
 // result of one or more series.
@@ -49,12 +50,12 @@ func (r *result) add(other result) {
 }
 
 // score runs an inspection every hour over a series.
-func score(series labelled, rules trend.Rules) result {
-	rules.Step = step
+func score(series labelled, rules []trend.Rules) result {
+	step := step
 	if spacing(series.points) > step {
-		rules.Step = time.Hour
+		step = time.Hour
 	}
-	read := means(series.points, rules.Step)
+	read := means(series.points, step)
 	first, last := series.points[0].Time, series.points[len(series.points)-1].Time
 	scored := result{series: 1, windows: len(series.windows), length: last.Sub(first)}
 	found := make([]bool, len(series.windows))
@@ -76,7 +77,7 @@ func score(series labelled, rules trend.Rules) result {
 			}
 			return -1
 		})
-		if _, ok := trend.Anomalous(read[from:to], now, rules); !ok {
+		if !reported(read[from:to], now, step, rules) {
 			end()
 			continue
 		}
@@ -94,6 +95,17 @@ func score(series labelled, rules trend.Rules) result {
 		}
 	}
 	return scored
+}
+
+// reported reports whether an inspection finds an anomaly by any of the rules.
+func reported(points []metrics.Point, now time.Time, step time.Duration, rules []trend.Rules) bool {
+	for _, r := range rules {
+		r.Step = step
+		if _, ok := trend.Anomalous(points, now, r); ok {
+			return true
+		}
+	}
+	return false
 }
 
 // spacing is the median time between points.
@@ -180,7 +192,7 @@ func percent(n, of int) string {
 }
 
 // scoreAll scores series in parallel.
-func scoreAll(all []labelled, rules trend.Rules) []result {
+func scoreAll(all []labelled, rules []trend.Rules) []result {
 	results := make([]result, len(all))
 	next := make(chan int)
 	var workers sync.WaitGroup

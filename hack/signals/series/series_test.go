@@ -48,7 +48,7 @@ func TestWindowsFoundAndFalseAlarmsAreCounted(t *testing.T) {
 		"a window in which nothing is different": {within(0, 0), []window{hours(150, 160)}, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := score(labelled{points: level(tc.raised), windows: tc.windows}, trend.Rules{})
+			got := score(labelled{points: level(tc.raised), windows: tc.windows}, []trend.Rules{{}})
 			if got.found != tc.found || got.false != tc.false || got.series != 1 || got.windows != len(tc.windows) {
 				t.Errorf("got %+v", got)
 			}

@@ -76,6 +76,8 @@ type Anomaly struct {
 	// Season of the comparison, for example hour of week, over History.
 	Season  string
 	History time.Duration
+	// Lasts is how long it has lasted if that is longer than a day; zero otherwise.
+	Lasts time.Duration
 }
 
 // Alerts are the state of the backend's own monitoring.

@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	// historyRate is the history of requests to read: three weeks, the newest day, and a reserve. The short one is used if it
-	// exceeds the query budget.
-	historyRate      = 23 * 24 * time.Hour
+	// historyRate is the history of requests to read: three weeks that an anomaly may last, and the week before. The short one is
+	// used if it exceeds the query budget.
+	historyRate      = 28 * 24 * time.Hour
 	historyRateShort = 8 * 24 * time.Hour
 	// minRequests within a step are needed for an error rate or a percentile.
 	minRequests = 20
@@ -172,7 +172,7 @@ func unusualErrors(requests []metrics.Point, errors map[int64]float64, now time.
 			failed := errors[p.Time.Unix()]
 			share = append(share, metrics.Point{Time: p.Time, Value: math.Min(1, failed/p.Value)})
 			counts = append(counts, count)
-			if age := now.Sub(p.Time); age >= 0 && age < 3*stepRate {
+			if age := now.Sub(p.Time); age >= 0 && age < 4*stepRate { // of runs that end within an hour
 				newest += failed * stepRate.Seconds()
 			}
 		}
