@@ -119,9 +119,16 @@ func (b *baseline) anomaly() (Anomaly, bool) {
 	}
 	b.wholeHistory()
 	for _, run := range b.rules.Runs {
+		reached := math.NaN() // computed once it is needed
 		for _, from := range b.newest(run) {
 			score := b.lowest(from, run.Points)
-			if !(score >= run.MinScore && score > b.reached(run.Points)) {
+			if !(score >= run.MinScore) { // including NaN
+				continue
+			}
+			if math.IsNaN(reached) {
+				reached = b.reached(run.Points)
+			}
+			if score <= reached {
 				continue
 			}
 			found := b.describe(from, run, score)

@@ -305,7 +305,7 @@ func TestQueriesOverBudgetAreSplit(t *testing.T) {
 	}
 	g := shop(t)
 	gaps := Collect(t.Context(), Input{Provider: listing{f}, Graph: g, Wanting: wanting(facts.SourceClaimFill)})
-	if diff := cmp.Diff([]string{"336h0m0s", "120h0m0s", "120h0m0s", "120h0m0s"}, spans); diff != "" {
+	if diff := cmp.Diff([]string{"672h0m0s", "120h0m0s", "120h0m0s", "120h0m0s"}, spans); diff != "" {
 		t.Errorf("spans (-want +got):\n%s", diff)
 	}
 	if len(gaps) > 0 || len(g.Trends().Fills) != 1 {
