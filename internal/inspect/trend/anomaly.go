@@ -43,6 +43,8 @@ type Rules struct {
 	Runs []Run
 	// Drops evaluates values lower than usual, instead of those that are higher.
 	Drops bool
+	// Weekly needs a history of three weeks, for series that differ between weekdays.
+	Weekly bool
 	// Effect reports whether a difference is relevant, however unusual it is; nil accepts all.
 	Effect func(now, usual float64) bool
 	// Noise is the standard deviation of counting around a usual value, a lower bound of the spread; nil is zero.
@@ -114,7 +116,7 @@ func (b *baseline) anomaly() (Anomaly, bool) {
 		return Anomaly{}, false // too few measurements
 	}
 	b.season()
-	if !b.couldBe() {
+	if b.rules.Weekly && b.kind != ByHourOfWeek || !b.couldBe() {
 		return Anomaly{}, false
 	}
 	b.wholeHistory()

@@ -30,8 +30,8 @@ func noises(r *rand.Rand, size float64) volume {
 // dips returns temporary files: one every few hours, such as of a compaction, which lasts for some.
 func dips(r *rand.Rand) volume {
 	depth := 4 + 10*r.Float64()
-	every := 5+15*r.Float64()
-	lasts := 2+2*r.Float64()
+	every := 5 + 15*r.Float64()
+	lasts := 2 + 2*r.Float64()
 	return func(day float64) float64 {
 		if math.Mod(24*day, every) < lasts {
 			return -depth
@@ -47,8 +47,8 @@ func volumesThatFill() []drawn {
 		{"steady growth", func(r *rand.Rand) volume {
 			noise := noises(r, 0.3)
 			at := full(r)
-			pace := (20+60*r.Float64())/at
-			wave := 2*r.Float64()
+			pace := (20 + 60*r.Float64()) / at
+			wave := 2 * r.Float64()
 			return func(day float64) float64 { return pace*(at-day) + wave*math.Sin(2*math.Pi*day) + noise(day) }
 		}},
 		{"growth under compaction", func(r *rand.Rand) volume {
@@ -61,16 +61,16 @@ func volumesThatFill() []drawn {
 		{"a leak under a weekly cleanup", func(r *rand.Rand) volume {
 			noise := noises(r, 0.2)
 			at := full(r)
-			phase := 7*r.Float64()
-			weekly := 15+20*r.Float64()
-			leak := (15+25*r.Float64())/at
+			phase := 7 * r.Float64()
+			weekly := 15 + 20*r.Float64()
+			leak := (15 + 25*r.Float64()) / at
 			return func(day float64) float64 { return leak*(at-day) + weekly*(1-math.Mod(day+phase, 7)/7) + noise(day) }
 		}},
 		{"sudden growth", func(r *rand.Rand) volume {
 			noise := noises(r, 0.3)
 			at := full(r)
-			free := 20+50*r.Float64()
-			took := 1+2*r.Float64()
+			free := 20 + 50*r.Float64()
+			took := 1 + 2*r.Float64()
 			return func(day float64) float64 { return free*math.Min(1, (at-day)/took) + noise(day) }
 		}},
 	}
@@ -85,9 +85,9 @@ func volumesThatDoNot() []drawn {
 		}},
 		{"a daily and a weekly pattern", func(r *rand.Rand) volume {
 			noise := noises(r, 0.3)
-			a := 8*r.Float64()
-			b := 10*r.Float64()
-			phase := 7*r.Float64()
+			a := 8 * r.Float64()
+			b := 10 * r.Float64()
+			phase := 7 * r.Float64()
 			return func(day float64) float64 {
 				return 30 + a*math.Sin(2*math.Pi*(day+phase)) + b*math.Sin(2*math.Pi*(day+phase)/7) + noise(day)
 			}
@@ -99,17 +99,17 @@ func volumesThatDoNot() []drawn {
 		}},
 		{"cleaned up every few days", func(r *rand.Rand) volume {
 			noise := noises(r, 0.3)
-			phase := 7*r.Float64()
-			every := 1+6*r.Float64()
-			lost := 15+25*r.Float64()
+			phase := 7 * r.Float64()
+			every := 1 + 6*r.Float64()
+			lost := 15 + 25*r.Float64()
 			return func(day float64) float64 {
 				return 5 + lost*(1-math.Mod(day+phase, every)/every) + noise(day)
 			}
 		}},
 		{"a backup once a week", func(r *rand.Rand) volume {
 			noise := noises(r, 0.3)
-			phase := 7*r.Float64()
-			size := 15+15*r.Float64()
+			phase := 7 * r.Float64()
+			size := 15 + 15*r.Float64()
 			return func(day float64) float64 {
 				into := math.Mod(day+phase, 7)
 				return 40 - size*math.Min(1, into*3)*math.Max(0, math.Min(1, 3*(1-into))) + noise(day)
@@ -117,7 +117,7 @@ func volumesThatDoNot() []drawn {
 		}},
 		{"growth that stopped", func(r *rand.Rand) volume {
 			noise := noises(r, 0.3)
-			stop := 2+6*r.Float64()
+			stop := 2 + 6*r.Float64()
 			pace := (20 + 40*r.Float64()) / stop
 			return func(day float64) float64 { return 12 + pace*math.Max(0, stop-day) + noise(day) }
 		}},
@@ -132,9 +132,9 @@ func volumesThatDoNot() []drawn {
 		}},
 		{"imported once", func(r *rand.Rand) volume {
 			noise := noises(r, 0.3)
-			from := 5+25*r.Float64()
-			took := 0.2+r.Float64()
-			size := 10+20*r.Float64()
+			from := 5 + 25*r.Float64()
+			took := 0.2 + r.Float64()
+			size := 10 + 20*r.Float64()
 			return func(day float64) float64 { return 60 - size*math.Max(0, math.Min(1, (day-from)/took)) + noise(day) }
 		}},
 	}
