@@ -42,5 +42,5 @@ func run(args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return print(out, all, *each)
+	return printTable(out, all, *each)
 }

@@ -144,13 +144,12 @@ func upTo(at time.Time, step time.Duration) time.Time {
 	return at
 }
 
-// print prints a table of both halves and all series, for each side.
-func print(out io.Writer, all []labelled, each bool) error {
+// printTable prints a table of both halves and all series, for each side.
+func printTable(out io.Writer, all []labelled, each bool) error {
 	table := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
-	if _, err := fmt.Fprintln(table, "| NAB\t| Series\t| Windows\t| Found\t| Recall\t| False\t| False per series and week\t| Precision\t|"); err != nil {
-		return err
-	}
-	if _, err := fmt.Fprintln(table, "|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|"); err != nil {
+	const head = "| NAB\t| Series\t| Windows\t| Found\t| Recall\t| False\t| False per series and week\t| Precision\t|\n" +
+		"|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|"
+	if _, err := fmt.Fprintln(table, head); err != nil {
 		return err
 	}
 	for _, s := range sides() {

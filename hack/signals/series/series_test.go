@@ -87,10 +87,12 @@ func TestTableOfAFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := print(&out, all, false); err != nil {
+	if err := printTable(&out, all, false); err != nil {
 		t.Fatal(err)
 	}
-	for _, cells := range []string{"| rises, tuned on | 1 | 1 | 1 | 100 % | 0 | 0.00 | 100 % |", "| rises, not tuned on | 1 | 0 | 0 | – | 0 | 0.00 | – |"} {
+	for _, cells := range []string{
+		"| rises, tuned on | 1 | 1 | 1 | 100 % | 0 | 0.00 | 100 % |", "| rises, not tuned on | 1 | 0 | 0 | – | 0 | 0.00 | – |",
+	} {
 		if text := strings.Join(strings.Fields(out.String()), " "); !strings.Contains(text, cells) {
 			t.Errorf("no row %q in\n%s", cells, out.String())
 		}
@@ -99,6 +101,7 @@ func TestTableOfAFolder(t *testing.T) {
 
 func TestFoldersThatAreNotNABAreRefused(t *testing.T) {
 	windows := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
+	const header = "timestamp,value\n"
 	for name, tc := range map[string]struct {
 		folder fstest.MapFS
 		want   string
@@ -106,12 +109,13 @@ func TestFoldersThatAreNotNABAreRefused(t *testing.T) {
 		"empty":           {fstest.MapFS{}, "read windows"},
 		"no JSON":         {fstest.MapFS{"labels/combined_windows.json": windows("x")}, "labels/combined_windows.json"},
 		"no such series":  {fstest.MapFS{"labels/combined_windows.json": windows(`{"a.csv": []}`)}, "read series"},
-		"an empty series": {fstest.MapFS{"labels/combined_windows.json": windows(`{"a.csv": []}`), "data/a.csv": windows("timestamp,value\n")}, "no points"},
+		"an empty series": {fstest.MapFS{"labels/combined_windows.json": windows(`{"a.csv": []}`), "data/a.csv": windows(header)}, "no points"},
 		"a value that is no number": {fstest.MapFS{
-			"labels/combined_windows.json": windows(`{"a.csv": []}`), "data/a.csv": windows("timestamp,value\n2026-01-01 00:00:00,x\n"),
+			"labels/combined_windows.json": windows(`{"a.csv": []}`), "data/a.csv": windows(header + "2026-01-01 00:00:00,x\n"),
 		}, "data/a.csv"},
 		"a window with one end": {fstest.MapFS{
-			"labels/combined_windows.json": windows(`{"a.csv": [["2026-01-01 00:00:00"]]}`), "data/a.csv": windows("timestamp,value\n2026-01-01 00:00:00,1\n"),
+			"labels/combined_windows.json": windows(`{"a.csv": [["2026-01-01 00:00:00"]]}`),
+			"data/a.csv":                   windows(header + "2026-01-01 00:00:00,1\n"),
 		}, "has 1 ends"},
 	} {
 		t.Run(name, func(t *testing.T) {

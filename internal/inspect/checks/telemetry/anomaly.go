@@ -20,8 +20,8 @@ func anomalyChecks() []check.Check {
 		{
 			ID: "error-rate-anomaly", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
 			Summary: "Requests fail far more often than usual.",
-			Meaning: "For half an hour or longer within the last two hours, the share of requests that end with a server error (HTTP 5xx, or " +
-				"gRPC Unknown, Internal, Unavailable, DataLoss, DeadlineExceeded) was at least one percentage point above " +
+			Meaning: "For half an hour or longer within the last two hours, the share of requests that end with a server error (HTTP " +
+				"5xx, or gRPC Unknown, Internal, Unavailable, DataLoss, DeadlineExceeded) was at least one percentage point above " +
 				"the usual share, and at least twice as high." + anomalyMethod,
 			Remediation: "Check what changed when it began (a rollout, a dependency, the traffic), and the logs of the " +
 				"Pods for the errors.",
@@ -35,8 +35,8 @@ func anomalyChecks() []check.Check {
 		{
 			ID: "latency-anomaly", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
 			Summary: "Requests take far longer than usual.",
-			Meaning: "For half an hour or longer within the last two hours, the 95th percentile of the response time was at least 50 % and " +
-				"50 ms above the usual one." + anomalyMethod,
+			Meaning: "For half an hour or longer within the last two hours, the 95th percentile of the response time was at least " +
+				"50 % and 50 ms above the usual one." + anomalyMethod,
 			Remediation: "Check what changed when it began: a rollout, a slow dependency, CPU throttling, the traffic.",
 			Link:        "https://sre.google/sre-book/monitoring-distributed-systems/#xref_monitoring_golden-signals",
 			Uses:        anomalyKinds(),
