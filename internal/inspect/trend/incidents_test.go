@@ -174,20 +174,27 @@ func TestBadSeriesAreNoAnomaly(t *testing.T) {
 		}
 		return points
 	}
+	unmeasured := func(gap func(i int) bool) []metrics.Point {
+		return change(func(i int, p *metrics.Point) {
+			if gap(i) {
+				p.Value = math.NaN()
+			}
+		})
+	}
 	for name, points := range map[string][]metrics.Point{
 		"none":                     nil,
 		"five minutes":             {{Time: noon().Add(-5 * time.Minute), Value: 1}, {Time: noon(), Value: 1000}},
 		"half a day":               quiet(12 * time.Hour),
 		"all NaN":                  change(func(_ int, p *metrics.Point) { p.Value = math.NaN() }),
 		"all infinite":             change(func(_ int, p *metrics.Point) { p.Value = math.Inf(1) }),
-		"the newest day is NaN":    change(func(i int, p *metrics.Point) { p.Value += math.NaN() * math.Max(0, float64(i-28*48+48)) }),
+		"the newest day is NaN":    unmeasured(func(i int) bool { return i > 27*48 }),
 		"stopped three hours ago":  quiet(historyRate)[:28*48-6],
 		"a week of gaps":           quiet(historyRate)[20*48:],
 		"negative":                 change(func(_ int, p *metrics.Point) { p.Value = -p.Value }),
 		"a clock that is ahead":    change(func(_ int, p *metrics.Point) { p.Time = p.Time.Add(20 * 24 * time.Hour) }),
 		"a clock that jumped back": change(func(i int, p *metrics.Point) { p.Time = p.Time.Add(-time.Duration(i/700) * 3 * time.Hour) }),
 		"all at the same time":     change(func(_ int, p *metrics.Point) { p.Time = noon() }),
-		"measured every third day": change(func(i int, p *metrics.Point) { p.Value += math.NaN() * float64(min(1, i/48%4)) }),
+		"measured every third day": unmeasured(func(i int) bool { return i/48%4 > 0 }),
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, rules := range []Rules{{Step: stepRate}, {Step: stepRate, Drops: true}, {Step: stepRate, Log: true}} {
