@@ -42,7 +42,7 @@ build: $(BIN) ## Build the manager, the command line with its validator, and the
 
 .PHONY: test-unit
 test-unit: kube servers ## Run the unit tests, with controllers against a real API server and etcd
-	go test ./api/... ./cmd/... ./controllers/... ./internal/... ./providers/... ./test/docs
+	go test ./api/... ./cmd/... ./controllers/... ./hack/signals/... ./internal/... ./providers/... ./test/docs
 	cd hack/cluster && go test . ./internal/...
 	cd validator && go test -trimpath ./... # with the packages that the build of Kubernetes has compiled
 
@@ -90,6 +90,10 @@ bench-signals: ## Score templates and trends on public data with ground truth (L
 .PHONY: bench-go
 bench-go: ## Run the Go benchmarks of reducers, checks and the cause linker
 	go test -run '^$$' -bench . -benchmem ./internal/...
+
+.PHONY: bench-signals
+bench-signals: ## Score anomalies on public series with known incidents (NAB=FOLDER: a copy of github.com/numenta/NAB)
+	@[[ -z "$(NAB)" ]] || go run ./hack/signals/series -nab "$(NAB)"
 
 FUZZTIME ?= 20s
 .PHONY: fuzz

@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -131,33 +132,61 @@ func (s shared) QueryRange(_ context.Context, expression string, span metrics.Ra
 	s.selects(expression)
 	var series []metrics.Series
 	for _, labels := range s.labels() {
-		one := metrics.Series{Labels: labels}
-		for at := span.Start; !at.After(span.End); at = at.Add(span.Step) {
-			ago := span.End.Sub(at)
-			value := 1.0
-			switch {
-			case strings.Contains(expression, "available_bytes"), strings.Contains(expression, "avail_bytes"):
-				value = 3 + ago.Hours()/24
-			case strings.Contains(expression, `=~"5..|5xx"`) && ago > 3*time.Hour:
-				value = 0.0001
-			case strings.Contains(expression, "restarts_total{") && strings.HasPrefix(expression, "sum"):
-				if value = 9; ago > 3*time.Hour {
-					continue
+		for _, part := range partsOf(expression) {
+			one := metrics.Series{Labels: maps.Clone(labels)}
+			maps.Copy(one.Labels, part)
+			for at := span.Start; !at.After(span.End); at = at.Add(span.Step) {
+				if value, ok := sampleOf(expression, part, span.End.Sub(at)); ok {
+					one.Points = append(one.Points, metrics.Point{Time: at, Value: value})
 				}
-			case strings.Contains(expression, "histogram_quantile") && ago > 3*time.Hour:
-				value = 0.01
 			}
-			one.Points = append(one.Points, metrics.Point{Time: at, Value: value})
+			series = append(series, one)
 		}
-		series = append(series, one)
 	}
 	return series, nil
+}
+
+// partsOf returns the labels that tell the results of a query for several metrics apart.
+func partsOf(expression string) []metrics.Labels {
+	switch {
+	case strings.Contains(expression, "kubeops_outcome"):
+		return []metrics.Labels{{"kubeops_outcome": "failed"}, {"kubeops_outcome": "all"}}
+	case strings.Contains(expression, "kubeops_usage"):
+		return []metrics.Labels{{"kubeops_usage": "CPU"}, {"kubeops_usage": "memory"}}
+	default:
+		return []metrics.Labels{nil}
+	}
+}
+
+// sampleOf returns a value some time before the end of a range; false for a time without one.
+func sampleOf(expression string, part metrics.Labels, ago time.Duration) (float64, bool) {
+	lately := ago <= 3*time.Hour
+	switch {
+	case strings.Contains(expression, "available_bytes"), strings.Contains(expression, "avail_bytes"):
+		return 3 + ago.Hours()/24, true
+	case part["kubeops_outcome"] == "failed" && !lately:
+		return 0.0001, true
+	case part["kubeops_usage"] == "memory":
+		if lately {
+			return 2 << 30, true
+		}
+		return 1 << 30, true
+	case part["kubeops_usage"] == "CPU" && !lately:
+		return 0.1, true
+	case strings.Contains(expression, "restarts_total{") && strings.HasPrefix(expression, "sum"):
+		return 9, lately
+	case strings.Contains(expression, "histogram_quantile") && !lately:
+		return 0.01, true
+	default:
+		return 1, true
+	}
 }
 
 func (s shared) LabelValues(context.Context, string, []string, metrics.Range) ([]string, error) {
 	return []string{
 		"kubelet_volume_stats_available_bytes", "node_filesystem_avail_bytes", "kube_pod_container_status_restarts_total",
 		"http_requests_total", "http_request_duration_seconds_bucket", "istio_requests_total", "apiserver_request_total",
+		"container_cpu_usage_seconds_total", "container_memory_working_set_bytes",
 	}, nil
 }
 
@@ -294,7 +323,8 @@ func TestNothingOfAnotherTenantIsInAnyFieldOfAReport(t *testing.T) {
 				}
 			}
 			for _, id := range []string{
-				"alert-firing", "scrape-target-down", "pvc-filling-up", "error-rate-anomaly", "latency-anomaly", "restart-anomaly", "log-new-error",
+				"alert-firing", "scrape-target-down", "pvc-filling-up", "error-rate-anomaly", "latency-anomaly", "restart-anomaly", "cpu-anomaly",
+				"memory-anomaly", "log-new-error",
 			} {
 				if !reported[id] {
 					t.Errorf("no finding %s about our own objects", id)

@@ -7,8 +7,10 @@ const (
 	// SourceClaimFill and SourceNodeFill are filesystems that fill up; see Trends.Fills.
 	SourceClaimFill Source = "metrics/claim-fill"
 	SourceNodeFill  Source = "metrics/node-fill"
-	// SourceErrors, SourceLatency and SourceRestarts are anomalies; see Trends.Anomalies.
+	// SourceErrors, SourceTraffic, SourceLatency, SourceLoad and SourceRestarts are anomalies; see Trends.Anomalies.
 	SourceErrors   Source = "metrics/errors"
+	SourceTraffic  Source = "metrics/traffic"
+	SourceLoad     Source = "metrics/load"
 	SourceLatency  Source = "metrics/latency"
 	SourceRestarts Source = "metrics/restarts"
 	// SourceAlerts, SourceTargets and SourceRules are the state of the backend's own monitoring; see Alerts.
@@ -58,24 +60,32 @@ type AnomalyKind string
 
 // Kinds of anomalies.
 const (
-	AnomalyErrors   AnomalyKind = "errors"
+	AnomalyErrors AnomalyKind = "errors"
+	// AnomalyTrafficDrop and AnomalyTrafficSurge are of requests per second.
+	AnomalyTrafficDrop  AnomalyKind = "traffic drop"
+	AnomalyTrafficSurge AnomalyKind = "traffic surge"
+	// AnomalyCPU and AnomalyMemory are the usage of a workload, in cores and bytes.
+	AnomalyCPU      AnomalyKind = "CPU"
+	AnomalyMemory   AnomalyKind = "memory"
 	AnomalyLatency  AnomalyKind = "latency"
 	AnomalyRestarts AnomalyKind = "restarts"
 )
 
-// Anomaly is a series of an object that is higher than its history suggests.
+// Anomaly is a series of an object that differs from what its history suggests.
 type Anomaly struct {
 	Object Ref
 	Kind   AnomalyKind
 	// Metric that shows it.
 	Metric string
-	// Now and Usual are values of the series: a share of requests, seconds, or restarts per hour.
+	// Now and Usual are values of the series: a share of requests, requests per second, seconds, cores, bytes, or restarts per hour.
 	Now, Usual float64
 	// Score is the distance in robust standard deviations; infinite where the history is constant.
 	Score float64
 	// Season of the comparison, for example hour of week, over History.
 	Season  string
 	History time.Duration
+	// Lasts is how long it has lasted if that is longer than a day; zero otherwise.
+	Lasts time.Duration
 }
 
 // Alerts are the state of the backend's own monitoring.

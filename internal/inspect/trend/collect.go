@@ -87,7 +87,10 @@ func Sources() []facts.Source {
 
 // trendSources are the sources that are read from series.
 func trendSources() []facts.Source {
-	return []facts.Source{facts.SourceClaimFill, facts.SourceNodeFill, facts.SourceErrors, facts.SourceLatency, facts.SourceRestarts}
+	return []facts.Source{
+		facts.SourceClaimFill, facts.SourceNodeFill, facts.SourceErrors, facts.SourceTraffic, facts.SourceLatency, facts.SourceLoad,
+		facts.SourceRestarts,
+	}
 }
 
 func (r *reader) trends(ctx context.Context) {
@@ -106,7 +109,10 @@ func (r *reader) trends(ctx context.Context) {
 	if r.wants(facts.SourceRestarts) {
 		trends.Anomalies = append(trends.Anomalies, r.restarts(ctx, names)...)
 	}
-	if r.wants(facts.SourceErrors, facts.SourceLatency) {
+	if r.wants(facts.SourceLoad) {
+		trends.Anomalies = append(trends.Anomalies, r.load(ctx, names)...)
+	}
+	if r.wants(facts.SourceErrors, facts.SourceTraffic, facts.SourceLatency) {
 		trends.Anomalies = append(trends.Anomalies, r.requests(ctx, names)...)
 	}
 }

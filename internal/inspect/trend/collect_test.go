@@ -205,7 +205,9 @@ func TestHealthyClusterNeedsOneQueryForRestarts(t *testing.T) {
 }
 
 func TestErrorRatesAreJoinedToServices(t *testing.T) {
-	api := labelled("namespace", "shop", "service", "api")
+	outcome := func(of, service string) metrics.Labels {
+		return labelled("namespace", "shop", "service", service, outcomeLabel, of)
+	}
 	r := rand.New(rand.NewPCG(1, 2))
 	requests := every(stepRate, historyRate, func(time.Duration) float64 { return 10 + r.Float64() })
 	failed := func(now float64) []metrics.Point {
@@ -229,14 +231,11 @@ func TestErrorRatesAreJoinedToServices(t *testing.T) {
 				t: t, names: []string{"http_requests_total"},
 				labels: map[string][]string{"http_requests_total{}": {"__name__", "status", "namespace", "pod", "service"}},
 				ranged: map[string][]metrics.Series{
-					`sum by (namespace, service) (rate(http_requests_total{status=~"5..|5xx"}[30m])) > 0`: {
-						{
-							Labels: api,
-							Points: failed(tc.now),
-						}, {Labels: labelled("namespace", "shop", "service", "gone"), Points: failed(5)},
-					},
-					`sum by (namespace, service) (rate(http_requests_total{}[30m])) > 0`: {
-						{Labels: api, Points: requests}, {Labels: labelled("namespace", "shop", "service", "gone"), Points: requests},
+					`label_replace(sum by (namespace, service) (rate(http_requests_total{status=~"5..|5xx"}[30m])) > 0, "kubeops_outcome", ` +
+						`"failed", "", "") or label_replace(sum by (namespace, service) (rate(http_requests_total{}[30m])), ` +
+						`"kubeops_outcome", "all", "", "")`: {
+						{Labels: outcome("failed", "api"), Points: failed(tc.now)}, {Labels: outcome("failed", "gone"), Points: failed(5)},
+						{Labels: outcome("all", "api"), Points: requests}, {Labels: outcome("all", "gone"), Points: requests},
 					},
 				},
 			}
@@ -305,7 +304,7 @@ func TestQueriesOverBudgetAreSplit(t *testing.T) {
 	}
 	g := shop(t)
 	gaps := Collect(t.Context(), Input{Provider: listing{f}, Graph: g, Wanting: wanting(facts.SourceClaimFill)})
-	if diff := cmp.Diff([]string{"336h0m0s", "120h0m0s", "120h0m0s", "120h0m0s"}, spans); diff != "" {
+	if diff := cmp.Diff([]string{"672h0m0s", "120h0m0s", "120h0m0s", "120h0m0s"}, spans); diff != "" {
 		t.Errorf("spans (-want +got):\n%s", diff)
 	}
 	if len(gaps) > 0 || len(g.Trends().Fills) != 1 {

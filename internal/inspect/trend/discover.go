@@ -66,7 +66,10 @@ func (r *reader) knownMetrics() []string {
 	if r.wants(facts.SourceRestarts) {
 		names = append(names, restartsMetric)
 	}
-	if r.wants(facts.SourceErrors, facts.SourceLatency) {
+	if r.wants(facts.SourceLoad) {
+		names = append(names, cpuMetric, memoryMetric)
+	}
+	if r.wants(facts.SourceErrors, facts.SourceTraffic, facts.SourceLatency) {
 		for _, s := range sources() {
 			names = append(names, s.total, s.buckets)
 		}

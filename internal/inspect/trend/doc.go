@@ -1,4 +1,4 @@
-// Package trend reads trends from a metrics backend: filesystems that fill up, and series that are higher than their history
+// Package trend reads trends from a metrics backend: filesystems that fill up, and series that differ from what their history
 // predicts. It also reads the backend's own alerts, targets and rules. Results are added to the graph as facts; series are
 // discarded once evaluated.
 //

@@ -13,7 +13,7 @@ import (
 
 const (
 	// historyFill is the history of filesystems to read; the short one is used if it exceeds the query budget.
-	historyFill      = 14 * 24 * time.Hour
+	historyFill      = 28 * 24 * time.Hour
 	historyFillShort = 5 * 24 * time.Hour
 	// nearlyFull: a claim with a smaller share of free capacity is nearly full, whatever the forecast, as in the alert
 	// KubePersistentVolumeFillingUp.

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// maxFitted points per fitted line, which bounds the time of a fit: 4,950 pairs.
+	// maxFitted points per fitted line, which bounds the time of a fit: 4,950 pairs. A point is a day at most.
 	maxFitted = 100
 	// minFitted points are needed to determine a pace.
 	minFitted = 12
@@ -21,10 +21,6 @@ const (
 	intervalWidth = 1.812
 	// minDrop is the minimum loss over the history as a share of the capacity; a smaller one is fluctuation.
 	minDrop = 0.01
-	// minCleanup is the minimum share of the capacity that a cleanup frees at once.
-	minCleanup = 0.05
-	// minCycles cleanups count as regular.
-	minCycles = 4
 	// maxUntil is the longest time of a forecast: about three years.
 	maxUntil = 1000 * 24 * time.Hour
 )
@@ -58,12 +54,24 @@ func Exhaustion(points []metrics.Point, capacity float64, now time.Time, horizon
 	if len(x) < minFitted || x[len(x)-1] < -horizon.Seconds()/16 { // no longer measured
 		return Forecast{}, false
 	}
-	x, y, cycles := sinceCleaned(x, y, capacity)
-	if cycles > 0 {
-		return exhaustionOfCycles(x, y, capacity, horizon, cycles)
+	forecast, ok := usualExhaustion(x, y, capacity, horizon)
+	if sudden, found := surge(x, y, capacity, horizon); found && (!ok || sudden.Until < forecast.Until) {
+		return sudden, true
 	}
-	if len(x) == 0 {
-		return Forecast{}, false
+	return forecast, ok
+}
+
+// usualExhaustion forecasts a history of days or weeks.
+func usualExhaustion(x, y []float64, capacity float64, horizon time.Duration) (Forecast, bool) {
+	c := cleanupsOf(x, y, capacity)
+	x = x[c.last:]
+	y = y[c.last:]
+	if c.regular {
+		if forecast, ok := c.exhaustion(capacity, horizon); ok {
+			return forecast, true
+		}
+		forecast, ok := exhaustionOf(x, y, capacity, horizon)
+		return forecast, ok && forecast.Until < seconds(c.next)
 	}
 	if forecast, ok := exhaustionOf(x, y, capacity, horizon); ok {
 		return forecast, true
@@ -83,8 +91,8 @@ func exhaustionOf(x, y []float64, capacity float64, horizon time.Duration) (Fore
 	if !ok || change >= 0 || -change < minSteadiness*deviation/math.Sqrt(blocks-1) {
 		return Forecast{}, false
 	}
-	x, y = downsample(x, y, maxFitted)
-	fit, ok := theilSen(x, y)
+	lowX, lowY := minima(x, y)
+	fit, ok := theilSen(lowX, lowY)
 	if !ok || fit.slope >= 0 || -fit.slope*(x[len(x)-1]-x[0]) < minDrop*capacity {
 		return Forecast{}, false
 	}
@@ -108,30 +116,6 @@ func exhaustionOf(x, y []float64, capacity float64, horizon time.Duration) (Fore
 
 const secondsPerDay = 24 * 60 * 60
 
-// exhaustionOfCycles forecasts a history with regular cleanups from its lowest points.
-func exhaustionOfCycles(x, y []float64, capacity float64, horizon time.Duration, cycles int) (Forecast, bool) {
-	fit, ok := theilSen(x, y)
-	span := x[len(x)-1] - x[0]
-	if !ok || fit.slope >= 0 || span < horizon.Seconds()/4 || -fit.slope*span < minDrop*capacity {
-		return Forecast{}, false
-	}
-	noise := noiseAround(fit, x, y)
-	level := fit.at(0)
-	if -fit.slope*span < 3*noise || level <= 0 {
-		return Forecast{}, false
-	}
-	// The error of a slope over n evenly spaced points is noise·√12 / (span·√n).
-	slope := intervalWidth * noise * math.Sqrt(12/float64(len(x))) / span
-	forecast := Forecast{
-		Until: seconds(level / -fit.slope), PerDay: -fit.slope * secondsPerDay, History: seconds(-x[0]), Cycles: cycles,
-		Earliest: seconds(math.Max(0, level-intervalWidth*noise) / (-fit.slope + slope)),
-	}
-	if -fit.slope > slope {
-		forecast.Latest = seconds((level + intervalWidth*noise) / (-fit.slope - slope))
-	}
-	return forecast, forecast.Until > 0 && forecast.Until <= horizon
-}
-
 // usablePoints returns times in seconds relative to now (negative) and values, in order of time.
 func usablePoints(points []metrics.Point, now time.Time) (x, y []float64) {
 	kept := make([]metrics.Point, 0, len(points))
@@ -149,80 +133,23 @@ func usablePoints(points []metrics.Point, now time.Time) (x, y []float64) {
 	return x, y
 }
 
-// sinceCleaned returns the points since the last cleanup. If cleanups are regular and the next one is not overdue, it returns the
-// lowest points before each cleanup and their number instead. It returns no points for two or three cleanups, which are too few.
-func sinceCleaned(x, y []float64, capacity float64) (xs, ys []float64, cycles int) {
-	jumps := cleanings(y, capacity)
-	if len(jumps) == 0 {
-		return x, y, 0
-	}
-	last := jumps[len(jumps)-1]
-	if len(jumps) == 1 {
-		return x[last:], y[last:], 0
-	}
-	longest := 0.0
-	lowest := math.Inf(1)
-	for i, at := range jumps {
-		xs, ys = append(xs, x[at-1]), append(ys, y[at-1])
-		lowest = math.Min(lowest, y[at-1])
-		if i > 0 {
-			longest = math.Max(longest, x[at]-x[jumps[i-1]])
-		}
-	}
-	if overdue := -x[last] > 2*longest && y[len(y)-1] < lowest; overdue {
-		return x[last:], y[last:], 0
-	}
-	if len(jumps) < minCycles {
-		return nil, nil, 0
-	}
-	xs, ys = downsample(xs, ys, maxFitted)
-	return xs, ys, len(jumps)
-}
-
-// cleanings returns the indexes of points at which space was freed at once: more than a share of the capacity, and far more than
-// the usual change between points. A rise over several points counts at its end.
-func cleanings(y []float64, capacity float64) []int {
-	steps := make([]float64, 0, len(y))
-	for i := 1; i < len(y); i++ {
-		steps = append(steps, math.Abs(y[i]-y[i-1]))
-	}
-	usual := median(steps)
-	var jumps []int
-	for i := 1; i < len(y); i++ {
-		rise := y[i] - y[i-1]
-		if rise <= minCleanup*capacity || rise <= 8*usual {
-			continue
-		}
-		// A rise that reverts at once was a gap in the measurements or a temporary file.
-		if i+1 < len(y) && y[i+1]-y[i-1] < rise/2 {
-			continue
-		}
-		if n := len(jumps); n > 0 && jumps[n-1] == i-1 {
-			jumps[n-1] = i
-			continue
-		}
-		jumps = append(jumps, i)
-	}
-	return jumps
-}
-
-// downsample returns the medians of at most n intervals of equal length.
-func downsample(x, y []float64, n int) (xs, ys []float64) {
-	if len(x) <= n {
+// minima returns the lowest point of each day, or of each twelfth of a short history: a disk is full when a temporary file, such as of
+// a compaction, does not fit.
+func minima(x, y []float64) (xs, ys []float64) {
+	end := x[len(x)-1]
+	width := math.Min(secondsPerDay, (end-x[0])/minFitted)
+	if !(width > 0) {
 		return x, y
 	}
-	width := (x[len(x)-1] - x[0]) / float64(n)
-	if width <= 0 {
-		return x[:n], y[:n]
-	}
-	var ins []float64
 	for i := 0; i < len(x); {
-		stretch := min(n-1, int((x[i]-x[0])/width))
-		from := i
-		for ins = ins[:0]; i < len(x) && min(n-1, int((x[i]-x[0])/width)) == stretch; i++ {
-			ins = append(ins, y[i])
+		in := math.Floor((end - x[i]) / width)
+		lowest := i
+		for ; i < len(x) && math.Floor((end-x[i])/width) == in; i++ {
+			if y[i] < y[lowest] {
+				lowest = i
+			}
 		}
-		xs, ys = append(xs, (x[from]+x[i-1])/2), append(ys, median(ins))
+		xs, ys = append(xs, x[lowest]), append(ys, y[lowest])
 	}
 	return xs, ys
 }
@@ -230,11 +157,24 @@ func downsample(x, y []float64, n int) (xs, ys []float64) {
 // latePace returns the slope over the last third of the time, and the noise around it.
 func latePace(x, y []float64) (slope, noise float64, ok bool) {
 	from, _ := slices.BinarySearch(x, x[0]+(x[len(x)-1]-x[0])*2/3)
-	fit, ok := theilSen(x[from:], y[from:])
+	x, y = thinned(x[from:], y[from:])
+	fit, ok := theilSen(x, y)
 	if !ok {
 		return 0, 0, false
 	}
-	return fit.slope, noiseAround(fit, x[from:], y[from:]), true
+	return fit.slope, noiseAround(fit, x, y), true
+}
+
+// thinned returns at most maxFitted of the points, evenly, with the last.
+func thinned(x, y []float64) (xs, ys []float64) {
+	every := (len(x) + maxFitted - 1) / maxFitted
+	if every <= 1 {
+		return x, y
+	}
+	for i := (len(x) - 1) % every; i < len(x); i += every {
+		xs, ys = append(xs, x[i]), append(ys, y[i])
+	}
+	return xs, ys
 }
 
 // noiseAround returns the spread of the points around a line.
@@ -246,17 +186,17 @@ func noiseAround(fit line, x, y []float64) float64 {
 	return spread(off, 0, nil)
 }
 
-// level returns the current level: the median of the last three points, extrapolated to now.
+// level returns the current level: the lowest of the last day, extrapolated to now.
 func level(x, y []float64, slope float64) float64 {
-	var now []float64
-	for i := max(0, len(x)-3); i < len(x); i++ {
-		now = append(now, y[i]-slope*x[i])
+	lowest := math.Inf(1)
+	for i := len(x) - 1; i >= 0 && x[i] >= x[len(x)-1]-secondsPerDay; i-- {
+		lowest = math.Min(lowest, y[i]-slope*x[i])
 	}
-	return median(now)
+	return math.Max(0, lowest)
 }
 
 // paceByBlock splits the time into blocks, of whole days if it is long enough, since most series have a daily pattern. It returns
-// the mean change of the median between blocks, its standard deviation, and the length of a block in seconds. It is false if a
+// the mean change of the lowest point between blocks, its standard deviation, and the length of a block in seconds. It is false if a
 // block is empty: steadiness cannot be measured with gaps.
 func paceByBlock(x, y []float64) (change, deviation, width float64, ok bool) {
 	end := x[len(x)-1]
@@ -264,26 +204,25 @@ func paceByBlock(x, y []float64) (change, deviation, width float64, ok bool) {
 	if days := math.Floor(width / secondsPerDay); days >= 1 {
 		width = days * secondsPerDay
 	}
-	var middles []float64
-	var ins []float64
+	lows := make([]float64, 0, blocks)
 	for b := range blocks {
-		ins = ins[:0]
+		lowest := math.Inf(1)
 		from := end - float64(blocks-b)*width
 		to := end - float64(blocks-b-1)*width
 		for i := range x {
 			if x[i] >= from && (x[i] < to || b == blocks-1) {
-				ins = append(ins, y[i])
+				lowest = math.Min(lowest, y[i])
 			}
 		}
-		if len(ins) == 0 {
+		if math.IsInf(lowest, 1) {
 			return 0, 0, 0, false
 		}
-		middles = append(middles, median(ins))
+		lows = append(lows, lowest)
 	}
 	n := float64(blocks - 1)
-	change = (middles[blocks-1] - middles[0]) / n
+	change = (lows[blocks-1] - lows[0]) / n
 	for b := 1; b < blocks; b++ {
-		d := middles[b] - middles[b-1] - change
+		d := lows[b] - lows[b-1] - change
 		deviation += d * d
 	}
 	return change, math.Sqrt(deviation / (n - 1)), width, width > 0 && usable(change) && usable(deviation)

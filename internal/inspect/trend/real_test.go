@@ -184,6 +184,8 @@ func TestPrometheusAcceptsEveryQuery(t *testing.T) {
 		claimInodes().free: true,
 		nodeSpace().free:   true,
 		nodeInodes().free:  true,
+		cpuMetric:          true,
+		memoryMetric:       true,
 	}
 	r := newReader(Input{
 		Provider: p, Graph: g, Wanting: all, Scope: scope.New(g, []string{"shop", "a.b"}), MatchLabels: map[string]string{"cluster": "a\"\\\n"},
@@ -198,6 +200,8 @@ func TestPrometheusAcceptsEveryQuery(t *testing.T) {
 		what: "restarts", step: stepRestarts, spans: []time.Duration{historyRestarts}, expression: restartHistory,
 	})
 	r.measuredSince(ctx, "restarts", r.scope.Everywhere())
+	r.load(ctx, names)
+	r.series(ctx, question{what: "usage", step: stepRate, spans: []time.Duration{historyRate}, expression: usageHistory})
 	r.alerts(ctx)
 	for _, s := range sources() {
 		r.labelsOf(ctx, s)
@@ -206,7 +210,7 @@ func TestPrometheusAcceptsEveryQuery(t *testing.T) {
 			if !ok {
 				t.Fatalf("%s does not fit %v", s.total, group)
 			}
-			r.errorRates(ctx, fit)
+			r.rates(ctx, fit)
 			if s.buckets != "" {
 				r.latencies(ctx, fit)
 			}

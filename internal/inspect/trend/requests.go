@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	// historyRate is the history of requests to read: three weeks, the newest day, and a reserve. The short one is used if it
-	// exceeds the query budget.
-	historyRate      = 23 * 24 * time.Hour
+	// historyRate is the history of requests to read: three weeks that an anomaly may last, and the week before. The short one is
+	// used if it exceeds the query budget.
+	historyRate      = 28 * 24 * time.Hour
 	historyRateShort = 8 * 24 * time.Hour
 	// minRequests within a step are needed for an error rate or a percentile.
 	minRequests = 20
@@ -30,7 +30,7 @@ const (
 	percentile = 0.95
 )
 
-// requests finds objects that fail more often or respond more slowly than usual.
+// requests finds objects that fail more often, respond more slowly, or get fewer or more requests than usual.
 func (r *reader) requests(ctx context.Context, names map[string]bool) []facts.Anomaly {
 	var anomalies []facts.Anomaly
 	for _, s := range sources() {
@@ -45,8 +45,8 @@ func (r *reader) requests(ctx context.Context, names map[string]bool) []facts.An
 		if !ok {
 			continue
 		}
-		if r.wants(facts.SourceErrors) && fit.code != "" {
-			anomalies = append(anomalies, r.errorRates(ctx, fit)...)
+		if r.wants(facts.SourceErrors) && fit.code != "" || r.wants(facts.SourceTraffic) {
+			anomalies = append(anomalies, r.rates(ctx, fit)...)
 		}
 		if r.wants(facts.SourceLatency) && fit.buckets != "" && names[fit.buckets] {
 			anomalies = append(anomalies, r.latencies(ctx, fit)...)
@@ -61,7 +61,7 @@ func (r *reader) labelsOf(ctx context.Context, s source) ([]string, bool) {
 	if len(selectors) == 0 {
 		return nil, false
 	}
-	checks := r.checksRequiring(facts.SourceErrors, facts.SourceLatency)
+	checks := r.checksRequiring(facts.SourceErrors, facts.SourceTraffic, facts.SourceLatency)
 	what := "labels of " + s.total
 	lister, ok := r.in.Provider.(metrics.LabelLister)
 	if !ok {
@@ -113,40 +113,59 @@ func (s shaped) rate(metric, matchers string) string {
 	return fmt.Sprintf("sum by (%s) (%s)", s.by(), s.owner(fmt.Sprintf("rate(%s{%s}[30m])", metric, trim(s.matchers+matchers))))
 }
 
-// errorRates evaluates the share of failed requests.
-func (r *reader) errorRates(ctx context.Context, s shaped) []facts.Anomaly {
-	q := question{
-		what: "requests in " + s.total, checks: r.checksRequiring(facts.SourceErrors), namespace: s.namespace(),
-		within: r.scope.Everywhere(), step: stepRate, spans: []time.Duration{historyRate, historyRateShort},
+// outcomeLabel tells the requests that failed from all requests in the result of one query.
+const (
+	outcomeLabel  = "kubeops_outcome"
+	outcomeFailed = "failed"
+	outcomeAll    = "all"
+)
+
+// requestRates queries all requests, and those that failed if the source has an outcome.
+func (s shaped) requestRates(matcher string) string {
+	all := marked(s.rate(s.total, matcher), outcomeLabel, outcomeAll)
+	if s.code == "" {
+		return all
 	}
-	bad := fmt.Sprintf("%s=~%q,", s.code, s.bad)
-	q.expression = func(matcher string) string { return s.rate(s.total, bad+matcher) + " > 0" }
-	failed, ok := r.series(ctx, q)
-	if ok {
-		r.in.Graph.Provide(facts.SourceErrors)
-	}
-	if len(failed) == 0 {
-		return nil
-	}
-	q.expression = func(matcher string) string { return s.rate(s.total, matcher) + " > 0" }
-	all, ok := r.series(ctx, q)
+	return marked(s.rate(s.total, fmt.Sprintf("%s=~%q,", s.code, s.bad)+matcher)+" > 0", outcomeLabel, outcomeFailed) + " or " + all
+}
+
+// marked adds a label to the result of an expression.
+func marked(expression, label, value string) string {
+	return fmt.Sprintf(`label_replace(%s, %q, %q, "", "")`, expression, label, value)
+}
+
+// rates evaluates the number of requests and the share of those that failed.
+func (r *reader) rates(ctx context.Context, s shaped) []facts.Anomaly {
+	series, ok := r.series(ctx, question{
+		what: "requests in " + s.total, checks: r.checksRequiring(facts.SourceErrors, facts.SourceTraffic), namespace: s.namespace(),
+		within: r.scope.Everywhere(), step: stepRate, spans: []time.Duration{historyRate, historyRateShort}, expression: s.requestRates,
+	})
 	if !ok {
 		return nil
 	}
+	r.in.Graph.Provide(facts.SourceTraffic)
+	if s.code != "" {
+		r.in.Graph.Provide(facts.SourceErrors)
+	}
 	errors := map[facts.Ref]map[int64]float64{}
-	for _, series := range failed {
-		if ref, ok := r.objectOf(s, series.Labels); ok {
-			errors[ref] = byTime(series.Points)
+	for _, one := range series {
+		if ref, ok := r.objectOf(s, one.Labels); ok && one.Labels[outcomeLabel] == outcomeFailed {
+			errors[ref] = byTime(one.Points)
 		}
 	}
 	var anomalies []facts.Anomaly
-	for _, series := range all {
-		ref, ok := r.objectOf(s, series.Labels)
-		if !ok || errors[ref] == nil {
-			continue // no failed requests
+	for _, one := range series {
+		ref, ok := r.objectOf(s, one.Labels)
+		if !ok || one.Labels[outcomeLabel] != outcomeAll {
+			continue
 		}
-		if found, ok := unusualErrors(series.Points, errors[ref], r.end(stepRate)); ok {
-			anomalies = append(anomalies, anomalyOf(ref, facts.AnomalyErrors, s.total, found))
+		if r.wants(facts.SourceErrors) && errors[ref] != nil {
+			if found, ok := unusualErrors(one.Points, errors[ref], r.end(stepRate)); ok {
+				anomalies = append(anomalies, anomalyOf(ref, facts.AnomalyErrors, s.total, found))
+			}
+		}
+		if r.wants(facts.SourceTraffic) {
+			anomalies = append(anomalies, unusualTraffic(ref, s.total, one.Points, r.end(stepRate))...)
 		}
 	}
 	return anomalies
@@ -172,7 +191,7 @@ func unusualErrors(requests []metrics.Point, errors map[int64]float64, now time.
 			failed := errors[p.Time.Unix()]
 			share = append(share, metrics.Point{Time: p.Time, Value: math.Min(1, failed/p.Value)})
 			counts = append(counts, count)
-			if age := now.Sub(p.Time); age >= 0 && age < 3*stepRate {
+			if age := now.Sub(p.Time); age >= 0 && age < 4*stepRate { // of runs that end within an hour
 				newest += failed * stepRate.Seconds()
 			}
 		}

@@ -124,7 +124,7 @@ func (r *reader) unusualRestarts(suspects map[facts.Ref]bool, series []metrics.S
 			points = append(points, metrics.Point{Time: at, Value: n})
 		}
 		rules := Rules{
-			Step: stepRestarts, MinConsecutive: 2, ZeroFrom: since,
+			Step: stepRestarts, Runs: []Run{{Points: 2, MinScore: minScore}}, ZeroFrom: since,
 			Effect: func(now, usual float64) bool { return now >= minRestarts && now >= minRestartRatio*usual },
 			Noise:  countingNoise,
 		}
@@ -146,7 +146,7 @@ func countingNoise(usual float64) float64 { return math.Sqrt(math.Max(usual, 0.2
 func anomalyOf(ref facts.Ref, kind facts.AnomalyKind, metric string, found Anomaly) facts.Anomaly {
 	return facts.Anomaly{
 		Object: ref, Kind: kind, Metric: metric, Now: found.Now, Usual: found.Usual, Score: found.Score,
-		Season: string(found.Season), History: found.History,
+		Season: string(found.Season), History: found.History, Lasts: found.Lasts,
 	}
 }
 

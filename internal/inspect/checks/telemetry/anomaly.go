@@ -20,8 +20,8 @@ func anomalyChecks() []check.Check {
 		{
 			ID: "error-rate-anomaly", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
 			Summary: "Requests fail far more often than usual.",
-			Meaning: "For the last hour and a half, the share of requests that end with a server error (HTTP 5xx, or " +
-				"gRPC Unknown, Internal, Unavailable, DataLoss, DeadlineExceeded) has been at least one percentage point above " +
+			Meaning: "For half an hour or longer within the last two hours, the share of requests that end with a server error (HTTP " +
+				"5xx, or gRPC Unknown, Internal, Unavailable, DataLoss, DeadlineExceeded) was at least one percentage point above " +
 				"the usual share, and at least twice as high." + anomalyMethod,
 			Remediation: "Check what changed when it began (a rollout, a dependency, the traffic), and the logs of the " +
 				"Pods for the errors.",
@@ -35,8 +35,8 @@ func anomalyChecks() []check.Check {
 		{
 			ID: "latency-anomaly", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
 			Summary: "Requests take far longer than usual.",
-			Meaning: "For the last hour and a half, the 95th percentile of the response time has been at least 50 % and " +
-				"50 ms above the usual one." + anomalyMethod,
+			Meaning: "For half an hour or longer within the last two hours, the 95th percentile of the response time was at least " +
+				"50 % and 50 ms above the usual one." + anomalyMethod,
 			Remediation: "Check what changed when it began: a rollout, a slow dependency, CPU throttling, the traffic.",
 			Link:        "https://sre.google/sre-book/monitoring-distributed-systems/#xref_monitoring_golden-signals",
 			Uses:        anomalyKinds(),
@@ -83,33 +83,56 @@ func anomalies(kind facts.AnomalyKind) func(*facts.Graph, check.Params) []check.
 }
 
 func anomalyFinding(a facts.Anomaly) check.Finding {
-	name := fmt.Sprintf("%s %s", a.Object.Kind, a.Object.Name)
-	finding := check.Finding{Object: a.Object, Discriminator: a.Metric}
-	scale := 1.0
-	unit := " an hour"
-	switch a.Kind {
-	case facts.AnomalyErrors:
-		finding.Message = fmt.Sprintf("Requests to %s fail far more often than usual.", name)
-		scale = 100
-		unit = " %"
-		if a.Now < 0.05 {
-			finding.Severity = v1alpha1.SeverityMedium
-		}
-	case facts.AnomalyLatency:
-		finding.Message = fmt.Sprintf("Requests to %s take far longer than usual.", name)
-		scale = 1000
-		unit = " ms"
-	default:
-		finding.Message = fmt.Sprintf("Containers of %s restart far more often than usual.", name)
+	words := wordsOf(a.Kind)
+	finding := check.Finding{
+		Object: a.Object, Discriminator: a.Metric, Message: fmt.Sprintf(words.message, fmt.Sprintf("%s %s", a.Object.Kind, a.Object.Name)),
+	}
+	if a.Kind == facts.AnomalyErrors && a.Now < 0.05 {
+		finding.Severity = v1alpha1.SeverityMedium
+	}
+	direction := "above"
+	if a.Now < a.Usual {
+		direction = "below"
 	}
 	finding.Evidence = []check.Evidence{
-		check.FromMetric("%s: %s%s, usually %s%s", a.Metric, figures(scale*a.Now), unit, figures(scale*a.Usual), unit),
+		check.FromMetric("%s: %s, usually %s", a.Metric, words.amount(a.Now), words.amount(a.Usual)),
 		check.FromMetric("compared by %s over %s", a.Season, span(a.History.Round(time.Hour))),
 	}
 	if !math.IsInf(a.Score, 0) {
-		finding.Evidence[1].Text += fmt.Sprintf("; %s robust deviations above", figures(math.Min(a.Score, 1000)))
+		finding.Evidence[1].Text += fmt.Sprintf("; %s robust deviations %s", figures(math.Min(a.Score, 1000)), direction)
+	}
+	if a.Lasts > 0 {
+		finding.Evidence = append(finding.Evidence, check.FromMetric("for %s", span(a.Lasts.Round(time.Hour))))
 	}
 	return finding
+}
+
+// words of a kind of anomaly: the message about an object, and how its values are written.
+type words struct {
+	message string
+	amount  func(v float64) string
+}
+
+func wordsOf(kind facts.AnomalyKind) words {
+	in := func(scale float64, unit string) func(float64) string {
+		return func(v float64) string { return figures(scale*v) + " " + unit }
+	}
+	switch kind {
+	case facts.AnomalyErrors:
+		return words{"Requests to %s fail far more often than usual.", in(100, "%")}
+	case facts.AnomalyTrafficDrop:
+		return words{"%s gets far fewer requests than usual.", in(1, "a second")}
+	case facts.AnomalyTrafficSurge:
+		return words{"%s gets far more requests than usual.", in(1, "a second")}
+	case facts.AnomalyLatency:
+		return words{"Requests to %s take far longer than usual.", in(1000, "ms")}
+	case facts.AnomalyCPU:
+		return words{"Containers of %s use far more CPU than usual.", in(1, "cores")}
+	case facts.AnomalyMemory:
+		return words{"Containers of %s use far more memory than usual.", func(v float64) string { return amount(facts.FillSpace, v) }}
+	default:
+		return words{"Containers of %s restart far more often than usual.", in(1, "an hour")}
+	}
 }
 
 // figures formats a number with three significant digits.

@@ -13,5 +13,5 @@ const backendVersion = "kubeops.io/v1alpha1"
 
 // Checks returns all checks of what metrics and log backends report, in no fixed order.
 func Checks() []check.Check {
-	return append(slices.Concat(fillChecks(), anomalyChecks(), alertChecks(), logChecks()), runningCheck())
+	return append(slices.Concat(fillChecks(), anomalyChecks(), loadChecks(), alertChecks(), logChecks()), runningCheck())
 }

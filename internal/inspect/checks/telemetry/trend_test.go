@@ -190,6 +190,18 @@ func TestUnusualMetricsAreReported(t *testing.T) {
 			Season:  "all earlier values",
 			History: 47 * time.Hour,
 		},
+		{Object: api, Kind: facts.AnomalyTrafficDrop, Metric: "q", Now: 0, Usual: 12.5, Score: 20, Season: "hour of week", History: 21 * 24 * time.Hour},
+		{
+			Object: api, Kind: facts.AnomalyTrafficSurge, Metric: "q", Now: 50, Usual: 12.5, Score: 20, Season: "hour of day",
+			History: 7 * 24 * time.Hour, Lasts: 75 * time.Hour,
+		},
+		{
+			Object: api, Kind: facts.AnomalyCPU, Metric: "c", Now: 2, Usual: 0.25, Score: 20, Season: "hour of day", History: 7 * 24 * time.Hour,
+		},
+		{
+			Object: api, Kind: facts.AnomalyMemory, Metric: "w", Now: 3 << 30, Usual: 1 << 30, Score: 20, Season: "hour of day",
+			History: 7 * 24 * time.Hour,
+		},
 	}}
 	for id, want := range map[string]string{
 		"error-rate-anomaly": checktest.Lines(
@@ -203,6 +215,23 @@ func TestUnusualMetricsAreReported(t *testing.T) {
 			"medium Service/shop/api [m]: Requests to Service api take far longer than usual.",
 			"  metric: m: 1200 ms, usually 100 ms",
 			"  metric: compared by hour of day over 7.0 days"),
+		"traffic-drop": checktest.Lines(
+			"medium Service/shop/api [q]: Service api gets far fewer requests than usual.",
+			"  metric: q: 0 a second, usually 12.5 a second",
+			"  metric: compared by hour of week over 21.0 days; 20 robust deviations below"),
+		"traffic-surge": checktest.Lines(
+			"low Service/shop/api [q]: Service api gets far more requests than usual.",
+			"  metric: q: 50 a second, usually 12.5 a second",
+			"  metric: compared by hour of day over 7.0 days; 20 robust deviations above",
+			"  metric: for 3.1 days"),
+		"cpu-anomaly": checktest.Lines(
+			"low Service/shop/api [c]: Containers of Service api use far more CPU than usual.",
+			"  metric: c: 2 cores, usually 0.25 cores",
+			"  metric: compared by hour of day over 7.0 days; 20 robust deviations above"),
+		"memory-anomaly": checktest.Lines(
+			"medium Service/shop/api [w]: Containers of Service api use far more memory than usual.",
+			"  metric: w: 3.0 GiB, usually 1.0 GiB",
+			"  metric: compared by hour of day over 7.0 days; 20 robust deviations above"),
 		"restart-anomaly": checktest.Lines(
 			"medium Service/shop/api [r]: Containers of Service api restart far more often than usual.",
 			"  metric: r: 5.5 an hour, usually 0 an hour",

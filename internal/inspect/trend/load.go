@@ -1,0 +1,124 @@
+package trend
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/scope"
+	"kubeops.io/kubeops/internal/provider/metrics"
+)
+
+const (
+	cpuMetric    = "container_cpu_usage_seconds_total"
+	memoryMetric = "container_memory_working_set_bytes"
+	// usageLabel tells CPU from memory in the result of one query.
+	usageLabel = "kubeops_usage"
+	// maxLoaded workloads whose usage is higher than a week ago are evaluated.
+	maxLoaded = 200
+	// An anomaly of CPU is at least minCPURatio times the usual usage and minCPU cores above it.
+	minCPURatio = 2
+	minCPU      = 0.1
+	// An anomaly of memory is at least minMemoryRatio times the usual usage and minMemory bytes above it.
+	minMemoryRatio = 1.5
+	minMemory      = 64 << 20
+)
+
+// load finds workloads that use more CPU or memory than usual. It only reads the history of those that use more than a week ago, so
+// responses are small.
+func (r *reader) load(ctx context.Context, names map[string]bool) []facts.Anomaly {
+	within := r.scope.Within(scope.Workloads()...)
+	if !names[cpuMetric] && !names[memoryMetric] { // the stage for usage returns the gap
+		return nil
+	}
+	if within.Empty() {
+		r.in.Graph.Provide(facts.SourceLoad)
+		return nil
+	}
+	const what = "CPU and memory of workloads"
+	checks := r.checksRequiring(facts.SourceLoad)
+	risen, ok := r.instant(ctx, what, checks, risenUsage(r.matcher("namespace", within.Names)))
+	if !ok {
+		return nil
+	}
+	suspects := map[facts.Ref]bool{}
+	var namespaces []string
+	for _, sample := range risen {
+		if ref, ok := r.scope.Owner(sample.Labels["namespace"], sample.Labels[ownerLabel]); ok {
+			suspects[ref] = true
+			namespaces = append(namespaces, ref.Namespace)
+		}
+	}
+	if len(suspects) == 0 {
+		r.in.Graph.Provide(facts.SourceLoad)
+		return nil
+	}
+	namespaces = merged(namespaces, nil)
+	series, ok := r.series(ctx, question{
+		what: what, checks: checks, step: stepRate, spans: []time.Duration{historyRate, historyRateShort}, namespace: "namespace",
+		within:     scope.Selection{Names: namespaces},
+		expression: usageHistory,
+	})
+	if !ok {
+		return nil
+	}
+	r.in.Graph.Provide(facts.SourceLoad)
+	return r.unusualLoad(suspects, series)
+}
+
+// byOwner sums by workload: the server reduces the names of Pods, so the response has one series across all Pods.
+func byOwner(expression string) string {
+	s := shaped{group: []string{"namespace", ownerLabel}, pod: "pod"}
+	return fmt.Sprintf("sum by (%s) (%s)", s.by(), s.owner(expression))
+}
+
+// containersOf selects series of containers, without those of whole Pods and of the pause container of older runtimes.
+func containersOf(metric, matcher string) string {
+	return fmt.Sprintf(`%s{%spod!="",container!="",container!="POD"}`, metric, matcher)
+}
+
+// risenUsage queries workloads that use more in the last hour than in the day a week ago, and by how much.
+func risenUsage(matcher string) string {
+	cpu := containersOf(cpuMetric, matcher)
+	memory := containersOf(memoryMetric, matcher)
+	ratio := func(now, before string, least float64, usage string) string {
+		return marked(fmt.Sprintf("%s / %s > %g", byOwner(now), byOwner(before), least), usageLabel, usage)
+	}
+	return fmt.Sprintf("topk(%d, %s or %s)", maxLoaded,
+		ratio("rate("+cpu+"[1h])", "rate("+cpu+"[1d] offset 1w)", minMemoryRatio, string(facts.AnomalyCPU)),
+		ratio(memory, "avg_over_time("+memory+"[1d] offset 1w)", minMemoryRatio, string(facts.AnomalyMemory)))
+}
+
+// usageHistory queries the usage of workloads.
+func usageHistory(matcher string) string {
+	return marked(byOwner("rate("+containersOf(cpuMetric, matcher)+"[30m])"), usageLabel, string(facts.AnomalyCPU)) + " or " +
+		marked(byOwner(containersOf(memoryMetric, matcher)), usageLabel, string(facts.AnomalyMemory))
+}
+
+func (r *reader) unusualLoad(suspects map[facts.Ref]bool, series []metrics.Series) []facts.Anomaly {
+	var anomalies []facts.Anomaly
+	for _, one := range series {
+		ref, ok := r.scope.Owner(one.Labels["namespace"], one.Labels[ownerLabel])
+		if !ok || !suspects[ref] {
+			continue
+		}
+		metric := cpuMetric
+		rules := Rules{Step: stepRate, Effect: func(now, usual float64) bool {
+			return now >= minCPURatio*usual && now-usual >= minCPU
+		}}
+		kind := facts.AnomalyKind(one.Labels[usageLabel])
+		switch kind {
+		case facts.AnomalyCPU:
+		case facts.AnomalyMemory:
+			metric = memoryMetric
+			rules.Effect = func(now, usual float64) bool { return now >= minMemoryRatio*usual && now-usual >= minMemory }
+		default:
+			continue
+		}
+		if found, ok := Anomalous(one.Points, r.end(stepRate), rules); ok {
+			anomalies = append(anomalies, anomalyOf(ref, kind, metric, found))
+		}
+	}
+	return sorted(anomalies)
+}
