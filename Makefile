@@ -82,18 +82,14 @@ bench-continuous: build $(BIN)/cluster ## Benchmark a continuous Inspection of 1
 	@BIN=$(BIN) hack/bench-continuous.sh
 
 .PHONY: bench-signals
-bench-signals: ## Score templates and trends on public data with ground truth (LOGHUB=FOLDER, NAB=FOLDER; see docs/log-analysis.md)
+bench-signals: ## Score templates and trends on public data with ground truth (LOGHUB=FOLDER, NAB=FOLDER; see docs/log-analysis.md and docs/trends.md)
 	$(if $(LOGHUB)$(NAB),,$(error set LOGHUB or NAB to a folder))
-	$(if $(LOGHUB),go run ./hack/signals/logs $(LOGHUB))
-	$(if $(NAB),go run ./hack/signals/series $(NAB))
+	$(if $(LOGHUB),go run ./hack/signals/logs "$(LOGHUB)")
+	$(if $(NAB),go run ./hack/signals/series -nab "$(NAB)")
 
 .PHONY: bench-go
 bench-go: ## Run the Go benchmarks of reducers, checks and the cause linker
 	go test -run '^$$' -bench . -benchmem ./internal/...
-
-.PHONY: bench-signals
-bench-signals: ## Score anomalies on public series with known incidents (NAB=FOLDER: a copy of github.com/numenta/NAB)
-	@[[ -z "$(NAB)" ]] || go run ./hack/signals/series -nab "$(NAB)"
 
 FUZZTIME ?= 20s
 .PHONY: fuzz
