@@ -152,7 +152,8 @@ func (r *reader) define(ctx context.Context) error {
 			return fmt.Errorf("read definitions of custom resources: %w", err)
 		}
 	}
-	r.gaps, r.options.Judge = definitions.gaps, definitions.options.Judge
+	r.gaps = definitions.gaps
+	r.options.Judge = definitions.options.Judge
 	return nil
 }
 

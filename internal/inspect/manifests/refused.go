@@ -17,8 +17,9 @@ type Judge interface {
 }
 
 const (
-	// maxWaiting custom resources, and their bytes, are kept until all CustomResourceDefinitions have been read.
-	maxWaiting, maxWaitingBytes = 20_000, 64 << 20
+	// maxWaiting custom resources of maxWaitingBytes are kept until all CustomResourceDefinitions have been read.
+	maxWaiting      = 20_000
+	maxWaitingBytes = 64 << 20
 	// maxRefusal is a length in bytes.
 	maxRefusal = 400
 )
@@ -141,12 +142,14 @@ func splitPath(path string) (keys []string) {
 		case end < 0:
 			return append(keys, path)
 		case end > 0:
-			keys, path = append(keys, path[:end]), path[end:]
+			keys = append(keys, path[:end])
+			path = path[end:]
 		case path[0] == '.':
 			path = path[1:]
 		default:
 			key, rest, _ := strings.Cut(path[1:], "]")
-			keys, path = append(keys, key), rest
+			keys = append(keys, key)
+			path = rest
 		}
 	}
 	return keys

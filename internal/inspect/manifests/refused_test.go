@@ -125,7 +125,8 @@ func TestCustomResourcesAreJudgedAfterAllDefinitions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			j := &judge{answers: map[string]validator.Answer{"Widget\"": size}}
 			o := options()
-			o.Judge, o.Definitions = j, tc.definitions
+			o.Judge = j
+			o.Definitions = tc.definitions
 			found, m := refusals(t, tc.documents, o)
 			if len(found) != 1 || found[0] != "stdin:4 w: spec.size: Invalid value: 0" {
 				t.Errorf("found %q", found)
@@ -139,7 +140,8 @@ func TestCustomResourcesAreJudgedAfterAllDefinitions(t *testing.T) {
 		})
 	}
 	o := options()
-	o.Judge, o.Definitions = &judge{}, []string{filepath.Join(folder, "none")}
+	o.Judge = &judge{}
+	o.Definitions = []string{filepath.Join(folder, "none")}
 	if _, err := read(t, widget, func(to *manifests.Options) { o.Stdin = to.Stdin; *to = o }); err == nil || !strings.Contains(err.Error(), "definitions of custom resources") {
 		t.Errorf("a folder that does not exist: %v", err)
 	}

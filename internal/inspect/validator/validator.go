@@ -94,7 +94,8 @@ func Start(ctx context.Context, path string, minor int) (*Program, error) {
 	if err := p.command.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", program, err)
 	}
-	p.in, p.out = in, bufio.NewReaderSize(out, maxAnswer)
+	p.in = in
+	p.out = bufio.NewReaderSize(out, maxAnswer)
 	return p, nil
 }
 

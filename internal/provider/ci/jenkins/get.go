@@ -162,9 +162,11 @@ func (p *Provider) status(ctx context.Context, where located) (ci.Status, error)
 		}
 	}
 	if lost != "" {
-		status.Phase, status.Reason = ci.Lost, lost
+		status.Phase = ci.Lost
+		status.Reason = lost
 		if !where.handle.missingFor(unfinished, p.clock.Now()) {
-			status.Phase, status.Reason = ci.Running, "its record is incomplete"
+			status.Phase = ci.Running
+			status.Reason = "its record is incomplete"
 		}
 		status.Handle = where.handle.encode()
 		return status, nil

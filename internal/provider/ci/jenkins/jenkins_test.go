@@ -378,7 +378,9 @@ func TestABuildIsLostOnlyIfItsRecordStaysIncomplete(t *testing.T) {
 			start := mustGet(t, p, mustStart(t, p, request(s, "k1", conformance.Hold)))
 			hide := func(hidden bool) {
 				s.Change("job", 1, func(b *fake.Build) {
-					b.Building, b.Result, b.Hidden = true, "", false
+					b.Building = true
+					b.Result = ""
+					b.Hidden = false
 					if hidden {
 						change(b)
 					}
