@@ -58,7 +58,7 @@ func (w *work) all(ctx context.Context, s selection) ([]clusterOutcome, error) {
 			defer cancel()
 			outcomes[i], failures[i] = call(limited, cluster)
 			outcomes[i].cluster = cluster
-			if p := problem.As(failures[i]); p != nil && ctx.Err() == nil {
+			if p := w.problemOf(limited, failures[i]); p != nil && ctx.Err() == nil {
 				outcomes[i].problem = p
 				failures[i] = nil
 			}
@@ -76,6 +76,18 @@ func (w *work) all(ctx context.Context, s selection) ([]clusterOutcome, error) {
 	}
 	wait.Wait()
 	return outcomes, errors.Join(failures...)
+}
+
+// problemOf a cluster; nil if the error is none of it. A cluster that took all its time is one that others do not wait for.
+func (w *work) problemOf(limited context.Context, err error) *problem.Problem {
+	if p := problem.As(err); p != nil {
+		return p
+	}
+	if errors.Is(limited.Err(), context.DeadlineExceeded) && errors.Is(err, context.DeadlineExceeded) {
+		return problem.Retrying(v1alpha1.ReasonTimeout, err, "the cluster was not reconciled within spec.timeout (%s)",
+			w.bundle.Spec.HealthTimeout())
+	}
+	return nil
 }
 
 // apply the manifests to a cluster.
