@@ -132,8 +132,11 @@ func (w *work) prune(cluster string) bundle.Prune {
 		p.Guarded = policy.GuardedKinds
 		p.Confirmed = policy.Confirm == digest
 	}
-	if w.sources.unread != nil {
+	switch {
+	case w.sources.unread != nil:
 		p.Held = "a source could not be read: " + w.sources.unread.Message
+	case bundle.Apart(w.sources.folders, &w.bundle.Spec):
+		p.Held = "the folders of a Git repository have different commits until they are looked at again, and the object may have moved"
 	}
 	return p
 }

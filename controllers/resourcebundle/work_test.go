@@ -37,3 +37,17 @@ func TestAClusterThatTakesAllItsTimeHasAProblem(t *testing.T) {
 		}
 	}
 }
+
+func TestNothingIsPrunedWhileFoldersHaveDifferentCommits(t *testing.T) {
+	for second, held := range map[string]bool{"1": false, "2": true} {
+		w := &work{bundle: &v1alpha1.ResourceBundle{}, sources: &sources{}}
+		for path, revision := range map[string]string{"a": "1", "b": second} {
+			git := &v1alpha1.GitManifests{URL: "https://git.example.com/shop.git", Path: path}
+			w.bundle.Spec.ManifestsFrom = append(w.bundle.Spec.ManifestsFrom, v1alpha1.ManifestSource{Git: git})
+			w.sources.folders = append(w.sources.folders, v1alpha1.InventorySource{URL: git.URL, Path: path, Revision: revision})
+		}
+		if got := w.prune("local").Held; (got != "") != held {
+			t.Errorf("commits 1 and %s: %q", second, got)
+		}
+	}
+}

@@ -96,6 +96,12 @@ func isBehind(own, theirs []v1alpha1.InventorySource, spec, other *v1alpha1.Reso
 	return false
 }
 
+// Apart reports whether a bundle has different commits of a branch or tag in several folders: an object may have moved between them, and be
+// in neither.
+func Apart(sources []v1alpha1.InventorySource, spec *v1alpha1.ResourceBundleSpec) bool {
+	return isBehind(sources, sources, spec, spec)
+}
+
 // revisionsOf a branch or tag in the inventory of a bundle with a spec. The inventory does not say which one a folder is of.
 func revisionsOf(sources []v1alpha1.InventorySource, spec *v1alpha1.ResourceBundleSpec, of *v1alpha1.GitManifests) (found []string) {
 	for _, from := range spec.ManifestsFrom {

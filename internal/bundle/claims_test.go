@@ -54,3 +54,31 @@ func TestAnotherCommitOfTheSameBranchIsBehind(t *testing.T) {
 		})
 	}
 }
+
+func TestFoldersWithDifferentCommitsOfABranchAreApart(t *testing.T) {
+	from := func(branch, path string) v1alpha1.ManifestSource {
+		return v1alpha1.ManifestSource{Git: &v1alpha1.GitManifests{URL: "u", Path: path, Ref: &v1alpha1.GitRef{Branch: branch}}}
+	}
+	at := func(path, revision string) v1alpha1.InventorySource {
+		return v1alpha1.InventorySource{URL: "u", Path: path, Revision: revision}
+	}
+	for _, tc := range []struct {
+		name    string
+		from    []v1alpha1.ManifestSource
+		sources []v1alpha1.InventorySource
+		want    bool
+	}{
+		{"no Git source", []v1alpha1.ManifestSource{{}}, nil, false},
+		{"one folder", []v1alpha1.ManifestSource{from("main", "a")}, []v1alpha1.InventorySource{at("a", "1")}, false},
+		{"the same commit", []v1alpha1.ManifestSource{from("main", "a"), from("main", "b")},
+			[]v1alpha1.InventorySource{at("a", "1"), at("b", "1")}, false},
+		{"different commits", []v1alpha1.ManifestSource{from("main", "a"), from("main", "b")},
+			[]v1alpha1.InventorySource{at("a", "1"), at("b", "2")}, true},
+		{"different branches", []v1alpha1.ManifestSource{from("main", "a"), from("next", "b")},
+			[]v1alpha1.InventorySource{at("a", "1"), at("b", "2")}, false},
+	} {
+		if got := Apart(tc.sources, &v1alpha1.ResourceBundleSpec{ManifestsFrom: tc.from}); got != tc.want {
+			t.Errorf("%s: got %v", tc.name, got)
+		}
+	}
+}
