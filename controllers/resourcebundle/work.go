@@ -58,7 +58,7 @@ func (w *work) all(ctx context.Context, s selection) ([]clusterOutcome, error) {
 			defer cancel()
 			outcomes[i], failures[i] = call(limited, cluster)
 			outcomes[i].cluster = cluster
-			if p := problem.As(failures[i]); p != nil && ctx.Err() == nil {
+			if p := w.problemOf(limited, failures[i]); p != nil && ctx.Err() == nil {
 				outcomes[i].problem = p
 				failures[i] = nil
 			}
@@ -76,6 +76,18 @@ func (w *work) all(ctx context.Context, s selection) ([]clusterOutcome, error) {
 	}
 	wait.Wait()
 	return outcomes, errors.Join(failures...)
+}
+
+// problemOf a cluster; nil if the error is none of it. A cluster that took all its time is one that others do not wait for.
+func (w *work) problemOf(limited context.Context, err error) *problem.Problem {
+	if p := problem.As(err); p != nil {
+		return p
+	}
+	if errors.Is(limited.Err(), context.DeadlineExceeded) && errors.Is(err, context.DeadlineExceeded) {
+		return problem.Retrying(v1alpha1.ReasonTimeout, err, "the cluster was not reconciled within spec.timeout (%s)",
+			w.bundle.Spec.HealthTimeout())
+	}
+	return nil
 }
 
 // apply the manifests to a cluster.
@@ -120,8 +132,11 @@ func (w *work) prune(cluster string) bundle.Prune {
 		p.Guarded = policy.GuardedKinds
 		p.Confirmed = policy.Confirm == digest
 	}
-	if w.sources.unread != nil {
+	switch {
+	case w.sources.unread != nil:
 		p.Held = "a source could not be read: " + w.sources.unread.Message
+	case bundle.Apart(w.sources.folders, &w.bundle.Spec):
+		p.Held = "the folders of a Git repository have different commits until they are looked at again, and the object may have moved"
 	}
 	return p
 }

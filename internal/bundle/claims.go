@@ -79,30 +79,42 @@ func sourcesOf(inventories *v1alpha1.BundleInventoryList, b *v1alpha1.ResourceBu
 	return sources
 }
 
-// isBehind reports whether two bundles read the same branch or tag of a repository, and have different commits of it.
+// isBehind reports whether two bundles read the same branch or tag of a repository, and have different commits of it. A bundle has several
+// where it reads several folders, each in its own interval.
 func isBehind(own, theirs []v1alpha1.InventorySource, spec, other *v1alpha1.ResourceBundleSpec) bool {
-	revisions := func(sources []v1alpha1.InventorySource, url string) (found []string) {
-		for _, s := range sources {
-			if s.URL == url {
-				found = append(found, s.Revision)
-			}
-		}
-		return found
-	}
 	for _, from := range spec.ManifestsFrom {
-		same := func(o v1alpha1.ManifestSource) bool {
-			return o.Git != nil && o.Git.URL == from.Git.URL && equality.Semantic.DeepEqual(o.Git.Ref, from.Git.Ref)
-		}
-		if from.Git == nil || !slices.ContainsFunc(other.ManifestsFrom, same) {
+		if from.Git == nil {
 			continue
 		}
-		known := revisions(own, from.Git.URL)
-		isKnown := func(revision string) bool { return slices.Contains(known, revision) }
-		if found := revisions(theirs, from.Git.URL); len(found) > 0 && !slices.ContainsFunc(found, isKnown) {
-			return true
+		known := revisionsOf(own, spec, from.Git)
+		for _, revision := range revisionsOf(theirs, other, from.Git) {
+			if slices.ContainsFunc(known, func(k string) bool { return k != revision }) {
+				return true
+			}
 		}
 	}
 	return false
+}
+
+// Apart reports whether a bundle has different commits of a branch or tag in several folders: an object may have moved between them, and be
+// in neither.
+func Apart(sources []v1alpha1.InventorySource, spec *v1alpha1.ResourceBundleSpec) bool {
+	return isBehind(sources, sources, spec, spec)
+}
+
+// revisionsOf a branch or tag in the inventory of a bundle with a spec. The inventory does not say which one a folder is of.
+func revisionsOf(sources []v1alpha1.InventorySource, spec *v1alpha1.ResourceBundleSpec, of *v1alpha1.GitManifests) (found []string) {
+	for _, from := range spec.ManifestsFrom {
+		if from.Git == nil || from.Git.URL != of.URL || !equality.Semantic.DeepEqual(from.Git.Ref, of.Ref) {
+			continue
+		}
+		for _, s := range sources {
+			if s.URL == of.URL && s.Path == from.Git.Path {
+				found = append(found, s.Revision)
+			}
+		}
+	}
+	return found
 }
 
 // eachOther calls something for all other bundles of the namespace that are not being deleted. They are read in pages, since each can have

@@ -6,15 +6,20 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// inParallel calls something for all items, several at the same time. The first error ends it.
+// inParallel calls something for all items, several at the same time. The first error ends it. So does the context, which is an error if
+// items are left.
 func inParallel[T any](ctx context.Context, items []T, call func(context.Context, T) error) error {
-	group, ctx := errgroup.WithContext(ctx)
+	group, limited := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
+	left := false
 	for _, item := range items {
-		if ctx.Err() != nil {
+		if left = limited.Err() != nil; left {
 			break
 		}
-		group.Go(func() error { return call(ctx, item) })
+		group.Go(func() error { return call(limited, item) })
 	}
-	return group.Wait()
+	if err := group.Wait(); err != nil || !left {
+		return err
+	}
+	return ctx.Err()
 }

@@ -15,6 +15,10 @@ import (
 // of the repository.
 const maxVisited = 20_000
 
+// maxName of a file or directory, in bytes, as file systems have it. Git has no limit, and each path of a folder contains the names of its
+// directories.
+const maxName = 255
+
 // Folder of files to read.
 type Folder struct {
 	// Path within the repository. Empty is its root.
@@ -84,6 +88,9 @@ func (w *walk) directory(at plumbing.Hash, prefix string, depth int) error {
 	for _, entry := range tree.Entries {
 		if w.visited++; w.visited > maxVisited {
 			return fmt.Errorf("%s has more than %d entries", cmp.Or(w.Path, "the repository"), maxVisited)
+		}
+		if len(entry.Name) > maxName {
+			return fmt.Errorf("%s has an entry with a name of more than %d bytes", cmp.Or(w.Path, "the repository"), maxName)
 		}
 		path := prefix + entry.Name
 		switch {

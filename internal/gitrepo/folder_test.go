@@ -187,6 +187,41 @@ func TestDirectoriesWithTheSameContentAreBounded(t *testing.T) {
 	}
 }
 
+// TestNamesAreBounded reads a tree of 1 MiB whose files have paths of 1 GiB together.
+func TestNamesAreBounded(t *testing.T) {
+	storage := memory.NewStorage()
+	store := func(tree *object.Tree) plumbing.Hash {
+		t.Helper()
+		encoded := storage.NewEncodedObject()
+		if err := tree.Encode(encoded); err != nil {
+			t.Fatal(err)
+		}
+		hash, err := storage.SetEncodedObject(encoded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return hash
+	}
+	files := &object.Tree{}
+	for i := range 3 {
+		files.Entries = append(files.Entries, object.TreeEntry{Name: fmt.Sprintf("%d.yaml", i), Mode: filemode.Symlink})
+	}
+	for name, want := range map[string]string{
+		strings.Repeat("n", maxName):   "",
+		strings.Repeat("n", maxName+1): "the repository has an entry with a name of more than 255 bytes",
+		strings.Repeat("n", 1<<20):     "the repository has an entry with a name of more than 255 bytes",
+	} {
+		root := store(&object.Tree{Entries: []object.TreeEntry{{Name: name, Mode: filemode.Dir, Hash: store(files)}}})
+		found, err := (&fetched{objects: storage}).snapshot(&object.Commit{TreeHash: root}).Files(folderOf(""))
+		switch {
+		case want == "" && (err != nil || len(found) != 3):
+			t.Errorf("%d bytes: %d files, %v", len(name), len(found), err)
+		case want != "" && (err == nil || err.Error() != want):
+			t.Errorf("%d bytes: %d files, error has %d bytes", len(name), len(found), len(fmt.Sprint(err)))
+		}
+	}
+}
+
 func TestALowerLimitOfObjectsIsKept(t *testing.T) {
 	server := gitserver.New(t, map[string]string{"a.yaml": strings.Repeat("x", 100<<10), "b.yaml": strings.Repeat("y", 100<<10)})
 	r := open(t, server, func(_ *Remote, o *Options) { o.MaxObjects = 150 << 10 })

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -145,7 +146,7 @@ func (w *sshWire) open(ctx context.Context, service string) (exchange, error) {
 	}
 	bounded := provider.Bound(ctx, conn, maxPack+provider.ListBytes)
 	e := &sshExchange{wire: w, closers: []func(){cancel, func() { _ = bounded.Close() }}}
-	if err := e.connect(bounded, service); err != nil {
+	if err := e.connect(ctx, bounded, service); err != nil {
 		e.close()
 		return nil, w.toProblem(err, e.stderr.String())
 	}
@@ -181,7 +182,7 @@ type sshExchange struct {
 	closers []func()
 }
 
-func (e *sshExchange) connect(conn net.Conn, service string) error {
+func (e *sshExchange) connect(ctx context.Context, conn net.Conn, service string) error {
 	secured, channels, requests, err := ssh.NewClientConn(conn, e.wire.address, e.wire.config)
 	if err != nil {
 		return err
@@ -203,7 +204,12 @@ func (e *sshExchange) connect(conn net.Conn, service string) error {
 	if err := session.Start(fmt.Sprintf("%s '%s'", service, e.wire.path)); err != nil {
 		return err
 	}
-	e.refs, err = decodeRefs(stdout)
+	list, err := e.bound(ctx, provider.ListBytes)
+	if err != nil {
+		return err
+	}
+	e.refs, err = decodeRefs(list)
+	_ = list.Close()
 	if err != nil {
 		_ = stdin.Close()
 		_ = session.Wait() // such that what the server wrote has arrived
@@ -220,8 +226,19 @@ func (e *sshExchange) close() {
 	}
 }
 
+// bound what is read next from the server, as for a response over HTTP: by a number of bytes, and by the memory of all responses.
+func (e *sshExchange) bound(ctx context.Context, maxBytes int64) (io.ReadCloser, error) {
+	next := &http.Response{
+		Request: (&http.Request{}).WithContext(ctx), ContentLength: -1, Body: io.NopCloser(e.stdout),
+	}
+	if err := provider.BoundResponse(next, maxBytes, e.wire.options.Memory); err != nil {
+		return nil, err
+	}
+	return next.Body, nil
+}
+
 // call implements exchange.
-func (e *sshExchange) call(_ context.Context, request []byte, _ int64) (response, error) {
+func (e *sshExchange) call(ctx context.Context, request []byte, maxBytes int64) (response, error) {
 	_, err := e.stdin.Write(request)
 	if err == nil {
 		err = e.stdin.Close()
@@ -230,13 +247,28 @@ func (e *sshExchange) call(_ context.Context, request []byte, _ int64) (response
 		e.close()
 		return nil, e.wire.toProblem(err, e.stderr.String())
 	}
-	return &sshResponse{e}, nil
+	body, err := e.bound(ctx, maxBytes)
+	if err != nil {
+		e.close()
+		return nil, e.wire.toProblem(err, "")
+	}
+	e.closers = append(e.closers, func() { _ = body.Close() })
+	return &sshResponse{e, body}, nil
 }
 
 // sshResponse ends the session when it is closed.
-type sshResponse struct{ *sshExchange }
+type sshResponse struct {
+	*sshExchange
+	body io.Reader
+}
 
-func (r *sshResponse) Read(into []byte) (int, error) { return r.stdout.Read(into) }
+func (r *sshResponse) Read(into []byte) (int, error) {
+	n, err := r.body.Read(into)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return n, provider.ToProblem(err, r.wire.address, r.wire.fields)
+	}
+	return n, err
+}
 
 func (r *sshResponse) Close() error {
 	r.close()

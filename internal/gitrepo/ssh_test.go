@@ -16,6 +16,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/testkit/gitserver"
 )
 
@@ -154,4 +155,41 @@ func TestACommitOverSSH(t *testing.T) {
 	r = open(t, server, set(url, sshd.userKey, line(sshd.address, sshd.hostKey.PublicKey())), func(_ *Remote, o *Options) { o.Egress.AllowLoopback = false })
 	_, err = r.Commit(t.Context(), appending("key", "a", "x"))
 	wantProblem(t, err, v1alpha1.ReasonEgressDenied, problem.UserMustAct, "never called")
+}
+
+func TestLimitsHoldOverSSH(t *testing.T) {
+	files := map[string]string{}
+	for i := range 5 {
+		random := make([]byte, 900<<10)
+		_, _ = rand.Read(random)
+		files[fmt.Sprint(i)] = string(random)
+	}
+	server := gitserver.New(t, files)
+	sshd := newSSHServer(t, server.Dir)
+	for name, tc := range map[string]struct {
+		maxPack, memory int64
+		want            string
+	}{
+		"what is allowed":                      {8 << 20, 32 << 20, ""},
+		"more than a fetch may have":           {100 << 10, 32 << 20, v1alpha1.ReasonResponseTooLarge},
+		"more than the share of the namespace": {8 << 20, provider.MinResponseMemory, v1alpha1.ReasonResponseTooLarge},
+	} {
+		t.Run(name, func(t *testing.T) {
+			memory := provider.NewResponseMemory(tc.memory)
+			r := open(t, server, func(r *Remote, o *Options) {
+				r.URL = "ssh://git@" + sshd.address + "/repo.git"
+				r.Key = sshd.userKey
+				r.KnownHosts = []byte(knownhosts.Line([]string{knownhosts.Normalize(sshd.address)}, sshd.hostKey.PublicKey()) + "\n")
+				o.MaxPack = tc.maxPack
+				o.Memory = memory.For("shop")
+			})
+			_, err := r.Snapshot(t.Context(), Ref{})
+			if p := problem.As(err); tc.want == "" && err != nil || tc.want != "" && (p == nil || p.Reason != tc.want) {
+				t.Errorf("got %v, want %q", err, tc.want)
+			}
+			if left := memory.InUse(); left != 0 {
+				t.Errorf("%d bytes are still taken", left)
+			}
+		})
+	}
 }

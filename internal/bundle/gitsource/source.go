@@ -151,8 +151,12 @@ func (s *Source) refresh(ctx, limited context.Context, r Request, e entry) (Cont
 	return e.content(max(s.fresh(e, r), time.Second))
 }
 
-// lock waits for a short time until no other repository of a namespace is being looked at.
+// lock waits for a short time until no other repository of a namespace is being looked at. Without any time left, nothing is looked at: the
+// repository would be the one to blame.
 func (s *Source) lock(ctx context.Context, namespace string) (unlock func(), err error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
 	limited, cancel := context.WithTimeout(ctx, lockTimeout)
 	defer cancel()
 	return s.reading.Lock(limited, namespace)

@@ -234,6 +234,15 @@ func TestAServerThatDoesNotAnswerDelaysItsNamespaceOnly(t *testing.T) {
 	w.want(<-ended, "", "cannot be read")
 }
 
+func TestARepositoryIsNotBlamedForTheTimeOfOthers(t *testing.T) {
+	w := newWorld(t)
+	over := func(r *Request) { r.Until = time.Now().Add(-time.Second) }
+	for range 20 {
+		w.want(w.read(w.request(over)), "", "other repositories of the namespace answer slowly")
+	}
+	w.want(w.read(w.request()), "v: 1\n", "")
+}
+
 func TestACanceledReadIsNoProblemOfTheRepository(t *testing.T) {
 	w := newWorld(t)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -128,7 +128,8 @@ func (p *bundlePlanner) manifests(ctx context.Context) (*bundle.Desired, error) 
 	return desired, nil
 }
 
-// git adds the manifests of Git repositories, at the commits that they have now. Secrets are read with the permissions of the user.
+// git adds the manifests of Git repositories, at the commits that they have now. Secrets are read with the permissions of the user, and
+// only those that the ServiceAccount of the bundle can get, too.
 func (p *bundlePlanner) git(ctx context.Context, desired *bundle.Desired) error {
 	secrets, err := secretref.Own(p.store.Target.Config, p.bundle.Namespace)
 	if err != nil {
@@ -142,9 +143,13 @@ func (p *bundlePlanner) git(ctx context.Context, desired *bundle.Desired) error 
 		if from.Git == nil {
 			continue
 		}
-		content, err := source.Read(ctx, gitsource.Request{
-			Namespace: p.bundle.Namespace, Spec: from.Git, Field: fmt.Sprintf("spec.manifestsFrom[%d].git", n),
-		})
+		field := fmt.Sprintf("spec.manifestsFrom[%d].git", n)
+		if ref := from.Git.SecretRef; ref != nil {
+			if err := p.authorize(ctx, ref.Name, field+".secretRef"); err != nil {
+				return err
+			}
+		}
+		content, err := source.Read(ctx, gitsource.Request{Namespace: p.bundle.Namespace, Spec: from.Git, Field: field})
 		switch {
 		case err != nil:
 			return err

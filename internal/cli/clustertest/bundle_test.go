@@ -112,6 +112,12 @@ func TestDiffReadsAGitRepositoryOfABundle(t *testing.T) {
 	}})
 	from := &v1alpha1.GitManifests{URL: server.URL, Path: "apps", SecretRef: &v1alpha1.SecretReference{Name: "git"}}
 	s.bundle("git", v1alpha1.ResourceBundleSpec{ManifestsFrom: []v1alpha1.ManifestSource{{Git: from}}})
+	before := len(server.Requests())
+	s.wants(2, []string{"ServiceAccount " + s.Namespace + "/kubeops cannot get Secret git", "[0].git.secretRef"}, "diff", "git")
+	if after := len(server.Requests()); after != before {
+		t.Errorf("%d requests were sent with a Secret that the ServiceAccount cannot get", after-before)
+	}
+	s.Grant("git")
 	s.wants(1, []string{"cluster local: 1 object differs", "+ ConfigMap " + s.Namespace + "/taken"}, "diff", "git")
 	from.Path = "none"
 	s.bundle("wrong", v1alpha1.ResourceBundleSpec{ManifestsFrom: []v1alpha1.ManifestSource{{Git: from}}})
