@@ -52,6 +52,9 @@ func (r *reader) judge(f *found) {
 // judgeWaiting judges the custom resources.
 func (r *reader) judgeWaiting() {
 	for _, f := range r.waiting.objects {
+		if r.options.Judge == nil { // it failed, which is a gap
+			break
+		}
 		f.problems = nil // they are reported
 		r.ask(f)
 		r.reportProblems(f)

@@ -155,11 +155,16 @@ func TestAJudgeThatFailsIsAGap(t *testing.T) {
 			"stdin:1: The rules of the API server could not be checked: panic", 2},
 		"of the program": {&judge{err: errors.New("ask kubeops-validator: EOF")},
 			"The rules of the API server were not checked for all objects: ask kubeops-validator: EOF.", 1},
+		"of the program, at custom resources": {&judge{err: errors.New("ask kubeops-validator: EOF")},
+			"The rules of the API server were not checked for all objects: ask kubeops-validator: EOF.", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := options()
 			o.Judge = tc.judge
 			documents := strings.Replace(service, "${PORT}", "81", 1) + "---\n" + strings.ReplaceAll(strings.Replace(service, "${PORT}", "81", 1), "cart", "shop")
+			if strings.Contains(name, "custom") {
+				documents = widget + "---\n" + strings.Replace(widget, "name: w", "name: v", 1)
+			}
 			_, m := refusals(t, documents, o)
 			if len(m.Gaps) != 1 || m.Gaps[0].Message != tc.want || len(tc.judge.asked) != tc.asked {
 				t.Errorf("gaps %+v; asked %d times", m.Gaps, len(tc.judge.asked))
