@@ -145,6 +145,22 @@ func TestErrorsThatRepeatNowAreFoundAndJoined(t *testing.T) {
 	}
 }
 
+// TestAFindingStaysWhileTheLogsOfAnEarlierGraphAreUsed since nothing says that the error has stopped.
+func TestAFindingStaysWhileTheLogsOfAnEarlierGraphAreUsed(t *testing.T) {
+	in, _ := input(t, runs("shop", "web", "", ""), func(string) string { return every(30*time.Second, 5*time.Second, 15, "ERROR cannot price #") })
+	Collect(t.Context(), in)
+	selected, err := check.Select(telemetry.Checks(), []string{"log-error-repeating"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	later := testkit.Graph(t, runs("shop", "web", "", ""))
+	later.Now = later.Now.Add(Window)
+	later.SetRunningLogs(in.Graph.RunningLogs())
+	if findings, _, _ := check.Run(later, selected, in.Params); len(findings) != 1 {
+		t.Errorf("%d findings", len(findings))
+	}
+}
+
 func TestPodsWithSignsOfTroubleAreReadFirst(t *testing.T) {
 	warning := func(pod, reason string) string {
 		return checktest.Document("v1", "Event", "name: e-"+pod+", namespace: shop", "type: Warning\nreason: "+reason+
