@@ -30,7 +30,8 @@ func runningCheck() check.Check {
 		Summary: "A running container keeps logging an error.",
 		Meaning: "In the last ten minutes, a running container logged an error at least five times over at least a minute, the last one " +
 			"not long ago. Lines are joined with what the cluster says: Services, ports and NetworkPolicies of the hosts they name, " +
-			"objects that do not exist, tokens that are not mounted; such a line counts at any level. One that no fact explains counts " +
+			"objects that do not exist, tokens that are not mounted; such a line counts at any level if it names what is missing, other " +
+			"than an object, which may be optional. One that no fact explains counts " +
 			"if it is at least a fifth of what the container logs, and is low. Read are the newest lines of at most 40 containers (50 " +
 			"requests, 64 KiB each), one of each workload: those that were restarted, whose probes fail, which a failing Pod calls or " +
 			"which have a recent warning, and of the others the newest of each namespace in turn (none in system namespaces). It needs " +
