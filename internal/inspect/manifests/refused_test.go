@@ -172,3 +172,30 @@ func TestAJudgeThatFailsIsAGap(t *testing.T) {
 		})
 	}
 }
+
+// TestCustomResourcesThatAreNotJudgedAreAGap for each reason.
+func TestCustomResourcesThatAreNotJudgedAreAGap(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "crd.yaml")
+	if err := os.WriteFile(file, []byte(definition), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := options()
+	o.Definitions = []string{file}
+	o.Judge = &judge{answers: map[string]validator.Answer{
+		"widgets.example.com": {Known: true, Refusals: []validator.Refusal{{Field: "spec.group", Text: "Required value"}}},
+	}}
+	_, m := refusals(t, widget, o)
+	if len(m.Gaps) != 1 || !strings.Contains(m.Gaps[0].Message, "not checked: spec.group: Required value") {
+		t.Errorf("a definition that is refused: %+v", m.Gaps)
+	}
+	o = options()
+	o.Judge = &judge{}
+	var many strings.Builder
+	for i := range 20_003 {
+		fmt.Fprintf(&many, "%s---\n", strings.Replace(widget, "name: w", fmt.Sprintf("name: w%d", i), 1))
+	}
+	_, m = refusals(t, many.String(), o)
+	if len(m.Gaps) != 1 || !strings.Contains(m.Gaps[0].Message, "for 3 custom resources") {
+		t.Errorf("too many: %+v", m.Gaps)
+	}
+}
