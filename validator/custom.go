@@ -143,7 +143,7 @@ func (d *definitions) validate(k *customKind, gvk schema.GroupVersionKind, asked
 	}
 	refusals, err := validate(k.strategy, gvk, asked.Namespace, object)
 	for _, path := range unknown[:min(len(unknown), maxErrors)] {
-		refusals = append(refusals, refusal{Field: path, Text: "unknown field"})
+		refusals = append(refusals, refusal{Field: clip(path), Text: "unknown field"})
 	}
 	return refusals, err
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -25,6 +26,8 @@ const (
 	newestMinor, oldestMinor = 37, 34
 	// maxErrors of an object.
 	maxErrors = 50
+	// maxText of a path or text in an answer, in bytes: both quote the object, and the caller reads 1 MiB.
+	maxText = 1 << 10
 )
 
 // answer to a request.
@@ -72,7 +75,7 @@ func newValidator(minor int) (*validator, error) {
 func (v *validator) answer(content []byte) (a answer) {
 	defer func() {
 		if problem := recover(); problem != nil {
-			a = answer{Known: true, Failure: fmt.Sprint("the validation ended with a panic: ", problem)}
+			a = answer{Known: true, Failure: clip(fmt.Sprint("the validation ended with a panic: ", problem))}
 		}
 	}()
 	var asked request
@@ -82,12 +85,12 @@ func (v *validator) answer(content []byte) (a answer) {
 		err = json.Unmarshal(asked.Object, &is)
 	}
 	if err != nil {
-		return answer{Known: true, Failure: err.Error()}
+		return answer{Known: true, Failure: clip(err.Error())}
 	}
 	refusals, known, err := v.judge(asked, is.GroupVersionKind())
 	a = answer{Known: known, Refusals: refusals}
 	if err != nil {
-		a.Failure = err.Error()
+		a.Failure = clip(err.Error())
 	}
 	return a
 }
@@ -118,7 +121,16 @@ func (v *validator) judge(asked request, gvk schema.GroupVersionKind) (refusals 
 }
 
 // undecodable is the refusal of an object that does not have the types of its kind.
-func undecodable(err error) []refusal { return []refusal{{Text: "cannot be decoded: " + err.Error()}} }
+func undecodable(err error) []refusal {
+	return []refusal{{Text: clip("cannot be decoded: " + err.Error())}}
+}
+
+func clip(text string) string {
+	if len(text) <= maxText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxText], "") + "..."
+}
 
 // validate does what a registry does before it creates an object.
 func validate(strategy rest.RESTCreateStrategy, gvk schema.GroupVersionKind, namespace string, object runtime.Object) ([]refusal, error) {
@@ -160,7 +172,7 @@ func allocate(service *core.Service) {
 
 func refusalsOf(list field.ErrorList) (refusals []refusal) {
 	for _, e := range list[:min(len(list), maxErrors)] {
-		refusals = append(refusals, refusal{Field: e.Field, Text: textOf(e)})
+		refusals = append(refusals, refusal{Field: clip(e.Field), Text: clip(textOf(e))})
 	}
 	return refusals
 }

@@ -237,3 +237,16 @@ func FuzzAnswer(f *testing.F) {
 	}
 	f.Fuzz(func(_ *testing.T, line string) { v.answer([]byte(line)) })
 }
+
+// TestAnAnswerIsShort whatever the length of what it quotes: the caller reads 1 MiB of each.
+func TestAnAnswerIsShort(t *testing.T) {
+	var keys []string
+	for i := range maxErrors {
+		keys = append(keys, fmt.Sprintf("\"%d%s\": \"\"", i, strings.Repeat("<", 20_000)))
+	}
+	said := strings.Join(ask(t, newest(t), `{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {`+
+		strings.Join(keys, ", ")+"}}"), "\n")
+	if n := strings.Count(said, "Invalid value"); n != maxErrors || len(said) > 256<<10 {
+		t.Errorf("%d refusals, %d bytes", n, len(said))
+	}
+}

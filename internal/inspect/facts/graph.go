@@ -143,15 +143,20 @@ func (g *Graph) Terminating() []*Meta {
 	return found
 }
 
-// OwnedObjects returns the objects whose controller is an object, in a fixed order.
-func (g *Graph) OwnedObjects(owner Ref) []Ref {
-	var found []Ref
+// OwnedObjects returns the objects whose controller is one of some objects, in a fixed order. It reads all objects once.
+func (g *Graph) OwnedObjects(owners map[Ref]bool) map[Ref][]Ref {
+	found := map[Ref][]Ref{}
+	if len(owners) == 0 {
+		return found
+	}
 	for ref, node := range g.byRef {
-		if node.meta().Owner == owner {
-			found = append(found, ref)
+		if owner := node.meta().Owner; owners[owner] {
+			found[owner] = append(found[owner], ref)
 		}
 	}
-	slices.SortFunc(found, Ref.Compare)
+	for _, owned := range found {
+		slices.SortFunc(owned, Ref.Compare)
+	}
 	return found
 }
 

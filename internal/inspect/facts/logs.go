@@ -13,8 +13,9 @@ const SourceRunningLogs Source = "cluster/logs"
 
 // RunningLogs are the newest lines of a few running containers.
 type RunningLogs struct {
-	// Window before now that was read.
+	// Window before At that was read. A graph may have those of an earlier one.
 	Window time.Duration
+	At     time.Time
 	// Containers that were read, sorted by workload, Pod and name.
 	Containers []ContainerLog
 }

@@ -143,7 +143,7 @@ func (f *found) add(path string, at *yaml.Node, advice remedy.Text, format strin
 func (r *reader) add(f *found) {
 	if r.definitionsOnly {
 		if f.definesKind() {
-			r.judge(f)
+			r.learn(f)
 		}
 		return
 	}

@@ -1,6 +1,7 @@
 package manifests
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -28,14 +29,29 @@ const (
 type waiting struct {
 	objects []*found
 	bytes   int
+	// left out, since there were too many.
+	left int
+}
+
+// learn what a CustomResourceDefinition defines. One of which that fails is a gap: its custom resources are not judged.
+func (r *reader) learn(f *found) {
+	known := len(r.gaps)
+	r.judge(f)
+	if len(f.problems) > 0 && len(r.gaps) == known {
+		r.gap(f.file, f.line, "The CustomResourceDefinition is invalid, and its custom resources are not checked: "+
+			clip(f.problems[0].text), "")
+	}
 }
 
 // judge an object as an API server does. Only one that decodes without a problem gets so far there. A custom resource waits until all
 // definitions have been read.
 func (r *reader) judge(f *found) {
 	if f.definesKind() && f.content == nil { // checks read a part of a definition only
-		if t := newDecoder(f.doc, f.gvk.Kind, f.fields); t.any(f.node, "", 0) && len(t.problems) == 0 {
+		t := newDecoder(f.doc, f.gvk.Kind, f.fields)
+		if t.any(f.node, "", 0) && len(t.problems) == 0 {
 			f.content = t.out.Bytes()
+		} else if r.definitionsOnly {
+			f.problems = append(f.problems, t.problems...)
 		}
 	}
 	switch {
@@ -44,6 +60,8 @@ func (r *reader) judge(f *found) {
 		if len(r.waiting.objects) < maxWaiting && r.waiting.bytes+len(f.content) <= maxWaitingBytes {
 			r.waiting.objects = append(r.waiting.objects, f)
 			r.waiting.bytes += len(f.content)
+		} else {
+			r.waiting.left++
 		}
 	default:
 		r.ask(f)
@@ -53,9 +71,18 @@ func (r *reader) judge(f *found) {
 // judgeWaiting judges the custom resources.
 func (r *reader) judgeWaiting() {
 	for _, f := range r.waiting.objects {
+		if r.options.Judge == nil { // it failed, which is a gap
+			break
+		}
 		f.problems = nil // they are reported
 		r.ask(f)
 		r.reportProblems(f)
+	}
+	if left := r.waiting.left; left > 0 && r.options.Judge != nil {
+		r.gaps = append(r.gaps, facts.Gap{
+			Source: "rules of the API server", Reason: v1alpha1.GapIncomplete, Remediation: "Inspect the directories one by one.",
+			Message: fmt.Sprintf("The rules of the API server were not checked for %d custom resources: there are too many.", left),
+		})
 	}
 	r.waiting = waiting{}
 }

@@ -157,15 +157,47 @@ func TestAJudgeThatFailsIsAGap(t *testing.T) {
 			"stdin:1: The rules of the API server could not be checked: panic", 2},
 		"of the program": {&judge{err: errors.New("ask kubeops-validator: EOF")},
 			"The rules of the API server were not checked for all objects: ask kubeops-validator: EOF.", 1},
+		"of the program, at custom resources": {&judge{err: errors.New("ask kubeops-validator: EOF")},
+			"The rules of the API server were not checked for all objects: ask kubeops-validator: EOF.", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := options()
 			o.Judge = tc.judge
 			documents := strings.Replace(service, "${PORT}", "81", 1) + "---\n" + strings.ReplaceAll(strings.Replace(service, "${PORT}", "81", 1), "cart", "shop")
+			if strings.Contains(name, "custom") {
+				documents = widget + "---\n" + strings.Replace(widget, "name: w", "name: v", 1)
+			}
 			_, m := refusals(t, documents, o)
 			if len(m.Gaps) != 1 || m.Gaps[0].Message != tc.want || len(tc.judge.asked) != tc.asked {
 				t.Errorf("gaps %+v; asked %d times", m.Gaps, len(tc.judge.asked))
 			}
 		})
+	}
+}
+
+// TestCustomResourcesThatAreNotJudgedAreAGap for each reason.
+func TestCustomResourcesThatAreNotJudgedAreAGap(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "crd.yaml")
+	if err := os.WriteFile(file, []byte(definition), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := options()
+	o.Definitions = []string{file}
+	o.Judge = &judge{answers: map[string]validator.Answer{
+		"widgets.example.com": {Known: true, Refusals: []validator.Refusal{{Field: "spec.group", Text: "Required value"}}},
+	}}
+	_, m := refusals(t, widget, o)
+	if len(m.Gaps) != 1 || !strings.Contains(m.Gaps[0].Message, "not checked: spec.group: Required value") {
+		t.Errorf("a definition that is refused: %+v", m.Gaps)
+	}
+	o = options()
+	o.Judge = &judge{}
+	var many strings.Builder
+	for i := range 20_003 {
+		fmt.Fprintf(&many, "%s---\n", strings.Replace(widget, "name: w", fmt.Sprintf("name: w%d", i), 1))
+	}
+	_, m = refusals(t, many.String(), o)
+	if len(m.Gaps) != 1 || !strings.Contains(m.Gaps[0].Message, "for 3 custom resources") {
+		t.Errorf("too many: %+v", m.Gaps)
 	}
 }

@@ -64,7 +64,7 @@ func Collect(ctx context.Context, in Input) []facts.Gap {
 		refs[i] = check.LogRef{Namespace: t.pod.Namespace, Pod: t.pod.Name, Container: t.container}
 	}
 	read, err := evidence.ReadRunning(ctx, in.Source, refs, Window)
-	logs := &facts.RunningLogs{Window: Window}
+	logs := &facts.RunningLogs{Window: Window, At: in.Graph.Now}
 	var forbidden, failed []string
 	for i, t := range targets {
 		switch readErr := read[i].Err; {

@@ -108,6 +108,7 @@ func TestErrorsThatRepeatNowAreFoundAndJoined(t *testing.T) {
 		"spec: {clusterIP: 10.96.0.9, selector: {app: db}, ports: [{port: 5432}]}")
 	account := checktest.Document("v1", "ServiceAccount", "name: web, namespace: shop", "")
 	info := every(3*time.Second, time.Second, 150, "INFO request # served")
+	secret := checktest.Document("v1", "Secret", "name: db, namespace: ops", "")
 	for name, tc := range map[string]struct{ documents, log, want string }{
 		"a Service without Pods": {service, info + every(20*time.Second, 5*time.Second, 20, "ERROR dial tcp db:5432: connection refused"),
 			"medium " + same + ": it cannot reach db: the selector of Service db matches no Pods.\n"},
@@ -130,6 +131,8 @@ func TestErrorsThatRepeatNowAreFoundAndJoined(t *testing.T) {
 		"a burst":                 {service, every(time.Second, 10*time.Second, 20, "ERROR dial tcp db:5432: connection refused"), ""},
 		"it has recovered":        {service, every(10*time.Second, 4*time.Minute, 20, "ERROR dial tcp db:5432: connection refused"), ""},
 		"a warning without facts": {"", every(30*time.Second, 5*time.Second, 15, "WARN cannot price item #"), ""},
+		"an optional object":      {"", every(time.Minute, 5*time.Second, 8, `INFO secrets "db" not found, using defaults`), ""},
+		"an object elsewhere":     {secret, info + every(time.Minute, 5*time.Second, 8, `ERROR secrets "db" not found`), ""},
 		"no line":                 {"", "", ""},
 		"binary":                  {"", strings.Repeat("\x00\xff\x1b[31m", 1000), ""},
 		"no timestamps":           {"", strings.Repeat("ERROR a\n", 100), ""},
@@ -142,6 +145,36 @@ func TestErrorsThatRepeatNowAreFoundAndJoined(t *testing.T) {
 				t.Errorf("got  %q\nwant %q", got, tc.want)
 			}
 		})
+	}
+}
+
+// TestALineThatNamesNoHostIsNotAboutOneOfTheConfiguration unless it is an error: many programs that are idle say that they wait.
+func TestALineThatNamesNoHostIsNotAboutOneOfTheConfiguration(t *testing.T) {
+	pod := strings.Replace(runs("shop", "web", "", ""), "image: i}", "image: i, env: [{name: TRACES, value: 'http://traces.shop.svc:4317'}]}", 1)
+	if got := found(t, pod, every(20*time.Second, 5*time.Second, 20, "INFO waiting for messages")); got != "" {
+		t.Errorf("an idle program: %s", got)
+	}
+	const unreachable = "it cannot reach traces.shop.svc: "
+	for _, line := range []string{"ERROR connection refused", "WARN traces.shop.svc:4317: connection refused"} {
+		if got := found(t, pod, every(20*time.Second, 5*time.Second, 20, line)); !strings.Contains(got, unreachable) {
+			t.Errorf("%s: %q", line, got)
+		}
+	}
+}
+
+// TestAFindingStaysWhileTheLogsOfAnEarlierGraphAreUsed since nothing says that the error has stopped.
+func TestAFindingStaysWhileTheLogsOfAnEarlierGraphAreUsed(t *testing.T) {
+	in, _ := input(t, runs("shop", "web", "", ""), func(string) string { return every(30*time.Second, 5*time.Second, 15, "ERROR cannot price #") })
+	Collect(t.Context(), in)
+	selected, err := check.Select(telemetry.Checks(), []string{"log-error-repeating"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	later := testkit.Graph(t, runs("shop", "web", "", ""))
+	later.Now = later.Now.Add(Window)
+	later.SetRunningLogs(in.Graph.RunningLogs())
+	if findings, _, _ := check.Run(later, selected, in.Params); len(findings) != 1 {
+		t.Errorf("%d findings", len(findings))
 	}
 }
 

@@ -23,7 +23,7 @@ const (
 	program = "kubeops-validator"
 	// maxAnswer and maxObject are limits in bytes.
 	maxAnswer, maxObject = 1 << 20, 32 << 20
-	// grace is how long the program may take to end after its input ended.
+	// grace is how long the program may take to end after its input ended, before it is killed.
 	grace = 5 * time.Second
 )
 
@@ -132,6 +132,7 @@ func (p *Program) Judge(namespace string, object []byte) (answer Answer, err err
 }
 
 func (p *Program) fail(err error) error {
+	_ = p.command.Process.Kill() // its answers are of no use any more
 	_ = p.Close()
 	if said := bytes.TrimSpace(p.stderr.Bytes()); len(said) > 0 {
 		first, _, _ := bytes.Cut(said, []byte("\n"))
@@ -141,9 +142,11 @@ func (p *Program) fail(err error) error {
 	return p.failed
 }
 
-// Close ends the program.
+// Close ends the program. One that does not end by itself, for example because it waits until its answer is read, is killed.
 func (p *Program) Close() error {
 	_ = p.in.Close()
+	kill := time.AfterFunc(grace, func() { _ = p.command.Process.Kill() })
+	defer kill.Stop()
 	return p.command.Wait()
 }
 

@@ -100,12 +100,12 @@ func parse(before, rest string) (Denial, bool) {
 	d.Namespace, d.Account, _ = strings.Cut(user, ":")
 	verb, rest, ok := strings.Cut(strings.TrimPrefix(rest, " cannot "), " ")
 	d.Verb = verb
-	if !ok || !isNamespace(d.Namespace) || !isName(d.Account) || !isWord(verb, "*-") {
+	if !ok || !isNamespace(d.Namespace) || !isName(d.Account) || !isWord(verb, "-") { // in a rule, * would be all verbs
 		return Denial{}, false
 	}
 	if path, isPath := strings.CutPrefix(rest, `path "`); isPath {
 		d.Path, _, ok = strings.Cut(path, `"`)
-		return d, ok && strings.HasPrefix(d.Path, "/") && isWord(d.Path, "/-._~*")
+		return d, ok && strings.HasPrefix(d.Path, "/") && isWord(d.Path, "/-._~") // in a rule, /* would be all paths
 	}
 	rest, ok = d.parseResource(rest)
 	if !ok {

@@ -58,6 +58,8 @@ func TestOtherTextsAreNoDenials(t *testing.T) {
 		"cut off":              pods[:len(pods)-3],
 		"no scope":             `User "system:serviceaccount:shop:cart" cannot list resource "pods" in API group ""`,
 		"a command as account": `User "system:serviceaccount:shop:$(id)" cannot list resource "pods" in API group "" at the cluster scope`,
+		"all verbs":            `User "system:serviceaccount:shop:cart" cannot * resource "pods" in API group "" in the namespace "shop"`,
+		"all paths":            `User "system:serviceaccount:shop:cart" cannot get path "/*"`,
 		"a command as verb":    `User "system:serviceaccount:shop:cart" cannot l;s resource "pods" in API group "" at the cluster scope`,
 		"a quote as namespace": `User "system:serviceaccount:shop:cart" cannot list resource "pods" in API group "" in the namespace "'"`,
 		"an escape as path":    "User \"system:serviceaccount:shop:cart\" cannot get path \"/\x1b[31m\"",

@@ -94,7 +94,7 @@ func (q *question) byName() bool {
 // extend adds the smallest rule to a role that is granted to this account alone; others get a role of their own beside it, since more
 // accounts would get the rule, or a controller would revert it.
 func (q *question) extend(role *facts.RoleNode, binding *facts.BindingNode) remedy.Text {
-	shared := q.uses[role.Ref] != 1 || binding.Namespace != q.d.Scope
+	shared := q.uses[role.Ref] != 1 || binding.Namespace != q.d.Scope || namesGroup(binding) || !q.usesKnown(role.Ref)
 	if role.Bootstrap || role.Aggregated || role.Owned || shared || q.d.Path != "" || len(role.Rules) == 0 {
 		return q.grant()
 	}
@@ -109,6 +109,19 @@ func (q *question) extend(role *facts.RoleNode, binding *facts.BindingNode) reme
 			"[\"%s\"],\"resourceNames\":[\"%s\"],\"verbs\":[\"%s\"]}}]'", q.d.Group, q.d.Resource, q.d.Name, q.d.Verb)
 	}
 	return remedy.Sprintf("If the program needs it, add the smallest rule: `kubectl %s %s`.", flags, patch)
+}
+
+// namesGroup reports whether a binding is for a group, which are many accounts: system:authenticated are all.
+func namesGroup(binding *facts.BindingNode) bool {
+	return slices.ContainsFunc(binding.Subjects, func(s facts.Subject) bool { return s.Kind == "Group" })
+}
+
+// usesKnown reports whether all bindings that may grant a role were read.
+func (q *question) usesKnown(role facts.Ref) bool {
+	if role.Kind == facts.Role {
+		return q.g.Complete(facts.RoleBinding, role.Namespace)
+	}
+	return q.g.Complete(facts.RoleBinding, "") && q.g.Complete(facts.ClusterRoleBinding, "")
 }
 
 // labelRole creates a role with the smallest rule that an aggregated one selects.

@@ -187,6 +187,26 @@ func TestTheBindingOfAnotherPlaceOrAccountIsNamed(t *testing.T) {
 	})
 }
 
+// TestARoleOfManyAccountsIsNotExtended since the rule would be granted to all of them.
+func TestARoleOfManyAccountsIsNotExtended(t *testing.T) {
+	everywhere := with(func(d *Denial) { d.Scope = "" })
+	group := func(name string) string {
+		return "{kind: Group, apiGroup: rbac.authorization.k8s.io, name: '" + name + "'}"
+	}
+	getsPods := clusterRole("r", "rules: ["+rule("get", "pods", "")+"]")
+	const grant = "kubectl create clusterrole cart-list-pods "
+	run(t, map[string]explained{
+		"all users": {everywhere, clusterBinding("b", "r", group("system:authenticated")) + getsPods,
+			"ClusterRole r allows get on pods, not list", grant},
+		"all accounts of the namespace": {listPods(), binding("shop", "b", "Role", "r", group("system:serviceaccounts:shop")) +
+			role("r", rule("get", "pods", "")), "Role r allows get on pods, not list", createRole},
+	})
+	run(t, map[string]explained{
+		"bindings of other namespaces were not read": {everywhere, clusterBinding("b", "r", cart) + getsPods,
+			"ClusterRole r allows get on pods, not list", grant},
+	}, facts.RoleBinding)
+}
+
 func TestWhatWasNotReadIsSaid(t *testing.T) {
 	run(t, map[string]explained{
 		"no bindings": {listPods(), "", "RoleBindings of namespace shop, ClusterRoleBindings could not be read, and may show what is missing",

@@ -31,6 +31,8 @@ type Saying struct {
 	Evidence []check.Evidence
 	// Culprits are other objects to blame.
 	Culprits []facts.Ref
+	// guessed is set if the line does not name what the facts are about.
+	guessed bool
 }
 
 // Reader reads log lines of the containers of one graph. It is not safe for concurrent use.
@@ -76,11 +78,12 @@ func (r *Reader) Read(pod *facts.PodNode, container facts.Container, log string)
 	return Saying{}, false
 }
 
-// Proven reports whether the meaning of a line was derived from facts alone, so that it holds for a line of any level.
+// Proven reports whether the meaning of a line was derived from facts alone, so that it holds for a line of any level. An object that
+// does not exist may be optional, or of another namespace, and a host that only the configuration names may be another one.
 func (s Saying) Proven() bool {
 	switch s.Kind {
-	case "token-not-mounted", "service-link", "forbidden", "object-missing", "host-unreachable":
-		return true
+	case "token-not-mounted", "service-link", "forbidden", "host-unreachable":
+		return !s.guessed
 	default:
 		return false
 	}

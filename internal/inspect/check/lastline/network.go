@@ -67,10 +67,12 @@ func hostUnreachable(l line) (Saying, bool) {
 	if !lookup && !l.has(failedConnections()...) {
 		return Saying{}, false
 	}
-	for _, use := range l.hosts() {
+	uses, named := l.hosts()
+	for _, use := range uses {
 		if o, found := l.index.Find(l.pod, use.Host, use.Port); found {
 			return Saying{
 				Why: fmt.Sprintf("it cannot reach %s: %s", use.Host, o.Why), Fix: o.Fix, Evidence: o.Evidence, Culprits: o.Culprits,
+				guessed: !named,
 			}, true
 		}
 	}
@@ -81,8 +83,7 @@ func hostUnreachable(l line) (Saying, bool) {
 }
 
 // hosts are those of the line, first the one that a lookup names; without any, those of the container's configuration.
-func (l line) hosts() []hostname.Use {
-	var uses []hostname.Use
+func (l line) hosts() (uses []hostname.Use, named bool) {
 	for _, opening := range []string{
 		"lookup ", "enotfound ", "eai_again ", "resolve host: ", "resolve host ", "unknownhostexception: ", "host name ", "unknown host ",
 		"server at ", "bad address ",
@@ -95,14 +96,14 @@ func (l line) hosts() []hostname.Use {
 		uses = hostname.In(l.text)
 	}
 	if len(uses) > 0 || l.pod.Spec == nil {
-		return uses
+		return uses, true
 	}
 	for _, host := range l.pod.Spec.Hosts {
 		if host.Container == l.container.Name {
 			uses = append(uses, hostname.Use{Host: host.Host, Port: host.Port})
 		}
 	}
-	return uses
+	return uses, false
 }
 
 func addressInUse(l line) (Saying, bool) {

@@ -2,6 +2,7 @@ package lastline
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"kubeops.io/kubeops/internal/inspect/check"
@@ -11,7 +12,7 @@ import (
 )
 
 // objectMissing explains what the API server says to a program that reads an object which does not exist: configmaps "settings" not
-// found. The namespace is not said; only that of the Pod is judged, where such an object may be elsewhere.
+// found. The namespace is not said: that of the Pod is judged, unless another one has such an object, which is probably meant.
 func objectMissing(l line) (Saying, bool) {
 	before, _, found := strings.Cut(strings.ReplaceAll(l.text, `\"`, `"`), `" not found`)
 	i := strings.LastIndexByte(before, '"')
@@ -26,7 +27,7 @@ func objectMissing(l line) (Saying, bool) {
 	resource = resource[strings.LastIndexAny(resource, `"'([{:=`)+1:]
 	kind, known := kindOfResource(resource)
 	ref := facts.Ref{Kind: kind, Namespace: l.pod.Namespace, Name: firstWord(before[i+1:])}
-	if !known || ref.Name == "" || ref.Name != before[i+1:] || l.g.Has(ref) || !l.g.Complete(kind, ref.Namespace) {
+	if !known || ref.Name == "" || ref.Name != before[i+1:] || l.existsAnywhere(ref) || !l.g.Complete(kind, ref.Namespace) {
 		return Saying{}, false
 	}
 	s := Saying{
@@ -45,6 +46,14 @@ func objectMissing(l line) (Saying, bool) {
 		s.Evidence = append(s.Evidence, check.FromSpec("similar name: %s %s exists", kind, similar))
 	}
 	return s, true
+}
+
+// existsAnywhere reports whether a namespace has an object of a kind and name.
+func (l line) existsAnywhere(ref facts.Ref) bool {
+	if ref.Kind == facts.Service {
+		return slices.ContainsFunc(l.g.Services, func(s *facts.ServiceNode) bool { return s.Name == ref.Name })
+	}
+	return slices.ContainsFunc(l.g.Configs, func(c *facts.ConfigNode) bool { return c.Kind == ref.Kind && c.Name == ref.Name })
 }
 
 // kindOfResource is the kind of a resource that programs read by name.

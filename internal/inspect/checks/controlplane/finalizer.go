@@ -13,6 +13,9 @@ import (
 	"kubeops.io/kubeops/internal/remedy"
 )
 
+// foreground is the finalizer of an object that waits until the objects that it owns are deleted.
+const foreground = "foregroundDeletion"
+
 func finalizerChecks() []check.Check {
 	return []check.Check{{
 		ID: "object-stuck-terminating", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
@@ -20,7 +23,8 @@ func finalizerChecks() []check.Check {
 		Meaning: "The object was deleted and still exists after the terminating grace (five minutes by default), since finalizers " +
 			"hold it. " +
 			"Applies to every kind of Kubernetes that is read, except Pods, Namespaces and PersistentVolumeClaims, which have checks of " +
-			"their own, as custom resources do. The finalizer says who has to act: the cloud controller (load balancers), the garbage " +
+			"their own, as custom resources do, and objects that wait for Pods whose own time to end is not over. " +
+			"The finalizer says who has to act: the cloud controller (load balancers), the garbage " +
 			"collector (objects that it owns), the API server (custom resources of a CRD), the claim of a volume, or an operator. If the " +
 			"API group in the name of the finalizer has no CRD in the cluster, its operator is probably uninstalled.",
 		Remediation: "Restore the controller that removes the finalizer, and check its log and permissions. Only if it is gone for good, " +
@@ -28,7 +32,7 @@ func finalizerChecks() []check.Check {
 		Link: "https://kubernetes.io/docs/concepts/overview/working-with-objects/finalizers/",
 		Uses: append([]facts.Kind{
 			facts.Service, facts.Ingress, facts.Job, facts.CronJob, facts.PV, facts.ConfigMap, facts.Secret, facts.ServiceAccount,
-			facts.CRD, facts.Custom, facts.Event, facts.Role, facts.RoleBinding, facts.NetworkPolicy,
+			facts.CRD, facts.Custom, facts.Event, facts.Pod, facts.Role, facts.RoleBinding, facts.NetworkPolicy,
 		}, facts.WorkloadKinds()...),
 		ExplainedBy: []string{"pod-stuck-terminating", "pvc-stuck-terminating", "custom-resource-stuck-terminating", "node-not-ready"},
 		Run:         objectsStuckTerminating,
@@ -36,13 +40,20 @@ func finalizerChecks() []check.Check {
 }
 
 func objectsStuckTerminating(g *facts.Graph, params check.Params) []check.Finding {
-	var findings []check.Finding
-	for _, meta := range g.Terminating() {
+	stuck := slices.DeleteFunc(g.Terminating(), func(meta *facts.Meta) bool {
 		own := meta.Kind.IsCustom() || slices.Contains([]facts.Kind{facts.Pod, facts.Namespace, facts.PVC}, meta.Kind)
-		if own || len(meta.Finalizers) == 0 || !g.OlderThan(meta.Deleting, params.TerminatingGrace) {
-			continue
+		return own || len(meta.Finalizers) == 0 || !g.OlderThan(meta.Deleting, params.TerminatingGrace) || podsEnd(g, meta, params)
+	})
+	owners := map[facts.Ref]bool{}
+	for _, meta := range stuck {
+		if slices.Contains(meta.Finalizers, foreground) {
+			owners[meta.Ref] = true
 		}
-		h := holderOf(g, meta)
+	}
+	owned := g.OwnedObjects(owners)
+	var findings []check.Finding
+	for _, meta := range stuck {
+		h := holderOf(g, meta, owned[meta.Ref])
 		f := check.Finding{
 			Object:  meta.Ref,
 			Message: fmt.Sprintf("%s %s is stuck terminating: finalizer %s waits for %s.", meta.Kind, meta.Name, h.finalizer, h.waitsFor),
@@ -60,6 +71,13 @@ func objectsStuckTerminating(g *facts.Graph, params check.Params) []check.Findin
 	return findings
 }
 
+// podsEnd reports whether an object waits for Pods that have time left to end: their grace period may be hours.
+func podsEnd(g *facts.Graph, meta *facts.Meta, params check.Params) bool {
+	return slices.Contains(meta.Finalizers, foreground) && slices.ContainsFunc(g.PodsOf(meta.Ref), func(pod *facts.PodNode) bool {
+		return !pod.Deleting.IsZero() && !g.OlderThan(pod.Deleting, params.TerminatingGrace)
+	})
+}
+
 // holder is what has to remove a finalizer.
 type holder struct {
 	finalizer, waitsFor string
@@ -68,10 +86,10 @@ type holder struct {
 	culprits            []facts.Ref
 }
 
-// holderOf says what holds an object, by the first of its finalizers that can be explained.
-func holderOf(g *facts.Graph, meta *facts.Meta) holder {
+// holderOf says what holds an object, which owns others, by the first of its finalizers that can be explained.
+func holderOf(g *facts.Graph, meta *facts.Meta, owned []facts.Ref) holder {
 	for _, finalizer := range meta.Finalizers {
-		if h, ok := knownHolder(g, meta, finalizer); ok {
+		if h, ok := knownHolder(g, meta, owned, finalizer); ok {
 			h.finalizer = finalizer
 			return h
 		}
@@ -90,18 +108,10 @@ func holderOf(g *facts.Graph, meta *facts.Meta) holder {
 }
 
 // knownHolder explains the finalizers of Kubernetes itself.
-func knownHolder(g *facts.Graph, meta *facts.Meta, finalizer string) (holder, bool) {
+func knownHolder(g *facts.Graph, meta *facts.Meta, owned []facts.Ref, finalizer string) (holder, bool) {
 	switch finalizer {
-	case "foregroundDeletion":
-		h := holder{waitsFor: "the objects that it owns", fix: remedy.Sprintf("See which of the objects that it owns remain, and " +
-			"why. If none do, " +
-			"look at the garbage collector: `kubectl get --raw /apis` lists the APIs that it has to read, all of which must answer.")}
-		for _, owned := range g.OwnedObjects(meta.Ref) {
-			h.culprits = append(h.culprits, owned)
-			h.evidence = append(h.evidence, check.FromCondition("it owns %s %s, which still exists", owned.Kind.Name(), owned.Name))
-		}
-		h.evidence = h.evidence[:min(len(h.evidence), 3)]
-		return h, true
+	case foreground:
+		return dependents(owned), true
 	case "orphan":
 		return holder{waitsFor: "the garbage collector", fix: "See whether kube-controller-manager runs, and whether all aggregated " +
 			"APIs answer: " +
@@ -128,6 +138,22 @@ func knownHolder(g *facts.Graph, meta *facts.Meta, finalizer string) (holder, bo
 	default:
 		return holder{}, false
 	}
+}
+
+// dependents are the objects that keep their owner, which was deleted in the foreground.
+func dependents(owned []facts.Ref) holder {
+	const (
+		maxCulprits = 20
+		maxListed   = 3
+	)
+	h := holder{waitsFor: "the objects that it owns", fix: remedy.Sprintf("See which of the objects that it owns remain, and " +
+		"why. If none do, look at the garbage collector: `kubectl get --raw /apis` lists the APIs that it has to read, all of " +
+		"which must answer.")}
+	h.culprits = slices.Clip(owned[:min(len(owned), maxCulprits)])
+	for _, ref := range owned[:min(len(owned), maxListed)] {
+		h.evidence = append(h.evidence, check.FromCondition("it owns %s %s, which still exists", ref.Kind.Name(), ref.Name))
+	}
+	return h
 }
 
 // remainingResources are the custom resources that keep their definition.

@@ -71,6 +71,25 @@ func TestObjectsThatFinalizersHoldAreReported(t *testing.T) {
 	}
 }
 
+// TestAnOwnerIsNotStuckWhilePodsHaveTimeToEnd since their grace period may be longer than that of the check.
+func TestAnOwnerIsNotStuckWhilePodsHaveTimeToEnd(t *testing.T) {
+	owned := func(kind, name string) string {
+		return ", ownerReferences: [{apiVersion: apps/v1, kind: " + kind + ", name: " + name + ", uid: u-" + name + ", controller: true}]"
+	}
+	const selector = "spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}}}"
+	ending := checktest.Document("apps/v1", "Deployment", deleted("web", "11:00", "foregroundDeletion"), selector) +
+		checktest.Document("apps/v1", "ReplicaSet", deleted("web-1", "11:00", "foregroundDeletion")+owned("Deployment", "web"), selector) +
+		checktest.Document("v1", "Pod", deleted("web-1-a", "12:10", "")+owned("ReplicaSet", "web-1"),
+			"spec: {containers: [{name: a, image: i}]}")
+	if got := checktest.Text(t, Checks(), "object-stuck-terminating", ending); got != "" {
+		t.Error(got)
+	}
+	late := strings.ReplaceAll(ending, "12:10", "11:10")
+	if got := checktest.Text(t, Checks(), "object-stuck-terminating", late); strings.Count(got, "is stuck terminating") != 2 {
+		t.Error(got)
+	}
+}
+
 func TestAnOperatorIsNotCalledGoneIfDefinitionsWereNotRead(t *testing.T) {
 	documents := checktest.Document("v1", "Service", deleted("web", "11:00", "example.com/cleanup"), "")
 	got := checktest.Text(t, Checks(), "object-stuck-terminating", documents, facts.CRD)

@@ -11,8 +11,12 @@ import (
 	"kubeops.io/kubeops/internal/remedy"
 )
 
-// trustWarning is how long before its end a bundle is reported.
-const trustWarning = 14 * 24 * time.Hour
+const (
+	// trustWarning is how long before its end a bundle is reported.
+	trustWarning = 14 * 24 * time.Hour
+	// trustShare of its lifetime, if that is less: programs that make certificates for a week renew them on the last day.
+	trustShare = 10
+)
 
 func trustChecks() []check.Check {
 	return []check.Check{{
@@ -22,7 +26,8 @@ func trustChecks() []check.Check {
 			"none can " +
 			"be parsed: every call fails with a certificate error. Critical with failurePolicy Fail (the default) and for an " +
 			"aggregated API, " +
-			"medium with Ignore. Within fourteen days of the end it is a recommendation. An empty caBundle, with which the roots of the " +
+			"medium with Ignore. Within fourteen days of the end, and in the last tenth of their time, it is a recommendation. An " +
+			"empty caBundle, with which the roots of the " +
 			"system are trusted, is not judged, and neither is the certificate that the server presents.",
 		Remediation: "Renew the certificates of the add-on: with cert-manager, see whether its cainjector runs; other add-ons renew " +
 			"them when " +
@@ -78,7 +83,7 @@ func trustFinding(g *facts.Graph, trust cabundle.Bundle) (check.Finding, bool) {
 			Message:  "contains no certificate that can be parsed, so that every call fails",
 			Evidence: []check.Evidence{check.FromSpec("caBundle is not empty, and has no certificate in PEM")},
 		}, true
-	case trust.Certificates == 0 || g.Now.Add(trustWarning).Before(trust.Ends):
+	case trust.Certificates == 0 || g.Now.Add(min(trustWarning, trust.Lifetime/trustShare)).Before(trust.Ends):
 		return check.Finding{}, false
 	case g.Now.Before(trust.Ends):
 		return check.Finding{

@@ -15,15 +15,21 @@ import (
 	"kubeops.io/kubeops/internal/testkit/checktest"
 )
 
-// authority is a caBundle with a certificate that ends some time after the time of the tests.
+// authority is a caBundle with a certificate of a year that ends some time after the time of the tests.
 func authority(t *testing.T, after time.Duration) string {
+	t.Helper()
+	return authorityOf(t, 365*24*time.Hour, after)
+}
+
+// authorityOf is one with a certificate that is valid for some time.
+func authorityOf(t *testing.T, lifetime, after time.Duration) string {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ends := testkit.Now().Add(after)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: ends.AddDate(-1, 0, 0), NotAfter: ends, IsCA: true}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: ends.Add(-lifetime), NotAfter: ends, IsCA: true}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -50,6 +56,9 @@ func TestCertificatesThatTheAPIServerTrustsAreJudgedByTheirEnd(t *testing.T) {
 		"and may be ignored": {hook(authority(t, -day), "Ignore"), checktest.Lines("medium "+webhook+"has expired, so that every call fails.", ended)},
 		"it ends soon": {hook(authority(t, 10*day), "Fail"), checktest.Lines("medium "+webhook+"ends within two weeks.",
 			"  spec: caBundle: 1 in PEM, the last of which ends at 2026-01-25T12:00:00Z")},
+		"a week is renewed on its last day": {hook(authorityOf(t, 7*day, 5*day), "Fail") + api(authorityOf(t, 7*day, day)), ""},
+		"a week that is not renewed": {hook(authorityOf(t, 7*day, 8*time.Hour), "Fail"), checktest.Lines("medium "+webhook+
+			"ends within two weeks.", "  spec: caBundle: 1 in PEM, the last of which ends at 2026-01-15T20:00:00Z")},
 		"it does not parse": {hook("Cg==", "Fail"), checktest.Lines("critical "+webhook+
 			"contains no certificate that can be parsed, so that every call fails.",
 			"  spec: caBundle is not empty, and has no certificate in PEM")},

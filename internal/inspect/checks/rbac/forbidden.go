@@ -11,8 +11,12 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// maxDenials is how many different denials of one run are explained.
-const maxDenials = 200
+const (
+	// maxDenials is how many different denials of one run are explained.
+	maxDenials = 200
+	// maxQuoted of them are quoted in one namespace, whose users may write what they like into logs.
+	maxQuoted = 40
+)
 
 func forbiddenCheck() check.Check {
 	return check.Check{
@@ -46,14 +50,27 @@ type saying struct {
 }
 
 func forbiddenRequests(g *facts.Graph, params check.Params) []check.Finding {
+	type said struct {
+		object facts.Ref
+		denial access.Denial
+	}
 	found := map[access.Denial][]saying{}
+	seen := map[said]bool{}
+	quoted := map[string]int{}
 	add := func(object facts.Ref, text string, evidence check.Evidence) {
 		d, ok := access.Parse(text)
-		if _, known := found[d]; !ok || !known && len(found) >= maxDenials {
+		if !ok {
 			return
 		}
 		object = g.TopOwner(object)
-		if !slices.ContainsFunc(found[d], func(s saying) bool { return s.object == object }) {
+		if _, known := found[d]; !known {
+			if len(found) >= maxDenials || quoted[object.Namespace] >= maxQuoted {
+				return
+			}
+			quoted[object.Namespace]++
+		}
+		if s := (said{object, d}); !seen[s] {
+			seen[s] = true
 			found[d] = append(found[d], saying{object, evidence})
 		}
 	}
@@ -133,7 +150,7 @@ func conditional(g *facts.Graph) []*facts.Meta {
 
 // forbiddenFinding is about the ServiceAccount, or about the first object that quotes the denial if the account was not read.
 func forbiddenFinding(g *facts.Graph, d access.Denial, answer access.Answer, sayings []saying) check.Finding {
-	const maxQuoted = 3
+	const maxListed = 3
 	f := check.Finding{
 		Object: d.Ref(), Discriminator: d.Verb + " " + d.Target(), Message: answer.Why + ".", Remediation: answer.Fix,
 		Evidence: answer.Evidence, Culprits: answer.Culprits, RestrictToCulprits: true,
@@ -142,12 +159,12 @@ func forbiddenFinding(g *facts.Graph, d access.Denial, answer access.Answer, say
 	if !g.Has(d.Ref()) {
 		f.Object = sayings[0].object
 	}
-	for _, s := range sayings[:min(maxQuoted, len(sayings))] {
+	for _, s := range sayings[:min(maxListed, len(sayings))] {
 		quoted := s.evidence
 		quoted.Text = fmt.Sprintf("%s %s: %s", s.object.Kind.Name(), s.object.Name, quoted.Text)
 		f.Evidence = append(f.Evidence, quoted)
 	}
-	if more := len(sayings) - maxQuoted; more > 0 {
+	if more := len(sayings) - maxListed; more > 0 {
 		f.Evidence = append(f.Evidence, check.FromCondition("and %d more objects", more))
 	}
 	return f

@@ -1,6 +1,9 @@
 package rbac
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"kubeops.io/kubeops/internal/inspect/check"
@@ -65,5 +68,26 @@ func TestDenialsInAnalyzedLogsAreReported(t *testing.T) {
 	findings := forbiddenRequests(g, check.DefaultParams())
 	if len(findings) != 1 || findings[0].Object.Name != "sync" {
 		t.Errorf("%+v", findings)
+	}
+}
+
+// TestOneNamespaceDoesNotHideTheDenialsOfOthers by quoting denials that never were.
+func TestOneNamespaceDoesNotHideTheDenialsOfOthers(t *testing.T) {
+	g := testkit.Graph(t, account("ops", "sync", ""))
+	logs := &facts.Logs{}
+	for i := range 2 * maxDenials {
+		logs.Workloads = append(logs.Workloads, facts.WorkloadLogs{
+			Workload: facts.Ref{Kind: facts.Deployment, Namespace: "a", Name: fmt.Sprintf("w%d", i)},
+			New:      []facts.LogTemplate{{Text: "x", Examples: []string{strings.ReplaceAll(deniedLeases, "ops", fmt.Sprintf("n%d", i))}}},
+		})
+	}
+	logs.Workloads = append(logs.Workloads, facts.WorkloadLogs{
+		Workload: facts.Ref{Kind: facts.Deployment, Namespace: "ops", Name: "sync"},
+		New:      []facts.LogTemplate{{Text: "x", Examples: []string{deniedLeases}}},
+	})
+	g.SetLogs(logs)
+	findings := forbiddenRequests(g, check.DefaultParams())
+	if len(findings) != maxQuoted+1 || !slices.ContainsFunc(findings, func(f check.Finding) bool { return f.Object.Name == "sync" }) {
+		t.Errorf("%d findings", len(findings))
 	}
 }

@@ -30,7 +30,8 @@ func runningCheck() check.Check {
 		Summary: "A running container keeps logging an error.",
 		Meaning: "In the last ten minutes, a running container logged an error at least five times over at least a minute, the last one " +
 			"not long ago. Lines are joined with what the cluster says: Services, ports and NetworkPolicies of the hosts they name, " +
-			"objects that do not exist, tokens that are not mounted; such a line counts at any level. One that no fact explains counts " +
+			"objects that do not exist, tokens that are not mounted; such a line counts at any level if it names what is missing, other " +
+			"than an object, which may be optional. One that no fact explains counts " +
 			"if it is at least a fifth of what the container logs, and is low. Read are the newest lines of at most 40 containers (50 " +
 			"requests, 64 KiB each), one of each workload: those that were restarted, whose probes fail, which a failing Pod calls or " +
 			"which have a recent warning, and of the others the newest of each namespace in turn (none in system namespaces). It needs " +
@@ -60,7 +61,7 @@ func repeatingErrors(g *facts.Graph, params check.Params) []check.Finding {
 		if !ok {
 			continue
 		}
-		if f, found := repeatingError(g, reader, index, pod, log); found {
+		if f, found := repeatingError(g, reader, index, pod, logs.At, log); found {
 			findings = append(findings, f)
 		}
 	}
@@ -69,7 +70,7 @@ func repeatingErrors(g *facts.Graph, params check.Params) []check.Finding {
 
 // repeatingError is the finding about one container: of the first line that facts explain, or else of the most frequent error.
 func repeatingError(
-	g *facts.Graph, reader *lastline.Reader, index *reach.Index, pod *facts.PodNode, log facts.ContainerLog,
+	g *facts.Graph, reader *lastline.Reader, index *reach.Index, pod *facts.PodNode, read time.Time, log facts.ContainerLog,
 ) (check.Finding, bool) {
 	f := check.Finding{
 		Object: log.Workload, Discriminator: log.Container,
@@ -79,7 +80,7 @@ func repeatingError(
 	}
 	var unexplained *facts.RepeatedLine
 	for i, line := range log.Lines {
-		if _, denied := access.Parse(line.Example); denied || !repeatsNow(g, line) {
+		if _, denied := access.Parse(line.Example); denied || !repeatsAt(read, line) {
 			continue // a denial is reported on the ServiceAccount
 		}
 		s, known := reader.Read(pod, containerOf(pod, log.Container), line.Example)
@@ -101,13 +102,14 @@ func repeatingError(
 	return f, true
 }
 
-// repeatsNow reports whether a line was repeated for a while, and did not stop. Connections that are refused while something starts do.
-func repeatsNow(g *facts.Graph, line facts.RepeatedLine) bool {
+// repeatsAt reports whether a line was repeated for a while, and did not stop before it was read. Connections that are refused while
+// something starts do.
+func repeatsAt(read time.Time, line facts.RepeatedLine) bool {
 	span := line.Last.Sub(line.First)
 	if line.Count < minRepeats || span < minSpan {
 		return false
 	}
-	return g.Now.Sub(line.Last) <= max(maxSilence, 3*span/time.Duration(line.Count-1))
+	return read.Sub(line.Last) <= max(maxSilence, 3*span/time.Duration(line.Count-1))
 }
 
 func lineEvidence(log facts.ContainerLog, line facts.RepeatedLine) check.Evidence {

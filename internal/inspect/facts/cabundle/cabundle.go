@@ -20,8 +20,9 @@ type Bundle struct {
 	Certificates int
 	// Malformed is set if the bundle is not empty and no certificate in it could be parsed.
 	Malformed bool
-	// Ends is when the last of them ends: from then on, no server can be verified.
-	Ends time.Time
+	// Ends is when the last of them ends: from then on, no server can be verified. Lifetime is how long that one is valid.
+	Ends     time.Time
+	Lifetime time.Duration
 }
 
 // Read reads a bundle in PEM. What is not a certificate is ignored, as the API server does.
@@ -43,6 +44,7 @@ func Read(bundle []byte) Bundle {
 		b.Certificates++
 		if certificate.NotAfter.After(b.Ends) {
 			b.Ends = certificate.NotAfter
+			b.Lifetime = certificate.NotAfter.Sub(certificate.NotBefore)
 		}
 	}
 	b.Malformed = b.Certificates == 0 && len(bundle) > 0

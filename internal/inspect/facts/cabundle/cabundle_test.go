@@ -36,10 +36,12 @@ func TestTheEndOfABundleIsThatOfItsLastCertificate(t *testing.T) {
 		bundle []byte
 		want   Bundle
 	}{
-		"none":             {nil, Bundle{}},
-		"one":              {certificate(t, early), Bundle{Certificates: 1, Ends: early}},
-		"two":              {bytes.Join([][]byte{certificate(t, late), certificate(t, early)}, nil), Bundle{Certificates: 2, Ends: late}},
-		"with other parts": {bytes.Join([][]byte{key, broken, certificate(t, early)}, nil), Bundle{Certificates: 1, Ends: early}},
+		"none": {nil, Bundle{}},
+		"one":  {certificate(t, early), Bundle{Certificates: 1, Ends: early, Lifetime: time.Hour}},
+		"two": {bytes.Join([][]byte{certificate(t, late), certificate(t, early)}, nil),
+			Bundle{Certificates: 2, Ends: late, Lifetime: time.Hour}},
+		"with other parts": {bytes.Join([][]byte{key, broken, certificate(t, early)}, nil),
+			Bundle{Certificates: 1, Ends: early, Lifetime: time.Hour}},
 		"none that parses": {broken, Bundle{Malformed: true}},
 		"no PEM":           {[]byte("Cg=="), Bundle{Malformed: true}},
 	} {

@@ -73,7 +73,7 @@ func telemetry(text string) Level {
 	return [...]Level{Debug, Debug, Info, Warn, Error, Fatal}[(number-1)/4]
 }
 
-// chinese returns the level of a line with a Chinese word for it, unless it is negated: 无错误, 没有异常.
+// chinese returns the level of a line with a Chinese word for it, unless it is negated, 无错误, 没有异常, or counts none: 失败 0 条.
 func chinese(line string) Level {
 	for i := range len(line) {
 		if line[i] >= utf8.RuneSelf {
@@ -83,13 +83,19 @@ func chinese(line string) Level {
 	return Unknown
 }
 
+// zero reports whether a text begins with the number 0, after words that count: 数: 0, 0 条.
+func zero(text string) bool {
+	rest, ok := strings.CutPrefix(strings.TrimLeft(text, " :：=数量次条个"), "0")
+	return ok && (rest == "" || rest[0] != '.' && !digit(rest[0]) && !letter(rest[0]))
+}
+
 func chineseWords(text string) Level {
 	for _, word := range []struct {
 		text  string
 		level Level
 	}{{"致命", Fatal}, {"崩溃", Fatal}, {"错误", Error}, {"异常", Error}, {"失败", Error}, {"警告", Warn}} {
-		before, _, found := strings.Cut(text, word.text)
-		if !found {
+		before, after, found := strings.Cut(text, word.text)
+		if !found || zero(after) {
 			continue
 		}
 		before = strings.TrimRight(before, " ")
