@@ -111,7 +111,7 @@ func (p *Pool) hold(at Scope, holder *Holder) *table {
 	existing := p.tables[at]
 	if existing == nil {
 		ctx, stop := context.WithCancel(context.Background())
-		existing = &shared{table: newTable(), stop: stop}
+		existing = &shared{table: newTable(), stop: stop, runsAs: holder}
 		p.tables[at] = existing
 		existing.holders = []*Holder{holder}
 		go p.run(ctx, at, existing)

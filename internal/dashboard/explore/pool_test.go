@@ -241,6 +241,18 @@ func TestAViewerWhoComesBackFindsTheTable(t *testing.T) {
 	until(t, holder, view, Query{To: 10}, complete(3))
 }
 
+func TestAViewerCanLeaveBeforeTheTableIsRead(t *testing.T) {
+	c := newCluster(rowsFrom(0, 3))
+	for range 300 {
+		pool := NewPool(clock.RealClock{})
+		_, view := join(t, pool, c, "ada")
+		view.Close() // before the first request has a holder to be sent as
+	}
+	holder, view := join(t, NewPool(clock.RealClock{}), c, "sam")
+	defer view.Close()
+	until(t, holder, view, Query{}, complete(3))
+}
+
 func TestTablesAndRowsHaveLimits(t *testing.T) {
 	c := newCluster(rowsFrom(0, 10))
 	pool := NewPool(clock.RealClock{})
