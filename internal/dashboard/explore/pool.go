@@ -27,8 +27,8 @@ const (
 // ErrTooMany is returned when more tables are open than the dashboard reads at the same time.
 var ErrTooMany = errors.New("too many lists are open")
 
-// Scope of a table: a resource of one namespace, or of all.
-type Scope struct{ Group, Version, Resource, Namespace string }
+// Scope of a table: a resource of one namespace, or of all. With a viewer it is for this one alone.
+type Scope struct{ Group, Version, Resource, Namespace, Viewer string }
 
 // Pool of tables.
 type Pool struct {
