@@ -77,7 +77,7 @@ type logRequest struct {
 	namespace, name, container, search, since string
 	previous, follow                          bool
 	tail                                      int
-	// allow is asked before each line: without it, the line is passed over, and lost is told. Default: no limit.
+	// allow is called before each line. If it is false, the line is passed over, and lost is called. Default: no limit.
 	allow func() bool
 	lost  func()
 }

@@ -130,8 +130,9 @@ func (s *Server) tablesOf(ctx context.Context, viewer Viewer, id, namespace stri
 	return scopes, nil
 }
 
-// answersAlike reports whether all viewers who can list a resource of a group get the same rows. It is so for Kubernetes' own groups and for
-// KubeOps. Any other group can be that of an aggregated API, which may select rows by who asks: projects of OpenShift, policies of Calico.
+// answersAlike reports whether all viewers who can list a resource of a group get the same rows. It is so for Kubernetes' own groups and
+// for KubeOps. Any other group can be that of an aggregated API, which may select rows by who asks: projects of OpenShift, policies of
+// Calico.
 func answersAlike(group string) bool {
 	return scheme.Scheme.IsGroupRegistered(group) || group == v1alpha1.GroupVersion().Group
 }
