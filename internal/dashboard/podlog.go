@@ -106,10 +106,12 @@ func (s *Server) readLog(ctx context.Context, viewer Viewer, r logRequest, visit
 			} // the error is that of the next line, too
 		}
 		line, size, matches, err := lines.next()
-		if errors.Is(err, io.EOF) || ctx.Err() != nil {
+		switch {
+		case errors.Is(err, io.EOF), ctx.Err() != nil && r.follow:
 			return nil
-		}
-		if err != nil {
+		case ctx.Err() != nil: // what was read is not all
+			return ctx.Err()
+		case err != nil:
 			return err
 		}
 		if read += size; read > maxLogBytes && !r.follow {

@@ -171,6 +171,19 @@ func TestALogIsFollowedUntilThePageIsGone(t *testing.T) {
 	<-left
 }
 
+func TestALogThatTakesTooLongIsNotShownAsWhole(t *testing.T) {
+	server := logServer(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = w.Write([]byte("2026-11-28T09:00:00Z first\n"))
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	err := server.readLog(ctx, Viewer{Own: true}, logRequest{namespace: "shop", name: "cart-1", tail: 7}, func(LogLine) { cancel() })
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestAPodThatWritesTooMuchIsReadInParts(t *testing.T) {
 	const written = 1000
 	server := logServer(t, func(w http.ResponseWriter, _ *http.Request) {
