@@ -19,6 +19,10 @@ const (
 	maxFollow = time.Hour
 	// maxLogs of one socket.
 	maxLogs = 8
+	// maxLineRate is how many lines of followed logs are read for one viewer in a second, after the first maxLineBurst. The others are left
+	// out: Pods can write faster than secrets are found.
+	maxLineRate  = 5000
+	maxLineBurst = 20_000
 )
 
 // logTopic is one subscription to a log. A goroutine reads, and the connection sends.
@@ -45,6 +49,13 @@ func (t *logTopic) add(line LogLine) {
 		t.lines = t.lines[1:]
 		t.dropped++
 	}
+}
+
+// lose a line that was not read.
+func (t *logTopic) lose() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.dropped++
 }
 
 func (t *logTopic) finish(err error) {
@@ -88,14 +99,20 @@ func (c *connection) subscribeLog(ctx context.Context, op operation) error {
 		namespace: op.Namespace, name: op.Name, container: op.Container, search: op.Q, since: op.Since, previous: op.Previous,
 		follow: !op.Previous, tail: tail,
 	}
+	wake := func() {
+		select {
+		case c.logged <- struct{}{}:
+		default:
+		}
+	}
+	viewer := c.viewer.key()
+	request.allow = func() bool { return c.server.logLines.allow(viewer) }
+	request.lost = func() {
+		topic.lose()
+		wake()
+	}
 	go func() {
 		defer cancel()
-		wake := func() {
-			select {
-			case c.logged <- struct{}{}:
-			default:
-			}
-		}
 		err := c.server.readLog(readCtx, c.viewer, request, func(line LogLine) {
 			topic.add(line)
 			wake()

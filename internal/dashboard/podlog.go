@@ -77,12 +77,16 @@ type logRequest struct {
 	namespace, name, container, search, since string
 	previous, follow                          bool
 	tail                                      int
+	// allow is called before each line. If it is false, the line is passed over, and lost is called. Default: no limit.
+	allow func() bool
+	lost  func()
 }
 
 // errLogTooLong ends a log that has more bytes than are read.
 var errLogTooLong = errors.New("the log has over 2 MiB")
 
-// readLog reads lines as the viewer, until the log or the context ends. A log that is followed has no limit: the caller limits its rate.
+// readLog reads lines as the viewer, until the log or the context ends. A log that is followed has no limit of bytes: the
+// caller limits its lines by allow.
 func (s *Server) readLog(ctx context.Context, viewer Viewer, r logRequest, visit func(LogLine)) error {
 	client, err := s.cluster.any(viewer)
 	if err != nil {
@@ -95,11 +99,19 @@ func (s *Server) readLog(ctx context.Context, viewer Viewer, r logRequest, visit
 	defer func() { _ = body.Close() }()
 	lines := &logReader{redactor: s.redactor, search: strings.ToLower(r.search), reader: bufio.NewReaderSize(body, maxLogLine)}
 	for read := 0; ; {
-		line, size, matches, err := lines.next()
-		if errors.Is(err, io.EOF) || ctx.Err() != nil {
-			return nil
+		if r.allow != nil && !r.allow() {
+			if lines.pass() == nil {
+				r.lost()
+				continue
+			} // the error is that of the next line, too
 		}
-		if err != nil {
+		line, size, matches, err := lines.next()
+		switch {
+		case errors.Is(err, io.EOF), ctx.Err() != nil && r.follow:
+			return nil
+		case ctx.Err() != nil: // what was read is not all
+			return ctx.Err()
+		case err != nil:
 			return err
 		}
 		if read += size; read > maxLogBytes && !r.follow {
@@ -154,6 +166,19 @@ func (l *logReader) next() (line LogLine, size int, matches bool, err error) {
 	line.Text = printable.Line(l.redactor.Text(line.Text))
 	matches = l.search == "" || strings.Contains(strings.ToLower(line.Text), l.search)
 	return line, size, matches, nil
+}
+
+// pass over a line: reading it costs little, and looking for secrets does. A private key goes on after it.
+func (l *logReader) pass() error {
+	content, more, err := l.reader.ReadLine()
+	if err != nil {
+		return err
+	}
+	l.withoutKey(string(content))
+	if more {
+		l.skip()
+	}
+	return nil
 }
 
 // skip the rest of a line, and return its size. An error that ends it is that of the next line, too.

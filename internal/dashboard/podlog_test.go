@@ -171,6 +171,42 @@ func TestALogIsFollowedUntilThePageIsGone(t *testing.T) {
 	<-left
 }
 
+func TestALogThatTakesTooLongIsNotShownAsWhole(t *testing.T) {
+	server := logServer(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = w.Write([]byte("2026-11-28T09:00:00Z first\n"))
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	err := server.readLog(ctx, Viewer{Own: true}, logRequest{namespace: "shop", name: "cart-1", tail: 7}, func(LogLine) { cancel() })
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestAPodThatWritesTooMuchIsReadInParts(t *testing.T) {
+	const written = 1000
+	server := logServer(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("2026-11-28T09:00:00Z -----BEGIN PRIVATE KEY-----\n" + strings.Repeat("2026-11-28T09:00:00Z MIIEvQIBADANBgkq\n", written)))
+	})
+	asked, lost := 0, 0
+	allow := func() bool {
+		asked++
+		return asked%10 == 0
+	}
+	request := logRequest{namespace: "shop", name: "cart-1", tail: 1, follow: true, allow: allow, lost: func() { lost++ }}
+	read := 0
+	err := server.readLog(t.Context(), Viewer{Own: true}, request, func(line LogLine) {
+		read++
+		if strings.Contains(line.Text, "MII") {
+			t.Errorf("the beginning of the key was passed over, and the rest is shown: %q", line.Text)
+		}
+	})
+	if err != nil || read != written/10 || lost != written+1-read {
+		t.Errorf("%d lines, %d lost, %v", read, lost, err)
+	}
+}
+
 func FuzzALineOfALog(f *testing.F) {
 	f.Add("2026-11-28T09:00:00Z text\n-----BEGIN PRIVATE KEY-----\n")
 	f.Add("\x1b[31m\xff\x00\r\n")

@@ -10,6 +10,7 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 
+	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/dashboard/explore"
 )
 
@@ -120,9 +121,20 @@ func (s *Server) tablesOf(ctx context.Context, viewer Viewer, id, namespace stri
 	}
 	scopes := make([]explore.Scope, 0, len(namespaces))
 	for _, scope := range namespaces {
-		scopes = append(scopes, explore.Scope{Group: r.Group, Version: r.Version, Resource: r.Resource, Namespace: scope})
+		at := explore.Scope{Group: r.Group, Version: r.Version, Resource: r.Resource, Namespace: scope}
+		if !answersAlike(r.Group) {
+			at.Viewer = viewer.key()
+		}
+		scopes = append(scopes, at)
 	}
 	return scopes, nil
+}
+
+// answersAlike reports whether all viewers who can list a resource of a group get the same rows. It is so for Kubernetes' own groups and
+// for KubeOps. Any other group can be that of an aggregated API, which may select rows by who asks: projects of OpenShift, policies of
+// Calico.
+func answersAlike(group string) bool {
+	return scheme.Scheme.IsGroupRegistered(group) || group == v1alpha1.GroupVersion().Group
 }
 
 func (s *Server) rowsOf(window explore.Window) Rows {

@@ -75,6 +75,7 @@ type Server struct {
 	redactor      *redact.Redactor
 	signIns       *limiter
 	requests      *limiter
+	logLines      *limiter // of followed logs
 	sockets       *socketCounter
 	impersonation impersonation
 	// recheckInterval of the permissions of subscriptions.
@@ -96,7 +97,8 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	}
 	s := &Server{
 		options: options, checks: checks.Builtin(), digests: lru.New(maxDigests), signIns: newLimiter(1, 10), requests: newLimiter(50, 200),
-		sockets: &socketCounter{open: map[string]int{}}, recheckInterval: defaultRecheckInterval,
+		logLines: newLimiter(maxLineRate, maxLineBurst), sockets: &socketCounter{open: map[string]int{}},
+		recheckInterval: defaultRecheckInterval,
 	}
 	var err error
 	if s.redactor, err = redact.New(redact.Options{}); err != nil {

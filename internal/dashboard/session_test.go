@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	clocktesting "k8s.io/utils/clock/testing"
+
+	"kubeops.io/kubeops/internal/dashboard/openid"
 )
 
 func testSessions(t *testing.T, key byte, now time.Time) *sessions {
@@ -216,6 +219,42 @@ func TestExpiryOfATokenIsReadFromItsClaims(t *testing.T) {
 	} {
 		if got := expiry(tc.token); !got.Equal(tc.want) {
 			t.Errorf("%s: %v, want %v", name, got, tc.want)
+		}
+	}
+}
+
+func TestASessionEndsWithTheTrustInItsProvider(t *testing.T) {
+	kept := testSessions(t, 'k', time.Now())
+	cookies, err := kept.create(session{User: "ada", Issuer: "https://login.example.com", ACR: "1", AMR: []string{"pwd"}}, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	trusted := openid.Config{IssuerURL: "https://login.example.com", ClientID: "x", BaseURL: "https://kubeops.example.com"}
+	another := trusted
+	another.IssuerURL = "https://other.example.com"
+	factor := trusted
+	factor.RequiredAMR = []string{"otp"}
+	context := trusted
+	context.RequiredACR = []string{"2"}
+	for name, tc := range map[string]struct {
+		config *openid.Config
+		valid  bool
+	}{
+		"the same": {&trusted, true}, "another provider": {&another, false}, "none": {nil, false},
+		"a second factor since": {&factor, false}, "another context since": {&context, false},
+	} {
+		s := &Server{sessions: kept}
+		if tc.config != nil {
+			if s.openID, err = openid.New(*tc.config); err != nil {
+				t.Fatal(err)
+			}
+		}
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/api/v1/you", nil)
+		for _, cookie := range cookies {
+			request.AddCookie(cookie)
+		}
+		if _, err := s.identify(request); (err == nil) != tc.valid {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

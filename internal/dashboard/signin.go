@@ -119,7 +119,8 @@ func (s *Server) identify(r *http.Request) (identity, error) {
 		return s.tokens.review(r.Context(), token)
 	}
 	found, ok := s.sessions.read(r)
-	if !ok {
+	// With a session key from a file, sessions outlive a configuration that trusts another provider or requires another factor.
+	if !ok || found.Issuer != "" && (s.openID == nil || !s.openID.Accepts(found.Issuer, found.ACR, found.AMR)) {
 		return identity{}, errRejected{"Sign in."}
 	}
 	viewer := Viewer{User: found.User, Groups: found.Groups}

@@ -27,8 +27,8 @@ const (
 // ErrTooMany is returned when more tables are open than the dashboard reads at the same time.
 var ErrTooMany = errors.New("too many lists are open")
 
-// Scope of a table: a resource of one namespace, or of all.
-type Scope struct{ Group, Version, Resource, Namespace string }
+// Scope of a table: a resource of one namespace, or of all. With a viewer it is for this one alone.
+type Scope struct{ Group, Version, Resource, Namespace, Viewer string }
 
 // Pool of tables.
 type Pool struct {
@@ -48,6 +48,7 @@ type shared struct {
 	restart context.CancelFunc
 	stop    context.CancelFunc
 	idle    *time.Timer
+	left    time.Time // when the last holder left
 }
 
 // Holder looks at tables.
@@ -96,7 +97,11 @@ func (p *Pool) Join(holder *Holder, scopes []Scope) (*View, error) {
 			added++
 		}
 	}
-	if held+len(scopes) > maxTablesOfViewer || len(p.tables)+added > maxTables {
+	if held+len(scopes) > maxTablesOfViewer {
+		return nil, ErrTooMany
+	}
+	p.evict(added, scopes)
+	if len(p.tables)+added > maxTables {
 		return nil, ErrTooMany
 	}
 	view := &View{pool: p, holder: holder, scopes: scopes}
@@ -111,11 +116,16 @@ func (p *Pool) hold(at Scope, holder *Holder) *table {
 	existing := p.tables[at]
 	if existing == nil {
 		ctx, stop := context.WithCancel(context.Background())
-		existing = &shared{table: newTable(), stop: stop}
+		existing = &shared{table: newTable(), stop: stop, runsAs: holder}
 		p.tables[at] = existing
 		existing.holders = []*Holder{holder}
 		go p.run(ctx, at, existing)
 		return existing.table
+	}
+	again := existing.accept(holder.Viewer)
+	if as := existing.runsAs; as != nil && existing.restart != nil &&
+		(again && as.Viewer == holder.Viewer || len(existing.holders) == 0 && as.Viewer != holder.Viewer) {
+		existing.restart() // it goes on as the one who is there
 	}
 	if existing.idle != nil {
 		existing.idle.Stop()
@@ -140,6 +150,7 @@ func (p *Pool) leave(at Scope, holder *Holder) {
 	existing.holders = slices.Delete(existing.holders, i, i+1)
 	switch {
 	case len(existing.holders) == 0:
+		existing.left = p.clock.Now()
 		existing.idle = time.AfterFunc(linger, func() { p.drop(at, existing) })
 	case existing.runsAs == holder && !slices.Contains(existing.holders, holder) && existing.restart != nil:
 		existing.restart()
@@ -150,6 +161,30 @@ func (p *Pool) leave(at Scope, holder *Holder) {
 func (p *Pool) drop(at Scope, existing *shared) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.remove(at, existing)
+}
+
+// evict tables that no one looks at, if others need their place: the one that was left first goes first. The caller holds the lock.
+func (p *Pool) evict(added int, wanted []Scope) {
+	var idle []Scope
+	for at, existing := range p.tables {
+		if len(existing.holders) == 0 && !slices.Contains(wanted, at) {
+			idle = append(idle, at)
+		}
+	}
+	slices.SortFunc(idle, func(a, b Scope) int { return p.tables[a].left.Compare(p.tables[b].left) })
+	for _, at := range idle {
+		if added == 0 || len(p.tables)+added <= maxTables && p.rows.Load() <= maxRows/2 {
+			return
+		}
+		existing := p.tables[at]
+		existing.idle.Stop()
+		p.remove(at, existing)
+	}
+}
+
+// remove a table without holders. The caller holds the lock.
+func (p *Pool) remove(at Scope, existing *shared) {
 	if p.tables[at] != existing || len(existing.holders) > 0 {
 		return
 	}

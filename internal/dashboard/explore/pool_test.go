@@ -11,6 +11,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/clock"
 )
 
@@ -23,6 +24,7 @@ type cluster struct {
 	failure error
 	lists   int
 	readers map[string]int // watches by viewer
+	refused map[string]bool
 }
 
 func newCluster(pages ...[]*Row) *cluster {
@@ -52,6 +54,9 @@ func (r *clusterReader) List(ctx context.Context, _ Scope, token string) (Page, 
 	}
 	if r.failure != nil {
 		return Page{}, r.failure
+	}
+	if r.refused[r.viewer] {
+		return Page{}, apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "", errors.New("no role"))
 	}
 	page := Page{Columns: []Column{{Name: "Name", Type: typeText}, {Name: "Restarts", Type: typeNumber}, {Name: "Age", Type: typeAge}}, Version: "1"}
 	if at < len(r.pages) {
@@ -239,6 +244,85 @@ func TestAViewerWhoComesBackFindsTheTable(t *testing.T) {
 	pool.mu.Unlock()
 	pool.drop(pods(), left) // a timer that fired a moment too late
 	until(t, holder, view, Query{To: 10}, complete(3))
+}
+
+func TestAViewerCanLeaveBeforeTheTableIsRead(t *testing.T) {
+	c := newCluster(rowsFrom(0, 3))
+	for range 300 {
+		pool := NewPool(clock.RealClock{})
+		_, view := join(t, pool, c, "ada")
+		view.Close() // before the first request has a holder to be sent as
+	}
+	holder, view := join(t, NewPool(clock.RealClock{}), c, "sam")
+	defer view.Close()
+	until(t, holder, view, Query{}, complete(3))
+}
+
+func TestWhatOneViewerIsRefusedOthersStillRead(t *testing.T) {
+	c := newCluster(rowsFrom(0, 3))
+	c.refused = map[string]bool{"ada": true} // since a moment: the review of her permissions is older
+	pool := NewPool(clock.RealClock{})
+	ada, first := join(t, pool, c, "ada")
+	until(t, ada, first, Query{}, func(w Window) bool { return apierrors.IsForbidden(w.Err) })
+	sam, second := join(t, pool, c, "sam")
+	until(t, sam, second, Query{}, func(w Window) bool {
+		if w.Err != nil {
+			t.Errorf("sam gets the answer to ada: %v", w.Err)
+		}
+		return complete(3)(w)
+	})
+	if window := first.Window(Query{}); !apierrors.IsForbidden(window.Err) {
+		t.Errorf("ada gets the rows of sam: %+v", window)
+	}
+	first.Close()
+	second.Close()
+	pool.mu.Lock()
+	pool.evict(maxTables, nil)
+	pool.mu.Unlock()
+
+	ada, first = join(t, pool, c, "ada")
+	until(t, ada, first, Query{}, func(w Window) bool { return apierrors.IsForbidden(w.Err) })
+	first.Close() // the table stays for a while, and was read as her
+	sam, second = join(t, pool, c, "sam")
+	defer second.Close()
+	until(t, sam, second, Query{}, func(w Window) bool {
+		if w.Err != nil {
+			t.Errorf("sam gets the answer to ada, who has left: %v", w.Err)
+		}
+		return complete(3)(w)
+	})
+}
+
+func TestListsThatNoOneLooksAtMakeRoom(t *testing.T) {
+	c := newCluster(rowsFrom(0, 1))
+	pool := NewPool(clock.RealClock{})
+	for i := range 2 * maxTables { // one viewer looks at one after the other
+		view, err := pool.Join(NewHolder("ada", c.as("ada")), []Scope{{Version: "v1", Resource: "pods", Namespace: fmt.Sprint("n", i)}})
+		if err != nil {
+			t.Fatalf("list %d: %v", i, err)
+		}
+		view.Close()
+	}
+	if tables, _ := pool.Size(); tables > maxTables {
+		t.Errorf("%d tables", tables)
+	}
+}
+
+func TestAListThatIsAlwaysTooOldIsNotReadWithoutAPause(t *testing.T) {
+	c := newCluster(rowsFrom(0, 1))
+	close(c.events) // every watch answers 410 Gone
+	pool := NewPool(clock.RealClock{})
+	start := time.Now()
+	holder, view := join(t, pool, c, "ada")
+	defer view.Close()
+	until(t, holder, view, Query{}, func(Window) bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.lists >= 3
+	})
+	if took := time.Since(start); took < 2*minBackoff {
+		t.Errorf("three lists within %s", took)
+	}
 }
 
 func TestTablesAndRowsHaveLimits(t *testing.T) {

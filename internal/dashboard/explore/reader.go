@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"net/http"
 	"strconv"
 	"time"
 
@@ -25,8 +23,7 @@ const (
 	// firstPage is small, so that the first rows are there at once.
 	firstPage = 100
 	pageSize  = 500
-	// maxPage in bytes, and maxCell in runes.
-	maxPage = 64 << 20
+	// maxCell in runes.
 	maxCell = 300
 	// listTimeout of one page.
 	listTimeout = 30 * time.Second
@@ -98,18 +95,7 @@ func (r *reader) List(ctx context.Context, at Scope, token string) (Page, error)
 		return Page{}, err
 	}
 	defer func() { _ = body.Close() }()
-	var found metav1.Table
-	if err := json.NewDecoder(io.LimitReader(body, maxPage)).Decode(&found); err != nil {
-		return Page{}, fmt.Errorf("decode a list of %s: %w", at.Resource, err)
-	}
-	if found.Kind != "Table" {
-		return Page{}, apierrors.NewGenericServerResponse(http.StatusNotAcceptable, http.MethodGet,
-			metav1.Unversioned.WithResource(at.Resource).GroupResource(), "",
-			"the API prints no tables", 0, false)
-	}
-	page := Page{Columns: columnsOf(found.ColumnDefinitions), Continue: found.Continue, Version: found.ResourceVersion}
-	page.Rows, err = rowsOf(&found, page.Columns)
-	return page, err
+	return decodePage(body, at.Resource)
 }
 
 // Watch implements Reader.
@@ -140,19 +126,22 @@ func (r *reader) Watch(ctx context.Context, at Scope, version string, visit func
 			}
 			return version, &apierrors.StatusError{ErrStatus: status}
 		}
-		var found metav1.Table
+		var found struct {
+			Columns []metav1.TableColumnDefinition `json:"columnDefinitions"`
+			Rows    []printed                      `json:"rows"`
+		}
 		if err := json.Unmarshal(event.Object, &found); err != nil {
 			return version, err
 		}
-		sent := columnsOf(found.ColumnDefinitions) // only the first event has them
+		sent := columnsOf(found.Columns) // only the first event has them
 		if len(sent) > 0 {
 			columns = sent
 		}
-		rows, err := rowsOf(&found, columns)
-		if err != nil {
-			return version, err
-		}
-		for _, row := range rows {
+		for i := range found.Rows {
+			row, err := found.Rows[i].row(columns)
+			if err != nil {
+				return version, err
+			}
 			version = row.Version
 			if event.Type == watch.Bookmark {
 				row = nil
@@ -175,28 +164,4 @@ func columnsOf(definitions []metav1.TableColumnDefinition) []Column {
 		columns = append(columns, column)
 	}
 	return columns
-}
-
-func rowsOf(found *metav1.Table, columns []Column) ([]*Row, error) {
-	rows := make([]*Row, 0, len(found.Rows))
-	for i := range found.Rows {
-		var object metav1.PartialObjectMetadata
-		if err := json.Unmarshal(found.Rows[i].Object.Raw, &object); err != nil {
-			return nil, fmt.Errorf("decode the metadata of a row: %w", err)
-		}
-		row := &Row{
-			UID: string(object.UID), Version: object.ResourceVersion, Namespace: object.Namespace, Name: object.Name,
-			Cells: make([]string, len(found.Rows[i].Cells)), created: object.CreationTimestamp.UTC(),
-		}
-		for j, cell := range found.Rows[i].Cells {
-			switch {
-			case j < len(columns) && columns[j].Type == typeAge:
-				row.Cells[j] = row.created.Format(time.RFC3339)
-			case cell != nil:
-				row.Cells[j] = printable.Line(text.Clip(fmt.Sprint(cell), maxCell))
-			}
-		}
-		rows = append(rows, row)
-	}
-	return rows, nil
 }

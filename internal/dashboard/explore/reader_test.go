@@ -68,6 +68,31 @@ func TestAPageHasTheColumnsAndRowsOfATable(t *testing.T) {
 	}
 }
 
+func TestAPageCanBeLargerThanTheMemoryOfTheDashboard(t *testing.T) {
+	const rows = 80
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		note := `"metadata":{"annotations":{"note":"` + strings.Repeat("x", 1<<20) + `"},` // what anyone can write
+		one := strings.Replace(strings.Replace(tableRow("a", "5"), `"metadata":{`, note, 1), ",3,", ",12345678,", 1)
+		for i := range rows {
+			if _, err := w.Write([]byte(map[bool]string{true: header, false: ","}[i == 0] + one)); err != nil {
+				return
+			}
+		}
+		_, _ = w.Write([]byte("]}"))
+	}))
+	t.Cleanup(web.Close)
+	client, err := rest.UnversionedRESTClientFor(&rest.Config{Host: web.URL, ContentConfig: rest.ContentConfig{
+		GroupVersion: &schema.GroupVersion{}, NegotiatedSerializer: scheme.Codecs.WithoutConversion(),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := NewReader(client).List(t.Context(), Scope{Version: "v1", Resource: "configmaps"}, "")
+	if err != nil || len(page.Rows) != rows || page.Rows[rows-1].Name != "a" || page.Rows[0].Cells[1] != "12345678" {
+		t.Fatalf("%d rows, %v", len(page.Rows), err)
+	}
+}
+
 func TestAnswersThatAreNoTableAreErrors(t *testing.T) {
 	for name, tc := range map[string]struct {
 		status int

@@ -3,6 +3,7 @@ package explore
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -21,7 +22,7 @@ func (p *Pool) run(ctx context.Context, at Scope, of *shared) {
 	for ctx.Err() == nil {
 		as, streamCtx, cancel := p.start(ctx, of)
 		start := time.Now()
-		next, err := p.read(streamCtx, at, of, as, version)
+		next, err := p.read(streamCtx, at, of, as.Reader, version)
 		restarted := streamCtx.Err() != nil
 		cancel()
 		version = next
@@ -34,13 +35,33 @@ func (p *Pool) run(ctx context.Context, at Scope, of *shared) {
 			continue
 		case apierrors.IsResourceExpired(err) || apierrors.IsGone(err):
 			version = "" // list again; what is shown stays
-			continue
+			if time.Since(start) > maxBackoff {
+				backoff = minBackoff
+				continue
+			}
+		case apierrors.IsForbidden(err):
+			of.refuse(as.Viewer, err) // others may be allowed what this one no longer is
+			p.signal(of)
+		default:
+			version = ""
+			of.fail(err)
+			p.signal(of)
 		}
-		version = ""
-		of.fail(err)
-		p.signal(of)
-		wait(ctx, backoff)
+		p.pause(ctx, of, backoff, apierrors.IsForbidden(err))
 		backoff = min(2*backoff, maxBackoff)
+	}
+}
+
+// pause before the next attempt. If one holder was refused, another one need not wait.
+func (p *Pool) pause(ctx context.Context, of *shared, about time.Duration, refused bool) {
+	p.mu.Lock()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	of.restart = cancel
+	ready := refused && slices.ContainsFunc(of.holders, func(h *Holder) bool { return of.refusal(h.Viewer) == nil })
+	p.mu.Unlock()
+	if !ready {
+		wait(ctx, about)
 	}
 }
 
@@ -53,15 +74,16 @@ func wait(ctx context.Context, about time.Duration) {
 }
 
 // start chooses the holder that the table is read as. If all have left a moment ago, it is the last one.
-func (p *Pool) start(ctx context.Context, of *shared) (Reader, context.Context, context.CancelFunc) {
+func (p *Pool) start(ctx context.Context, of *shared) (*Holder, context.Context, context.CancelFunc) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(of.holders) > 0 {
-		of.runsAs = of.holders[0]
+		first := slices.IndexFunc(of.holders, func(h *Holder) bool { return of.refusal(h.Viewer) == nil })
+		of.runsAs = of.holders[max(first, 0)]
 	}
 	streamCtx, cancel := context.WithCancel(ctx)
 	of.restart = cancel
-	return of.runsAs.Reader, streamCtx, cancel
+	return of.runsAs, streamCtx, cancel
 }
 
 // read lists in pages unless there is a version to continue from, and then watches. It returns the version to continue from.

@@ -42,11 +42,12 @@ type table struct {
 	closed   bool
 	cut      bool // rows were left out, since there are too many
 	err      error
+	refused  map[string]error // viewers to whom the API server refused it, until they join again
 	readAt   time.Time
 	version  uint64
 }
 
-func newTable() *table { return &table{rows: map[string]*Row{}} }
+func newTable() *table { return &table{rows: map[string]*Row{}, refused: map[string]error{}} }
 
 // begin a list, of which add notes what is seen. What was there before stays until finish.
 func (t *table) begin() (seen map[string]bool) {
@@ -119,6 +120,29 @@ func (t *table) fail(err error) {
 	defer t.mu.Unlock()
 	t.version++
 	t.err = err
+}
+
+// refuse notes that the API server refused a viewer. Others may still read.
+func (t *table) refuse(viewer string, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.version++
+	t.refused[viewer] = err
+}
+
+// accept forgets that a viewer was refused: the permission has been reviewed again. It returns whether there was a refusal.
+func (t *table) accept(viewer string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, was := t.refused[viewer]
+	delete(t.refused, viewer)
+	return was
+}
+
+func (t *table) refusal(viewer string) error {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.refused[viewer]
 }
 
 // close returns the number of rows that were there. There are none any more.

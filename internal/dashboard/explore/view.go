@@ -73,6 +73,9 @@ func (v *View) Window(query Query) Window {
 		if t.err != nil {
 			window.Err = t.err
 		}
+		if refused := t.refused[v.holder.Viewer]; refused != nil {
+			window.Err = refused
+		}
 		if window.ReadAt.IsZero() || t.readAt.Before(window.ReadAt) {
 			window.ReadAt = t.readAt
 		}

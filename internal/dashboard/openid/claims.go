@@ -122,6 +122,11 @@ func (c *Client) checkMethods(known claims) error {
 	return nil
 }
 
+// Accepts reports whether the configuration still allows a sign-in of earlier.
+func (c *Client) Accepts(issuer, acr string, amr []string) bool {
+	return issuer == c.config.IssuerURL && c.checkMethods(claims{ACR: acr, AMR: amr}) == nil
+}
+
 // Code says why a sign-in failed. Pages have a text for each.
 type Code string
 

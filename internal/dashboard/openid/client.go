@@ -9,18 +9,19 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
+	"golang.org/x/sync/singleflight"
 )
 
 // Client signs viewers in. It finds the provider at the first sign-in, so that the dashboard starts without it.
 type Client struct {
 	config Config
 
-	mu    sync.Mutex
-	found *endpoints
+	found  atomic.Pointer[endpoints]
+	flight singleflight.Group
 }
 
 // endpoints of a provider that was found.
@@ -159,12 +160,25 @@ func (c *Client) EndSession(ctx context.Context) string {
 	return address.String()
 }
 
-// discover the provider once. A failed attempt is repeated at the next sign-in.
+// discover the provider once. A failed attempt is repeated at the next sign-in; those who wait for it get its result, and none waits for
+// another one after it.
 func (c *Client) discover(ctx context.Context) (*endpoints, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.found != nil {
-		return c.found, nil
+	if found := c.found.Load(); found != nil {
+		return found, nil
+	}
+	result := c.flight.DoChan("", func() (any, error) { return c.find(context.WithoutCancel(ctx)) })
+	select {
+	case <-ctx.Done():
+		return nil, failure(CodeUnavailable, "find the provider: %w", ctx.Err())
+	case got := <-result:
+		found, _ := got.Val.(*endpoints)
+		return found, got.Err
+	}
+}
+
+func (c *Client) find(ctx context.Context) (*endpoints, error) {
+	if found := c.found.Load(); found != nil {
+		return found, nil
 	}
 	provider, err := oidc.NewProvider(c.with(ctx), c.config.IssuerURL)
 	if err != nil {
@@ -183,8 +197,9 @@ func (c *Client) discover(ctx context.Context) (*endpoints, error) {
 			return nil, failure(CodeUnavailable, "find the provider: %w", err)
 		}
 	}
-	c.found = &endpoints{provider, more.End, c.style(more.Methods)}
-	return c.found, nil
+	found := &endpoints{provider, more.End, c.style(more.Methods)}
+	c.found.Store(found)
+	return found, nil
 }
 
 // style of the client: basic authentication is what a provider has that names no methods. A public client sends its ID only.

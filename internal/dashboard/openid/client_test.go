@@ -1,6 +1,7 @@
 package openid_test
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/base64"
@@ -282,6 +283,37 @@ func TestAProviderThatIsNotTheConfiguredOne(t *testing.T) {
 		provider.Metadata = nil
 		if _, _, err := client.Begin(t.Context(), false); err != nil {
 			t.Errorf("%s: it is not tried again: %v", name, err)
+		}
+	}
+}
+
+func TestNoOneWaitsForASignInOfAnother(t *testing.T) {
+	provider, client := start(t, nil)
+	asked, answer := make(chan struct{}), make(chan struct{})
+	provider.Metadata = func(map[string]any) {
+		close(asked) // a second request would panic
+		<-answer
+	}
+	ended := make(chan error, 10)
+	begin := func(ctx context.Context) {
+		_, _, err := client.Begin(ctx, false)
+		ended <- err
+	}
+	gone, leave := context.WithCancel(t.Context())
+	go begin(gone)
+	<-asked
+	leave() // who came first does not wait, and the others do not fail with it
+	if err := <-ended; codeOf(err) != openid.CodeUnavailable {
+		t.Error(err)
+	}
+	const others = 5
+	for range others {
+		go begin(t.Context())
+	}
+	close(answer)
+	for range others {
+		if err := <-ended; err != nil {
+			t.Error(err)
 		}
 	}
 }
