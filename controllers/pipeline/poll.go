@@ -19,8 +19,12 @@ import (
 	"kubeops.io/kubeops/internal/trigger"
 )
 
-// pollTimeout of a request to a Git server. It takes a slot of the controller.
-const pollTimeout = 10 * time.Second
+const (
+	// pollTimeout of a request to a Git server. It takes a slot of the controller.
+	pollTimeout = 10 * time.Second
+	// nextPoll is when to poll the next repository of a Pipeline.
+	nextPoll = 100 * time.Millisecond
+)
 
 // repositories opens the repositories of triggers. Credentials are read as the ServiceAccount of the Pipeline.
 type repositories struct{ *environment.Environment }
@@ -69,45 +73,50 @@ func (l *logic) checkIntervals(p *v1alpha1.Pipeline) error {
 	return nil
 }
 
-// pollRepositories creates the runs of new commits, and returns when to poll next; zero without a trigger of type git.
+// pollRepositories creates the runs of new commits, and returns when to poll next; zero without a trigger of type git. It polls one
+// repository, the one that waits for the longest time, so that servers that hang take a slot from others for a short time only.
 func (l *logic) pollRepositories(ctx context.Context, s *kind.Scope[*v1alpha1.Pipeline]) time.Duration {
 	p := s.Object
+	var triggers []*v1alpha1.PipelineTrigger
+	var keys []polled
 	previous := p.Status.Repositories
 	p.Status.Repositories = nil
-	var wake time.Duration
 	for i := range p.Spec.Triggers {
 		of := &p.Spec.Triggers[i]
 		if of.Git == nil {
 			continue
 		}
+		triggers = append(triggers, of)
+		keys = append(keys, polled{pipeline: p.UID, name: of.Name, repository: of.Git.Repository, branch: of.Git.Branch})
 		state := v1alpha1.GitTriggerStatus{Name: of.Name}
 		if at := slices.IndexFunc(previous, func(known v1alpha1.GitTriggerStatus) bool { return known.Name == of.Name }); at >= 0 {
 			state = previous[at]
 		}
-		if !p.Spec.Suspend {
-			if after := l.pollWhenDue(ctx, s, of, &state); wake == 0 || after < wake {
-				wake = after
-			}
-		}
 		p.Status.Repositories = append(p.Status.Repositories, state)
 	}
-	return wake
+	if p.Spec.Suspend || len(triggers) == 0 {
+		return 0
+	}
+	left := make([]time.Duration, len(triggers))
+	for i, of := range triggers {
+		left[i] = l.polls.left(s.Key(), keys[i], of.Git.Period(), s.Now)
+	}
+	if first := slices.Index(left, slices.Min(left)); left[first] <= 0 {
+		l.polls.begin(s.Key(), keys[first], keys, s.Now)
+		l.pollNow(ctx, s, triggers[first], &p.Status.Repositories[first])
+		left[first] = triggers[first].Git.Period()
+	}
+	return max(slices.Min(left), nextPoll)
 }
 
-// pollWhenDue polls the repository of a trigger if its interval is over, and returns when that is next. What goes wrong is in the state,
-// and tried again then.
-func (l *logic) pollWhenDue(
+// pollNow polls the repository of a trigger. What goes wrong is in the state, and tried again after its interval.
+func (l *logic) pollNow(
 	ctx context.Context, s *kind.Scope[*v1alpha1.Pipeline], of *v1alpha1.PipelineTrigger, state *v1alpha1.GitTriggerStatus,
-) time.Duration {
-	period := of.Git.Period()
-	this := polled{pipeline: s.Object.UID, name: of.Name, repository: of.Git.Repository, branch: of.Git.Branch}
-	if left := l.polls.left(s.Key(), this, period, s.Now); left > 0 {
-		return left
-	}
+) {
 	err := l.poll(ctx, s, of, state)
 	if err == nil {
 		state.Reason, state.Message = "", ""
-		return period
+		return
 	}
 	p := problem.As(err)
 	if p == nil {
@@ -115,7 +124,6 @@ func (l *logic) pollWhenDue(
 	}
 	state.Reason = p.Reason
 	state.Message = text.Clip(p.Message, maxMessage)
-	return period
 }
 
 // poll the branch of a trigger, and create the run of its commit if that was not handled before.

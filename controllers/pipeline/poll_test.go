@@ -248,6 +248,38 @@ func TestAPollThatFailsIsRepeated(t *testing.T) {
 	}
 }
 
+func TestOneRepositoryIsPolledAtATimeAndNoneIsForgotten(t *testing.T) {
+	w := newPolling(t, func(spec *v1alpha1.PipelineSpec) {
+		for _, name := range []string{"second", "third"} {
+			of := *spec.Triggers[0].DeepCopy()
+			of.Name = name
+			spec.Triggers = append(spec.Triggers, of)
+		}
+	})
+	for round := range 3 {
+		for n, want := range []time.Duration{100 * time.Millisecond, 100 * time.Millisecond, time.Minute - 200*time.Millisecond} {
+			before := len(w.git.Requests())
+			after := w.pass(0)
+			if after != want {
+				t.Errorf("round %d, poll %d: the next one is in %s, want %s", round, n, after, want)
+			}
+			if len(w.git.Requests()) == before {
+				t.Errorf("round %d, poll %d: no request", round, n)
+			}
+			w.Clock.SetTime(w.Clock.Now().Add(after))
+		}
+	}
+	p := &v1alpha1.Pipeline{}
+	if err := w.Client.Get(t.Context(), w.Key("shop"), p); err != nil {
+		t.Fatal(err)
+	}
+	for _, state := range p.Status.Repositories {
+		if state.Revision == "" {
+			t.Errorf("%s was not polled", state.Name)
+		}
+	}
+}
+
 func TestASuspendedPipelineIsNotPolled(t *testing.T) {
 	w := newPolling(t).begun()
 	suspend := func(value bool) {
