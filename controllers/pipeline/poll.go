@@ -24,6 +24,8 @@ const (
 	pollTimeout = 10 * time.Second
 	// nextPoll is when to poll the next repository of a Pipeline.
 	nextPoll = 100 * time.Millisecond
+	// maxOwnCommits are the last commits of a branch among which one of a person is looked for.
+	maxOwnCommits = 30
 )
 
 // repositories opens the repositories of triggers. Credentials are read as the ServiceAccount of the Pipeline.
@@ -149,18 +151,48 @@ func (l *logic) poll(
 	if tip == state.Revision {
 		return refusedBefore(state)
 	}
-	head, err := repository.Head(ctx, of.Git.Branch)
+	heads, err := newCommits(ctx, repository, of.Git.Branch)
 	if err != nil {
 		return err
 	}
-	err = trigger.CheckAuthor(head.Message, head.Email)
-	if err == nil {
-		err = l.createPolled(ctx, s, of, state, head.Revision)
+	revision, err := lastOfPeople(heads, state.Revision)
+	if err == nil && revision != "" {
+		err = l.createPolled(ctx, s, of, state, revision)
 	}
 	if found := problem.As(err); err == nil || found != nil && found.Action == problem.UserMustAct {
-		state.Revision = head.Revision
+		state.Revision = heads[0].Revision
 	}
 	return err
+}
+
+// newCommits reads the last commit of a branch. If a Pipeline made it, those below it follow: one of them can be of a person, who pushed it
+// since the last poll.
+func newCommits(ctx context.Context, repository *gitrepo.Repository, branch string) ([]gitrepo.Head, error) {
+	heads, err := repository.Heads(ctx, branch, 1)
+	if err != nil || trigger.CheckAuthor(heads[0].Message, heads[0].Email) == nil {
+		return heads, err
+	}
+	more, err := repository.Heads(ctx, branch, maxOwnCommits)
+	if found := problem.As(err); found != nil && found.Reason == v1alpha1.ReasonResponseTooLarge {
+		return heads, nil
+	}
+	return more, err
+}
+
+// lastOfPeople is the newest commit above a revision that no Pipeline made. It is empty if there is no commit. Without one of a person, the
+// error says so.
+func lastOfPeople(heads []gitrepo.Head, since string) (revision string, refused error) {
+	for _, head := range heads {
+		if head.Revision == since {
+			break
+		}
+		err := trigger.CheckAuthor(head.Message, head.Email)
+		if err == nil {
+			return head.Revision, nil
+		}
+		refused = err
+	}
+	return "", refused
 }
 
 // refusedBefore repeats why the last commit created no run. The problem of an earlier poll is over.

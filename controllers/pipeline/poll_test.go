@@ -205,6 +205,27 @@ func TestACommitOfAPipelineCreatesNoRun(t *testing.T) {
 	}
 }
 
+func TestACommitBelowThatOfAPipelineCreatesARun(t *testing.T) {
+	const own = "Deploy shop\n\nKubeOps-Run: promote-0123456789ab"
+	w := newPolling(t).begun()
+	first := w.push("first")
+	w.push(own + "0")
+	tip := w.push(own + "1")
+	for range 2 {
+		w.pass(time.Minute)
+		w.want(first)
+		if state := w.state(); state.Revision != tip || state.Reason != "" || state.LastRun == "" {
+			t.Errorf("the state is %+v", state)
+		}
+	}
+	w.push(own + "2") // of the run of the first commit, which must not start again
+	w.pass(time.Minute)
+	w.want(first)
+	if state := w.state(); state.Reason != v1alpha1.ReasonOwnCommit {
+		t.Errorf("the state is %+v", state)
+	}
+}
+
 func TestARepositoryThatCannotBePolledSaysWhy(t *testing.T) {
 	for name, tc := range map[string]struct {
 		change func(*v1alpha1.GitTrigger)
