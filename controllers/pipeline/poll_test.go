@@ -2,13 +2,16 @@ package pipeline_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -29,6 +32,8 @@ type polling struct {
 	r   *kind.Reconciler[*v1alpha1.Pipeline]
 	// lose is how many creations of runs are executed, and their answers lost.
 	lose int
+	// refuse is the answer to creations of runs, unless it is nil.
+	refuse error
 }
 
 func newPolling(t *testing.T, change ...func(*v1alpha1.PipelineSpec)) *polling {
@@ -84,6 +89,9 @@ type interrupted struct {
 }
 
 func (i interrupted) Create(ctx context.Context, object client.Object, options ...client.CreateOption) error {
+	if i.of.refuse != nil {
+		return i.of.refuse
+	}
 	err := i.Client.Create(ctx, object, options...)
 	if i.of.lose > 0 && err == nil {
 		i.of.lose--
@@ -298,6 +306,25 @@ func TestOneRepositoryIsPolledAtATimeAndNoneIsForgotten(t *testing.T) {
 		if state.Revision == "" {
 			t.Errorf("%s was not polled", state.Name)
 		}
+	}
+}
+
+func TestACommitWaitsForAQuota(t *testing.T) {
+	w := newPolling(t).begun()
+	before := w.state().Revision
+	commit := w.push("first")
+	w.refuse = apierrors.NewForbidden(schema.GroupResource{Resource: "pipelineruns"}, "r",
+		errors.New("exceeded quota: runs, requested: count/pipelineruns.kubeops.io=1, used: 5, limited: 5"))
+	w.pass(time.Minute)
+	if state := w.state(); state.Revision != before || state.Reason != v1alpha1.ReasonForbidden ||
+		!strings.Contains(state.Message, "check ResourceQuotas") {
+		t.Errorf("the state is %+v", state)
+	}
+	w.refuse = nil
+	w.pass(time.Minute)
+	w.want(commit)
+	if state := w.state(); state.Revision != commit || state.Reason != "" {
+		t.Errorf("the state is %+v", state)
 	}
 }
 
