@@ -19,8 +19,14 @@ import (
 	"kubeops.io/kubeops/internal/trigger"
 )
 
-// pollTimeout of a request to a Git server. It takes a slot of the controller.
-const pollTimeout = 10 * time.Second
+const (
+	// pollTimeout of a request to a Git server. It takes a slot of the controller.
+	pollTimeout = 10 * time.Second
+	// nextPoll is when to poll the next repository of a Pipeline.
+	nextPoll = 100 * time.Millisecond
+	// maxOwnCommits are the last commits of a branch among which one of a person is looked for.
+	maxOwnCommits = 30
+)
 
 // repositories opens the repositories of triggers. Credentials are read as the ServiceAccount of the Pipeline.
 type repositories struct{ *environment.Environment }
@@ -69,45 +75,50 @@ func (l *logic) checkIntervals(p *v1alpha1.Pipeline) error {
 	return nil
 }
 
-// pollRepositories creates the runs of new commits, and returns when to poll next; zero without a trigger of type git.
+// pollRepositories creates the runs of new commits, and returns when to poll next; zero without a trigger of type git. It polls one
+// repository, the one that waits for the longest time, so that servers that hang take a slot from others for a short time only.
 func (l *logic) pollRepositories(ctx context.Context, s *kind.Scope[*v1alpha1.Pipeline]) time.Duration {
 	p := s.Object
+	var triggers []*v1alpha1.PipelineTrigger
+	var keys []polled
 	previous := p.Status.Repositories
 	p.Status.Repositories = nil
-	var wake time.Duration
 	for i := range p.Spec.Triggers {
 		of := &p.Spec.Triggers[i]
 		if of.Git == nil {
 			continue
 		}
+		triggers = append(triggers, of)
+		keys = append(keys, polled{pipeline: p.UID, name: of.Name, repository: of.Git.Repository, branch: of.Git.Branch})
 		state := v1alpha1.GitTriggerStatus{Name: of.Name}
 		if at := slices.IndexFunc(previous, func(known v1alpha1.GitTriggerStatus) bool { return known.Name == of.Name }); at >= 0 {
 			state = previous[at]
 		}
-		if !p.Spec.Suspend {
-			if after := l.pollWhenDue(ctx, s, of, &state); wake == 0 || after < wake {
-				wake = after
-			}
-		}
 		p.Status.Repositories = append(p.Status.Repositories, state)
 	}
-	return wake
+	if p.Spec.Suspend || len(triggers) == 0 {
+		return 0
+	}
+	left := make([]time.Duration, len(triggers))
+	for i, of := range triggers {
+		left[i] = l.polls.left(s.Key(), keys[i], of.Git.Period(), s.Now)
+	}
+	if first := slices.Index(left, slices.Min(left)); left[first] <= 0 {
+		l.polls.begin(s.Key(), keys[first], keys, s.Now)
+		l.pollNow(ctx, s, triggers[first], &p.Status.Repositories[first])
+		left[first] = triggers[first].Git.Period()
+	}
+	return max(slices.Min(left), nextPoll)
 }
 
-// pollWhenDue polls the repository of a trigger if its interval is over, and returns when that is next. What goes wrong is in the state,
-// and tried again then.
-func (l *logic) pollWhenDue(
+// pollNow polls the repository of a trigger. What goes wrong is in the state, and tried again after its interval.
+func (l *logic) pollNow(
 	ctx context.Context, s *kind.Scope[*v1alpha1.Pipeline], of *v1alpha1.PipelineTrigger, state *v1alpha1.GitTriggerStatus,
-) time.Duration {
-	period := of.Git.Period()
-	this := polled{pipeline: s.Object.UID, name: of.Name, repository: of.Git.Repository, branch: of.Git.Branch}
-	if left := l.polls.left(s.Key(), this, period, s.Now); left > 0 {
-		return left
-	}
+) {
 	err := l.poll(ctx, s, of, state)
 	if err == nil {
 		state.Reason, state.Message = "", ""
-		return period
+		return
 	}
 	p := problem.As(err)
 	if p == nil {
@@ -115,7 +126,6 @@ func (l *logic) pollWhenDue(
 	}
 	state.Reason = p.Reason
 	state.Message = text.Clip(p.Message, maxMessage)
-	return period
 }
 
 // poll the branch of a trigger, and create the run of its commit if that was not handled before.
@@ -141,18 +151,48 @@ func (l *logic) poll(
 	if tip == state.Revision {
 		return refusedBefore(state)
 	}
-	head, err := repository.Head(ctx, of.Git.Branch)
+	heads, err := newCommits(ctx, repository, of.Git.Branch)
 	if err != nil {
 		return err
 	}
-	err = trigger.CheckAuthor(head.Message, head.Email)
-	if err == nil {
-		err = l.createPolled(ctx, s, of, state, head.Revision)
+	revision, err := lastOfPeople(heads, state.Revision)
+	if err == nil && revision != "" {
+		err = l.createPolled(ctx, s, of, state, revision)
 	}
 	if found := problem.As(err); err == nil || found != nil && found.Action == problem.UserMustAct {
-		state.Revision = head.Revision
+		state.Revision = heads[0].Revision
 	}
 	return err
+}
+
+// newCommits reads the last commit of a branch. If a Pipeline made it, those below it follow: one of them can be of a person, who pushed it
+// since the last poll.
+func newCommits(ctx context.Context, repository *gitrepo.Repository, branch string) ([]gitrepo.Head, error) {
+	heads, err := repository.Heads(ctx, branch, 1)
+	if err != nil || trigger.CheckAuthor(heads[0].Message, heads[0].Email) == nil {
+		return heads, err
+	}
+	more, err := repository.Heads(ctx, branch, maxOwnCommits)
+	if found := problem.As(err); found != nil && found.Reason == v1alpha1.ReasonResponseTooLarge {
+		return heads, nil
+	}
+	return more, err
+}
+
+// lastOfPeople is the newest commit above a revision that no Pipeline made. It is empty if there is no commit. Without one of a person, the
+// error says so.
+func lastOfPeople(heads []gitrepo.Head, since string) (revision string, refused error) {
+	for _, head := range heads {
+		if head.Revision == since {
+			break
+		}
+		err := trigger.CheckAuthor(head.Message, head.Email)
+		if err == nil {
+			return head.Revision, nil
+		}
+		refused = err
+	}
+	return "", refused
 }
 
 // refusedBefore repeats why the last commit created no run. The problem of an earlier poll is over.

@@ -2,13 +2,16 @@ package pipeline_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -29,6 +32,8 @@ type polling struct {
 	r   *kind.Reconciler[*v1alpha1.Pipeline]
 	// lose is how many creations of runs are executed, and their answers lost.
 	lose int
+	// refuse is the answer to creations of runs, unless it is nil.
+	refuse error
 }
 
 func newPolling(t *testing.T, change ...func(*v1alpha1.PipelineSpec)) *polling {
@@ -84,6 +89,9 @@ type interrupted struct {
 }
 
 func (i interrupted) Create(ctx context.Context, object client.Object, options ...client.CreateOption) error {
+	if i.of.refuse != nil {
+		return i.of.refuse
+	}
 	err := i.Client.Create(ctx, object, options...)
 	if i.of.lose > 0 && err == nil {
 		i.of.lose--
@@ -205,6 +213,27 @@ func TestACommitOfAPipelineCreatesNoRun(t *testing.T) {
 	}
 }
 
+func TestACommitBelowThatOfAPipelineCreatesARun(t *testing.T) {
+	const own = "Deploy shop\n\nKubeOps-Run: promote-0123456789ab"
+	w := newPolling(t).begun()
+	first := w.push("first")
+	w.push(own + "0")
+	tip := w.push(own + "1")
+	for range 2 {
+		w.pass(time.Minute)
+		w.want(first)
+		if state := w.state(); state.Revision != tip || state.Reason != "" || state.LastRun == "" {
+			t.Errorf("the state is %+v", state)
+		}
+	}
+	w.push(own + "2") // of the run of the first commit, which must not start again
+	w.pass(time.Minute)
+	w.want(first)
+	if state := w.state(); state.Reason != v1alpha1.ReasonOwnCommit {
+		t.Errorf("the state is %+v", state)
+	}
+}
+
 func TestARepositoryThatCannotBePolledSaysWhy(t *testing.T) {
 	for name, tc := range map[string]struct {
 		change func(*v1alpha1.GitTrigger)
@@ -244,6 +273,57 @@ func TestAPollThatFailsIsRepeated(t *testing.T) {
 	w.pass(time.Minute)
 	w.want(commit)
 	if state := w.state(); state.Reason != "" || state.Message != "" {
+		t.Errorf("the state is %+v", state)
+	}
+}
+
+func TestOneRepositoryIsPolledAtATimeAndNoneIsForgotten(t *testing.T) {
+	w := newPolling(t, func(spec *v1alpha1.PipelineSpec) {
+		for _, name := range []string{"second", "third"} {
+			of := *spec.Triggers[0].DeepCopy()
+			of.Name = name
+			spec.Triggers = append(spec.Triggers, of)
+		}
+	})
+	for round := range 3 {
+		for n, want := range []time.Duration{100 * time.Millisecond, 100 * time.Millisecond, time.Minute - 200*time.Millisecond} {
+			before := len(w.git.Requests())
+			after := w.pass(0)
+			if after != want {
+				t.Errorf("round %d, poll %d: the next one is in %s, want %s", round, n, after, want)
+			}
+			if len(w.git.Requests()) == before {
+				t.Errorf("round %d, poll %d: no request", round, n)
+			}
+			w.Clock.SetTime(w.Clock.Now().Add(after))
+		}
+	}
+	p := &v1alpha1.Pipeline{}
+	if err := w.Client.Get(t.Context(), w.Key("shop"), p); err != nil {
+		t.Fatal(err)
+	}
+	for _, state := range p.Status.Repositories {
+		if state.Revision == "" {
+			t.Errorf("%s was not polled", state.Name)
+		}
+	}
+}
+
+func TestACommitWaitsForAQuota(t *testing.T) {
+	w := newPolling(t).begun()
+	before := w.state().Revision
+	commit := w.push("first")
+	w.refuse = apierrors.NewForbidden(schema.GroupResource{Resource: "pipelineruns"}, "r",
+		errors.New("exceeded quota: runs, requested: count/pipelineruns.kubeops.io=1, used: 5, limited: 5"))
+	w.pass(time.Minute)
+	if state := w.state(); state.Revision != before || state.Reason != v1alpha1.ReasonForbidden ||
+		!strings.Contains(state.Message, "check ResourceQuotas") {
+		t.Errorf("the state is %+v", state)
+	}
+	w.refuse = nil
+	w.pass(time.Minute)
+	w.want(commit)
+	if state := w.state(); state.Revision != commit || state.Reason != "" {
 		t.Errorf("the state is %+v", state)
 	}
 }

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"math"
 	"sync"
 	"time"
 
@@ -13,17 +14,25 @@ type polls struct {
 	last  map[client.ObjectKey]map[polled]time.Time
 }
 
-// left is the time until a trigger of a Pipeline may be polled again. If that is now, the time of the poll is remembered.
+// left is the time until a trigger of a Pipeline may be polled again. It is not positive if that is now: the less, the longer it waits.
 func (p *polls) left(of client.ObjectKey, trigger polled, period time.Duration, now time.Time) time.Duration {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	known := p.last[of]
-	if at, found := known[trigger]; found && now.Before(at.Add(period)) {
-		return at.Add(period).Sub(now)
+	at, found := p.last[of][trigger]
+	if !found {
+		return math.MinInt64
 	}
+	return at.Add(period).Sub(now)
+}
+
+// begin notes that a trigger is polled now. Of the others of the Pipeline, only those that its spec has are remembered.
+func (p *polls) begin(of client.ObjectKey, trigger polled, spec []polled, now time.Time) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	known := p.last[of]
 	kept := map[polled]time.Time{trigger: now}
-	for other, at := range known { // without what the spec no longer has
-		if other.pipeline == trigger.pipeline && other.name != trigger.name {
+	for _, other := range spec {
+		if at, found := known[other]; found && other != trigger {
 			kept[other] = at
 		}
 	}
@@ -31,7 +40,6 @@ func (p *polls) left(of client.ObjectKey, trigger polled, period time.Duration, 
 		p.last = map[client.ObjectKey]map[polled]time.Time{}
 	}
 	p.last[of] = kept
-	return 0
 }
 
 // forget a Pipeline.

@@ -183,7 +183,10 @@ func (l *logic) createRun(
 	switch {
 	case err == nil, apierrors.IsAlreadyExists(err):
 		return nil
-	case apierrors.IsInvalid(err), apierrors.IsForbidden(err):
+	case apierrors.IsForbidden(err): // such as by a quota: the commit or the time is not over
+		return problem.Waiting(v1alpha1.ReasonForbidden, busyDelay, "PipelineRun %s cannot be created (%s); check ResourceQuotas and "+
+			"admission policies of namespace %s", run.Name, apierror.Describe(err), p.Namespace)
+	case apierrors.IsInvalid(err):
 		return problem.UserError(v1alpha1.ReasonInvalidParameter, err, "PipelineRun %s cannot be created (%s)", run.Name,
 			apierror.Describe(err))
 	}

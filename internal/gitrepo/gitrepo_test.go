@@ -332,7 +332,7 @@ func TestMarker(t *testing.T) {
 	}
 }
 
-func TestTheHeadOfABranchIsItsLastCommit(t *testing.T) {
+func TestTheHeadsOfABranchAreItsLastCommits(t *testing.T) {
 	server := gitserver.New(t, map[string]string{"README.md": "hello\n"})
 	server.Push("main", "second", map[string]string{"README.md": "second\n"})
 	long := strings.Repeat("x", 70<<10)
@@ -343,15 +343,27 @@ func TestTheHeadOfABranchIsItsLastCommit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			revision := server.Push("main", tc.message, map[string]string{"README.md": name + "\n"})
-			head, err := open(t, server).Head(t.Context(), "main")
-			if err != nil {
-				t.Fatal(err)
+			heads, err := open(t, server).Heads(t.Context(), "main", 1)
+			if err != nil || len(heads) != 1 {
+				t.Fatalf("%d heads, %v", len(heads), err)
 			}
-			if head.Revision != revision || head.Message != tc.want || head.Email != "dev@example.com" {
+			if head := heads[0]; head.Revision != revision || head.Message != tc.want || head.Email != "dev@example.com" {
 				t.Errorf("got %s by %s: %q", head.Revision, head.Email, head.Message[:min(len(head.Message), 100)])
 			}
 		})
 	}
-	_, err := open(t, server).Head(t.Context(), "other")
+	log := strings.Fields(server.Git("rev-list", "main"))
+	for count, want := range map[int]int{2: 2, len(log): len(log), 100: len(log)} {
+		heads, err := open(t, server).Heads(t.Context(), "main", count)
+		if err != nil || len(heads) != want {
+			t.Fatalf("%d of %d heads, %v", len(heads), want, err)
+		}
+		for i, head := range heads {
+			if head.Revision != log[i] {
+				t.Errorf("commit %d of %d is %s, want %s", i, count, head.Revision, log[i])
+			}
+		}
+	}
+	_, err := open(t, server).Heads(t.Context(), "other", 1)
 	wantProblem(t, err, v1alpha1.ReasonBranchNotFound, problem.UserMustAct, "branch other does not exist")
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -163,7 +164,7 @@ func (r *Repository) Tip(ctx context.Context, branch string) (string, error) {
 	return tip.String(), nil
 }
 
-// Head is the commit at the tip of a branch.
+// Head is a commit of a branch.
 type Head struct {
 	// Revision is its hash.
 	Revision string
@@ -171,22 +172,31 @@ type Head struct {
 	Message, Email string
 }
 
-// Head reads the commit at the tip of a branch. Its errors are those of Tip.
-func (r *Repository) Head(ctx context.Context, branch string) (Head, error) {
-	f, err := r.fetch(ctx, branch, 1, false)
+// Heads reads the last commits of a branch along their first parents, at most count, the newest first. Its errors are those of Tip.
+func (r *Repository) Heads(ctx context.Context, branch string, count int) ([]Head, error) {
+	f, err := r.fetch(ctx, branch, count, false)
 	if err != nil {
-		return Head{}, err
+		return nil, err
 	}
 	const (
 		maxMessage = 64 << 10
 		maxEmail   = 256
 	)
-	message := f.tip.Message
-	email := f.tip.Author.Email
-	return Head{
-		Revision: f.tip.Hash.String(), Email: email[:min(len(email), maxEmail)],
-		Message: message[max(0, len(message)-maxMessage):], // trailers are at the end
-	}, nil
+	var heads []Head
+	for commit := f.tip; ; {
+		message := commit.Message
+		email := commit.Author.Email
+		heads = append(heads, Head{
+			Revision: commit.Hash.String(), Email: email[:min(len(email), maxEmail)],
+			Message: message[max(0, len(message)-maxMessage):], // trailers are at the end
+		})
+		if len(heads) >= count || len(commit.ParentHashes) == 0 {
+			return heads, nil
+		}
+		if commit, err = object.GetCommit(f.objects, commit.ParentHashes[0]); err != nil {
+			return heads, nil //nolint:nilerr // the parent of the last commit that was sent
+		}
+	}
 }
 
 // start a service and find the branch.

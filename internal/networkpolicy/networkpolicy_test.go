@@ -92,12 +92,19 @@ func TestTheShippedPolicyOfWebhooksOpensNoPortToEveryone(t *testing.T) {
 	}
 	got := map[string]map[string]string{}
 	for _, rule := range shipped.Spec.Ingress {
+		if len(rule.Ports) == 0 {
+			t.Fatalf("all ports are open to %+v", rule.From)
+		}
 		for _, port := range rule.Ports {
-			if len(rule.From) != 1 || rule.From[0].NamespaceSelector == nil {
+			_, twice := got[port.Port.String()]
+			if twice || len(rule.From) != 1 || rule.From[0].NamespaceSelector == nil {
 				t.Fatalf("port %s is open to %+v", port.Port, rule.From)
 			}
 			got[port.Port.String()] = rule.From[0].NamespaceSelector.MatchLabels
 		}
+	}
+	if !slices.Equal(shipped.Spec.PolicyTypes, []networkingv1.PolicyType{networkingv1.PolicyTypeIngress}) {
+		t.Errorf("the policy is for %v", shipped.Spec.PolicyTypes)
 	}
 	want := map[string]map[string]string{
 		"webhooks": {"kubeops.io/webhooks": "allowed"}, "metrics": {"kubeops.io/metrics": "allowed"},

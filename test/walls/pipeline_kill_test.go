@@ -146,6 +146,9 @@ func (d *delivery) startPlugin() {
 
 // killPlugin sends SIGKILL to the process of the plugin.
 func (d *delivery) killPlugin() {
+	if d.plugin.Process == nil {
+		return // it did not start
+	}
 	_ = d.plugin.Process.Kill() // it may have ended
 	_ = d.plugin.Wait()         // a killed process is always an error
 }
@@ -189,6 +192,7 @@ func (d *delivery) definition(n int) *v1alpha1.Pipeline {
 	return &v1alpha1.Pipeline{
 		ObjectMeta: metav1.ObjectMeta{Namespace: delivered, Name: name},
 		Spec: v1alpha1.PipelineSpec{
+			KeepRuns:   1000, // all are verified
 			Parameters: []v1alpha1.PipelineParameter{{Name: "version"}},
 			Stages: []v1alpha1.PipelineStage{
 				{Name: "build", Type: v1alpha1.StageBuild, Build: &v1alpha1.BuildStage{
@@ -281,7 +285,8 @@ func (d *delivery) verify() {
 	}
 	unknown, deployed := 0, 0
 	keys := map[string]bool{}
-	for _, run := range d.list().Items {
+	runs := d.list().Items
+	for _, run := range runs {
 		for _, stage := range run.Status.Stages {
 			keys[stage.Key] = true
 			count := 0
@@ -313,6 +318,9 @@ func (d *delivery) verify() {
 	}
 	if syncs, _ := d.cd.Syncs(); syncs < deployed || syncs > deployed+unknown {
 		d.t.Errorf("%d syncs for %d deployments, of %d attempts it is not known", syncs, deployed, unknown)
+	}
+	if len(runs) != len(d.runs) || deployed < len(runs)/2 {
+		d.t.Errorf("%d runs of %d are there, and %d of them deployed", len(runs), len(d.runs), deployed)
 	}
 	d.t.Logf("%d builds and %d deployments; of %d attempts it is not known whether they were started", len(builds), deployed, unknown)
 }

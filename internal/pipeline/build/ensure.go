@@ -9,6 +9,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/apierror"
+	"kubeops.io/kubeops/internal/impersonate"
 	"kubeops.io/kubeops/internal/names"
 	"kubeops.io/kubeops/internal/pipeline"
 	"kubeops.io/kubeops/internal/problem"
@@ -61,6 +62,29 @@ func untriggered(err error) error {
 	return err
 }
 
+// field of the stage that names the ConfigMap.
+const field = "build.ensure.configMapRef"
+
+// unread describes why a ConfigMap could not be read.
+func unread(attempt pipeline.Attempt, name string, err error) error {
+	switch refused, impersonation := apierror.ImpersonationRefused(err); {
+	case impersonation && refused.OfAccount():
+		return impersonate.Refused(refused, attempt.Namespace, attempt.ServiceAccount)
+	case impersonation:
+		return problem.UserError(v1alpha1.ReasonImpersonationForbidden, nil, "%s",
+			refused.Message(attempt.Namespace, attempt.ServiceAccount))
+	case apierrors.IsNotFound(err):
+		return problem.Waiting(v1alpha1.ReasonJobDefinitionNotFound, missingRetry,
+			"ConfigMap %s/%s does not exist; create it, or correct %s", attempt.Namespace, name, field)
+	case apierrors.IsForbidden(err):
+		return problem.UserError(v1alpha1.ReasonJobDefinitionForbidden, nil,
+			"ServiceAccount %s/%s cannot get ConfigMap %s (RBAC); grant it the permission: %s", attempt.Namespace, attempt.ServiceAccount,
+			name, grant(attempt, name))
+	}
+	return problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot read ConfigMap %s/%s (%s)", attempt.Namespace, name,
+		apierror.Describe(err))
+}
+
 // grant is the command that lets the ServiceAccount read a ConfigMap.
 func grant(attempt pipeline.Attempt, name string) string {
 	const role = "kubeops-reads-job-definition"
@@ -79,7 +103,6 @@ func (d *Driver) definition(ctx context.Context, attempt pipeline.Attempt) (ci.D
 		return definition, nil
 	}
 	ref := *stage.ConfigMapRef
-	const field = "build.ensure.configMapRef"
 	if err := names.Object(field+".name", "ConfigMap", ref.Name); err != nil {
 		return definition, err
 	}
@@ -92,17 +115,8 @@ func (d *Driver) definition(ctx context.Context, attempt pipeline.Attempt) (ci.D
 		return definition, err
 	}
 	found, err := clients.CoreV1().ConfigMaps(attempt.Namespace).Get(ctx, ref.Name, metav1.GetOptions{})
-	switch {
-	case apierrors.IsNotFound(err):
-		return definition, problem.Waiting(v1alpha1.ReasonJobDefinitionNotFound, missingRetry,
-			"ConfigMap %s/%s does not exist; create it, or correct %s", attempt.Namespace, ref.Name, field)
-	case apierrors.IsForbidden(err):
-		return definition, problem.UserError(v1alpha1.ReasonJobDefinitionForbidden, nil,
-			"ServiceAccount %s/%s cannot get ConfigMap %s (RBAC); grant it the permission: %s", attempt.Namespace, attempt.ServiceAccount,
-			ref.Name, grant(attempt, ref.Name))
-	case err != nil:
-		return definition, problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot read ConfigMap %s/%s (%s)", attempt.Namespace, ref.Name,
-			apierror.Describe(err))
+	if err != nil {
+		return definition, unread(attempt, ref.Name, err)
 	}
 	content, is := found.Data[ref.Key]
 	if !is {

@@ -3,6 +3,7 @@ package build_test
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	fake "kubeops.io/kubeops/internal/testkit/jenkins"
@@ -74,4 +75,23 @@ func TestACrashWhileTheJobIsCreatedLeavesOneBuild(t *testing.T) {
 			t.Errorf("%d crashes", crashes)
 		}
 	}
+}
+
+func TestAProxyThatDoesNotKnowTheServerIsNoProofThatNoBuildWasTriggered(t *testing.T) {
+	m := newMachine(t, ensured(false))
+	m.jenkins.Set(func(o *fake.Options) { o.Drop = true })
+	paths := []string{"/queue/api/json", "/job/created/api/json", "/createItem"}
+	m.until(func(*v1alpha1.StageStatus) bool { _, triggers := m.jenkins.Calls(); return triggers == 1 })
+	for _, path := range paths {
+		m.jenkins.Refuse(path, http.StatusNotFound)
+	}
+	for range 10 {
+		m.step()
+		m.jenkins.Clock.Step(max(m.next, time.Second))
+	}
+	for _, path := range paths {
+		m.jenkins.Refuse(path, 0)
+	}
+	m.want(m.end(), v1alpha1.StageSucceeded, "", 0)
+	m.wantCreated(1)
 }

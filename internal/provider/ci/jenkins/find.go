@@ -71,6 +71,9 @@ func (p *Provider) search(ctx context.Context, w wanted) (found, error) {
 	name := clip(w.handle.Job, maxReason)
 	waiting := queue{Items: bounded[item]{max: maxItems}}
 	got, err := p.read(ctx, "queue", "/queue", queueTree, &waiting)
+	if err != nil && got.status == http.StatusNotFound {
+		return found{}, err // every server has a queue: this is a proxy before it, and says nothing about the job
+	}
 	if err != nil {
 		return found{}, p.describeError(err, got, w.handle.Job)
 	}

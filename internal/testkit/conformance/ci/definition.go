@@ -70,12 +70,11 @@ func notManaged(t *testing.T, s Subject) {
 		definition ci.Definition
 		reason     string
 	}{
-		"a job of a person":                   {s.Job, definition, v1alpha1.ReasonJobNotManaged},
-		"a job of another Pipeline":           {managed.Job, of("other/shop", false), v1alpha1.ReasonJobNotManaged},
-		"what cannot be read":                 {managed.Job, broken, v1alpha1.ReasonInvalidJobDefinition},
-		"a path":                              {"../x", definition, v1alpha1.ReasonInvalidSpec},
-		"its own job":                         {managed.Job, definition, ""},
-		"a job of another Pipeline, replaced": {managed.Job, of("team/shop", true), ""},
+		"a job of a person":         {s.Job, definition, v1alpha1.ReasonJobNotManaged},
+		"a job of another Pipeline": {managed.Job, of("other/shop", false), v1alpha1.ReasonJobNotManaged},
+		"what cannot be read":       {managed.Job, broken, v1alpha1.ReasonInvalidJobDefinition},
+		"a path":                    {"../x", definition, v1alpha1.ReasonInvalidSpec},
+		"its own job":               {managed.Job, definition, ""},
 	} {
 		request := s.request("managed", "")
 		request.Job = tc.job
@@ -88,6 +87,13 @@ func notManaged(t *testing.T, s Subject) {
 				t.Errorf("%s, %s: got %v, want %q", name, call, err, tc.reason)
 			}
 		}
+	}
+	if err := s.definer(t).Ensure(t.Context(), managed, of("other/shop", true)); err != nil {
+		t.Errorf("a job of another Pipeline, replaced: %v", err)
+	}
+	err := s.definer(t).Ensure(t.Context(), managed, definition)
+	if got := problem.As(err); got == nil || got.Reason != v1alpha1.ReasonJobNotManaged {
+		t.Errorf("a job that another Pipeline replaced: got %v", err)
 	}
 	request := s.request("unharmed", "")
 	if status := s.until(t, s.start(t, s.Open(t), request), ci.Phase.Ended); status.Phase != ci.Succeeded {
