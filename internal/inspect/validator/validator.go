@@ -142,7 +142,7 @@ func (p *Program) fail(err error) error {
 	return p.failed
 }
 
-// Close ends the program. One that does not end by itself, for example because it waits until its answer is read, is killed.
+// Close ends the program. One that does not end, for example because it waits until its answer is read, is killed.
 func (p *Program) Close() error {
 	_ = p.in.Close()
 	kill := time.AfterFunc(grace, func() { _ = p.command.Process.Kill() })
