@@ -109,6 +109,7 @@ func (m *masker) list() {
 	if m.bracketed < len(m.tokens) {
 		m.start = m.tokens[m.bracketed].start
 		m.tokens = m.tokens[:m.bracketed]
+		m.repeated = 0 // of tokens that are gone
 	}
 	m.buf = append(m.buf[:m.bracket+1], wildcard...)
 }
