@@ -1,6 +1,10 @@
 package template
 
-import "testing"
+import (
+	"strings"
+	"testing"
+	"time"
+)
 
 // TestAListInBracketsIsOneValue has lists of repeated values, which are shortened before their bracket is closed.
 func TestAListInBracketsIsOneValue(t *testing.T) {
@@ -15,6 +19,28 @@ func TestAListInBracketsIsOneValue(t *testing.T) {
 	} {
 		if got := m.Learn(line).String(); got != want {
 			t.Errorf("%s: got %s, want %s", line, got, want)
+		}
+	}
+}
+
+// TestUnclosedQuotesTakeLinearTime compares a line with a thousand quotes that nothing closes to one without.
+func TestUnclosedQuotesTakeLinearTime(t *testing.T) {
+	const length = 4 << 10
+	took := func(unit string) time.Duration {
+		m := New[int](Options{MaxLine: length}, nil)
+		line := strings.Repeat(unit, length/len(unit))
+		least := time.Hour
+		for range 20 {
+			start := time.Now()
+			m.Learn(line)
+			least = min(least, time.Since(start))
+		}
+		return least
+	}
+	plain := took("a=xb")
+	for _, unit := range []string{"a='b", "a=`\\"} {
+		if quoted := took(unit); quoted > 20*plain {
+			t.Errorf("%s takes %s, without quotes %s", unit, quoted, plain)
 		}
 	}
 }
