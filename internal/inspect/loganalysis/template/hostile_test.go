@@ -44,3 +44,28 @@ func TestUnclosedQuotesTakeLinearTime(t *testing.T) {
 		}
 	}
 }
+
+// TestFindDoesNotEvictWhatWasLearned finds lines that are similar to the templates of a full Miner.
+func TestFindDoesNotEvictWhatWasLearned(t *testing.T) {
+	const most = 20
+	line := func(i int, last string) string {
+		letter := string(rune('g' + i))
+		return letter + "ab rejects " + letter + "ij " + letter + "kl " + letter + "mn " + last
+	}
+	for name, options := range map[string]Options{"Miner": {MaxTemplates: most}, "Pool": {Pool: &Pool{Max: most}}} {
+		m := New[int](options, nil)
+		for i := range most {
+			m.Learn(line(i, "order"))
+		}
+		if len(m.all) != most {
+			t.Fatalf("%s: %d templates", name, len(m.all))
+		}
+		for i := range most {
+			m.Find(line(i, "invoice"))
+			m.Find(line(i, "parcel"))
+		}
+		if templates, lines := m.Evicted(); templates > 0 || lines > 0 || len(m.all) != most {
+			t.Errorf("%s: %d templates of %d lines were evicted, %d are left", name, templates, lines, len(m.all))
+		}
+	}
+}
