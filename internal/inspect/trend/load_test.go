@@ -55,6 +55,47 @@ func TestUnusualTrafficOfAWeek(t *testing.T) {
 	}
 }
 
+// TestAGapInTheSamplesIsNoDrop has a rate of the last step that is a fifth of the usual one.
+func TestAGapInTheSamplesIsNoDrop(t *testing.T) {
+	s, ok := shapeOf(sources()[0], []string{"namespace", "service"})
+	if !ok {
+		t.Fatal("the labels do not fit")
+	}
+	latest := func(usual, now float64) []metrics.Point {
+		return every(stepRate, historyRate, func(ago time.Duration) float64 {
+			if ago < stepRate {
+				return now
+			}
+			return usual
+		})
+	}
+	for name, tc := range map[string]struct {
+		samples float64
+		want    int
+	}{
+		"scraped as usual":              {60, 1},
+		"some scrapes failed":           {55, 1},
+		"scraped for a fifth of a step": {12, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			api := labelled("namespace", "shop", "service", "api")
+			all := labelled("namespace", "shop", "service", "api", outcomeLabel, outcomeAll)
+			f := &fake{
+				t: t, names: []string{"http_requests_total"}, labels: map[string][]string{"http_requests_total{}": {"namespace", "service"}},
+				ranged: map[string][]metrics.Series{
+					s.requestRates(""):              {{Labels: all, Points: latest(50, 10)}},
+					s.samples(`namespace=~"shop",`): {{Labels: api, Points: latest(60, tc.samples)[int((historyRate-historyMeasured)/stepRate):]}},
+				},
+			}
+			g := shop(t)
+			gaps := Collect(t.Context(), Input{Provider: listing{f}, Graph: g, Wanting: wanting(facts.SourceTraffic)})
+			if found := g.Trends().Anomalies; len(found) != tc.want || len(gaps) > 0 {
+				t.Errorf("found %+v, gaps %v", found, gaps)
+			}
+		})
+	}
+}
+
 func TestFewRequestsAreNoTraffic(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	points := every(stepRate, historyRate, func(ago time.Duration) float64 {
