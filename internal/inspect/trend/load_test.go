@@ -140,7 +140,7 @@ func TestUnusualUsageIsOfWorkloads(t *testing.T) {
 			{Labels: owned(facts.AnomalyCPU, "api"), Value: 4}, {Labels: owned(facts.AnomalyMemory, "api-db"), Value: 2},
 			{Labels: owned(facts.AnomalyMemory, "gone"), Value: 9},
 		}},
-		ranged: map[string][]metrics.Series{usageHistory(`namespace=~"shop",`): {
+		ranged: map[string][]metrics.Series{usageHistory(`namespace=~"shop",pod=~"(api|api-db)(-.+)?",`): {
 			{Labels: owned(facts.AnomalyCPU, "api"), Points: lately(0.5, 2)},
 			{Labels: owned(facts.AnomalyMemory, "api"), Points: lately(1*gib, 1.2*gib)},
 			{Labels: owned(facts.AnomalyCPU, "api-db"), Points: lately(0.01, 0.05)},

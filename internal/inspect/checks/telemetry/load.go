@@ -51,8 +51,9 @@ func loadChecks() []check.Check {
 		{
 			ID: "memory-anomaly", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityMedium,
 			Summary: "The containers of a workload use far more memory than usual.",
-			Meaning: "For half an hour or longer within the last two hours, the containers of all Pods of the workload used at " +
-				"least 1.5 times as much memory as usual and 64 MiB more, and at least 1.5 times as much as a week ago." + anomalyMethod,
+			Meaning: "For half an hour or longer within the last two hours, the containers of a Pod of the workload used, on average " +
+				"of its Pods, at least 1.5 times as much memory as usual and 64 MiB more, and at least 1.5 times as much as a week " +
+				"ago. More replicas are no anomaly." + anomalyMethod,
 			Remediation: "Check what changed when it began: a rollout, the traffic, a cache that grows, or a leak. The kubelet kills " +
 				"containers that reach their limit.",
 			Link:        "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/",
