@@ -45,6 +45,8 @@ type Rules struct {
 	Drops bool
 	// Weekly needs a history of three weeks, for series that differ between weekdays.
 	Weekly bool
+	// Least history to evaluate the series, beside minHistory.
+	Least time.Duration
 	// Effect reports whether a difference is relevant, however unusual it is; nil accepts all.
 	Effect func(now, usual float64) bool
 	// Noise is the standard deviation of counting around a usual value, a lower bound of the spread; nil is zero.
@@ -114,6 +116,9 @@ func (r Rules) days(n int) int { return n * int(24*time.Hour/r.Step) }
 func (b *baseline) anomaly() (Anomaly, bool) {
 	if known := count(b.values[:b.history]); known < minHistory || 3*known < b.history {
 		return Anomaly{}, false // too few measurements
+	}
+	if b.history < int(b.rules.Least/b.rules.Step) {
+		return Anomaly{}, false
 	}
 	b.season()
 	if b.rules.Weekly && b.kind != ByHourOfWeek || !b.couldBe() {

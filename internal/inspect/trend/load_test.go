@@ -121,6 +121,20 @@ func TestWeekendsAreNoDrop(t *testing.T) {
 	}
 }
 
+// TestANewServiceHasNoSurge inspects traffic that began at each hour of a week every three hours of its first week.
+func TestANewServiceHasNoSurge(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	all := every(stepRate, historyRate, func(ago time.Duration) float64 { return weekdays(r, ago) })
+	week := int(7 * 24 * time.Hour / stepRate)
+	for from := 0; from < week; from += 2 {
+		for until := from + minHistory; until < from+week+week/4; until += 6 {
+			for _, found := range unusualTraffic(facts.Ref{}, "m", all[from:until], all[until-1].Time) {
+				t.Fatalf("from %s, after %s: %+v", all[from].Time, time.Duration(until-from)*stepRate, found)
+			}
+		}
+	}
+}
+
 func TestUnusualUsageIsOfWorkloads(t *testing.T) {
 	owned := func(usage facts.AnomalyKind, owner string) metrics.Labels {
 		return labelled("namespace", "shop", ownerLabel, owner, usageLabel, string(usage))

@@ -17,6 +17,8 @@ const (
 	// A drop leaves at most maxTrafficLeft of the usual requests; a surge is at least minTrafficSurge times as many.
 	maxTrafficLeft  = 0.5
 	minTrafficSurge = 3
+	// minSurgeTraffic is the history that a surge needs: to a weekend, a Monday is one.
+	minSurgeTraffic = 7 * 24 * time.Hour
 	// minMeasured is the share of the usual samples within a step without which a point shows no drop, and historyMeasured the time
 	// that tells how many are usual.
 	minMeasured     = 0.8
@@ -39,6 +41,7 @@ func unusualTraffic(ref facts.Ref, metric string, points []metrics.Point, now ti
 	}
 	rules.Drops = false
 	rules.Weekly = false
+	rules.Least = minSurgeTraffic
 	rules.Effect = func(now, usual float64) bool {
 		return now*stepRate.Seconds() >= minTrafficSurge*minTraffic && now >= minTrafficSurge*usual
 	}

@@ -29,7 +29,7 @@ func loadChecks() []check.Check {
 			ID: "traffic-surge", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityLow,
 			Summary: "Far more requests arrive than usual.",
 			Meaning: "For half an hour or longer within the last two hours, at least three times the usual number of requests arrived, " +
-				"and at least 300 in half an hour." + anomalyMethod,
+				"and at least 300 in half an hour. It needs a week of history." + anomalyMethod,
 			Remediation: "Check whether clients retry, or who sends the requests, and whether the replicas suffice.",
 			Link:        "https://sre.google/sre-book/monitoring-distributed-systems/#xref_monitoring_golden-signals",
 			Uses:        anomalyKinds(),
