@@ -79,12 +79,14 @@ func TestAGapInTheSamplesIsNoDrop(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			api := labelled("namespace", "shop", "service", "api")
+			counted := latest(60, tc.samples)[int((historyRate-historyMeasured)/stepRate):]
 			all := labelled("namespace", "shop", "service", "api", outcomeLabel, outcomeAll)
 			f := &fake{
-				t: t, names: []string{"http_requests_total"}, labels: map[string][]string{"http_requests_total{}": {"namespace", "service"}},
+				t: t, names: []string{"http_requests_total"},
+				labels: map[string][]string{"http_requests_total{}": {"namespace", "service"}},
 				ranged: map[string][]metrics.Series{
 					s.requestRates(""):              {{Labels: all, Points: latest(50, 10)}},
-					s.samples(`namespace=~"shop",`): {{Labels: api, Points: latest(60, tc.samples)[int((historyRate-historyMeasured)/stepRate):]}},
+					s.samples(`namespace=~"shop",`): {{Labels: api, Points: counted}},
 				},
 			}
 			g := shop(t)
