@@ -236,7 +236,8 @@ func TestTheMostThatADiskLost(t *testing.T) {
 			y = append(y, float64(r.IntN(20)))
 		}
 		within := float64(r.IntN(8) * 7200)
-		least, want := math.Inf(1), 0.0
+		least := math.Inf(1)
+		want := 0.0
 		for i := range n {
 			least = math.Min(least, y[i])
 			for k := range i {
@@ -249,7 +250,8 @@ func TestTheMostThatADiskLost(t *testing.T) {
 			t.Fatalf("%v %v within %v: %v and %v, want %v and %v", x, y, within, lowest, most, least, want)
 		}
 	}
-	x, y := make([]float64, 1_000_000), make([]float64, 1_000_000)
+	x := make([]float64, 1_000_000)
+	y := make([]float64, 1_000_000)
 	for i := range y {
 		y[i] = float64(-i)
 	}
