@@ -45,6 +45,8 @@ type Rules struct {
 	Drops bool
 	// Weekly needs a history of three weeks, for series that differ between weekdays.
 	Weekly bool
+	// Least history to evaluate the series, beside minHistory.
+	Least time.Duration
 	// Effect reports whether a difference is relevant, however unusual it is; nil accepts all.
 	Effect func(now, usual float64) bool
 	// Noise is the standard deviation of counting around a usual value, a lower bound of the spread; nil is zero.
@@ -115,6 +117,9 @@ func (b *baseline) anomaly() (Anomaly, bool) {
 	if known := count(b.values[:b.history]); known < minHistory || 3*known < b.history {
 		return Anomaly{}, false // too few measurements
 	}
+	if b.history < int(b.rules.Least/b.rules.Step) {
+		return Anomaly{}, false
+	}
 	b.season()
 	if b.rules.Weekly && b.kind != ByHourOfWeek || !b.couldBe() {
 		return Anomaly{}, false
@@ -134,7 +139,7 @@ func (b *baseline) anomaly() (Anomaly, bool) {
 				continue
 			}
 			found := b.describe(from, run, score)
-			if b.rules.Effect == nil || b.rules.Effect(found.Now, found.Usual) {
+			if b.rules.Effect == nil || b.rules.Effect(found.Now, found.Usual) && b.relevantBeside(from, run, found.Now) {
 				return found, true
 			}
 		}
@@ -172,6 +177,27 @@ func (b *baseline) describe(from int, run Run, score float64) Anomaly {
 		Now: b.outside(median(slices.Clone(b.values[from : from+run.Points]))), Usual: b.outside(median(usual)), Score: score,
 		Season: b.kind, History: time.Duration(b.history) * b.rules.Step,
 	}
+}
+
+// relevantBeside reports whether the difference from what is usual an hour earlier and an hour later is relevant too. When the clocks
+// change, all that follows the local time is an hour early or late, until the history has more weeks after the change than before.
+func (b *baseline) relevantBeside(from int, run Run, now float64) bool {
+	if b.period == 1 {
+		return true
+	}
+	hour := max(1, int(time.Hour/b.rules.Step))
+	for _, shift := range []int{-hour, hour} {
+		usual := make([]float64, 0, run.Points)
+		for i := from; i < from+run.Points; i++ {
+			if v := b.usualAt(max(0, i+shift)); !math.IsNaN(v) {
+				usual = append(usual, v)
+			}
+		}
+		if len(usual) > 0 && !b.rules.Effect(now, b.outside(median(usual))) {
+			return false
+		}
+	}
+	return true
 }
 
 // outside converts an internal value back to one of the series.

@@ -224,3 +224,38 @@ func TestVolumesAreReportedBeforeTheyAreFull(t *testing.T) {
 		t.Errorf("%d of %d inspections of volumes that do not fill up reported one", falsely, all)
 	}
 }
+
+// TestTheMostThatADiskLost compares it with that of all pairs, and with many points of the same time, as of many exporters.
+func TestTheMostThatADiskLost(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	for range 200 {
+		n := 1 + r.IntN(60)
+		var x, y []float64
+		for i := range n {
+			x = append(x, float64(i/3*7200))
+			y = append(y, float64(r.IntN(20)))
+		}
+		within := float64(r.IntN(8) * 7200)
+		least := math.Inf(1)
+		want := 0.0
+		for i := range n {
+			least = math.Min(least, y[i])
+			for k := range i {
+				if x[k] >= x[i]-within-1 {
+					want = math.Max(want, y[k]-y[i])
+				}
+			}
+		}
+		if lowest, most := before(x, y, within); lowest != least || most != want {
+			t.Fatalf("%v %v within %v: %v and %v, want %v and %v", x, y, within, lowest, most, least, want)
+		}
+	}
+	x := make([]float64, 1_000_000)
+	y := make([]float64, 1_000_000)
+	for i := range y {
+		y[i] = float64(-i)
+	}
+	if _, most := before(x, y, 1); most != 999_999 { // all pairs would take minutes
+		t.Error(most)
+	}
+}

@@ -3,6 +3,8 @@ package trend
 import (
 	"context"
 	"fmt"
+	"regexp"
+	"strings"
 	"time"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
@@ -20,7 +22,7 @@ const (
 	// An anomaly of CPU is at least minCPURatio times the usual usage and minCPU cores above it.
 	minCPURatio = 2
 	minCPU      = 0.1
-	// An anomaly of memory is at least minMemoryRatio times the usual usage and minMemory bytes above it.
+	// An anomaly of memory is at least minMemoryRatio times the usual usage and minMemory bytes above it, on average of its Pods.
 	minMemoryRatio = 1.5
 	minMemory      = 64 << 20
 )
@@ -43,11 +45,12 @@ func (r *reader) load(ctx context.Context, names map[string]bool) []facts.Anomal
 		return nil
 	}
 	suspects := map[facts.Ref]bool{}
-	var namespaces []string
+	var namespaces, owners []string
 	for _, sample := range risen {
 		if ref, ok := r.scope.Owner(sample.Labels["namespace"], sample.Labels[ownerLabel]); ok {
 			suspects[ref] = true
 			namespaces = append(namespaces, ref.Namespace)
+			owners = append(owners, sample.Labels[ownerLabel])
 		}
 	}
 	if len(suspects) == 0 {
@@ -58,7 +61,7 @@ func (r *reader) load(ctx context.Context, names map[string]bool) []facts.Anomal
 	series, ok := r.series(ctx, question{
 		what: what, checks: checks, step: stepRate, spans: []time.Duration{historyRate, historyRateShort}, namespace: "namespace",
 		within:     scope.Selection{Names: namespaces},
-		expression: usageHistory,
+		expression: func(matcher string) string { return usageHistory(matcher + podsOf(owners)) },
 	})
 	if !ok {
 		return nil
@@ -78,22 +81,39 @@ func containersOf(metric, matcher string) string {
 	return fmt.Sprintf(`%s{%spod!="",container!="",container!="POD"}`, metric, matcher)
 }
 
-// risenUsage queries workloads that use more in the last hour than in the day a week ago, and by how much.
+// podsOf selects the Pods of workloads by their names.
+func podsOf(owners []string) string {
+	var names []string
+	for _, owner := range merged(owners, nil) {
+		names = append(names, regexp.QuoteMeta(owner))
+	}
+	return "pod=~" + quoted("("+strings.Join(names, "|")+")(-.+)?") + ","
+}
+
+// perPod is the mean of the Pods of a workload. A workload with more replicas uses more memory in total, which is no anomaly, and so does
+// one during a rollout.
+func perPod(memory string) string {
+	s := shaped{group: []string{"namespace", ownerLabel}, pod: "pod"}
+	return fmt.Sprintf("%s / count by (%s) (%s)", byOwner(memory), s.by(), s.owner("count by (namespace, pod) ("+memory+")"))
+}
+
+// risenUsage queries workloads that use more in the last hour than in the day a week ago, and by how much. What an anomaly takes at
+// least is in the query: otherwise idle workloads, whose usage varies most, are all that it returns.
 func risenUsage(matcher string) string {
 	cpu := containersOf(cpuMetric, matcher)
 	memory := containersOf(memoryMetric, matcher)
-	ratio := func(now, before string, least float64, usage string) string {
-		return marked(fmt.Sprintf("%s / %s > %g", byOwner(now), byOwner(before), least), usageLabel, usage)
+	ratio := func(now, before string, least float64, usage facts.AnomalyKind) string {
+		return marked(fmt.Sprintf("(%s > %g) / (%s) > %g", now, least, before, minMemoryRatio), usageLabel, string(usage))
 	}
 	return fmt.Sprintf("topk(%d, %s or %s)", maxLoaded,
-		ratio("rate("+cpu+"[1h])", "rate("+cpu+"[1d] offset 1w)", minMemoryRatio, string(facts.AnomalyCPU)),
-		ratio(memory, "avg_over_time("+memory+"[1d] offset 1w)", minMemoryRatio, string(facts.AnomalyMemory)))
+		ratio(byOwner("rate("+cpu+"[1h])"), byOwner("rate("+cpu+"[1d] offset 1w)"), minCPU/2, facts.AnomalyCPU),
+		ratio(perPod(memory), "avg_over_time(("+perPod(memory)+")[1d:1h] offset 1w)", minMemory, facts.AnomalyMemory))
 }
 
 // usageHistory queries the usage of workloads.
 func usageHistory(matcher string) string {
 	return marked(byOwner("rate("+containersOf(cpuMetric, matcher)+"[30m])"), usageLabel, string(facts.AnomalyCPU)) + " or " +
-		marked(byOwner(containersOf(memoryMetric, matcher)), usageLabel, string(facts.AnomalyMemory))
+		marked(perPod(containersOf(memoryMetric, matcher)), usageLabel, string(facts.AnomalyMemory))
 }
 
 func (r *reader) unusualLoad(suspects map[facts.Ref]bool, series []metrics.Series) []facts.Anomaly {
@@ -112,6 +132,7 @@ func (r *reader) unusualLoad(suspects map[facts.Ref]bool, series []metrics.Serie
 		case facts.AnomalyCPU:
 		case facts.AnomalyMemory:
 			metric = memoryMetric
+			rules.Runs = defaultRuns()[:2] // a point is of one moment, not of half an hour
 			rules.Effect = func(now, usual float64) bool { return now >= minMemoryRatio*usual && now-usual >= minMemory }
 		default:
 			continue

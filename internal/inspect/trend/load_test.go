@@ -55,6 +55,49 @@ func TestUnusualTrafficOfAWeek(t *testing.T) {
 	}
 }
 
+// TestAGapInTheSamplesIsNoDrop has a rate of the last step that is a fifth of the usual one.
+func TestAGapInTheSamplesIsNoDrop(t *testing.T) {
+	s, ok := shapeOf(sources()[0], []string{"namespace", "service"})
+	if !ok {
+		t.Fatal("the labels do not fit")
+	}
+	latest := func(usual, now float64) []metrics.Point {
+		return every(stepRate, historyRate, func(ago time.Duration) float64 {
+			if ago < stepRate {
+				return now
+			}
+			return usual
+		})
+	}
+	for name, tc := range map[string]struct {
+		samples float64
+		want    int
+	}{
+		"scraped as usual":              {60, 1},
+		"some scrapes failed":           {55, 1},
+		"scraped for a fifth of a step": {12, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			api := labelled("namespace", "shop", "service", "api")
+			counted := latest(60, tc.samples)[int((historyRate-historyMeasured)/stepRate):]
+			all := labelled("namespace", "shop", "service", "api", outcomeLabel, outcomeAll)
+			f := &fake{
+				t: t, names: []string{"http_requests_total"},
+				labels: map[string][]string{"http_requests_total{}": {"namespace", "service"}},
+				ranged: map[string][]metrics.Series{
+					s.requestRates(""):              {{Labels: all, Points: latest(50, 10)}},
+					s.samples(`namespace=~"shop",`): {{Labels: api, Points: counted}},
+				},
+			}
+			g := shop(t)
+			gaps := Collect(t.Context(), Input{Provider: listing{f}, Graph: g, Wanting: wanting(facts.SourceTraffic)})
+			if found := g.Trends().Anomalies; len(found) != tc.want || len(gaps) > 0 {
+				t.Errorf("found %+v, gaps %v", found, gaps)
+			}
+		})
+	}
+}
+
 func TestFewRequestsAreNoTraffic(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	points := every(stepRate, historyRate, func(ago time.Duration) float64 {
@@ -80,6 +123,20 @@ func TestWeekendsAreNoDrop(t *testing.T) {
 	}
 }
 
+// TestANewServiceHasNoSurge inspects traffic that began at each hour of a week every three hours of its first week.
+func TestANewServiceHasNoSurge(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	all := every(stepRate, historyRate, func(ago time.Duration) float64 { return weekdays(r, ago) })
+	week := int(7 * 24 * time.Hour / stepRate)
+	for from := 0; from < week; from += 2 {
+		for until := from + minHistory; until < from+week+week/4; until += 6 {
+			for _, found := range unusualTraffic(facts.Ref{}, "m", all[from:until], all[until-1].Time) {
+				t.Fatalf("from %s, after %s: %+v", all[from].Time, time.Duration(until-from)*stepRate, found)
+			}
+		}
+	}
+}
+
 func TestUnusualUsageIsOfWorkloads(t *testing.T) {
 	owned := func(usage facts.AnomalyKind, owner string) metrics.Labels {
 		return labelled("namespace", "shop", ownerLabel, owner, usageLabel, string(usage))
@@ -99,7 +156,7 @@ func TestUnusualUsageIsOfWorkloads(t *testing.T) {
 			{Labels: owned(facts.AnomalyCPU, "api"), Value: 4}, {Labels: owned(facts.AnomalyMemory, "api-db"), Value: 2},
 			{Labels: owned(facts.AnomalyMemory, "gone"), Value: 9},
 		}},
-		ranged: map[string][]metrics.Series{usageHistory(`namespace=~"shop",`): {
+		ranged: map[string][]metrics.Series{usageHistory(`namespace=~"shop",pod=~"(api|api-db)(-.+)?",`): {
 			{Labels: owned(facts.AnomalyCPU, "api"), Points: lately(0.5, 2)},
 			{Labels: owned(facts.AnomalyMemory, "api"), Points: lately(1*gib, 1.2*gib)},
 			{Labels: owned(facts.AnomalyCPU, "api-db"), Points: lately(0.01, 0.05)},

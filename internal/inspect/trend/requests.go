@@ -154,6 +154,7 @@ func (r *reader) rates(ctx context.Context, s shaped) []facts.Anomaly {
 		}
 	}
 	var anomalies []facts.Anomaly
+	var drops []drop
 	for _, one := range series {
 		ref, ok := r.objectOf(s, one.Labels)
 		if !ok || one.Labels[outcomeLabel] != outcomeAll {
@@ -164,11 +165,18 @@ func (r *reader) rates(ctx context.Context, s shaped) []facts.Anomaly {
 				anomalies = append(anomalies, anomalyOf(ref, facts.AnomalyErrors, s.total, found))
 			}
 		}
-		if r.wants(facts.SourceTraffic) {
-			anomalies = append(anomalies, unusualTraffic(ref, s.total, one.Points, r.end(stepRate))...)
+		if !r.wants(facts.SourceTraffic) {
+			continue
+		}
+		for _, found := range unusualTraffic(ref, s.total, one.Points, r.end(stepRate)) {
+			if found.Kind == facts.AnomalyTrafficDrop {
+				drops = append(drops, drop{ref, one.Points})
+			} else {
+				anomalies = append(anomalies, found)
+			}
 		}
 	}
-	return anomalies
+	return append(anomalies, r.measuredDrops(ctx, s, drops)...)
 }
 
 func byTime(points []metrics.Point) map[int64]float64 {

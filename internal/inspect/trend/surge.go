@@ -78,18 +78,22 @@ func steady(y []float64) bool {
 	return 4*falls >= 3*(n-1) && first > 0 && second > first/3
 }
 
-// before returns the lowest value of a history, and the most that it lost within a time.
+// before returns the lowest value of a history, and the most that it lost within a time. The highest values that later ones have not
+// exceeded are kept in order, so that it takes linear time.
 func before(x, y []float64, within float64) (lowest, most float64) {
 	lowest = math.Inf(1)
+	highest := make([]int, 0, len(x))
 	first := 0
 	for i := range x {
 		lowest = math.Min(lowest, y[i])
-		for x[first] < x[i]-within-1 {
+		for len(highest) > first && y[highest[len(highest)-1]] <= y[i] {
+			highest = highest[:len(highest)-1]
+		}
+		highest = append(highest, i)
+		for x[highest[first]] < x[i]-within-1 {
 			first++
 		}
-		for k := first; k < i; k++ {
-			most = math.Max(most, y[k]-y[i])
-		}
+		most = math.Max(most, y[highest[first]]-y[i])
 	}
 	return lowest, most
 }

@@ -29,7 +29,7 @@ func loadChecks() []check.Check {
 			ID: "traffic-surge", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityLow,
 			Summary: "Far more requests arrive than usual.",
 			Meaning: "For half an hour or longer within the last two hours, at least three times the usual number of requests arrived, " +
-				"and at least 300 in half an hour." + anomalyMethod,
+				"and at least 300 in half an hour. It needs a week of history." + anomalyMethod,
 			Remediation: "Check whether clients retry, or who sends the requests, and whether the replicas suffice.",
 			Link:        "https://sre.google/sre-book/monitoring-distributed-systems/#xref_monitoring_golden-signals",
 			Uses:        anomalyKinds(),
@@ -51,8 +51,9 @@ func loadChecks() []check.Check {
 		{
 			ID: "memory-anomaly", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityMedium,
 			Summary: "The containers of a workload use far more memory than usual.",
-			Meaning: "For half an hour or longer within the last two hours, the containers of all Pods of the workload used at " +
-				"least 1.5 times as much memory as usual and 64 MiB more, and at least 1.5 times as much as a week ago." + anomalyMethod,
+			Meaning: "For half an hour or longer within the last two hours, the containers of a Pod of the workload used, on average " +
+				"of its Pods, at least 1.5 times as much memory as usual and 64 MiB more, and at least 1.5 times as much as a week " +
+				"ago. More replicas are no anomaly." + anomalyMethod,
 			Remediation: "Check what changed when it began: a rollout, the traffic, a cache that grows, or a leak. The kubelet kills " +
 				"containers that reach their limit.",
 			Link:        "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/",

@@ -50,6 +50,30 @@ func (m *Miner[D]) makeRoom() {
 	largest.evict(largest.held()/10 + 1)
 }
 
+// roomToFind reports whether another template of Find has room, or takes the place of others of Find: it must not evict one that was
+// learned, of this Miner or of another in the pool.
+func (m *Miner[D]) roomToFind() bool {
+	p := m.options.Pool
+	full := len(m.all) >= m.options.MaxTemplates || p != nil && p.Max > 0 && p.used >= p.Max
+	for _, b := range m.around() {
+		full = full || b != nil && len(b.exact) >= maxBucket
+	}
+	if !full {
+		return true
+	}
+	var found []*Template[D]
+	for _, t := range m.all {
+		if t.Rank < 0 {
+			found = append(found, t)
+		}
+	}
+	if len(found) == 0 {
+		return false
+	}
+	m.drop(found)
+	return m.roomToFind()
+}
+
 // byValue orders templates by value, the least valuable first.
 func byValue[D any](a, b *Template[D]) int {
 	return cmp.Or(cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.Count, b.Count), cmp.Compare(a.used, b.used))

@@ -35,6 +35,8 @@ type masker struct {
 	start int
 	// unquote is the position of a closing quote to omit, or -1.
 	unquote int
+	// unclosed are the quotes that nothing closes in the rest of the line.
+	unclosed string
 	// message is true after the key of a message in JSON, until its value.
 	message bool
 	// bracket is the position of an open bracket in buf, or -1, and bracketed the number of tokens before its token.
@@ -109,6 +111,7 @@ func (m *masker) list() {
 	if m.bracketed < len(m.tokens) {
 		m.start = m.tokens[m.bracketed].start
 		m.tokens = m.tokens[:m.bracketed]
+		m.repeated = 0 // of tokens that are gone
 	}
 	m.buf = append(m.buf[:m.bracket+1], wildcard...)
 }
@@ -250,7 +253,7 @@ func (m *masker) quote(line string, i int) int {
 		m.buf = append(m.buf, line[i])
 		return i + 1
 	}
-	end := closing(line, i)
+	end := m.closing(line, i)
 	switch {
 	case end < 0:
 		m.buf = append(m.buf, line[i])
@@ -307,10 +310,13 @@ func isMethod(text string) bool {
 	return false
 }
 
-// closing returns the position of the closing quote, or -1.
-func closing(line string, open int) int {
-	const far = 4 << 10
-	for i := open + 1; i < len(line) && i-open < far; i++ {
+// closing returns the position of the closing quote, or -1. It searches in vain only once for each kind of quote: otherwise the time
+// would be quadratic in the length of a line.
+func (m *masker) closing(line string, open int) int {
+	if strings.IndexByte(m.unclosed, line[open]) >= 0 {
+		return -1
+	}
+	for i := open + 1; i < len(line); i++ {
 		switch {
 		case line[i] == '\\':
 			i++
@@ -318,6 +324,7 @@ func closing(line string, open int) int {
 			return i
 		}
 	}
+	m.unclosed += line[open : open+1]
 	return -1
 }
 

@@ -161,7 +161,7 @@ func (m *Miner[D]) Find(line string) *Template[D] {
 	if t == nil && m.allowMiss(&m.sought) {
 		t = m.findCleaned(line)
 		if t == nil && len(m.masker.tokens) > 0 {
-			if t = m.join(); t == nil && len(m.near) > 0 {
+			if t = m.join(); t == nil && len(m.near) > 0 && m.roomToFind() {
 				t = m.create()
 				t.Rank = -1
 			}
