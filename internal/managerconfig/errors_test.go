@@ -10,7 +10,7 @@ import (
 // Texts that several errors share.
 const (
 	emptyFile = "c.yaml: the file is empty; it must start with apiVersion: config.kubeops.io/v1alpha1 and kind: ManagerConfig"
-	sections  = "allowed: namespaces, logging, metrics, health, webhooks, leaderElection, inspections, backends, limits, quotas, logCollection, answerCache"
+	sections  = "allowed: namespaces, dashboardURL, logging, metrics, health, webhooks, leaderElection, inspections, backends, limits, quotas, logCollection, answerCache"
 	addresses = `must be [host]:port, such as ":8080" or "127.0.0.1:8080", or "0" to disable`
 	reference = "must be an image reference without spaces; remove the field for the default"
 	range100  = "must be between 1 and 100, inclusive"
