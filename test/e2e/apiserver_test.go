@@ -1,9 +1,11 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -39,6 +41,20 @@ func (e *environment) describe(name string) running {
 	return running{}
 }
 
+// kill ends a process of the cluster and waits until it is gone: until then it may hold its port, which ends the next one at its start.
+func (p running) kill(ctx context.Context) {
+	GinkgoHelper()
+	Expect(syscall.Kill(p.pid, syscall.SIGKILL)).To(Succeed())
+	Eventually(func() string {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid))
+		if err != nil {
+			return "gone"
+		}
+		_, state, _ := strings.Cut(string(stat), ") ") // the name of the program is in parentheses
+		return state[:1]
+	}).WithContext(ctx).Should(BeElementOf("gone", "Z", "X"), "the process is neither gone nor a zombie")
+}
+
 // restart starts a process of the cluster again, in the cluster's network namespace. Its environment contains the mark that
 // `cluster down` looks for, so nothing is left behind.
 func (e *environment) restart(p running) {
@@ -47,6 +63,10 @@ func (e *environment) restart(p running) {
 	command := exec.Command("nsenter", args...) // no context: it outlives the spec, until the cluster is taken down
 	command.Env = p.environ
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	log, err := os.OpenFile(filepath.Join(e.bin, "clusters", clusterName, "logs", "restarted.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	Expect(err).NotTo(HaveOccurred())
+	defer log.Close() //nolint:errcheck // the process has its own
+	command.Stderr = log
 	Expect(command.Start()).To(Succeed())
 	go func() { _ = command.Wait() }() // reaps it when the cluster goes
 }
@@ -73,7 +93,7 @@ spec: {namespaces: [outage]}
 		first := env.inspectNow(ctx, "outage", "survivor", "before")
 		env.kubectl(ctx, "-n", "outage", "annotate", "--overwrite", "inspection/survivor", v1alpha1.AnnotationRequestedAt+"=during")
 		server := env.describe("kube-apiserver")
-		Expect(syscall.Kill(server.pid, syscall.SIGKILL)).To(Succeed())
+		server.kill(ctx)
 
 		By("restarting the API server")
 		env.restart(server)
