@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -45,14 +46,22 @@ func (e *environment) describe(name string) running {
 func (p running) kill(ctx context.Context) {
 	GinkgoHelper()
 	Expect(syscall.Kill(p.pid, syscall.SIGKILL)).To(Succeed())
-	Eventually(func() string {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid))
-		if err != nil {
-			return "gone"
-		}
-		_, state, _ := strings.Cut(string(stat), ") ") // the name of the program is in parentheses
-		return state[:1]
-	}).WithContext(ctx).Should(BeElementOf("gone", "Z", "X"), "the process is neither gone nor a zombie")
+	Eventually(p.gone).WithContext(ctx).WithPolling(10 * time.Millisecond).Should(BeTrue())
+}
+
+// gone reports whether a process has ended, whether or not its parent has taken notice. The main thread may be a zombie while others still
+// end, with files and ports open.
+func (p running) gone() bool {
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", p.pid))
+	if err != nil || len(threads) == 0 {
+		return true
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid))
+	if err != nil {
+		return true
+	}
+	_, state, _ := strings.Cut(string(stat), ") ") // the name of the program is in parentheses
+	return len(threads) == 1 && strings.HasPrefix(state, "Z")
 }
 
 // restart starts a process of the cluster again, in the cluster's network namespace. Its environment contains the mark that
