@@ -6,12 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// written returns the level of a line by the formats of single programs: the priority of syslog, npm, the panics of Rust and the log of
+// written returns the level of a line by the formats of single programs that are no header: npm, the panics of Rust and the log of
 // Postgres. Unknown for all other lines.
 func written(line string) Level {
 	switch {
-	case line[0] == '<':
-		return syslog(line)
 	case strings.HasPrefix(line, "npm "):
 		return npm(line[len("npm "):])
 	case panicked(line):
@@ -21,25 +19,6 @@ func written(line string) Level {
 	default:
 		return Unknown
 	}
-}
-
-// syslog returns the level of a priority in front of a line: <11>1 2026-01-15T12:00:00Z ... of RFC 5424, or <11>Jan 15 of RFC 3164.
-func syslog(line string) Level {
-	const maxPriority = 191
-	end := strings.IndexByte(line[:min(len(line), len("<191>"))], '>')
-	if end < 0 || end+1 >= len(line) || !digit(line[end+1]) && !letter(line[end+1]) {
-		return Unknown
-	}
-	priority, err := strconv.ParseUint(line[1:end], 10, 8)
-	if err != nil || priority > maxPriority {
-		return Unknown
-	}
-	return severity(int(priority % 8))
-}
-
-// severity returns the level of a severity of syslog, 0 for emergency to 7 for debug.
-func severity(number int) Level {
-	return [...]Level{Fatal, Fatal, Fatal, Error, Warn, Info, Info, Debug}[number]
 }
 
 // npm returns the level of a line of npm, in capitals before version 10.

@@ -51,7 +51,7 @@ func (f fields) declared() Level {
 		return telemetry(f.number)
 	}
 	if f.gelf && len(f.level) == 1 && digit(f.level[0]) && f.level[0] <= '7' {
-		return severity(int(f.level[0] - '0'))
+		return header.Severity(int(f.level[0] - '0'))
 	}
 	return Unknown
 }

@@ -186,7 +186,7 @@ func (h *reader) priority() bool {
 	if priority > 191 { // of facility 23, the last one, with severity 7: RFC 5424, section 6.2.1
 		return false
 	}
-	h.level = syslog(priority % 8) // the rest is the facility
+	h.level = Severity(priority % 8) // the rest is the facility
 	return h.known(2 + n)
 }
 

@@ -66,7 +66,7 @@ func Named(word string) Level {
 func Short(text string) Level {
 	if len(text) == 1 {
 		if text[0] >= '3' && text[0] <= '7' {
-			return syslog(int(text[0] - '0'))
+			return Severity(int(text[0] - '0'))
 		}
 		return lettered(text[0])
 	}
@@ -102,8 +102,8 @@ func lettered(c byte) Level {
 	return Unknown
 }
 
-// syslog returns the level of a severity of syslog, 0 to 7.
-func syslog(severity int) Level {
+// Severity returns the level of a severity of syslog, 0 to 7.
+func Severity(severity int) Level {
 	switch {
 	case severity <= 2: // emergency, alert, critical
 		return Fatal
