@@ -59,15 +59,23 @@ func writeJSON(w http.ResponseWriter, body any) {
 	_ = json.NewEncoder(w).Encode(body) // the viewer has gone
 }
 
-// beginOpenID sends the browser to the provider. Parameter page is where to return to, and silent=true asks for no input.
-func (s *Server) beginOpenID(w http.ResponseWriter, r *http.Request) {
+// mayUseOpenID answers requests that are not to be served: where no provider is configured, and of addresses that ask too often.
+func (s *Server) mayUseOpenID(w http.ResponseWriter, r *http.Request) bool {
 	w.Header().Set("Cache-Control", "no-store")
 	if s.openID == nil || s.options.InsecureLocal {
 		writeProblem(w, r, http.StatusNotFound, "Sign-in by OpenID Connect is not configured: set --oidc-issuer-url.")
-		return
+		return false
 	}
 	if !s.requests.allow("address " + remoteIP(r)) {
 		s.refuse(w, r, errTooMany{})
+		return false
+	}
+	return true
+}
+
+// beginOpenID sends the browser to the provider. Parameter page is where to return to, and silent=true asks for no input.
+func (s *Server) beginOpenID(w http.ResponseWriter, r *http.Request) {
+	if !s.mayUseOpenID(w, r) {
 		return
 	}
 	query := r.URL.Query()
@@ -110,13 +118,7 @@ func pageOf(text string) string {
 
 // finishOpenID gets what the provider returns, and creates the session.
 func (s *Server) finishOpenID(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Cache-Control", "no-store")
-	if s.openID == nil || s.options.InsecureLocal {
-		writeProblem(w, r, http.StatusNotFound, "Sign-in by OpenID Connect is not configured: set --oidc-issuer-url.")
-		return
-	}
-	if !s.requests.allow("address " + remoteIP(r)) {
-		s.refuse(w, r, errTooMany{})
+	if !s.mayUseOpenID(w, r) {
 		return
 	}
 	var flow signInFlow
