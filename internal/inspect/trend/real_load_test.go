@@ -8,9 +8,6 @@ import (
 	"time"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
-	"kubeops.io/kubeops/internal/provider"
-	"kubeops.io/kubeops/internal/provider/metrics"
-	"kubeops.io/kubeops/internal/provider/metrics/prometheus"
 	"kubeops.io/kubeops/internal/testkit"
 	"kubeops.io/kubeops/internal/testkit/servers"
 )
@@ -43,14 +40,7 @@ func TestMoreReplicasAreNoAnomalyOfMemory(t *testing.T) {
 		}
 		write("scaled", pod, since, steady)
 	}
-	url, _ := servers.Prometheus(t, servers.PrometheusOptions{History: "# TYPE " + memoryMetric + " gauge\n" + history.String()})
-	p, err := prometheus.New(
-		metrics.Settings{Endpoint: provider.Endpoint{URL: url}, Timeout: 30 * time.Second, Egress: provider.Egress{AllowLoopback: true}},
-	)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(p.Close)
+	p := realPrometheus(t, servers.PrometheusOptions{History: "# TYPE " + memoryMetric + " gauge\n" + history.String()})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	g := testkit.Graph(t, objects.String())

@@ -10,9 +10,6 @@ import (
 	"time"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
-	"kubeops.io/kubeops/internal/provider"
-	"kubeops.io/kubeops/internal/provider/metrics"
-	"kubeops.io/kubeops/internal/provider/metrics/prometheus"
 	"kubeops.io/kubeops/internal/testkit"
 	"kubeops.io/kubeops/internal/testkit/servers"
 )
@@ -44,14 +41,7 @@ func TestAnOutageAmong200WorkloadsOfAPrometheus(t *testing.T) {
 			fmt.Fprintf(&failed, "http_requests_total{namespace=\"shop\",service=\"web-%d\",code=\"503\"} %.0f %d\n", i, bad, at.Unix())
 		}
 	}
-	url, _ := servers.Prometheus(t, servers.PrometheusOptions{History: "# TYPE http_requests counter\n" + ok.String() + failed.String()})
-	p, err := prometheus.New(
-		metrics.Settings{Endpoint: provider.Endpoint{URL: url}, Timeout: 30 * time.Second, Egress: provider.Egress{AllowLoopback: true}},
-	)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(p.Close)
+	p := realPrometheus(t, servers.PrometheusOptions{History: "# TYPE http_requests counter\n" + ok.String() + failed.String()})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	g := testkit.Graph(t, objects.String())

@@ -163,9 +163,10 @@ func (c *counting) QueryRange(ctx context.Context, expression string, span metri
 	return c.Provider.QueryRange(ctx, expression, span)
 }
 
-// TestPrometheusAcceptsEveryQuery sends the queries of each source with each group of labels.
-func TestPrometheusAcceptsEveryQuery(t *testing.T) {
-	url, _ := servers.Prometheus(t, servers.PrometheusOptions{})
+// realPrometheus starts a Prometheus, and opens its client.
+func realPrometheus(t *testing.T, o servers.PrometheusOptions) metrics.Provider {
+	t.Helper()
+	url, _ := servers.Prometheus(t, o)
 	p, err := prometheus.New(
 		metrics.Settings{Endpoint: provider.Endpoint{URL: url}, Timeout: 30 * time.Second, Egress: provider.Egress{AllowLoopback: true}},
 	)
@@ -173,6 +174,12 @@ func TestPrometheusAcceptsEveryQuery(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Close)
+	return p
+}
+
+// TestPrometheusAcceptsEveryQuery sends the queries of each source with each group of labels.
+func TestPrometheusAcceptsEveryQuery(t *testing.T) {
+	p := realPrometheus(t, servers.PrometheusOptions{})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	all := wanting(Sources()...)
