@@ -1,7 +1,7 @@
 // Package fairqueue is the work queue of KubeOps' controllers. It shares the workers of a controller, its slots, between namespaces:
 //
-//   - A free slot goes to the namespace that holds the fewest slots; among equals, to the one that used the least time lately. Within a
-//     namespace, items are processed in the order of their arrival.
+//   - A free slot goes to the namespace that holds the fewest slots; among equals, to the one that used the least time lately, beside
+//     others. Within a namespace, items are processed in the order of their arrival.
 //   - A namespace never takes a slot if it would then hold more than three times what remains free. A part of the slots is always left
 //     for others: one of two, one of four, eight of 32. This is the dynamic threshold that switches share their buffers by.
 //   - With Interrupts, a namespace may take all slots. If another one has then waited for Grace without a slot, the youngest item of the

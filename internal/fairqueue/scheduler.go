@@ -17,6 +17,9 @@ const (
 	reserveFor = 10 * time.Minute
 	// halfLife of the time that a namespace used.
 	halfLife = 10 * time.Minute
+	// credit is how much less, or more, time than the others a namespace may have used when it begins to ask for slots. It bounds how
+	// long a namespace that was served alone waits for one that begins, however many short items that has.
+	credit = 5 * time.Second
 	// aging is the part of the time that a namespace waits that makes up for time that it used. It keeps namespaces that appear
 	// all the time from starving one that used much.
 	aging = 0.1
@@ -92,8 +95,27 @@ func (s *scheduler[T]) Push(item T) {
 	n := s.namespaceFor(s.namespaceOf(item), now)
 	if n.pending() == 0 {
 		n.since = now
+		if n.held() == 0 {
+			s.join(n, now)
+		}
 	}
 	s.waiting[item] = n.line(s.low).PushBack(entry[T]{item, s.low})
+}
+
+// join is called when a namespace begins to ask for slots. As a thread that wakes up in Linux' scheduler, it can neither claim what it
+// did not use while it had nothing to do, nor is it held to what it used while nobody else asked.
+func (s *scheduler[T]) join(n *namespace[T], now time.Time) {
+	least := math.Inf(1)
+	for _, other := range s.namespaces {
+		if other != n && other.held()+other.pending() > 0 {
+			least = min(least, other.usedAll(now))
+		}
+	}
+	if math.IsInf(least, 1) {
+		return
+	}
+	n.used = max(least-credit.Seconds(), min(n.usedUntil(now), least+credit.Seconds()), 0)
+	n.at = now
 }
 
 // Touch implements workqueue.Queue: the item waits, and was added again.
@@ -183,11 +205,7 @@ func (s *scheduler[T]) compare(a, b *namespace[T], now time.Time) int {
 
 // score is the time that a namespace used lately, in seconds, less a part of the time that it waits.
 func (s *scheduler[T]) score(n *namespace[T], now time.Time) float64 {
-	score := n.usedUntil(now) - aging*now.Sub(n.since).Seconds()
-	for _, r := range n.running {
-		score += r.used(now)
-	}
-	return score
+	return n.usedAll(now) - aging*now.Sub(n.since).Seconds()
 }
 
 // nextChange is when waiting alone lets an item start: when reclaim has something to do, or a namespace may take all slots again.
@@ -313,6 +331,15 @@ func (n *namespace[T]) line(low bool) *list.List {
 // usedUntil is the time used by finished items, in seconds.
 func (n *namespace[T]) usedUntil(now time.Time) float64 {
 	return n.used * remains(now.Sub(n.at))
+}
+
+// usedAll is the time used by finished and running items, in seconds.
+func (n *namespace[T]) usedAll(now time.Time) float64 {
+	used := n.usedUntil(now)
+	for _, r := range n.running {
+		used += r.used(now)
+	}
+	return used
 }
 
 // used is the time that an item used, in seconds, of which earlier parts count less: the integral of remains since it began.

@@ -71,9 +71,9 @@ func TestNamespacesTakeTurnsAndKeepTheirOrder(t *testing.T) {
 func TestANamespaceThatUsedMuchTimeWaitsBehindOneThatUsedLittle(t *testing.T) {
 	b := newBench(t, 1)
 	b.push("heavy", 10)
-	b.start()
-	b.clock.Step(time.Minute)
 	b.push("light", 10)
+	b.want(b.start(), "heavy/0")
+	b.clock.Step(time.Minute)
 	b.release("heavy/0")
 	for i := range 3 {
 		b.want(b.start(), fmt.Sprintf("light/%d", i))
@@ -228,6 +228,36 @@ func TestAHeavyNamespaceIsServedAmongNamespacesThatAppearAllTheTime(t *testing.T
 		b.release(started[0])
 	}
 	t.Error("heavy was not served within half an hour")
+}
+
+// TestABusyNamespaceWaitsAtMostTenSecondsForACrowd checks the only slot: what a namespace used before does not make up for a crowd.
+func TestABusyNamespaceWaitsAtMostTenSecondsForACrowd(t *testing.T) {
+	b := newBench(t, 1)
+	const item = 150 * time.Millisecond
+	round := func(pushed string) (waited time.Duration) {
+		b.Push(pushed)
+		for {
+			started := b.start()
+			b.clock.Step(item)
+			b.release(started[0])
+			if started[0] == pushed {
+				return waited
+			}
+			waited += item
+		}
+	}
+	for i := range 4000 { // ten minutes
+		round(fmt.Sprintf("busy/%d", i))
+	}
+	b.push("crowd", 300)
+	for i := range 300 {
+		if waited := round(fmt.Sprintf("busy/after-%d", i)); waited > 10*time.Second {
+			t.Fatalf("the busy namespace waited for %s", waited)
+		}
+	}
+	if left := b.Len(); left > 0 {
+		t.Errorf("%d items of the crowd were not served beside as many of the busy namespace", left)
+	}
 }
 
 // FuzzRules drives the scheduler with random arrivals and ends, and checks the rules of the package after each step.

@@ -270,8 +270,11 @@ func slowdown(alone, beside []run) (absolute, relative float64) {
 
 func describe(runs []run) string {
 	round := func(of func(run) time.Duration) time.Duration { return median(runs, of).Round(time.Millisecond) }
-	longest := slices.MaxFunc(runs, func(a, b run) int { return cmp.Compare(a.waited, b.waited) })
 	return fmt.Sprintf("%d runs took %s, of which %s are in the report; the control took %s; they waited for a slot for %s (all of them "+
 		"medians), and at most %s", len(runs), round(took), round(func(r run) time.Duration { return r.reported }), round(control),
-		round(func(r run) time.Duration { return r.waited }), longest.waited.Round(time.Millisecond))
+		round(func(r run) time.Duration { return r.waited }), longestWait(runs).Round(time.Millisecond))
+}
+
+func longestWait(runs []run) time.Duration {
+	return slices.MaxFunc(runs, func(a, b run) int { return cmp.Compare(a.waited, b.waited) }).waited
 }

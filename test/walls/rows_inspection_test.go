@@ -113,7 +113,7 @@ func nameRows() []row {
 			want: notReady(v1alpha1.ReasonServiceAccountNotFound, "nobody")},
 		{name: "account-of-others", manifest: inspection("{serviceAccountName: developer}"),
 			want: notReady(v1alpha1.ReasonImpersonationForbidden, "developer")},
-		{name: "namespace-of-others", manifest: inspection("{namespaces: [neighbour], timeout: 10s}"), want: gap("neighbour")},
+		{name: "namespace-of-others", manifest: inspection("{namespaces: [neighbour], timeout: 10s}"), want: blind(v1alpha1.ReasonForbidden, "neighbour")},
 		{name: "no-metrics", manifest: inspection("{metricsRef: {name: a.b.c}, namespaces: [$NAMESPACE]}"), want: gap("does not exist")},
 		{name: "no-channels", manifest: inspection("{channels: [{name: a}, {name: b}], namespaces: [$NAMESPACE]}"),
 			want: not(v1alpha1.ConditionNotified, v1alpha1.ReasonChannelNotFound, "a")},
@@ -137,16 +137,16 @@ func inspectionRows() []row {
 	return []row{
 		{name: "ignore-128", manifest: inspection("{namespaces: [$NAMESPACE], ignore: " + list(128, func(i int) string {
 			return fmt.Sprintf("{check: %q, name: %q, reason: x}", strings.Repeat("*a?", 20)+"*", strings.Repeat("*a?", 80)+"*")
-		}) + "}"), want: harmless("")},
+		}) + "}"), want: notReady(v1alpha1.ReasonUnknownCheck, "")},
 		{name: "globs", manifest: inspection("{namespaces: [$NAMESPACE], excludeNamespaces: " + list(256, func(i int) string {
 			return fmt.Sprintf("%q", strings.Repeat("*?", 28)+fmt.Sprint(i)+"[")
-		}) + "}"), want: harmless("")},
+		}) + "}"), want: notReady(v1alpha1.ReasonInvalidSpec, "63 characters")},
 		{name: "registries", manifest: inspection("{namespaces: [$NAMESPACE], allowedRegistries: " + list(64, func(i int) string {
 			return fmt.Sprintf("%q", strings.Repeat("é", 240)+fmt.Sprint(i))
 		}) + "}"), want: harmless("")},
 		{name: "namespaces-256", manifest: inspection("{timeout: 30s, namespaces: " + list(256, func(i int) string {
 			return fmt.Sprintf("team-%d", i)
-		}) + "}"), want: gap("in namespaces team-")},
+		}) + "}"), want: blind(v1alpha1.ReasonForbidden, "in namespaces team-")},
 		{name: "flooded", manifest: resource("MetricsBackend", `{type: prometheus, prometheus: {url: "$SERVER/flood"}}`) + "---\n" +
 			inspection("{namespaces: [$NAMESPACE], timeout: 20s, metricsRef: {name: $NAME}}"), want: gap("more than 50000 series")},
 		{name: "export", manifest: inspection("{namespaces: [$NAMESPACE], export: {openReports: true}}"),

@@ -67,8 +67,13 @@ func notReady(reason, message string) outcome {
 // harmless is a resource that becomes Ready: what is hostile in it has no effect.
 func harmless(message string) outcome { return outcome{status: metav1.ConditionTrue, message: message} }
 
-// gap in the report of an Inspection that becomes Ready.
-func gap(text string) outcome { return outcome{status: metav1.ConditionTrue, gap: text} }
+// gap in the report of an Inspection that does not become Ready: a part of what it asks for could not be read.
+func gap(text string) outcome { return blind(v1alpha1.ReasonIncomplete, text) }
+
+// blind is gap with another reason.
+func blind(reason, text string) outcome {
+	return outcome{status: metav1.ConditionFalse, reason: reason, gap: text}
+}
 
 // not is another condition than Ready, which is False for a reason.
 func not(condition, reason, message string) outcome {
@@ -233,10 +238,17 @@ func (o outcome) of(object *unstructured.Unstructured) (result string, err error
 		})
 	}
 	condition := meta.FindStatusCondition(conditions, wanted)
-	switch {
-	case condition == nil:
+	if condition == nil {
 		return "", fmt.Errorf("it has no condition %s", wanted)
-	case condition.Status != o.status, o.reason != "" && condition.Reason != o.reason, !strings.Contains(condition.Message, o.message):
+	}
+	message := condition.Message
+	for _, complete := range conditions { // Ready is short
+		if complete.Type != wanted && complete.Reason == condition.Reason {
+			message += "\n" + complete.Message
+		}
+	}
+	switch {
+	case condition.Status != o.status, o.reason != "" && condition.Reason != o.reason, !strings.Contains(message, o.message):
 		return "", fmt.Errorf("%s is %s, reason %s: %s", condition.Type, condition.Status, condition.Reason, condition.Message)
 	}
 	return condition.Type + "=" + string(condition.Status) + " " + condition.Reason, nil

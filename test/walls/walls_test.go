@@ -18,6 +18,8 @@ const (
 	patience = 6 * time.Minute
 	// maxSlowdown of the neighbour's runs beside hostile resources.
 	maxSlowdown = 1.5
+	// maxDelay is how long a run of the neighbour waits for the runs of a crowd of 300 Inspections, at most.
+	maxDelay = 10 * time.Second
 	// quietRuns are measured before, and again after, the hostile resources.
 	quietRuns = 5
 )
@@ -36,9 +38,10 @@ func TestTheManagerSurvivesTheResourcesOfATenant(t *testing.T) {
 	var table []*row
 	var all []run
 	for _, part := range []struct {
-		name string
-		rows []*row
-	}{{"hostile resources", rows()}, {"crowds", crowds()}} {
+		name   string
+		rows   []*row
+		crowds bool
+	}{{"hostile resources", rows(), false}, {"crowds", crowds(), true}} {
 		stop := n.measureUntilStopped(t.Context())
 		c.apply(t.Context(), part.rows, servers)
 		c.judge(part.rows)
@@ -46,6 +49,9 @@ func TestTheManagerSurvivesTheResourcesOfATenant(t *testing.T) {
 		table = append(table, part.rows...)
 		m.alive()
 		t.Logf("the neighbour's runs beside %s: %s", part.name, describe(beside))
+		if longest := longestWait(beside); part.crowds && longest > maxDelay {
+			t.Errorf("a run of the neighbour waited for %s beside a crowd, more than %s", longest, maxDelay)
+		}
 		all = append(all, beside...)
 	}
 
