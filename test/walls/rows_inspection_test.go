@@ -113,7 +113,7 @@ func nameRows() []row {
 			want: notReady(v1alpha1.ReasonServiceAccountNotFound, "nobody")},
 		{name: "account-of-others", manifest: inspection("{serviceAccountName: developer}"),
 			want: notReady(v1alpha1.ReasonImpersonationForbidden, "developer")},
-		{name: "namespace-of-others", manifest: inspection("{namespaces: [neighbour], timeout: 10s}"), want: blind(v1alpha1.ReasonForbidden, "neighbour")},
+		{name: "namespace-of-others", manifest: inspection("{namespaces: [neighbour], timeout: 10s}"), want: notReady(v1alpha1.ReasonForbidden, "nothing was inspected")},
 		{name: "no-metrics", manifest: inspection("{metricsRef: {name: a.b.c}, namespaces: [$NAMESPACE]}"), want: gap("does not exist")},
 		{name: "no-channels", manifest: inspection("{channels: [{name: a}, {name: b}], namespaces: [$NAMESPACE]}"),
 			want: not(v1alpha1.ConditionNotified, v1alpha1.ReasonChannelNotFound, "a")},
@@ -146,7 +146,7 @@ func inspectionRows() []row {
 		}) + "}"), want: harmless("")},
 		{name: "namespaces-256", manifest: inspection("{timeout: 30s, namespaces: " + list(256, func(i int) string {
 			return fmt.Sprintf("team-%d", i)
-		}) + "}"), want: blind(v1alpha1.ReasonForbidden, "in namespaces team-")},
+		}) + "}"), want: notReady(v1alpha1.ReasonForbidden, "nothing was inspected")},
 		{name: "flooded", manifest: resource("MetricsBackend", `{type: prometheus, prometheus: {url: "$SERVER/flood"}}`) + "---\n" +
 			inspection("{namespaces: [$NAMESPACE], timeout: 20s, metricsRef: {name: $NAME}}"), want: gap("more than 50000 series")},
 		{name: "export", manifest: inspection("{namespaces: [$NAMESPACE], export: {openReports: true}}"),

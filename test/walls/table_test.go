@@ -68,11 +68,8 @@ func notReady(reason, message string) outcome {
 func harmless(message string) outcome { return outcome{status: metav1.ConditionTrue, message: message} }
 
 // gap in the report of an Inspection that does not become Ready: a part of what it asks for could not be read.
-func gap(text string) outcome { return blind(v1alpha1.ReasonIncomplete, text) }
-
-// blind is gap with another reason.
-func blind(reason, text string) outcome {
-	return outcome{status: metav1.ConditionFalse, reason: reason, gap: text}
+func gap(text string) outcome {
+	return outcome{status: metav1.ConditionFalse, reason: v1alpha1.ReasonIncomplete, gap: text}
 }
 
 // not is another condition than Ready, which is False for a reason.
