@@ -28,8 +28,10 @@ const (
 	RuleFile          = "credential-file"
 	RuleAgain         = "secret-again"
 	RuleRandom        = "random-value"
-	RuleEmail         = "email"
-	RuleIP            = "ip-address"
+	// RuleUnsettled is a whole text, which did not settle after maxPasses.
+	RuleUnsettled = "unsettled-text"
+	RuleEmail     = "email"
+	RuleIP        = "ip-address"
 )
 
 // secretRules returns the rules in order: each one sees the text that the previous one left.
@@ -133,6 +135,17 @@ func ipRules() []rule {
 
 // known is one encoding of a known secret and its replacement.
 type known struct{ form, replacement string }
+
+// replace replaces the secret in a text, except within pseudonyms: the word redacted may be a secret.
+func (k known) replace(text string, counts Counts) string {
+	if !strings.Contains(text, k.form) {
+		return text
+	}
+	return outsideMarks(text, func(part string) string {
+		counts.add(RuleKnown, strings.Count(part, k.form))
+		return strings.ReplaceAll(part, k.form, k.replacement)
+	})
+}
 
 // minKnown is the minimum length of a known secret in bytes.
 const minKnown = 6
