@@ -96,7 +96,7 @@ bench-go: ## Run the Go benchmarks of reducers, checks and the cause linker
 
 .PHONY: fuzz
 fuzz: $(BIN) ## Run each fuzz target for 10 minutes (FUZZTIME=..., JOBS=... at once, TARGETS=REGEXP on "FOLDER TARGET")
-	@BIN=$(BIN) FUZZTIME=$(FUZZTIME) JOBS=$(JOBS) TARGETS='$(TARGETS)' hack/fuzz.sh
+	@BIN=$(BIN) FUZZTIME=$(FUZZTIME) JOBS=$(JOBS) TARGETS='$(value TARGETS)' hack/fuzz.sh
 
 .PHONY: generate
 generate: $(BIN)/controller-gen ## Regenerate deep copies, CRDs, RBAC roles, dashboards, docs/checks.md, docs/cli.md and docs/configuration.md

@@ -158,11 +158,15 @@ func replaceAgain(text string, values []string, counts Counts) string {
 
 // isDistinct reports whether a value cannot occur in a text by chance, nor as a word or a name.
 func isDistinct(value string) bool {
-	return looksRandom(value) || len(value) >= 2*minAgain && tokenLike(value, key) && !isNameLike(value)
+	return looksRandom(value) || len(value) >= minAgainNumber && strings.Trim(value, "0123456789") == "" ||
+		len(value) >= 2*minAgain && tokenLike(value, key) && !isNameLike(value)
 }
 
 // minAgain is the length in bytes of values that are replaced wherever they are.
 const minAgain = 8
+
+// minAgainNumber is that of numbers: shorter ones are ids and times in nanoseconds, which occur by chance.
+const minAgainNumber = 20
 
 func (c Counts) add(rule string, n int) {
 	if c != nil {

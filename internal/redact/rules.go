@@ -37,7 +37,8 @@ const (
 // secretRules returns the rules in order: each one sees the text that the previous one left.
 func secretRules() []rule {
 	return slices.Concat(
-		formatRules(), headerRules(), statementRules(), callRules(), settingRules(), fileRules(), addressRules(), shellRules(),
+		formatRules(), headerRules(), statementRules(), callRules(), settingRules(), providerRules(), fileRules(), addressRules(),
+		shellRules(),
 	)
 }
 
@@ -100,21 +101,27 @@ func formatRules() []rule {
 				`larksuite\.com)/open-apis/bot/v2/hook)/?([\w/@%.-]{12,})`),
 		},
 		{id: RuleKeyForm, pattern: regexp.MustCompile(`\bAGE-SECRET-KEY-1[0-9A-Za-z]{40,}`), hints: []string{"age-secret-key"}},
+		// Tableau.
+		{
+			id: RuleKeyForm, hints: []string{"==:"},
+			pattern: regexp.MustCompile(`(?:^|[^\w+/=])([A-Za-z0-9+/]{22}==:[A-Za-z0-9]{32})\b`),
+		},
 		{id: RuleKeyForm, pattern: regexp.MustCompile(`(?:\bbot|\b)([0-9]{8,10}:AA[A-Za-z0-9_-]{33})`), hints: []string{":aa"}},
 	}
 }
 
 // vendorRule recognizes keys by prefixes that their vendors document: New Relic, Bitbucket, LangSmith, Rootly, Shippo, Mailgun,
-// LaunchDarkly, AppSync, SpectralOps and BestTime.
+// LaunchDarkly, AppSync, SpectralOps, BestTime, Alibaba Cloud and Octopus Deploy.
 func vendorRule() rule {
 	return rule{
 		id: RuleKeyForm,
 		hints: []string{
-			"nrak-", "bbdc-", "atbb", "atctt", "lsv2_", "rootly_", "shippo_", "key-", "sdk-", "api-", "da2-", "spu-", "pri_",
+			"nrak-", "bbdc-", "atbb", "atctt", "lsv2_", "rootly_", "shippo_", "key-", "sdk-", "api-", "da2-", "spu-", "pri_", "ltai",
 		},
 		pattern: regexp.MustCompile(`\b(?:NRAK-[A-Z0-9]{27}\b|BBDC-[\w+/@-]{40,}|ATBB[A-Za-z0-9_=.-]{27,}|ATCTT[\w=.-]{60,}|` +
 			`lsv2_(?:pt|sk)_[0-9a-f]{32}_[0-9a-f]{10}|rootly_[0-9a-f]{64}|shippo_(?:live|test)_[0-9a-f]{40}|key-[0-9a-z]{32}\b|` +
-			`(?:sdk|api)-[0-9a-z]{8}-(?:[0-9a-z]{4}-){3}[0-9a-z]{12}\b|da2-[a-z0-9]{26}\b|spu-[0-9a-z]{32}\b|pri_[0-9a-f]{32}\b)`),
+			`(?:sdk|api)-[0-9a-z]{8}-(?:[0-9a-z]{4}-){3}[0-9a-z]{12}\b|da2-[a-z0-9]{26}\b|spu-[0-9a-z]{32}\b|pri_[0-9a-f]{32}\b|` +
+			`LTAI[A-Za-z0-9]{12,26}\b|API-[A-Z0-9]{25,32}\b)`),
 	}
 }
 
