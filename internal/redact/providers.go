@@ -21,7 +21,7 @@ func providers() []string {
 			"neverbounce nexmo omnisend onesignal plivo postmark pubnub pushbullet pusher pushover sendbird sendgrid " +
 			"sendinblue sendpulse sinch socketlabs sparkpost telnyx textmagic twilio vonage zerobounce",
 		// Development.
-		" apify appcenter bitbucket bitrise browserless browserstack buildkite circleci codacy codeclimate " +
+		" apify appcenter bitbucket bitrise browserless browserstack buildkite circleci cloze codacy codeclimate " +
 			"codecov codemagic codeship contentful contentstack coveralls crowdin databricks deepsource detectify docparser " +
 			"fastly figma firebase fleetio gitbook gitter grafbase graphcms hasura heroku jumpcloud lambdatest launchdarkly " +
 			" lokalise meilisearch mockaroo netlify ngrok octopus onelogin optimizely packagecloud percy phraseapp " +
@@ -37,7 +37,7 @@ func providers() []string {
 			"coinmarketcap currencycloud currencylayer deepai deepl detectlanguage etherscan exchangerate exchangeratesapi " +
 			"faceplusplus finnhub foursquare fullcontact geoapify geocodio geoip giphy graphhopper greynoise gtmetrix " +
 			"holidayapi hunterio infura intrinio ipdata ipgeolocation ipinfo ipregistry ipstack languagelayer locationiq " +
-			"mailboxlayer marketstack maxmind mediastack moralis musixmatch neutrinoapi newsapi numverify nutritionix " +
+			"mailboxlayer marketstack maxmind mediastack metaapi moralis musixmatch neutrinoapi newsapi numverify nutritionix " +
 			"opencage opensea openuv openweather openweathermap pastebin pexels pixabay polygonscan positionstack quandl " +
 			"scraperapi scrapingbee securitytrails serpapi serpstack shodan spoonacular stormglass taxjar tiingo tomorrowio " +
 			"tomtom twelvedata unsplash urlscan userstack vatlayer virustotal visualcrossing weatherapi weatherbit " +
@@ -46,7 +46,7 @@ func providers() []string {
 		"adyen aftership airtable amplitude appcues asana atlassian auth0 autodesk bamboohr basecamp braintree calendly " +
 			"chargebee chargify chartmogul checkvist clickup clockify docusign dropbox dwolla everhour " +
 			"freshbooks freshdesk freshsales freshservice freshworks fullstory gocanvas gocardless gumroad happyfox " +
-			"harvestapp helpscout hootsuite hubspot insightly intercom jotform kanbanize kissmetrics kraken kustomer " +
+			"harvestapp helpscout hootsuite hubspot insightly invoiceocean intercom jotform kanbanize kanbantool kissmetrics kraken kustomer " +
 			"lemlist livechat livestorm loginradius mattermost meistertask memberful mixpanel mollie notion " +
 			"omise pandadoc paymongo paypal paystack pipedrive plaid podio productboard razorpay recruitee recurly redmine " +
 			"ringcentral salesforce segment shippo shipstation shopify smartsheet snipcart squareup surveymonkey tallyfy " +

@@ -118,7 +118,7 @@ func vendorRule() rule {
 		hints: []string{
 			"nrak-", "bbdc-", "atbb", "atctt", "lsv2_", "rootly_", "shippo_", "key-", "sdk-", "api-", "da2-", "spu-", "pri_", "ltai",
 		},
-		pattern: regexp.MustCompile(`\b(?:NRAK-[A-Z0-9]{27}\b|BBDC-[\w+/@-]{40,}|ATBB[A-Za-z0-9_=.-]{27,}|ATCTT[\w=.-]{60,}|` +
+		pattern: regexp.MustCompile(`\b(?:NRAK-[A-Z0-9]{27}\b|BBDC-[\w+/@-]{40,}|ATBB[A-Za-z0-9_=.-]{24,}|ATCTT[\w=.-]{60,}|` +
 			`lsv2_(?:pt|sk)_[0-9a-f]{32}_[0-9a-f]{10}|rootly_[0-9a-f]{64}|shippo_(?:live|test)_[0-9a-f]{40}|key-[0-9a-z]{32}\b|` +
 			`(?:sdk|api)-[0-9a-z]{8}-(?:[0-9a-z]{4}-){3}[0-9a-z]{12}\b|da2-[a-z0-9]{26}\b|spu-[0-9a-z]{32}\b|pri_[0-9a-f]{32}\b|` +
 			`LTAI[A-Za-z0-9]{12,26}\b|API-[A-Z0-9]{25,32}\b)`),

@@ -106,6 +106,11 @@ func callRules() []rule {
 				`(?:\(|","params":\[)` + arguments +
 				`{1}["']([^"'\n]{3,})["']`),
 		},
+		// Constructors of clients: the key is the first argument.
+		{
+			id: RuleStatement, hints: []string{"api(", "client(", "sdk(", "api.new(", "client.new(", "sdk.new("}, secret: isClientKey,
+			pattern: regexp.MustCompile(`(?:API|Api|Client|SDK|Sdk)(?:\.new)?\(\s*["']([\w+/=-]{20,128})["']\s*[,)]`),
+		},
 		{
 			id: RuleStatement, hints: []string{"connect(", "construct(", "pdo(", "mysqli(", "getconnection(", "ftp("}, secret: isLiteral,
 			pattern: regexp.MustCompile(`(?i)(?:[a-z]_connect|\bconnect|__construct|\bpdo|\bmysqli|getconnection|\bftp)\(` + arguments +
@@ -151,6 +156,11 @@ func callRules() []rule {
 			pattern: regexp.MustCompile(`\bLOGIN \S+ "([^\s"]{4,})"`),
 		},
 	}
+}
+
+// isClientKey reports whether the argument of a constructor looks generated.
+func isClientKey(_, value string) bool {
+	return looksRandom(strings.TrimRight(value, "=")) && isLiteral("", value) && !isAlphabet(value)
 }
 
 // settingRules recognize secrets in settings of programs that name them in a way of their own.
