@@ -22,7 +22,7 @@ targets() {
 		sort -u | { grep -E -- "${TARGETS:-}" || true; }
 }
 
-# build compiles the tests of a package once for each change of it, one package at a time: the compiler uses all cores by itself.
+# build compiles the tests of a package once for each change of it, one package at a time: the compiler uses all cores.
 build() {
 	local folder=$1 binary=$2
 	(

@@ -48,7 +48,8 @@ func TestARedirectToAnotherHostIsNotFollowed(t *testing.T) {
 	defer other.Close()
 	targets := []string{"http://169.254.169.254/latest/meta-data", "http://metadata.google.internal/", "//169.254.169.254/", other.URL,
 		strings.Replace(other.URL, "127.0.0.1", "localhost", 1)}
-	status, target := 0, ""
+	var status int
+	var target string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Location", target)
 		w.WriteHeader(status)

@@ -44,8 +44,8 @@ func markLength(text string) int {
 	return 0
 }
 
-// cutsMark reports whether a span is a pseudonym, or begins or ends within one. Replacing it would change what was redacted before, again
-// and again. The pseudonyms are those that end after the start of the span.
+// cutsMark reports whether a span is a pseudonym, or begins or ends within one. Replacing it would change what was redacted before on each
+// pass. The pseudonyms are those that end after the start of the span.
 func cutsMark(marks []region, s span) bool {
 	for _, m := range marks {
 		if m.from >= s.to {

@@ -64,7 +64,7 @@ func providers() []string {
 }
 
 // providerKey matches a value that may be a key, and what ends it.
-const providerKey = `([\w+/=.-]{12,128})(?:["'` + "`" + `},;:|<)\s]|$)`
+const providerKey = `([\w+/=.-]{12,128})(?:["'\x60},;:|<)\s]|$)`
 
 // providerRules recognize a generated value right after the name of a provider: loggly 'x', "mux": "x", Bugsnag.start("x"), and the value
 // of an environment variable with such a name.
@@ -75,7 +75,7 @@ func providerRules() []rule {
 		{
 			id: RuleNamed, hints: hints, secret: isProviderKey,
 			pattern: regexp.MustCompile(`(?:^|[^A-Za-z0-9/.@-])` + names + `(?i:[_-]?(?:api|app|bot))?(?:\.[a-z]\w{1,15}\(\s*|["']?(?:\s*(?:[:=|]|->)\s*|` +
-				`\s+(?:(?:api )?key |token |is )?))["'` + "`" + `{]*\s?` + providerKey),
+				`\s+(?:(?:api )?key |token |is )?))["'\x60{]*\s?` + providerKey),
 		},
 		{
 			id: RuleNamed, hints: hints, secret: isProviderKey, lines: true,
