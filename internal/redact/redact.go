@@ -169,7 +169,7 @@ const minAgain = 8
 const minAgainNumber = 20
 
 func (c Counts) add(rule string, n int) {
-	if c != nil {
+	if c != nil && n > 0 {
 		c[rule] += n
 	}
 }

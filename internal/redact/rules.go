@@ -37,8 +37,7 @@ const (
 // secretRules returns the rules in order: each one sees the text that the previous one left.
 func secretRules() []rule {
 	return slices.Concat(
-		formatRules(), headerRules(), statementRules(), callRules(), settingRules(), providerRules(), fileRules(), addressRules(),
-		shellRules(),
+		formatRules(), headerRules(), statementRules(), callRules(), settingRules(), fileRules(), addressRules(), shellRules(),
 	)
 }
 

