@@ -94,14 +94,9 @@ bench-signals: ## Score templates and trends on public data with ground truth (L
 bench-go: ## Run the Go benchmarks of reducers, checks and the cause linker
 	go test -run '^$$' -bench . -benchmem ./internal/...
 
-FUZZTIME ?= 20s
 .PHONY: fuzz
-fuzz: ## Run every fuzz target for FUZZTIME (default 20s)
-	@for package in $$(grep -rl --include=*_test.go 'func Fuzz' internal controllers providers | xargs -n1 dirname | sort -u); do \
-		for target in $$(grep -rhoE --include=*_test.go 'func Fuzz[A-Za-z]+' $$package | sed 's/func //'); do \
-			echo "$$package $$target"; go test ./$$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) | tail -n 1; \
-		done; \
-	done
+fuzz: $(BIN) ## Run each fuzz target for 10 minutes (FUZZTIME=..., JOBS=... at once, TARGETS=REGEXP on "FOLDER TARGET")
+	@BIN=$(BIN) FUZZTIME=$(FUZZTIME) JOBS=$(JOBS) TARGETS='$(value TARGETS)' hack/fuzz.sh
 
 .PHONY: generate
 generate: $(BIN)/controller-gen ## Regenerate deep copies, CRDs, RBAC roles, dashboards, docs/checks.md, docs/cli.md and docs/configuration.md

@@ -232,6 +232,9 @@ func isEncodedText(value string) bool {
 
 // isPublic reports whether the name before a value says that it is an id, a public key or a digest.
 func (f *finder) isPublic(at int) bool {
+	if strings.HasSuffix(f.text[:at], ">{") {
+		return false // in braces, as Jenkins writes credentials in XML
+	}
 	before := strings.TrimRight(f.text[max(0, at-64):at], " \t\"'`=:>({[")
 	name := before[strings.LastIndexFunc(before, func(r rune) bool { return r > 0x7f || !isNameByte(byte(r)) })+1:]
 	words := parts(name)

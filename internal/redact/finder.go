@@ -23,15 +23,17 @@ type span struct {
 type lexicon struct {
 	*vocabulary
 	words *leaks.Words
-	// names are the words of a text by their ids: a name in another language, or empty.
-	names    []string
-	programs *programs
-	wrapper  *regexp.Regexp
-	bytes    *regexp.Regexp
+	// names are the words of a text by their ids: a name in another language, or empty. The ids after them are those of providers.
+	names     []string
+	providers providerPatterns
+	programs  *programs
+	wrapper   *regexp.Regexp
+	bytes     *regexp.Regexp
 }
 
 func newLexicon() *lexicon {
-	l := &lexicon{vocabulary: newVocabulary(), words: leaks.NewWords(), programs: newPrograms(), wrapper: wrapper(), bytes: byteList()}
+	l := &lexicon{vocabulary: newVocabulary(), words: leaks.NewWords(), providers: newProviderPatterns(), programs: newPrograms(),
+		wrapper: wrapper(), bytes: byteList()}
 	add := func(word, spelling string) {
 		l.words.Add(spelling, len(l.names))
 		l.names = append(l.names, word)
@@ -56,6 +58,9 @@ func newLexicon() *lexicon {
 		for _, spelling := range slices.Compact(spellings) {
 			add(name, spelling)
 		}
+	}
+	for i, name := range l.providers.names {
+		l.words.Add(name, len(l.names)+i)
 	}
 	return l
 }
@@ -102,6 +107,10 @@ func (l *lexicon) scan(text string) *finder {
 	f := &finder{lexicon: l, text: text, ends: map[string]int{}}
 	f.work = len(text)
 	l.words.Each(text, func(id, at int) {
+		if id >= len(l.names) {
+			f.provider(l.providers.names[id-len(l.names)], at)
+			return
+		}
 		if at >= f.end {
 			f.name(at, l.names[id])
 		}

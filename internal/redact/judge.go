@@ -47,9 +47,18 @@ func (f *finder) randomSecret(n named, text string) bool {
 	if f.inQuery(n) {
 		return looksRandom(text) || isDigest(text)
 	}
-	return looksRandom(text) && (!isDigest(text[strings.LastIndexByte(text, '-')+1:]) && !isDigest(text) ||
+	return looksRandom(text) && (isNumberedKey(text) || !isDigest(text[strings.LastIndexByte(text, '-')+1:]) && !isDigest(text) ||
 		len(text) >= 32 && !strings.Contains(text, "-") && f.sensitive(n.from))
 }
+
+// isNumberedKey reports whether a value is the number of an account and a key, not a digest of a file after a name or a time.
+func isNumberedKey(value string) bool {
+	account, rest, ok := strings.Cut(value, "-")
+	return ok && len(account) >= minNumber && strings.Trim(account, "0123456789") == "" && len(rest) >= 32 && !strings.Contains(rest, "-")
+}
+
+// minNumber is the length of the number of an account before its key, in digits.
+const minNumber = 15
 
 // isCode reports whether a value without quotes is an expression, an address, or the name of a function that a template calls.
 func (f *finder) isCode(value literal, text string, op operator) bool {

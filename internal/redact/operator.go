@@ -157,6 +157,9 @@ func (f *finder) value(n named) bool { //nolint:gocyclo // a parser has one bran
 	if strings.HasPrefix(rest, "->") && !quoted {
 		length = 0 // a pointer
 	}
+	if next := f.continued(after); length == 0 && next > 0 && n.meaning >= key && !quoted {
+		return f.read(n, next, tight)
+	}
 	switch {
 	case length > 0:
 		return f.assigned(n, at, after, length, quoted) || f.pairedValue(n, at)

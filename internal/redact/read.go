@@ -29,7 +29,7 @@ func (f *finder) read(n named, at int, op operator) bool { //nolint:gocyclo // a
 	switch rest := f.text[at:]; {
 	case rest[0] == '\n' || rest[0] == '\r' || rest[0] == '|' || rest[0] == '>' || strings.HasPrefix(rest, `\n`):
 		if op == tight || op == loose {
-			return f.block(n, at)
+			return f.block(n, at) || f.lineAfter(n, at)
 		}
 		return false
 	case f.isReplaced(at):

@@ -7,8 +7,6 @@ package redact
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"slices"
 	"strings"
 	"unicode"
@@ -54,7 +52,7 @@ func New(options Options) (*Redactor, error) {
 		known: knownForms(options.Known)}, nil
 }
 
-// Text replaces every secret that a rule finds with [redacted:xxxx].
+// Text replaces every secret that a rule finds with [redacted:xxxx]. Redacting the result again changes nothing.
 func (r *Redactor) Text(text string) string {
 	return r.text(text, nil)
 }
@@ -65,12 +63,28 @@ func (r *Redactor) Count(text string) (string, Counts) {
 	return r.text(text, counts), counts
 }
 
+// maxPasses is how often a text is redacted until nothing changes. Texts of logs, reports and manifests need one pass and one that finds
+// nothing more, broken ones up to five.
+const maxPasses = 10
+
+// text redacts until a pass changes nothing, so that the result is its own redaction. Each pass that changes a text leaves fewer bytes
+// outside of pseudonyms, so passes end; a text that needs too many is replaced as a whole.
 func (r *Redactor) text(text string, counts Counts) string {
-	for _, k := range r.known {
-		if n := strings.Count(text, k.form); n > 0 {
-			text = strings.ReplaceAll(text, k.form, k.replacement)
-			counts.add(RuleKnown, n)
+	for range maxPasses {
+		once := r.pass(text, counts)
+		if once == text {
+			return text
 		}
+		text = once
+	}
+	counts.add(RuleUnsettled, 1)
+	return pseudonym("redacted", text)
+}
+
+// pass replaces the secrets that the rules find in a text as it is.
+func (r *Redactor) pass(text string, counts Counts) string {
+	for _, k := range r.known {
+		text = k.replace(text, counts)
 	}
 	text = r.manifests(text, counts)
 	var all []string
@@ -98,9 +112,13 @@ func replace(text string, spans []span, counts Counts) (replaced string, values 
 	}
 	var b strings.Builder
 	end := 0
+	taken := marks(text)
 	for _, s := range spans {
 		value := text[s.from:s.to]
-		if strings.Contains(value, "[redacted:") {
+		for len(taken) > 0 && taken[0].to <= s.from {
+			taken = taken[1:]
+		}
+		if strings.Contains(value, "[redacted:") || cutsMark(taken, s) {
 			continue
 		}
 		b.WriteString(text[end:s.from])
@@ -131,7 +149,7 @@ func replaceAgain(text string, values []string, counts Counts) string {
 		return text
 	}
 	before := strings.Count(text, "[redacted:")
-	text = strings.NewReplacer(pairs...).Replace(text)
+	text = outsideMarks(text, strings.NewReplacer(pairs...).Replace)
 	if n := strings.Count(text, "[redacted:") - before; n > 0 {
 		counts.add(RuleAgain, n)
 	}
@@ -140,14 +158,18 @@ func replaceAgain(text string, values []string, counts Counts) string {
 
 // isDistinct reports whether a value cannot occur in a text by chance, nor as a word or a name.
 func isDistinct(value string) bool {
-	return looksRandom(value) || len(value) >= 2*minAgain && tokenLike(value, key) && !isNameLike(value)
+	return looksRandom(value) || len(value) >= minAgainNumber && strings.Trim(value, "0123456789") == "" ||
+		len(value) >= 2*minAgain && tokenLike(value, key) && !isNameLike(value)
 }
 
 // minAgain is the length in bytes of values that are replaced wherever they are.
 const minAgain = 8
 
+// minAgainNumber is that of numbers: shorter ones are ids and times in nanoseconds, which occur by chance.
+const minAgainNumber = 20
+
 func (c Counts) add(rule string, n int) {
-	if c != nil {
+	if c != nil && n > 0 {
 		c[rule] += n
 	}
 }
@@ -195,11 +217,4 @@ func isURLPassword(_, value string) bool {
 		return false
 	}
 	return isValue("", value) && (value[0] != '$' || !isIdentifier(value[1:]))
-}
-
-// pseudonym returns the stable replacement of a secret. It shows only 16 bits of the hash: enough to see that two lines contain
-// the same secret, too few to confirm a guess of a weak one.
-func pseudonym(label, secret string) string {
-	sum := sha256.Sum256([]byte(secret))
-	return "[" + label + ":" + hex.EncodeToString(sum[:2]) + "]"
 }

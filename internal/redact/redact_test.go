@@ -42,6 +42,9 @@ func TestSecretsAreReplaced(t *testing.T) {
 		"ACL of Redis":           {"user worker on +@all ~* >Xk3pQ9", "Xk3pQ9"},
 		"setting in a Secret":    {"kind: Secret\nstringData:\n  .env:     A=1\n    PIN=522343", "522343"},
 		"one-time code":          {"your verification code is 482913", "482913"},
+		"long number, again":     {"token=50317264589911732046 failed; retry 50317264589911732046", "50317264589911732046"},
+		"number and key":         {"Key=503172645899117-0a1b2c3d4e5f60718293a4b5c6d7e8f9", "0a1b2c3d4e5f60718293a4b5c6d7e8f9"},
+		"default on a new line":  {"accountKey ||\n  \"c2VjcmV0MTIzNDU2Nzg5MA\"", "c2VjcmV0MTIzNDU2Nzg5MA"},
 		"GitHub token":           {"clone failed for ghp_0123456789abcdefghij01", "ghp_0123456789abcdefghij01"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -60,6 +63,8 @@ func TestHarmlessTextIsNotChanged(t *testing.T) {
 	for name, text := range map[string]string{
 		"expired token":        "token expired",
 		"prose after a colon":  "invalid token: not found",
+		"time and digest":      "key=1767225600000-0a1b2c3d4e5f60718293a4b5c6d7e8f9, seen at 1767225600000",
+		"comparison":           `if password || "admin" == user {`,
 		"missing password":     `field "password" is required`,
 		"reference":            "DB_PASSWORD=$(SECRET_VALUE)",
 		"path of a token":      "token=/var/run/secrets/token",

@@ -28,8 +28,10 @@ const (
 	RuleFile          = "credential-file"
 	RuleAgain         = "secret-again"
 	RuleRandom        = "random-value"
-	RuleEmail         = "email"
-	RuleIP            = "ip-address"
+	// RuleUnsettled is a whole text, which did not settle after maxPasses.
+	RuleUnsettled = "unsettled-text"
+	RuleEmail     = "email"
+	RuleIP        = "ip-address"
 )
 
 // secretRules returns the rules in order: each one sees the text that the previous one left.
@@ -98,21 +100,27 @@ func formatRules() []rule {
 				`larksuite\.com)/open-apis/bot/v2/hook)/?([\w/@%.-]{12,})`),
 		},
 		{id: RuleKeyForm, pattern: regexp.MustCompile(`\bAGE-SECRET-KEY-1[0-9A-Za-z]{40,}`), hints: []string{"age-secret-key"}},
+		// Tableau.
+		{
+			id: RuleKeyForm, hints: []string{"==:"},
+			pattern: regexp.MustCompile(`(?:^|[^\w+/=])([A-Za-z0-9+/]{22}==:[A-Za-z0-9]{32})\b`),
+		},
 		{id: RuleKeyForm, pattern: regexp.MustCompile(`(?:\bbot|\b)([0-9]{8,10}:AA[A-Za-z0-9_-]{33})`), hints: []string{":aa"}},
 	}
 }
 
 // vendorRule recognizes keys by prefixes that their vendors document: New Relic, Bitbucket, LangSmith, Rootly, Shippo, Mailgun,
-// LaunchDarkly, AppSync, SpectralOps and BestTime.
+// LaunchDarkly, AppSync, SpectralOps, BestTime, Alibaba Cloud and Octopus Deploy.
 func vendorRule() rule {
 	return rule{
 		id: RuleKeyForm,
 		hints: []string{
-			"nrak-", "bbdc-", "atbb", "atctt", "lsv2_", "rootly_", "shippo_", "key-", "sdk-", "api-", "da2-", "spu-", "pri_",
+			"nrak-", "bbdc-", "atbb", "atctt", "lsv2_", "rootly_", "shippo_", "key-", "sdk-", "api-", "da2-", "spu-", "pri_", "ltai",
 		},
-		pattern: regexp.MustCompile(`\b(?:NRAK-[A-Z0-9]{27}\b|BBDC-[\w+/@-]{40,}|ATBB[A-Za-z0-9_=.-]{27,}|ATCTT[\w=.-]{60,}|` +
+		pattern: regexp.MustCompile(`\b(?:NRAK-[A-Z0-9]{27}\b|BBDC-[\w+/@-]{40,}|ATBB[A-Za-z0-9_=.-]{24,}|ATCTT[\w=.-]{60,}|` +
 			`lsv2_(?:pt|sk)_[0-9a-f]{32}_[0-9a-f]{10}|rootly_[0-9a-f]{64}|shippo_(?:live|test)_[0-9a-f]{40}|key-[0-9a-z]{32}\b|` +
-			`(?:sdk|api)-[0-9a-z]{8}-(?:[0-9a-z]{4}-){3}[0-9a-z]{12}\b|da2-[a-z0-9]{26}\b|spu-[0-9a-z]{32}\b|pri_[0-9a-f]{32}\b)`),
+			`(?:sdk|api)-[0-9a-z]{8}-(?:[0-9a-z]{4}-){3}[0-9a-z]{12}\b|da2-[a-z0-9]{26}\b|spu-[0-9a-z]{32}\b|pri_[0-9a-f]{32}\b|` +
+			`LTAI[A-Za-z0-9]{12,26}\b|API-[A-Z0-9]{25,32}\b)`),
 	}
 }
 
@@ -133,6 +141,17 @@ func ipRules() []rule {
 
 // known is one encoding of a known secret and its replacement.
 type known struct{ form, replacement string }
+
+// replace replaces the secret in a text, except within pseudonyms: the word redacted may be a secret.
+func (k known) replace(text string, counts Counts) string {
+	if !strings.Contains(text, k.form) {
+		return text
+	}
+	return outsideMarks(text, func(part string) string {
+		counts.add(RuleKnown, strings.Count(part, k.form))
+		return strings.ReplaceAll(part, k.form, k.replacement)
+	})
+}
 
 // minKnown is the minimum length of a known secret in bytes.
 const minKnown = 6

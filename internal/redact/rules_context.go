@@ -106,6 +106,11 @@ func callRules() []rule {
 				`(?:\(|","params":\[)` + arguments +
 				`{1}["']([^"'\n]{3,})["']`),
 		},
+		// Constructors of clients: the key is the first argument.
+		{
+			id: RuleStatement, hints: []string{"api(", "client(", "sdk(", "api.new(", "client.new(", "sdk.new("}, secret: isClientKey,
+			pattern: regexp.MustCompile(`(?:API|Api|Client|SDK|Sdk)(?:\.new)?\(\s*["']([\w+/=-]{20,128})["']\s*[,)]`),
+		},
 		{
 			id: RuleStatement, hints: []string{"connect(", "construct(", "pdo(", "mysqli(", "getconnection(", "ftp("}, secret: isLiteral,
 			pattern: regexp.MustCompile(`(?i)(?:[a-z]_connect|\bconnect|__construct|\bpdo|\bmysqli|getconnection|\bftp)\(` + arguments +
@@ -153,10 +158,14 @@ func callRules() []rule {
 	}
 }
 
+// isClientKey reports whether the argument of a constructor looks generated.
+func isClientKey(_, value string) bool {
+	return looksRandom(strings.TrimRight(value, "=")) && isLiteral("", value) && !isAlphabet(value)
+}
+
 // settingRules recognize secrets in settings of programs that name them in a way of their own.
 func settingRules() []rule {
 	return []rule{
-		providerRule(),
 		{
 			id: RuleStatement, hints: []string{"requirepass", "masterauth"}, secret: isLiteral,
 			pattern: regexp.MustCompile(`(?im)^[^#\n]{0,80}?\b(?:requirepass|masterauth)\s+["']?([^\s"'<>]{3,})`),
@@ -193,31 +202,6 @@ func settingRules() []rule {
 			pattern: regexp.MustCompile(`(?i)"value"\s*:\s*"([^"\\]{3,})",\s*"(?:name|key)"\s*:\s*"` + secretName),
 		},
 	}
-}
-
-// providers are services with an API whose keys have no form of their own. Texts name the service, and not the key. The first two
-// letters of each occur in other hints too, and cost no time.
-const providers = `airtable|apify|asana|atlassian|auth0|bitly|clearbit|clickup|cloudflare|cloudimage|cloudinary|cloudmersive|cloudsmith|` +
-	`codacy|codecov|cohere|coinbase|confluent|contentful|coveralls|crowdin|datadog|freshdesk|freshworks|geoip|gitter|giphy|honeycomb|` +
-	`intercom|loggly|logzio|mailchimp|mailgun|mailjet|mandrill|mapbox|mattermost|maxmind|netlify|newrelic|new relic|openai|` +
-	`opsgenie|pagerduty|papertrail|pastebin|paypal|pubnub|pusher|rollbar|segment|sendbird|sendgrid|sendinblue|shodan|shopify|` +
-	`signalfx|splunk|webex|webflow|weatherstack|yandex`
-
-// providerRule recognizes a generated value right after the name of a provider: loggly 'x', "mux": "x".
-func providerRule() rule {
-	var hints []string
-	for name := range strings.SplitSeq(providers, "|") {
-		hints = append(hints, name)
-	}
-	return rule{
-		id: RuleNamed, hints: hints, secret: isProviderKey,
-		pattern: regexp.MustCompile(`(?i)(?:^|[^\w/.@-])(?:` + providers + `)["']?(?:\s*[:=]\s*|\s+)["'{]*([\w-]{16,128})(?:["'},;\s]|$)`),
-	}
-}
-
-// isProviderKey reports whether a value after the name of a provider may be its key: not a word, a name or a version.
-func isProviderKey(_, value string) bool {
-	return looksRandom(value) && isLiteral("", value) && !isAlphabet(value) && (!isDigest(value) || len(value) > 31)
 }
 
 // fileRules recognize lines of files with credentials, and what shells and logs write about them.

