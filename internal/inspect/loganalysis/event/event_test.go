@@ -96,7 +96,7 @@ func TestTheLevelOfALineIsRecognized(t *testing.T) {
 		`{"version":"1.1","short_message":"x","level":7}`:                            Debug,
 		`{"version":"1.1","short_message":"x","level":8}`:                            Unknown,
 		`{"version":"1.1","short_message":"{\"message\":\"x\"}","level":3}`:          Error,
-		`{"version":"1.1","short_message":"{\"msg\":\"x\",\"level\":5}","level":3}`: Unknown,
+		`{"version":"1.1","short_message":"{\"msg\":\"x\",\"level\":5}","level":3}`:  Unknown,
 		"npm http fetch GET 500 https://registry/error":                              Info,
 		"npm verb stack Error: x":                                                    Debug,
 	} {
