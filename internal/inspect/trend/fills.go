@@ -216,8 +216,8 @@ func capacitiesOf(kinds []filesystems, matcher string) string {
 // disks reads the histories of a kind of filesystem and joins them to objects.
 func (r *reader) disks(ctx context.Context, f filesystems, v volumes, within scope.Selection, capacities metrics.Vector) []*disk {
 	series, ok := r.series(ctx, question{
-		what: string(f.what) + " of " + v.of, checks: r.checksRequiring(v.sources...), namespace: v.namespace, within: within, step: stepFill,
-		spans: []time.Duration{historyFill, historyFillShort},
+		what: string(f.what) + " of " + v.of, checks: r.checksRequiring(v.sources...), namespace: v.namespace, within: within,
+		step: stepFill, spans: []time.Duration{historyFill, historyFillShort},
 		expression: func(matcher string) string {
 			in := trim(f.matchers + matcher)
 			if f.used != "" {

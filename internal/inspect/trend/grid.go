@@ -25,7 +25,8 @@ func onGrid(points []metrics.Point, now time.Time, rules Rules) []float64 {
 	kept := make([]aged, 0, len(points))
 	for _, p := range points {
 		age := now.Sub(p.Time)
-		if age < 0 || age >= maxBuckets*rules.Step || !metrics.Usable(p.Value) || math.Abs(p.Value) > maxValue || rules.Log && p.Value <= 0 {
+		measured := metrics.Usable(p.Value) && math.Abs(p.Value) <= maxValue
+		if age < 0 || age >= maxBuckets*rules.Step || !measured || rules.Log && p.Value <= 0 {
 			continue
 		}
 		value := p.Value

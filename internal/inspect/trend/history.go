@@ -91,8 +91,8 @@ func (h *histories) gap(checks []string, now time.Time) facts.Gap {
 		first = h.firstLate
 		of = fmt.Sprintf("%d of %d series", h.late, h.series)
 	}
-	gap.Message = fmt.Sprintf("The history of %s is too short in %s: the longest begins %s before the end of the window, at %s; %s needed to "+
-		"compare with.", names, of, phrase.Span(now.Sub(first)), first.UTC().Format(time.RFC3339), needed(h.need))
+	gap.Message = fmt.Sprintf("The history of %s is too short in %s: the longest begins %s before the end of the window, at %s; "+
+		"%s needed to compare with.", names, of, phrase.Span(now.Sub(first)), first.UTC().Format(time.RFC3339), needed(h.need))
 	gap.Remediation = remedy.Sprintf("Wait: the first of them can be evaluated from %s on, if the metrics backend keeps samples for %s.",
 		first.Add(h.need).UTC().Format(time.RFC3339), phrase.Span(h.need))
 	return gap

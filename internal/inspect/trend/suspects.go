@@ -28,7 +28,7 @@ type suspicion struct {
 // not hide restarts. There is a gap for a source without a result.
 func (r *reader) suspects(ctx context.Context, names map[string]bool) map[facts.Source]metrics.Vector {
 	result := map[facts.Source]metrics.Vector{}
-	queries := r.suspicions(ctx, names, result)
+	queries := r.suspicions(ctx, names)
 	if len(queries) == 0 {
 		return result
 	}
@@ -56,8 +56,8 @@ func (r *reader) suspects(ctx context.Context, names map[string]bool) map[facts.
 	return result
 }
 
-// suspicions returns the queries for sources with samples, the cheapest first. Without workloads to read, the result is empty.
-func (r *reader) suspicions(ctx context.Context, names map[string]bool, result map[facts.Source]metrics.Vector) []suspicion {
+// suspicions returns the queries for sources with samples, the cheapest first. Without workloads to read, there are none.
+func (r *reader) suspicions(ctx context.Context, names map[string]bool) []suspicion {
 	within := r.scope.Within(scope.Workloads()...)
 	matcher := r.matcher("namespace", within.Names)
 	var queries []suspicion

@@ -290,10 +290,7 @@ func (h *reader) declares(name string, after byte) bool {
 	first := h.at == 0 || npm || strings.HasSuffix(h.line[:h.at], "PHP ")
 	switch {
 	case len(name) == 1:
-		switch {
-		case h.timed && strings.IndexByte(" |\t/", after) >= 0, first && after == '/':
-			h.level = lettered(name[0])
-		case first && after == ',' && len(h.line) > 3 && h.line[2:4] == " [": // Ruby
+		if h.letters(after, first) {
 			h.level = lettered(name[0])
 		}
 	case name == "LOG" || strings.IndexByte(" \t:|,/![", after) < 0:
