@@ -29,7 +29,7 @@ demo: build $(BIN)/cluster ## Start a real local cluster, break a small shop in 
 test: test-unit test-dashboard test-e2e ## Run all tests: unit, controllers against a real API server, pages in a browser, end to end on a real node
 
 .PHONY: test-full
-test-full: test test-walls test-keycloak ## Run all tests, and those that take longer: hostile resources beside a neighbour, sign-in at Keycloak
+test-full: test test-walls test-day test-keycloak ## Run all tests, and those that take longer: hostile resources beside a neighbour, a day of 200 workloads, sign-in at Keycloak
 
 ##@ Development
 
@@ -48,6 +48,10 @@ test-unit: kube servers ## Run the unit tests, with controllers against a real A
 	go test ./api/... ./cmd/... ./controllers/... ./hack/signals/... ./internal/... ./providers/... ./test/docs
 	cd hack/cluster && go test . ./internal/...
 	cd validator && go test -trimpath ./... # with the packages that the build of Kubernetes has compiled
+
+.PHONY: test-day
+test-day: servers ## Inspect a day of 200 workloads every hour, on a real Prometheus and a real Loki (takes minutes)
+	DAY=1 go test ./internal/inspect -run TestADayOf200Workloads -count=1 -timeout 20m -v
 
 .PHONY: test-keycloak
 test-keycloak: kube web-tools ## Sign in at a real Keycloak with Chromium, with a password and with a second factor (takes minutes)

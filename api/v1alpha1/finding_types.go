@@ -283,8 +283,9 @@ type Gap struct {
 	// +optional
 	Remediation string `json:"remediation,omitempty"`
 	// optional is true if what was not read only supports the result and was not asked for: Secrets and custom resources without
-	// the additional role for them, the server's version where the Inspection names namespaces, log lines as evidence, and an
-	// expired ignore rule. A report with any other gap is incomplete and has no score.
+	// the additional role for them, the server's version where the Inspection names namespaces, log lines as evidence, a history
+	// of metrics that is too short to compare with, and an expired ignore rule. A report with any other gap is incomplete and has
+	// no score.
 	// +optional
 	Optional bool `json:"optional,omitempty"`
 }

@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/provider/ai"
 )
 
 // Reasons for dropping an answer, besides those of an AIProvider's problems.
@@ -106,7 +107,7 @@ func revalidate(e v1alpha1.Explanation, want expectation) (checked v1alpha1.Expl
 }
 
 func decode(text string, want expectation) (e v1alpha1.Explanation, dropped string) {
-	text = unwrap(text)
+	text = ai.JSONText(text)
 	switch {
 	case text == "":
 		return e, DroppedEmpty
@@ -197,17 +198,6 @@ func (a *answer) fixes(e *v1alpha1.Explanation, want expectation) (dropped strin
 		e.Fix = append(e.Fix, fix)
 	}
 	return ""
-}
-
-// unwrap removes the Markdown code fence that models often put around JSON.
-func unwrap(text string) string {
-	text = strings.TrimSpace(text)
-	if rest, ok := strings.CutPrefix(text, "```"); ok {
-		if inner, ok := strings.CutSuffix(rest, "```"); ok {
-			text = strings.TrimSpace(strings.TrimPrefix(inner, "json"))
-		}
-	}
-	return text
 }
 
 // sentence returns a text on one line of bounded length, without URLs and pipes into a shell: hostile text in a cluster could make

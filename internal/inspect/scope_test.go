@@ -116,14 +116,18 @@ func (s shared) selects(expression string) {
 func (s shared) Query(_ context.Context, expression string, at time.Time) (metrics.Vector, error) {
 	s.selects(expression)
 	var vector metrics.Vector
-	if strings.HasPrefix(expression, "label_replace(") {
+	if strings.Contains(expression, "kubeops_has") {
 		for _, name := range []string{"pod", "throttling", "owners", "nodes"} {
 			vector = append(vector, metrics.Sample{Labels: metrics.Labels{"kubeops_has": name}, Value: 1, Time: at})
 		}
 		return vector, nil
 	}
 	for _, labels := range s.labels() {
-		vector = append(vector, metrics.Sample{Labels: labels, Value: 100, Time: at})
+		for _, part := range partsOf(expression) {
+			one := metrics.Sample{Labels: maps.Clone(labels), Value: 100, Time: at}
+			maps.Copy(one.Labels, part)
+			vector = append(vector, one)
+		}
 	}
 	return vector, nil
 }
@@ -131,6 +135,9 @@ func (s shared) Query(_ context.Context, expression string, at time.Time) (metri
 func (s shared) QueryRange(_ context.Context, expression string, span metrics.Range) ([]metrics.Series, error) {
 	s.selects(expression)
 	var series []metrics.Series
+	if strings.Contains(expression, " or count(") { // the number of containers has no labels
+		series = append(series, metrics.Series{Points: []metrics.Point{{Time: span.Start, Value: 1}, {Time: span.End, Value: 1}}})
+	}
 	for _, labels := range s.labels() {
 		for _, part := range partsOf(expression) {
 			one := metrics.Series{Labels: maps.Clone(labels)}
@@ -151,8 +158,12 @@ func partsOf(expression string) []metrics.Labels {
 	switch {
 	case strings.Contains(expression, "kubeops_outcome"):
 		return []metrics.Labels{{"kubeops_outcome": "failed"}, {"kubeops_outcome": "all"}}
-	case strings.Contains(expression, "kubeops_usage"):
-		return []metrics.Labels{{"kubeops_usage": "CPU"}, {"kubeops_usage": "memory"}}
+	case strings.Contains(expression, "kubeops_suspect"):
+		return []metrics.Labels{
+			{"kubeops_suspect": "restarts"}, {"kubeops_suspect": "CPU"}, {"kubeops_suspect": "memory"}, {"kubeops_suspect": "measured"},
+		}
+	case strings.Contains(expression, "kubeops_kind"):
+		return []metrics.Labels{{"kubeops_kind": "space"}, {"kubeops_kind": "inodes"}}
 	default:
 		return []metrics.Labels{nil}
 	}
@@ -166,12 +177,12 @@ func sampleOf(expression string, part metrics.Labels, ago time.Duration) (float6
 		return 3 + ago.Hours()/24, true
 	case part["kubeops_outcome"] == "failed" && !lately:
 		return 0.0001, true
-	case part["kubeops_usage"] == "memory":
+	case part["kubeops_suspect"] == "memory":
 		if lately {
 			return 2 << 30, true
 		}
 		return 1 << 30, true
-	case part["kubeops_usage"] == "CPU" && !lately:
+	case part["kubeops_suspect"] == "CPU" && !lately:
 		return 0.1, true
 	case strings.Contains(expression, "restarts_total{") && strings.HasPrefix(expression, "sum"):
 		return 9, lately

@@ -4,15 +4,17 @@ import "time"
 
 // Sources of trends and alerts, which come from a MetricsBackend.
 const (
-	// SourceClaimFill and SourceNodeFill are filesystems that fill up; see Trends.Fills.
+	// SourceClaimFill and SourceNodeFill are filesystems that fill up, SourceClaimFree those that are nearly full; see Trends.Fills.
 	SourceClaimFill Source = "metrics/claim-fill"
+	SourceClaimFree Source = "metrics/claim-free"
 	SourceNodeFill  Source = "metrics/node-fill"
-	// SourceErrors, SourceTraffic, SourceLatency, SourceLoad and SourceRestarts are anomalies; see Trends.Anomalies.
-	SourceErrors   Source = "metrics/errors"
-	SourceTraffic  Source = "metrics/traffic"
-	SourceLoad     Source = "metrics/load"
-	SourceLatency  Source = "metrics/latency"
-	SourceRestarts Source = "metrics/restarts"
+	// SourceErrors, SourceTraffic, SourceTrafficDrop, SourceLatency, SourceLoad and SourceRestarts are anomalies; see Trends.Anomalies.
+	SourceErrors      Source = "metrics/errors"
+	SourceTraffic     Source = "metrics/traffic"
+	SourceTrafficDrop Source = "metrics/traffic-drop"
+	SourceLoad        Source = "metrics/load"
+	SourceLatency     Source = "metrics/latency"
+	SourceRestarts    Source = "metrics/restarts"
 	// SourceAlerts, SourceTargets and SourceRules are the state of the backend's own monitoring; see Alerts.
 	SourceAlerts  Source = "metrics/alerts"
 	SourceTargets Source = "metrics/targets"

@@ -13,6 +13,8 @@ const (
 	maxBuckets = 1536
 	// minHistory values are needed to evaluate a series.
 	minHistory = 48
+	// minWeekly days of history show how weekdays differ.
+	minWeekly = 21
 	// minPeers values at the same hours are needed for a season.
 	minPeers = 6
 	// minScore is the minimum deviation in spreads at each of several consecutive points.
@@ -94,19 +96,44 @@ func Anomalous(points []metrics.Point, now time.Time, rules Rules) (Anomaly, boo
 	}
 	values := onGrid(points, now, rules)
 	n := len(values)
-	longest := 0
-	for _, run := range rules.Runs {
-		longest = max(longest, run.Points)
-	}
+	longest := longestOf(rules.Runs)
 	if n < minHistory+longest {
 		return Anomaly{}, false
 	}
-	guard := max(longest, min(rules.days(1), n/8))
+	guard := rules.guard(n, longest)
 	b := newBaseline(rules, values, n-guard)
 	if found, ok := b.anomaly(); ok {
 		return found, true
 	}
 	return lasting(rules, values, guard)
+}
+
+// least is the shortest history in which Anomalous evaluates a series, with the points that are evaluated.
+func (r Rules) least() time.Duration {
+	runs := r.Runs
+	if len(runs) == 0 {
+		runs = defaultRuns()
+	}
+	needed := max(minHistory, int(r.Least/r.Step))
+	if r.Weekly {
+		needed = max(needed, r.days(minWeekly)-r.days(1)/4)
+	}
+	n := needed
+	for n-r.guard(n, longestOf(runs)) < needed {
+		n++
+	}
+	return time.Duration(n) * r.Step
+}
+
+// guard is the number of the newest of n points that are not part of the history.
+func (r Rules) guard(n, longest int) int { return max(longest, min(r.days(1), n/8)) }
+
+func longestOf(runs []Run) int {
+	longest := 0
+	for _, run := range runs {
+		longest = max(longest, run.Points)
+	}
+	return longest
 }
 
 // days is the number of points in so many days.

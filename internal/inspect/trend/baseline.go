@@ -48,7 +48,7 @@ func (b *baseline) season() {
 	b.kind = Plain
 	b.period = 1
 	switch {
-	case day > 0 && b.history >= 3*7*day-day/4:
+	case day > 0 && b.history >= minWeekly*day-day/4:
 		b.kind = ByHourOfWeek
 		b.period = 7 * day
 	case day > 0 && b.history >= 4*day-day/4:

@@ -88,8 +88,8 @@ func Sources() []facts.Source {
 // trendSources are the sources that are read from series.
 func trendSources() []facts.Source {
 	return []facts.Source{
-		facts.SourceClaimFill, facts.SourceNodeFill, facts.SourceErrors, facts.SourceTraffic, facts.SourceLatency, facts.SourceLoad,
-		facts.SourceRestarts,
+		facts.SourceClaimFill, facts.SourceClaimFree, facts.SourceNodeFill, facts.SourceErrors, facts.SourceTraffic,
+		facts.SourceTrafficDrop, facts.SourceLatency, facts.SourceLoad, facts.SourceRestarts,
 	}
 }
 
@@ -100,22 +100,23 @@ func (r *reader) trends(ctx context.Context) {
 	if !ok {
 		return
 	}
-	if r.wants(facts.SourceClaimFill) {
+	if r.wants(facts.SourceClaimFill, facts.SourceClaimFree) {
 		trends.Fills = append(trends.Fills, r.claims(ctx, names)...)
 	}
 	if r.wants(facts.SourceNodeFill) {
 		trends.Fills = append(trends.Fills, r.nodes(ctx, names)...)
 	}
-	if r.wants(facts.SourceRestarts) {
-		trends.Anomalies = append(trends.Anomalies, r.restarts(ctx, names)...)
+	suspects := r.suspects(ctx, names)
+	if found, ok := suspects[facts.SourceRestarts]; ok {
+		trends.Anomalies = append(trends.Anomalies, r.restarts(ctx, found)...)
 	}
-	if r.wants(facts.SourceErrors, facts.SourceTraffic, facts.SourceLatency) {
+	if r.wants(requestSources()...) {
 		trends.Anomalies = append(trends.Anomalies, r.requests(ctx, names)...)
 	}
-	// Last: it reads a day of all containers, and must not take the time of the others.
-	if r.wants(facts.SourceLoad) {
-		trends.Anomalies = append(trends.Anomalies, r.load(ctx, names)...)
+	if found, ok := suspects[facts.SourceLoad]; ok {
+		trends.Anomalies = append(trends.Anomalies, r.load(ctx, found)...)
 	}
+	r.addHistoryGaps()
 }
 
 // reader queries one provider during one inspection.
@@ -126,13 +127,16 @@ type reader struct {
 	// stopped is set once no more queries are sent.
 	stopped  bool
 	timeouts int
+	// histories that were read for each source, and covered, the time of the last range query that was answered.
+	histories map[facts.Source]*histories
+	covered   time.Duration
 }
 
 func newReader(in Input) *reader {
 	if in.Scope == nil {
 		in.Scope = scope.New(in.Graph, nil)
 	}
-	return &reader{in: in, scope: in.Scope}
+	return &reader{in: in, scope: in.Scope, histories: map[facts.Source]*histories{}}
 }
 
 // wants reports whether a check needs one of the sources.
@@ -177,6 +181,7 @@ func (r *reader) series(ctx context.Context, q question) (found []metrics.Series
 	}
 	var err error
 	for _, span := range q.spans {
+		r.covered = span
 		found, err = r.query(ctx, q, span, r.matcher(q.namespace, q.within.Names))
 		if err == nil {
 			return found, true

@@ -27,13 +27,11 @@ func TestFillingClaimsAreForecast(t *testing.T) {
 	f := &fake{
 		t: t, names: []string{"kubelet_volume_stats_available_bytes", "kubelet_volume_stats_inodes_free"},
 		instant: map[string]metrics.Vector{
-			"max by (namespace, persistentvolumeclaim) (kubelet_volume_stats_capacity_bytes{})": {
-				{
-					Labels: claim("data"),
-					Value:  100 * gib,
-				}, {Labels: claim("catalogue"), Value: 10 * gib}, {Labels: claim("elsewhere"), Value: 10 * gib},
+			`label_replace(max by (namespace, persistentvolumeclaim) (kubelet_volume_stats_capacity_bytes{}), "kubeops_kind", "space", "", "") ` +
+				`or label_replace(max by (namespace, persistentvolumeclaim) (kubelet_volume_stats_inodes{}), "kubeops_kind", "inodes", "", "")`: {
+				ofKind(facts.FillSpace, claim("data"), 100*gib), ofKind(facts.FillSpace, claim("catalogue"), 10*gib),
+				ofKind(facts.FillSpace, claim("elsewhere"), 10*gib), ofKind(facts.FillInodes, claim("data"), 0),
 			},
-			"max by (namespace, persistentvolumeclaim) (kubelet_volume_stats_inodes{})": {{Labels: claim("data"), Value: 0}},
 		},
 		ranged: map[string][]metrics.Series{
 			"min by (namespace, persistentvolumeclaim) (kubelet_volume_stats_available_bytes{})": {
@@ -64,9 +62,8 @@ func TestNearlyFullClaimNeedsNoForecast(t *testing.T) {
 	f := &fake{
 		t: t, names: []string{"kubelet_volume_stats_available_bytes"},
 		instant: map[string]metrics.Vector{
-			`max by (namespace, persistentvolumeclaim) (kubelet_volume_stats_capacity_bytes{cluster="a\"b",namespace=~"shop"})`: {
-				{Labels: data, Value: 100},
-			},
+			`label_replace(max by (namespace, persistentvolumeclaim) (kubelet_volume_stats_capacity_bytes{cluster="a\"b",namespace=~"shop"}), ` +
+				`"kubeops_kind", "space", "", "")`: {ofKind(facts.FillSpace, data, 100)},
 		},
 		ranged: map[string][]metrics.Series{
 			`min by (namespace, persistentvolumeclaim) (kubelet_volume_stats_available_bytes{cluster="a\"b",namespace=~"shop"})`: {
@@ -98,8 +95,8 @@ func TestNodesAreForecastToTheEvictionThreshold(t *testing.T) {
 	f := &fake{
 		t: t, names: []string{"node_filesystem_avail_bytes"},
 		instant: map[string]metrics.Vector{
-			"max by (" + nodeLabels + ") (node_filesystem_size_bytes{" + trim(nodeMatchers) + "})": {
-				{Labels: at("/var/lib/kubelet"), Value: 100 * gib}, {Labels: at("/"), Value: 100 * gib},
+			capacitiesOf([]filesystems{nodeSpace()}, ""): {
+				ofKind(facts.FillSpace, at("/var/lib/kubelet"), 100*gib), ofKind(facts.FillSpace, at("/"), 100*gib),
 			},
 		},
 		ranged: map[string][]metrics.Series{
@@ -128,7 +125,7 @@ func TestNodesFallBackToCAdvisor(t *testing.T) {
 	f := &fake{
 		t: t, names: []string{"container_fs_limit_bytes"},
 		instant: map[string]metrics.Vector{
-			"max by (" + by + ") (container_fs_limit_bytes" + in + ")": {{Labels: labels, Value: 100 * gib}},
+			capacitiesOf([]filesystems{cadvisorSpace()}, ""): {ofKind(facts.FillSpace, labels, 100*gib)},
 		},
 		ranged: map[string][]metrics.Series{
 			"min by (" + by + ") (container_fs_limit_bytes" + in + " - container_fs_usage_bytes" + in + ")": {
@@ -148,7 +145,11 @@ func TestNodesFallBackToCAdvisor(t *testing.T) {
 
 func TestRestartsAreComparedByWorkloadAcrossItsPods(t *testing.T) {
 	pod := func(name string) metrics.Labels { return labelled("namespace", "shop", "pod", name) }
-	const history = `sum by (namespace, pod) (increase(kube_pod_container_status_restarts_total{namespace=~"shop"}[1h])) > 0`
+	restarted := func(name string) metrics.Labels {
+		return labelled("namespace", "shop", "pod", name, suspectLabel, string(facts.AnomalyRestarts))
+	}
+	const history = `sum by (namespace, pod) (increase(kube_pod_container_status_restarts_total{namespace=~"shop"}[1h])) > 0 or ` +
+		`count(kube_pod_container_status_restarts_total{namespace=~"shop"})`
 	lately := func(from, to int, n float64) []metrics.Point {
 		return every(time.Hour, time.Duration(from)*time.Hour, func(time.Duration) float64 { return n })[:from-to+1]
 	}
@@ -168,15 +169,12 @@ func TestRestartsAreComparedByWorkloadAcrossItsPods(t *testing.T) {
 			f := &fake{
 				t: t, names: []string{restartsMetric},
 				instant: map[string]metrics.Vector{
-					"topk(1000, sum by (namespace, pod) (increase(kube_pod_container_status_restarts_total{}[2h])) >= 1)": {
-						{Labels: pod("api-6d4cf56db6-x2k4p"), Value: 10}, {Labels: pod("unknown-0"), Value: 10},
+					restarting(""): {
+						{Labels: restarted("api-6d4cf56db6-x2k4p"), Value: 10}, {Labels: restarted("unknown-0"), Value: 10},
 					},
 				},
 				ranged: map[string][]metrics.Series{
-					history: tc.series,
-					"count(kube_pod_container_status_restarts_total{})": {
-						{Points: every(time.Hour, historyRestarts, func(time.Duration) float64 { return 9 })},
-					},
+					history: append(tc.series, metrics.Series{Points: every(time.Hour, historyRestarts, func(time.Duration) float64 { return 9 })}),
 				},
 			}
 			g := shop(t)
@@ -195,7 +193,8 @@ func TestRestartsAreComparedByWorkloadAcrossItsPods(t *testing.T) {
 
 func TestHealthyClusterNeedsOneQueryForRestarts(t *testing.T) {
 	f := &fake{t: t, names: []string{restartsMetric}, instant: map[string]metrics.Vector{
-		"topk(1000, sum by (namespace, pod) (increase(kube_pod_container_status_restarts_total{}[2h])) >= 1)": {},
+		`label_replace(topk(1000, sum by (namespace, pod) (increase(kube_pod_container_status_restarts_total{}[2h])) >= 1), ` +
+			`"kubeops_suspect", "restarts", "", "")`: {},
 	}}
 	g := shop(t)
 	Collect(t.Context(), Input{Provider: listing{f}, Graph: g, Wanting: wanting(facts.SourceRestarts)})
@@ -291,7 +290,7 @@ func TestQueriesOverBudgetAreSplit(t *testing.T) {
 	f := &fake{
 		t: t, names: []string{"kubelet_volume_stats_available_bytes"},
 		instant: map[string]metrics.Vector{
-			"max by (namespace, persistentvolumeclaim) (kubelet_volume_stats_capacity_bytes{})": {{Labels: data, Value: 100 * gib}},
+			capacitiesOf([]filesystems{claimSpace()}, ""): {ofKind(facts.FillSpace, data, 100*gib)},
 		},
 		ranged: map[string][]metrics.Series{expression(`namespace=~"shop"`): answer, expression(`namespace=~"monitoring"`): nil},
 		refuse: func(asked string, span metrics.Range) error {

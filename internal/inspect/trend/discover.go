@@ -57,7 +57,7 @@ func (r *reader) span(length time.Duration) metrics.Range {
 // knownMetrics returns the metric names of the requested sources.
 func (r *reader) knownMetrics() []string {
 	var names []string
-	if r.wants(facts.SourceClaimFill) {
+	if r.wants(facts.SourceClaimFill, facts.SourceClaimFree) {
 		names = append(names, claimSpace().free, claimInodes().free)
 	}
 	if r.wants(facts.SourceNodeFill) {
@@ -69,7 +69,7 @@ func (r *reader) knownMetrics() []string {
 	if r.wants(facts.SourceLoad) {
 		names = append(names, cpuMetric, memoryMetric)
 	}
-	if r.wants(facts.SourceErrors, facts.SourceTraffic, facts.SourceLatency) {
+	if r.wants(requestSources()...) {
 		for _, s := range sources() {
 			names = append(names, s.total, s.buckets)
 		}

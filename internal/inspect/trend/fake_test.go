@@ -26,7 +26,9 @@ type fake struct {
 	ranged  map[string][]metrics.Series
 	// refuse may return an error for a range query.
 	refuse func(expression string, span metrics.Range) error
-	asked  []string
+	// refuseInstant may return an error for an instant query.
+	refuseInstant func(expression string) error
+	asked         []string
 }
 
 func (f *fake) Probe(context.Context) (metrics.Health, error) {
@@ -38,6 +40,11 @@ func (f *fake) Query(_ context.Context, expression string, at time.Time) (metric
 	f.asked = append(f.asked, expression)
 	if !at.Equal(noon()) {
 		f.t.Errorf("unexpected query time %s", at)
+	}
+	if f.refuseInstant != nil {
+		if err := f.refuseInstant(expression); err != nil {
+			return nil, err
+		}
 	}
 	answer, ok := f.instant[expression]
 	if !ok && strings.Contains(expression, "timestamp(") {
@@ -206,6 +213,13 @@ func labelled(pairs ...string) metrics.Labels {
 		labels[pairs[i]] = pairs[i+1]
 	}
 	return labels
+}
+
+// ofKind returns a sample with the label of a kind of capacity.
+func ofKind(kind facts.FillKind, labels metrics.Labels, value float64) metrics.Sample {
+	labels = maps.Clone(labels)
+	labels[kindLabel] = string(kind)
+	return metrics.Sample{Labels: labels, Value: value}
 }
 
 func tooLarge() error {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/scope"
 	"kubeops.io/kubeops/internal/provider/metrics"
 )
 
@@ -84,6 +85,14 @@ func cadvisorSpace() filesystems {
 	}
 }
 
+// metric of the history.
+func (f filesystems) metric() string {
+	if f.used != "" {
+		return f.used
+	}
+	return f.free
+}
+
 // disk is a filesystem with its history.
 type disk struct {
 	object       facts.Ref
@@ -92,24 +101,42 @@ type disk struct {
 	capacity     float64
 }
 
+// volumes are filesystems of one kind of object, in space and inodes.
+type volumes struct {
+	// of whom they are, for messages.
+	of      string
+	kinds   []filesystems
+	sources []facts.Source
+	// namespace is the label of the namespace; empty if there is none.
+	namespace string
+	object    toObject
+	horizon   time.Duration
+	// nearly is the free share of the capacity below which they are nearly full.
+	nearly float64
+}
+
+// toObject returns the object that labels name; false if the graph has none.
+type toObject func(metrics.Labels) (facts.Ref, bool)
+
 // claims forecasts the filesystems of PersistentVolumeClaims.
 func (r *reader) claims(ctx context.Context, names map[string]bool) []facts.Fill {
 	if len(r.in.Graph.PVCs) == 0 {
 		return nil
 	}
+	sources := []facts.Source{facts.SourceClaimFill, facts.SourceClaimFree}
 	if !names[claimSpace().free] {
-		r.missingSamples(ctx, claimSpace().free, r.matcher("", nil), claimSpace().from, r.checksRequiring(facts.SourceClaimFill))
+		r.missingSamples(ctx, claimSpace().free, r.matcher("", nil), claimSpace().from, r.checksRequiring(sources...))
 		return nil
 	}
-	var fills []facts.Fill
-	for _, f := range []filesystems{claimSpace(), claimInodes()} {
-		if !names[f.free] {
-			continue
-		}
-		disks := r.disks(ctx, f, facts.SourceClaimFill, "namespace", r.claim)
-		fills = append(fills, r.fills(f, disks, r.in.ClaimHorizon, nearlyFull)...)
-	}
-	return fills
+	return r.fillsOf(ctx, volumes{
+		of: "volumes", kinds: known([]filesystems{claimSpace(), claimInodes()}, names), sources: sources, namespace: "namespace",
+		object: r.claim, horizon: r.in.ClaimHorizon, nearly: nearlyFull,
+	})
+}
+
+// known returns the kinds that have samples.
+func known(kinds []filesystems, names map[string]bool) []filesystems {
+	return slices.DeleteFunc(kinds, func(f filesystems) bool { return f.free != "" && !names[f.free] })
 }
 
 // claim returns the claim that labels name. The fill level of a read-only claim does not change, so it is skipped.
@@ -136,47 +163,61 @@ func (r *reader) nodes(ctx context.Context, names map[string]bool) []facts.Fill 
 			return nil
 		}
 	}
+	return r.fillsOf(ctx, volumes{
+		of: "nodes", kinds: known(kinds, names), sources: []facts.Source{facts.SourceNodeFill}, horizon: r.in.NodeHorizon,
+		object: func(labels metrics.Labels) (facts.Ref, bool) { return r.scope.Node(labels) },
+	})
+}
+
+// fillsOf reads capacities and histories of filesystems and joins them to objects.
+func (r *reader) fillsOf(ctx context.Context, v volumes) []facts.Fill {
+	within := r.scope.Within(facts.PVC)
+	if v.namespace != "" && within.Empty() {
+		r.provide(v.sources)
+		return nil
+	}
+	matcher := r.matcher(v.namespace, within.Names)
+	capacities, ok := r.instant(ctx, "capacity of "+v.of, r.checksRequiring(v.sources...), capacitiesOf(v.kinds, matcher))
+	if !ok {
+		return nil
+	}
 	var fills []facts.Fill
-	for _, f := range kinds {
-		if f.free != "" && !names[f.free] {
-			continue
+	for _, f := range v.kinds {
+		var sizes metrics.Vector
+		for _, sample := range capacities {
+			if sample.Labels[kindLabel] == string(f.what) {
+				sizes = append(sizes, sample)
+			}
 		}
-		object := func(labels metrics.Labels) (facts.Ref, bool) { return r.scope.Node(labels) }
-		disks := r.disks(ctx, f, facts.SourceNodeFill, "", object)
-		fills = append(fills, r.fills(f, disks, r.in.NodeHorizon, 0)...)
+		if len(sizes) == 0 { // no such volumes, or samples that stopped less than an hour ago
+			if last, stopped := r.lastSample(ctx, f.capacity, trim(f.matchers+matcher)); stopped {
+				r.samplesStopped(f.capacity, f.from, last, r.checksRequiring(v.sources...))
+				continue
+			}
+		}
+		fills = append(fills, r.fills(f, r.disks(ctx, f, v, within, sizes), v)...)
 	}
 	return fills
 }
 
-// toObject returns the object that labels name; false if the graph has none.
-type toObject func(metrics.Labels) (facts.Ref, bool)
+// kindLabel tells space from inodes in the result of one query.
+const kindLabel = "kubeops_kind"
 
-// disks reads histories and capacities of a kind of filesystem and joins them to objects.
-func (r *reader) disks(ctx context.Context, f filesystems, source facts.Source, namespace string, object toObject) []*disk {
-	checks := r.checksRequiring(source)
-	what := string(f.what) + " of volumes"
-	if namespace == "" {
-		what = string(f.what) + " of nodes"
+// capacitiesOf queries the capacities of all kinds.
+func capacitiesOf(kinds []filesystems, matcher string) string {
+	each := make([]string, len(kinds))
+	for i, f := range kinds {
+		capacity := fmt.Sprintf("max by (%s) (%s{%s})", f.by, f.capacity, trim(f.matchers+matcher))
+		each[i] = marked(capacity, kindLabel, string(f.what))
 	}
-	within := r.scope.Within(facts.PVC)
-	if namespace != "" && within.Empty() {
-		r.in.Graph.Provide(source)
-		return nil
-	}
-	capacityMatchers := trim(f.matchers + r.matcher(namespace, within.Names))
-	capacities, ok := r.instant(ctx, what, checks, fmt.Sprintf("max by (%s) (%s{%s})", f.by, f.capacity, capacityMatchers))
-	if !ok {
-		return nil
-	}
-	if len(capacities) == 0 { // no such volumes, or samples that stopped less than an hour ago
-		if last, stopped := r.lastSample(ctx, f.capacity, capacityMatchers); stopped {
-			r.samplesStopped(f.capacity, f.from, last, checks)
-			return nil
-		}
-	}
+	return strings.Join(each, " or ")
+}
+
+// disks reads the histories of a kind of filesystem and joins them to objects.
+func (r *reader) disks(ctx context.Context, f filesystems, v volumes, within scope.Selection, capacities metrics.Vector) []*disk {
 	series, ok := r.series(ctx, question{
-		what: what, checks: checks, namespace: namespace, within: within, step: stepFill,
-		spans: []time.Duration{historyFill, historyFillShort},
+		what: string(f.what) + " of " + v.of, checks: r.checksRequiring(v.sources...), namespace: v.namespace, within: within,
+		step: stepFill, spans: []time.Duration{historyFill, historyFillShort},
 		expression: func(matcher string) string {
 			in := trim(f.matchers + matcher)
 			if f.used != "" {
@@ -188,8 +229,14 @@ func (r *reader) disks(ctx context.Context, f filesystems, source facts.Source, 
 	if !ok {
 		return nil
 	}
-	r.in.Graph.Provide(source)
-	return joinDisks(capacities, series, object)
+	r.provide(v.sources)
+	return joinDisks(capacities, series, v.object)
+}
+
+func (r *reader) provide(sources []facts.Source) {
+	for _, source := range sources {
+		r.in.Graph.Provide(source)
+	}
 }
 
 func joinDisks(capacities metrics.Vector, series []metrics.Series, object toObject) []*disk {
@@ -237,8 +284,8 @@ func shorter(a, b string) bool { return len(a) < len(b) || len(a) == len(b) && a
 // trim removes the trailing comma of matchers.
 func trim(matchers string) string { return strings.TrimSuffix(matchers, ",") }
 
-// fills returns the disks that will be full within the horizon, and those whose free share of the capacity is below nearly.
-func (r *reader) fills(f filesystems, disks []*disk, horizon time.Duration, nearly float64) []facts.Fill {
+// fills returns the disks that will be full within the horizon, and those that are nearly full.
+func (r *reader) fills(f filesystems, disks []*disk, v volumes) []facts.Fill {
 	now := r.end(stepFill)
 	var fills []facts.Fill
 	for _, d := range disks {
@@ -246,12 +293,15 @@ func (r *reader) fills(f filesystems, disks []*disk, horizon time.Duration, near
 		if !ok {
 			continue
 		}
+		if first, ok := firstOf(d.points); ok {
+			r.noteHistory(v.sources[0], f.metric(), d.object, first, v.horizon/4)
+		}
 		fill := facts.Fill{Object: d.object, What: f.what, Path: d.path, Free: free, Capacity: d.capacity}
 		left := d.points
 		if f.reserve > 0 {
 			left = subtract(d.points, f.reserve*d.capacity)
 		}
-		forecast, ok := Exhaustion(left, d.capacity, r.in.Graph.Now, horizon)
+		forecast, ok := Exhaustion(left, d.capacity, r.in.Graph.Now, v.horizon)
 		if ok {
 			fill.Forecast = true
 			fill.Until, fill.Earliest, fill.Latest = forecast.Until, forecast.Earliest, forecast.Latest
@@ -259,7 +309,7 @@ func (r *reader) fills(f filesystems, disks []*disk, horizon time.Duration, near
 			fill.History = forecast.History
 			fill.Cycles = forecast.Cycles
 		}
-		if ok || free < nearly*d.capacity {
+		if ok || free < v.nearly*d.capacity {
 			fills = append(fills, fill)
 		}
 	}

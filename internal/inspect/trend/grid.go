@@ -9,6 +9,9 @@ import (
 	"kubeops.io/kubeops/internal/provider/metrics"
 )
 
+// maxValue of a measurement: what is larger is none, and has no unit in which it could be shown.
+const maxValue = 1e300
+
 // onGrid returns the medians of the points in buckets of one step up to now, NaN for empty ones. An empty last bucket is left out,
 // since a server may lag.
 func onGrid(points []metrics.Point, now time.Time, rules Rules) []float64 {
@@ -22,7 +25,8 @@ func onGrid(points []metrics.Point, now time.Time, rules Rules) []float64 {
 	kept := make([]aged, 0, len(points))
 	for _, p := range points {
 		age := now.Sub(p.Time)
-		if age < 0 || age >= maxBuckets*rules.Step || !metrics.Usable(p.Value) || rules.Log && p.Value <= 0 {
+		measured := metrics.Usable(p.Value) && math.Abs(p.Value) <= maxValue
+		if age < 0 || age >= maxBuckets*rules.Step || !measured || rules.Log && p.Value <= 0 {
 			continue
 		}
 		value := p.Value

@@ -90,7 +90,7 @@ func TestAGapInTheSamplesIsNoDrop(t *testing.T) {
 				},
 			}
 			g := shop(t)
-			gaps := Collect(t.Context(), Input{Provider: listing{f}, Graph: g, Wanting: wanting(facts.SourceTraffic)})
+			gaps := Collect(t.Context(), Input{Provider: listing{f}, Graph: g, Wanting: wanting(facts.SourceTrafficDrop)})
 			if found := g.Trends().Anomalies; len(found) != tc.want || len(gaps) > 0 {
 				t.Errorf("found %+v, gaps %v", found, gaps)
 			}
@@ -139,7 +139,7 @@ func TestANewServiceHasNoSurge(t *testing.T) {
 
 func TestUnusualUsageIsOfWorkloads(t *testing.T) {
 	owned := func(usage facts.AnomalyKind, owner string) metrics.Labels {
-		return labelled("namespace", "shop", ownerLabel, owner, usageLabel, string(usage))
+		return labelled("namespace", "shop", ownerLabel, owner, suspectLabel, string(usage))
 	}
 	r := rand.New(rand.NewPCG(1, 1))
 	lately := func(usual, now float64) []metrics.Point {
@@ -154,7 +154,7 @@ func TestUnusualUsageIsOfWorkloads(t *testing.T) {
 		t: t, names: []string{cpuMetric, memoryMetric},
 		instant: map[string]metrics.Vector{risenUsage(""): {
 			{Labels: owned(facts.AnomalyCPU, "api"), Value: 4}, {Labels: owned(facts.AnomalyMemory, "api-db"), Value: 2},
-			{Labels: owned(facts.AnomalyMemory, "gone"), Value: 9},
+			{Labels: owned(facts.AnomalyMemory, "gone"), Value: 9}, {Labels: labelled(suspectLabel, measuredBefore), Value: 7},
 		}},
 		ranged: map[string][]metrics.Series{usageHistory(`namespace=~"shop",pod=~"(api|api-db)(-.+)?",`): {
 			{Labels: owned(facts.AnomalyCPU, "api"), Points: lately(0.5, 2)},
@@ -173,32 +173,5 @@ func TestUnusualUsageIsOfWorkloads(t *testing.T) {
 	want := map[string]facts.AnomalyKind{"Deployment/shop/api": facts.AnomalyCPU, "StatefulSet/shop/api-db": facts.AnomalyMemory}
 	if diff := cmp.Diff(want, got); diff != "" || len(gaps) > 0 || !g.Provided(facts.SourceLoad) {
 		t.Errorf("gaps %v (-want +got):\n%s", gaps, diff)
-	}
-}
-
-// TestMoreSourcesNeedNoMoreQueries counts those of a cluster whose usage is as a week ago: one for all requests and those that failed,
-// instead of two, and one for CPU and memory.
-func TestMoreSourcesNeedNoMoreQueries(t *testing.T) {
-	s, ok := shapeOf(sources()[0], []string{"namespace", "service", "code"})
-	if !ok {
-		t.Fatal("the labels do not fit")
-	}
-	f := &fake{
-		t: t, names: []string{cpuMetric, memoryMetric, "http_requests_total"},
-		labels:  map[string][]string{"http_requests_total{}": {"namespace", "service", "code"}},
-		instant: map[string]metrics.Vector{risenUsage(""): nil},
-		ranged:  map[string][]metrics.Series{s.requestRates(""): nil},
-	}
-	g := shop(t)
-	Collect(t.Context(), Input{
-		Provider: listing{f}, Graph: g, Wanting: wanting(facts.SourceErrors, facts.SourceTraffic, facts.SourceLatency, facts.SourceLoad),
-	})
-	if len(f.asked) != 4 { // names, labels, usage, requests
-		t.Errorf("asked %q", f.asked)
-	}
-	for _, source := range []facts.Source{facts.SourceErrors, facts.SourceTraffic, facts.SourceLoad} {
-		if !g.Provided(source) {
-			t.Errorf("%s was not provided", source)
-		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,8 +51,9 @@ func TestAnOutageAmong200WorkloadsOfAPrometheus(t *testing.T) {
 		Provider: p, Graph: g, Backend: backend(),
 		Wanting: wanting(facts.SourceErrors, facts.SourceTraffic, facts.SourceLatency, facts.SourceLoad),
 	})
-	for _, gap := range gaps {
-		t.Errorf("gap %+v", gap)
+	// Five days show no surge.
+	if len(gaps) != 1 || !slices.Equal(gaps[0].Checks, []string{"check-metrics/traffic"}) || !gaps[0].Optional {
+		t.Errorf("gaps %+v", gaps)
 	}
 	found := g.Trends().Anomalies
 	if len(found) != 1 || found[0].Kind != facts.AnomalyErrors || found[0].Object.Name != fmt.Sprintf("web-%d", broken) {

@@ -202,12 +202,11 @@ func TestPrometheusAcceptsEveryQuery(t *testing.T) {
 	r.claims(ctx, names)
 	r.nodes(ctx, names)
 	r.nodes(ctx, map[string]bool{cadvisorSpace().capacity: true})
-	r.restarts(ctx, names)
+	r.restarts(ctx, r.suspects(ctx, names)[facts.SourceRestarts])
 	r.series(ctx, question{
 		what: "restarts", step: stepRestarts, spans: []time.Duration{historyRestarts}, expression: restartHistory,
 	})
-	r.measuredSince(ctx, "restarts", r.scope.Everywhere())
-	r.load(ctx, names)
+	r.noteYoungUsage(ctx)
 	r.series(ctx, question{what: "usage", step: stepRate, spans: []time.Duration{historyRate}, expression: usageHistory})
 	r.alerts(ctx)
 	for _, s := range sources() {
@@ -217,9 +216,9 @@ func TestPrometheusAcceptsEveryQuery(t *testing.T) {
 			if !ok {
 				t.Fatalf("%s does not fit %v", s.total, group)
 			}
-			r.rates(ctx, fit)
+			r.rates(ctx, fit, map[facts.Ref]time.Time{})
 			if s.buckets != "" {
-				r.latencies(ctx, fit)
+				r.latencies(ctx, fit, nil)
 			}
 		}
 	}

@@ -30,6 +30,11 @@ const (
 	percentile = 0.95
 )
 
+// requestSources are the sources that are read from requests.
+func requestSources() []facts.Source {
+	return []facts.Source{facts.SourceErrors, facts.SourceTraffic, facts.SourceTrafficDrop, facts.SourceLatency}
+}
+
 // requests finds objects that fail more often, respond more slowly, or get fewer or more requests than usual.
 func (r *reader) requests(ctx context.Context, names map[string]bool) []facts.Anomaly {
 	var anomalies []facts.Anomaly
@@ -45,11 +50,12 @@ func (r *reader) requests(ctx context.Context, names map[string]bool) []facts.An
 		if !ok {
 			continue
 		}
-		if r.wants(facts.SourceErrors) && fit.code != "" || r.wants(facts.SourceTraffic) {
-			anomalies = append(anomalies, r.rates(ctx, fit)...)
+		since := map[facts.Ref]time.Time{}
+		if r.wants(facts.SourceErrors) && fit.code != "" || r.wants(facts.SourceTraffic, facts.SourceTrafficDrop) {
+			anomalies = append(anomalies, r.rates(ctx, fit, since)...)
 		}
 		if r.wants(facts.SourceLatency) && fit.buckets != "" && names[fit.buckets] {
-			anomalies = append(anomalies, r.latencies(ctx, fit)...)
+			anomalies = append(anomalies, r.latencies(ctx, fit, since)...)
 		}
 	}
 	return sorted(anomalies)
@@ -61,7 +67,7 @@ func (r *reader) labelsOf(ctx context.Context, s source) ([]string, bool) {
 	if len(selectors) == 0 {
 		return nil, false
 	}
-	checks := r.checksRequiring(facts.SourceErrors, facts.SourceTraffic, facts.SourceLatency)
+	checks := r.checksRequiring(requestSources()...)
 	what := "labels of " + s.total
 	lister, ok := r.in.Provider.(metrics.LabelLister)
 	if !ok {
@@ -134,16 +140,17 @@ func marked(expression, label, value string) string {
 	return fmt.Sprintf(`label_replace(%s, %q, %q, "", "")`, expression, label, value)
 }
 
-// rates evaluates the number of requests and the share of those that failed.
-func (r *reader) rates(ctx context.Context, s shaped) []facts.Anomaly {
+// rates evaluates the number of requests and the share of those that failed. It adds since when each object is measured.
+func (r *reader) rates(ctx context.Context, s shaped, since map[facts.Ref]time.Time) []facts.Anomaly {
 	series, ok := r.series(ctx, question{
-		what: "requests in " + s.total, checks: r.checksRequiring(facts.SourceErrors, facts.SourceTraffic), namespace: s.namespace(),
-		within: r.scope.Everywhere(), step: stepRate, spans: []time.Duration{historyRate, historyRateShort}, expression: s.requestRates,
+		what: "requests in " + s.total, namespace: s.namespace(), within: r.scope.Everywhere(), step: stepRate,
+		checks: r.checksRequiring(facts.SourceErrors, facts.SourceTraffic, facts.SourceTrafficDrop),
+		spans:  []time.Duration{historyRate, historyRateShort}, expression: s.requestRates,
 	})
 	if !ok {
 		return nil
 	}
-	r.in.Graph.Provide(facts.SourceTraffic)
+	r.provide([]facts.Source{facts.SourceTraffic, facts.SourceTrafficDrop})
 	if s.code != "" {
 		r.in.Graph.Provide(facts.SourceErrors)
 	}
@@ -160,12 +167,16 @@ func (r *reader) rates(ctx context.Context, s shaped) []facts.Anomaly {
 		if !ok || one.Labels[outcomeLabel] != outcomeAll {
 			continue
 		}
+		if first, ok := firstOf(one.Points); ok {
+			since[ref] = first
+			r.noteRequests(s, ref, first)
+		}
 		if r.wants(facts.SourceErrors) && errors[ref] != nil {
 			if found, ok := unusualErrors(one.Points, errors[ref], r.end(stepRate)); ok {
 				anomalies = append(anomalies, anomalyOf(ref, facts.AnomalyErrors, s.total, found))
 			}
 		}
-		if !r.wants(facts.SourceTraffic) {
+		if !r.wants(facts.SourceTraffic, facts.SourceTrafficDrop) {
 			continue
 		}
 		for _, found := range unusualTraffic(ref, s.total, one.Points, r.end(stepRate)) {
@@ -177,6 +188,15 @@ func (r *reader) rates(ctx context.Context, s shaped) []facts.Anomaly {
 		}
 	}
 	return append(anomalies, r.measuredDrops(ctx, s, drops)...)
+}
+
+// noteRequests notes since when the requests of an object are measured.
+func (r *reader) noteRequests(s shaped, ref facts.Ref, first time.Time) {
+	if s.code != "" {
+		r.noteHistory(facts.SourceErrors, s.total, ref, first, Rules{Step: stepRate}.least())
+	}
+	r.noteHistory(facts.SourceTraffic, s.total, ref, first, surgeRules().least())
+	r.noteHistory(facts.SourceTrafficDrop, s.total, ref, first, dropRules().least())
 }
 
 func byTime(points []metrics.Point) map[int64]float64 {
@@ -221,17 +241,21 @@ func unusualErrors(requests []metrics.Point, errors map[int64]float64, now time.
 	})
 }
 
-// latencies evaluates a high percentile of request durations.
-func (r *reader) latencies(ctx context.Context, s shaped) []facts.Anomaly {
+// durations queries a high percentile of durations, where there are enough requests for one.
+func (s shaped) durations(matcher string) string {
+	buckets := s
+	buckets.group = append([]string{"le"}, s.group...)
+	return fmt.Sprintf("histogram_quantile(%g, %s) and on (%s) (%s * %g >= %d)", percentile, buckets.rate(s.buckets, matcher), s.by(),
+		s.rate(s.total, matcher), stepRate.Seconds(), minRequests)
+}
+
+// latencies evaluates a high percentile of request durations. Few requests have no percentile, so an object may be measured since long
+// before its first one.
+func (r *reader) latencies(ctx context.Context, s shaped, since map[facts.Ref]time.Time) []facts.Anomaly {
 	series, ok := r.series(ctx, question{
 		what: "durations in " + s.buckets, checks: r.checksRequiring(facts.SourceLatency), namespace: s.namespace(),
 		within: r.scope.Everywhere(), step: stepRate, spans: []time.Duration{historyRate, historyRateShort},
-		expression: func(matcher string) string {
-			buckets := s
-			buckets.group = append([]string{"le"}, s.group...)
-			return fmt.Sprintf("histogram_quantile(%g, %s) and on (%s) (%s * %g >= %d)", percentile, buckets.rate(s.buckets, matcher),
-				s.by(), s.rate(s.total, matcher), stepRate.Seconds(), minRequests)
-		},
+		expression: s.durations,
 	})
 	if !ok {
 		return nil
@@ -242,6 +266,13 @@ func (r *reader) latencies(ctx context.Context, s shaped) []facts.Anomaly {
 		ref, ok := r.objectOf(s, one.Labels)
 		if !ok {
 			continue
+		}
+		first, ok := firstOf(one.Points)
+		if requested, known := since[ref]; known && requested.Before(first) {
+			first = requested
+		}
+		if ok {
+			r.noteHistory(facts.SourceLatency, s.buckets, ref, first, Rules{Step: stepRate}.least())
 		}
 		rules := Rules{Step: stepRate, Log: true, Effect: func(now, usual float64) bool {
 			return now >= minSlowdownRatio*usual && (now-usual)*s.seconds >= minSlowdown

@@ -25,28 +25,17 @@ const (
 	// An anomaly has at least minRestarts per hour, and minRestartRatio times the usual number.
 	minRestarts     = 3
 	minRestartRatio = 3
+	whatRestarts    = "container restarts"
 )
 
-// restarts finds workloads that restart more often than usual. It only reads the history of Pods with recent restarts, so responses
-// are small in a healthy cluster.
-func (r *reader) restarts(ctx context.Context, names map[string]bool) []facts.Anomaly {
-	const what = "container restarts"
-	if !names[restartsMetric] {
-		r.missingSamples(ctx, restartsMetric, r.matcher("", nil), "kube-state-metrics", r.checksRequiring(facts.SourceRestarts))
-		return nil
-	}
-	within := r.scope.Within(scope.Workloads()...)
-	if within.Empty() {
-		r.in.Graph.Provide(facts.SourceRestarts)
-		return nil
-	}
-	checks := r.checksRequiring(facts.SourceRestarts)
-	recentQuery := fmt.Sprintf("topk(%d, sum by (namespace, pod) (increase(%s{%s}[2h])) >= 1)",
-		maxRestarting, restartsMetric, trim(r.matcher("namespace", within.Names)))
-	restarted, ok := r.instant(ctx, what, checks, recentQuery)
-	if !ok {
-		return nil
-	}
+// restarting queries the Pods with recent restarts.
+func restarting(matcher string) string {
+	recent := fmt.Sprintf("topk(%d, sum by (namespace, pod) (increase(%s{%s}[2h])) >= 1)", maxRestarting, restartsMetric, trim(matcher))
+	return marked(recent, suspectLabel, string(facts.AnomalyRestarts))
+}
+
+// restarts finds workloads that restart more often than usual, among the Pods with recent restarts.
+func (r *reader) restarts(ctx context.Context, restarted metrics.Vector) []facts.Anomaly {
 	suspects := map[facts.Ref]bool{}
 	counts := map[facts.Ref]float64{}
 	var namespaces []string
@@ -62,36 +51,33 @@ func (r *reader) restarts(ctx context.Context, names map[string]bool) []facts.An
 		r.in.Graph.Provide(facts.SourceRestarts)
 		return nil
 	}
-	namespaces = merged(namespaces, nil)
 	series, ok := r.series(ctx, question{
-		what: what, checks: r.checksRequiring(facts.SourceRestarts), step: stepRestarts,
-		spans: []time.Duration{historyRestarts, historyRestartsShort},
-		expression: func(string) string {
-			return restartHistory(r.matcher("namespace", namespaces))
-		},
+		what: whatRestarts, checks: r.checksRequiring(facts.SourceRestarts), step: stepRestarts, namespace: "namespace",
+		within: scope.Selection{Names: merged(namespaces, nil)}, spans: []time.Duration{historyRestarts, historyRestartsShort},
+		expression: restartHistory,
 	})
 	if !ok {
 		return nil
 	}
-	since := r.measuredSince(ctx, what, within)
+	since := measuredSince(series, r.end(stepRestarts))
 	r.in.Graph.Provide(facts.SourceRestarts)
+	r.noteHistory(facts.SourceRestarts, restartsMetric, facts.Ref{}, since, restartRules().least())
 	return r.unusualRestarts(suspects, series, since)
 }
 
-// restartHistory queries the restarts of each Pod per hour, without hours that have none.
+// restartHistory queries the restarts of each Pod per hour, without hours that have none, and the number of containers that are
+// measured, which has no labels: what has no restarts at such a time had none.
 func restartHistory(matcher string) string {
-	return fmt.Sprintf("sum by (namespace, pod) (increase(%s{%s}[1h])) > 0", restartsMetric, trim(matcher))
+	return fmt.Sprintf("sum by (namespace, pod) (increase(%[1]s{%[2]s}[1h])) > 0 or count(%[1]s{%[2]s})", restartsMetric, trim(matcher))
 }
 
-// measuredSince returns the time of the first sample of restarts. Later hours without a point had no restarts.
-func (r *reader) measuredSince(ctx context.Context, what string, within scope.Selection) time.Time {
-	series, _ := r.series(ctx, question{
-		what: what, checks: r.checksRequiring(facts.SourceRestarts), step: stepRestarts, namespace: "namespace", within: within,
-		spans:      []time.Duration{historyRestarts, historyRestartsShort},
-		expression: func(matcher string) string { return "count(" + restartsMetric + "{" + trim(matcher) + "})" },
-	})
-	since := r.end(stepRestarts)
+// measuredSince returns the time of the first point of the number of containers; now without one.
+func measuredSince(series []metrics.Series, now time.Time) time.Time {
+	since := now
 	for _, s := range series {
+		if s.Labels["pod"] != "" {
+			continue
+		}
 		for _, p := range s.Points {
 			if p.Time.Before(since) {
 				since = p.Time
@@ -99,6 +85,14 @@ func (r *reader) measuredSince(ctx context.Context, what string, within scope.Se
 		}
 	}
 	return since
+}
+
+// restartRules evaluate restarts per hour.
+func restartRules() Rules {
+	return Rules{
+		Step: stepRestarts, Runs: []Run{{Points: 2, MinScore: minScore}}, Noise: countingNoise,
+		Effect: func(now, usual float64) bool { return now >= minRestarts && now >= minRestartRatio*usual },
+	}
 }
 
 func (r *reader) unusualRestarts(suspects map[facts.Ref]bool, series []metrics.Series, since time.Time) []facts.Anomaly {
@@ -123,11 +117,8 @@ func (r *reader) unusualRestarts(suspects map[facts.Ref]bool, series []metrics.S
 		for at, n := range by {
 			points = append(points, metrics.Point{Time: at, Value: n})
 		}
-		rules := Rules{
-			Step: stepRestarts, Runs: []Run{{Points: 2, MinScore: minScore}}, ZeroFrom: since,
-			Effect: func(now, usual float64) bool { return now >= minRestarts && now >= minRestartRatio*usual },
-			Noise:  countingNoise,
-		}
+		rules := restartRules()
+		rules.ZeroFrom = since
 		// A new workload has no history without restarts.
 		if meta := r.in.Graph.MetaOf(ref); meta != nil && meta.Created.After(since) {
 			rules.ZeroFrom = meta.Created

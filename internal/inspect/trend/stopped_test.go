@@ -13,7 +13,7 @@ import (
 
 func TestSamplesThatStoppedAreToldFromAMissingMetric(t *testing.T) {
 	ago := func(d time.Duration) metrics.Vector { return metrics.Vector{{Value: float64(noon().Add(-d).Unix())}} }
-	const capacity = "max by (namespace, persistentvolumeclaim) (kubelet_volume_stats_capacity_bytes{})"
+	capacity := capacitiesOf([]filesystems{claimSpace()}, "")
 	for name, c := range map[string]struct {
 		source  facts.Source
 		names   []string

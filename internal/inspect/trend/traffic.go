@@ -25,27 +25,39 @@ const (
 	historyMeasured = 24 * time.Hour
 )
 
-// unusualTraffic evaluates the number of requests per second. A drop needs three weeks of history, since traffic is low at weekends.
-// An object without samples has no drop: its Pods, or the scraping, may be gone, which other checks report.
-func unusualTraffic(ref facts.Ref, metric string, points []metrics.Point, now time.Time) []facts.Anomaly {
-	rules := Rules{
-		Step: stepRate, Drops: true, Weekly: true,
+// dropRules evaluate drops in requests per second. They need three weeks of history, since traffic is low at weekends.
+func dropRules() Rules {
+	return Rules{
+		Step: stepRate, Drops: true, Weekly: true, Noise: trafficNoise,
 		Effect: func(now, usual float64) bool {
 			return usual*stepRate.Seconds() >= minTraffic && now <= maxTrafficLeft*usual
 		},
-		Noise: func(usual float64) float64 { return countingNoise(usual*stepRate.Seconds()) / stepRate.Seconds() },
 	}
-	if found, ok := Anomalous(points, now, rules); ok {
+}
+
+// surgeRules evaluate surges of requests per second.
+func surgeRules() Rules {
+	return Rules{
+		Step: stepRate, Least: minSurgeTraffic, Noise: trafficNoise,
+		Effect: func(now, usual float64) bool {
+			return now*stepRate.Seconds() >= minTrafficSurge*minTraffic && now >= minTrafficSurge*usual
+		},
+	}
+}
+
+// trafficNoise is the standard deviation of a number of requests per second.
+func trafficNoise(usual float64) float64 {
+	return countingNoise(usual*stepRate.Seconds()) / stepRate.Seconds()
+}
+
+// unusualTraffic evaluates the number of requests per second. An object without samples has no drop: its Pods, or the scraping, may be
+// gone, which other checks report.
+func unusualTraffic(ref facts.Ref, metric string, points []metrics.Point, now time.Time) []facts.Anomaly {
+	if found, ok := Anomalous(points, now, dropRules()); ok {
 		found.Now = math.Max(0, found.Now)
 		return []facts.Anomaly{anomalyOf(ref, facts.AnomalyTrafficDrop, metric, found)}
 	}
-	rules.Drops = false
-	rules.Weekly = false
-	rules.Least = minSurgeTraffic
-	rules.Effect = func(now, usual float64) bool {
-		return now*stepRate.Seconds() >= minTrafficSurge*minTraffic && now >= minTrafficSurge*usual
-	}
-	if found, ok := Anomalous(points, now, rules); ok {
+	if found, ok := Anomalous(points, now, surgeRules()); ok {
 		return []facts.Anomaly{anomalyOf(ref, facts.AnomalyTrafficSurge, metric, found)}
 	}
 	return nil
@@ -72,7 +84,7 @@ func (r *reader) measuredDrops(ctx context.Context, s shaped, drops []drop) []fa
 		within = scope.Selection{Names: merged(namespaces, nil)}
 	}
 	series, ok := r.series(ctx, question{
-		what: "number of samples of " + s.total, checks: r.checksRequiring(facts.SourceTraffic), namespace: s.namespace(),
+		what: "number of samples of " + s.total, checks: r.checksRequiring(facts.SourceTrafficDrop), namespace: s.namespace(),
 		within: within, step: stepRate, spans: []time.Duration{historyMeasured}, expression: s.samples,
 	})
 	if !ok {

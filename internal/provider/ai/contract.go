@@ -88,6 +88,15 @@ func (s Settings) Defaulted() Settings {
 	return s
 }
 
+// Secrets are the values that a request carries to identify its sender.
+func (s Settings) Secrets() []string {
+	secrets := []string{s.Endpoint.Auth.BearerToken, s.Endpoint.Auth.Password, s.Endpoint.Auth.APIKey}
+	for _, values := range s.Endpoint.Header {
+		secrets = append(secrets, values...)
+	}
+	return secrets
+}
+
 // Estimate is a high estimate of the tokens of a text. A token is about four letters of English; a character of another script
 // takes up to two tokens.
 func Estimate(text string) int64 {

@@ -12,13 +12,17 @@ import (
 	"kubeops.io/kubeops/internal/provider"
 )
 
-// Refusal is an error response, reduced to what identifies its cause. Its message is searched for known phrases and never quoted.
+// Refusal is an error response, reduced to what identifies its cause. Its message is searched for known phrases, and a piece of it is
+// quoted if there are none.
 type Refusal struct {
+	// Status of the response. It is 200 for an error in a response that is none by its status.
 	Status int
 	// Code, Param and Message of the error, if the server sends them.
 	Code, Param, Message string
 	// RetryAfter that the server requests, or zero.
 	RetryAfter time.Duration
+	// Secrets of the request, which are never quoted.
+	Secrets []string
 }
 
 // maxRetryAfter caps what a server can request.
@@ -50,9 +54,28 @@ func (f Refusal) Problem(client *provider.Client, model string) *problem.Problem
 	case f.Code == "content_filter", f.Code == "content_policy_violation":
 		return ModelRefused(host)
 	}
-	p := client.RefusedStatus(f.Status)
+	p := f.quoted(client)
 	p.After = f.RetryAfter
 	return p
+}
+
+// quoted is the problem of a refusal of an unknown cause, with the server's words.
+func (f Refusal) quoted(client *provider.Client) *problem.Problem {
+	host := client.Host()
+	words := f.Words()
+	switch {
+	case words == "" && f.Status < 300:
+		return problem.Retrying(v1alpha1.ReasonServerError, nil, "%s returned an error instead of an answer; see its log", host)
+	case words == "":
+		return client.RefusedStatus(f.Status)
+	case f.Status < 300:
+		return problem.Retrying(v1alpha1.ReasonServerError, nil, "%s returned an error instead of an answer: %s", host, words)
+	case f.Status == http.StatusBadRequest, f.Status == http.StatusUnprocessableEntity:
+		return problem.Retrying(v1alpha1.ReasonInvalidQuery, nil, "%s rejected the request (%d): %s", host, f.Status, words)
+	case f.Status >= http.StatusInternalServerError:
+		return problem.Retrying(v1alpha1.ReasonServerError, nil, "%s returned a server error (%d): %s", host, f.Status, words)
+	}
+	return client.RefusedStatus(f.Status)
 }
 
 // ModelNotFound is the problem of a server without the model.
@@ -74,7 +97,7 @@ func AnswerCutOff(host string) *problem.Problem {
 
 func (f Refusal) contextTooLong() bool {
 	switch {
-	case f.Status == http.StatusBadRequest, f.Status == http.StatusRequestEntityTooLarge,
+	case f.Status == http.StatusOK, f.Status == http.StatusBadRequest, f.Status == http.StatusRequestEntityTooLarge,
 		f.Status == http.StatusUnprocessableEntity, f.Status >= http.StatusInternalServerError:
 	default:
 		return false
@@ -105,7 +128,7 @@ func (f Refusal) modelMissing() bool {
 	}
 	message := strings.ToLower(f.Message)
 	missing := strings.Contains(message, "not found") || strings.Contains(message, "does not exist")
-	return f.Status == http.StatusNotFound && strings.Contains(message, "model") && missing
+	return (f.Status == http.StatusNotFound || f.Status == http.StatusOK) && strings.Contains(message, "model") && missing
 }
 
 // RetryAfter reads the header Retry-After, in seconds or as a date, and OpenAI's Retry-After-Ms. It is zero without them.

@@ -3,7 +3,6 @@ package ai
 import (
 	"context"
 	"encoding/json"
-	"strings"
 	"time"
 
 	"k8s.io/utils/clock"
@@ -33,7 +32,7 @@ func Prove(ctx context.Context, model Model, clock clock.PassiveClock, maxTokens
 	var content struct {
 		Answer string `json:"answer"`
 	}
-	err = json.Unmarshal([]byte(strings.TrimSpace(answer.Text)), &content)
+	err = json.Unmarshal([]byte(JSONText(answer.Text)), &content)
 	if err != nil || (content.Answer != "yes" && content.Answer != "no") {
 		return took, problem.Retrying(v1alpha1.ReasonInvalidAnswer, nil,
 			"the answer of model %s does not match the requested schema; "+

@@ -66,6 +66,7 @@ type strictness struct {
 	newTokens         bool
 	noTemperature     bool
 	jsonObject        bool
+	proxied           bool
 	context           int64
 }
 
@@ -85,6 +86,9 @@ func NewParameters() Option {
 
 // JSONObject is a server without support for schemas.
 func JSONObject() Option { return func(s *strictness) { s.jsonObject = true } }
+
+// Proxied sends errors as LiteLLM does: without the parameter, which its message names.
+func Proxied() Option { return func(s *strictness) { s.proxied = true } }
 
 // WithContext reports a context length.
 func WithContext(n int64) Option { return func(s *strictness) { s.context = n } }

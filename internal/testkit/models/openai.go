@@ -98,6 +98,10 @@ func (f *Fake) complete(w http.ResponseWriter, r *http.Request, body []byte) {
 // judge returns what the server rejects before it asks the model, or nil.
 func (f *Fake) judge(q chatRequest) *Reply {
 	refuse := func(param, code string) *Reply {
+		if f.strict.proxied {
+			return &Reply{Status: http.StatusBadRequest, Raw: fmt.Appendf(nil, `{"error":{"message":"litellm.UnsupportedParamsError: `+
+				`Unsupported parameter: '%s' is not supported with this model.","type":"None","param":null,"code":"400"}}`, param)}
+		}
 		return &Reply{
 			Status: http.StatusBadRequest, Code: code, Param: param,
 			Message: fmt.Sprintf("Unsupported parameter: '%s' is not supported with this model.", param),

@@ -14,6 +14,10 @@ type LokiOptions struct {
 	Retention string
 	// Tenants makes it want the header X-Scope-OrgID.
 	Tenants bool
+	// Limits are more settings of limits_config, such as max_entries_limit_per_query: 100.
+	Limits []string
+	// Backfill accepts lines of the last days, in the order of time, and keeps all lines in memory, where queries find them at once.
+	Backfill bool
 }
 
 // Loki is a running server.
@@ -43,13 +47,25 @@ func StartLoki(t testing.TB, options LokiOptions) *Loki {
 
 func lokiConfig(port, grpc int, data string, options LokiOptions) string {
 	retention := ""
+	limits := ""
+	ingester := ""
+	querier := ""
+	if options.Backfill {
+		options.Limits = append(options.Limits, "reject_old_samples: false", "ingestion_rate_mb: 64", "ingestion_burst_size_mb: 64")
+		ingester = "  max_chunk_age: 96h\n  chunk_idle_period: 96h"
+		querier = "querier: {query_ingesters_within: 0s}"
+	}
+	for _, setting := range options.Limits {
+		limits += "  " + setting + "\n"
+	}
 	compactor := "  retention_enabled: false"
 	if options.Retention != "" {
 		retention = "  retention_period: " + options.Retention
 		compactor = "  retention_enabled: true\n  delete_request_store: filesystem"
 	}
 	return strings.NewReplacer("PORT", fmt.Sprint(port), "GRPC", fmt.Sprint(grpc), "DATA", data,
-		"TENANTS", fmt.Sprint(options.Tenants), "  RETENTION\n", retention+"\n", "  COMPACTOR", compactor).Replace(`
+		"TENANTS", fmt.Sprint(options.Tenants), "  RETENTION\n", retention+"\n", "  COMPACTOR", compactor,
+		"  LIMITS\n", limits, "  INGESTER", ingester, "QUERIER", querier).Replace(`
 auth_enabled: TENANTS
 server:
   http_listen_address: 127.0.0.1
@@ -73,6 +89,8 @@ ingester:
   lifecycler:
     min_ready_duration: 0s
     final_sleep: 0s
+  INGESTER
+QUERIER
 frontend_worker:
   frontend_address: 127.0.0.1:GRPC
 memberlist:
@@ -90,6 +108,7 @@ schema_config:
 limits_config:
   volume_enabled: false
   RETENTION
+  LIMITS
 compactor:
   working_directory: DATA/compactor
   COMPACTOR

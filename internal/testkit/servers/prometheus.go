@@ -1,10 +1,13 @@
 package servers
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -117,6 +120,8 @@ type PrometheusOptions struct {
 	ScrapeConfigs string
 	// History is what the server has stored before it starts, in the OpenMetrics text format, without its last line.
 	History string
+	// WriteHistory writes the same, for a history of weeks that is not to be kept in memory.
+	WriteHistory func(io.Writer)
 	// Alertmanager to send alerts to, as host:port.
 	Alertmanager string
 	// RemoteWrite is a URL that samples are sent on to.
@@ -139,9 +144,9 @@ func Prometheus(t testing.TB, options PrometheusOptions) (url string, process *P
 	address, _ := options.Place.port(t)
 	writeText(t, filepath.Join(dir, "prometheus.yml"), options.config(address))
 	writeText(t, filepath.Join(dir, "rules.yml"), options.Rules)
-	if options.History != "" {
-		writeText(t, filepath.Join(dir, "history.txt"), options.History+"# EOF\n")
-		arguments := []string{"tsdb", "create-blocks-from", "openmetrics", "-q", "history.txt", "data"}
+	if options.writeHistory(t, filepath.Join(dir, "history.txt")) {
+		// The file is read once for each block, which have two hours by default.
+		arguments := []string{"tsdb", "create-blocks-from", "openmetrics", "-q", "--max-block-duration=768h", "history.txt", "data"}
 		promtool := exec.Command(filepath.Join(folder, "promtool"), arguments...) //nolint:noctx // it ends without a context
 		promtool.Dir = dir
 		run(t, promtool)
@@ -154,6 +159,28 @@ func Prometheus(t testing.TB, options PrometheusOptions) (url string, process *P
 	}, options.Args...))
 	process = Start(t, Spec{Name: "prometheus", Path: path, Args: line, Dir: dir, Ready: options.Web.ready(url)})
 	return url, process
+}
+
+// writeHistory writes a file with the history; false if there is none.
+func (o PrometheusOptions) writeHistory(t testing.TB, path string) bool {
+	t.Helper()
+	if o.History == "" && o.WriteHistory == nil {
+		return false
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	buffered := bufio.NewWriter(file)
+	_, _ = buffered.WriteString(o.History)
+	if o.WriteHistory != nil {
+		o.WriteHistory(buffered)
+	}
+	_, _ = buffered.WriteString("# EOF\n")
+	if err := errors.Join(buffered.Flush(), file.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return true
 }
 
 func (o PrometheusOptions) config(address string) string {

@@ -40,7 +40,7 @@ func fillChecks() []check.Check {
 			Needs:       []facts.Kind{facts.PVC},
 			Uses:        []facts.Kind{facts.StorageClass},
 			ExplainedBy: []string{"pvc-filling-up"},
-			Sources:     []facts.Source{facts.SourceClaimFill},
+			Sources:     []facts.Source{facts.SourceClaimFree},
 			Run:         claimsNearlyFull,
 		},
 		{

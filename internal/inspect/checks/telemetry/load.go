@@ -22,7 +22,7 @@ func loadChecks() []check.Check {
 			Link:        "https://sre.google/sre-book/monitoring-distributed-systems/#xref_monitoring_golden-signals",
 			Uses:        anomalyKinds(),
 			ExplainedBy: slices.Concat(check.WorkloadFailures(), check.ServiceFailures()),
-			Sources:     []facts.Source{facts.SourceTraffic},
+			Sources:     []facts.Source{facts.SourceTrafficDrop},
 			Run:         anomalies(facts.AnomalyTrafficDrop),
 		},
 		{

@@ -6,30 +6,13 @@ import (
 	"unicode/utf8"
 )
 
-// written returns the level of a line by the formats of single programs that are no header: npm, the panics of Rust and the log of
-// Postgres. Unknown for all other lines.
+// written returns the level of a line by the formats of single programs that are no header: the panics of Rust and the log of Postgres.
+// Unknown for all other lines.
 func written(line string) Level {
 	switch {
-	case strings.HasPrefix(line, "npm "):
-		return npm(line[len("npm "):])
 	case panicked(line):
 		return Fatal
 	case strings.Contains(line[:min(len(line), head)], "] LOG:  "): // 2026-01-15 12:00:00.000 UTC [71] LOG:  checkpoint starting
-		return Info
-	default:
-		return Unknown
-	}
-}
-
-// npm returns the level of a line of npm, in capitals before version 10.
-func npm(rest string) Level {
-	word, _, _ := strings.Cut(rest, " ")
-	switch strings.ToLower(strings.TrimSuffix(word, "!")) {
-	case "err", "error":
-		return Error
-	case "warn":
-		return Warn
-	case "notice", "info", "http":
 		return Info
 	default:
 		return Unknown

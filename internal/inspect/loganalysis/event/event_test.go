@@ -89,6 +89,16 @@ func TestTheLevelOfALineIsRecognized(t *testing.T) {
 		`{"version":"1.1","short_message":"x","level":3}`:                            Error,
 		`{"version":"1.1","short_message":"error","level":6}`:                        Info,
 		`{"logger":"a","level":0,"msg":"x"}`:                                         Unknown,
+		`{"logger":"a","level":3,"msg":"x"}`:                                         Unknown,
+		`{"logger":"a","level":"7","msg":"x"}`:                                       Unknown,
+		`{"version":"1.1","short_message":"x","level":0}`:                            Fatal,
+		`{"version":"1.1","short_message":"x","level":4}`:                            Warn,
+		`{"version":"1.1","short_message":"x","level":7}`:                            Debug,
+		`{"version":"1.1","short_message":"x","level":8}`:                            Unknown,
+		`{"version":"1.1","short_message":"{\"message\":\"x\"}","level":3}`:          Error,
+		`{"version":"1.1","short_message":"{\"msg\":\"x\",\"level\":5}","level":3}`:  Unknown,
+		"npm http fetch GET 500 https://registry/error":                              Info,
+		"npm verb stack Error: x":                                                    Debug,
 	} {
 		events := fold(line)
 		got := Unknown

@@ -34,6 +34,7 @@ func innermost(outer fields) fields {
 	if !ok || inner.message == "" {
 		return outer
 	}
+	inner.gelf = inner.gelf || inner.level == "" && outer.gelf
 	inner.level = cmp.Or(inner.level, outer.level)
 	inner.number = cmp.Or(inner.number, outer.number)
 	return inner

@@ -182,7 +182,7 @@ func TestTheLevelOfEachFormatIsRecognized(t *testing.T) {
 		`{"severity":"WARNING","message":"little room"}`:                                    Warn,
 		`{"level":"ERROR","msg":"no room"}`:                                                 Error,
 		`{"@l":"Error","@m":"no room"}`:                                                     Error,
-		`{"level":3,"msg":"no room"}`:                                                       Error,
+		`{"version":"1.1","short_message":"no room","level":3}`:                             Error,
 		"ERRO[0012] no room":                                                                Error,
 		"3:04PM ERR no room":                                                                Error,
 		"2026-01-15T12:00:00.123Z\terror\torder\tno room":                                   Error,

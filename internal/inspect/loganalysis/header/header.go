@@ -286,17 +286,17 @@ const clockOfKlog = 6
 
 // declares reports whether a word before a byte is the level, and stores it.
 func (h *reader) declares(name string, after byte) bool {
-	first := h.at == 0 || strings.HasSuffix(h.line[:h.at], "npm ") || strings.HasSuffix(h.line[:h.at], "PHP ")
+	npm := strings.HasSuffix(h.line[:h.at], "npm ")
+	first := h.at == 0 || npm || strings.HasSuffix(h.line[:h.at], "PHP ")
 	switch {
 	case len(name) == 1:
-		switch {
-		case h.timed && strings.IndexByte(" |\t/", after) >= 0, first && after == '/':
-			h.level = lettered(name[0])
-		case first && after == ',' && len(h.line) > 3 && h.line[2:4] == " [": // Ruby
+		if h.letters(after, first) {
 			h.level = lettered(name[0])
 		}
 	case name == "LOG" || strings.IndexByte(" \t:|,/![", after) < 0:
 	case after == '!' && !first, after == '[' && !first && h.end == 0:
+	case npm:
+		h.level = ofNPM(name)
 	case capitals(name), first && after == ':' && h.short(name), first && h.at > 0:
 		h.level = Named(name)
 	case h.timed && h.unknown == 0 && after != '[' && !ambiguous(name):

@@ -61,13 +61,10 @@ func Named(word string) Level {
 	return named(strings.TrimSpace(word))
 }
 
-// Short returns the level of a number or a letter in JSON: 10 to 60 of pino and bunyan, 3 to 7 of GELF, E of MongoDB. It
-// is Unknown for others.
+// Short returns the level of a number or a letter in JSON: 10 to 60 of pino and bunyan, E of MongoDB. It is Unknown for others: a single
+// digit is an error for one logger and debugging for another, so it is a severity of syslog only where the line says so.
 func Short(text string) Level {
 	if len(text) == 1 {
-		if text[0] >= '3' && text[0] <= '7' {
-			return Severity(int(text[0] - '0'))
-		}
 		return lettered(text[0])
 	}
 	switch text {
@@ -83,6 +80,17 @@ func Short(text string) Level {
 		return Fatal
 	}
 	return Unknown
+}
+
+// ofNPM returns the level of a word that npm writes after its name; Unknown for others, as in npm start.
+func ofNPM(word string) Level {
+	switch word {
+	case "http":
+		return Info
+	case "verb", "sill":
+		return Debug
+	}
+	return Named(word)
 }
 
 // lettered returns the level of a letter as in klog and Android; Unknown for others.

@@ -1,5 +1,7 @@
 package header
 
+import "strings"
+
 // month reports whether three letters start the name of a month.
 func month(name string) bool {
 	switch name {
@@ -53,4 +55,10 @@ func capitals(word string) bool {
 		}
 	}
 	return len(word) > 2
+}
+
+// letters reports whether a letter before a byte may be the level: after a time, before the tag of Android, or as Ruby writes it.
+func (h *reader) letters(after byte, first bool) bool {
+	return h.timed && strings.IndexByte(" |\t/", after) >= 0 || first && after == '/' ||
+		first && after == ',' && len(h.line) > 3 && h.line[2:4] == " ["
 }

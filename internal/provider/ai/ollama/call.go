@@ -113,7 +113,9 @@ func (m *Model) toProblem(answer *provider.Answer) *problem.Problem {
 	}
 	// The error page of a proxy is not JSON.
 	_ = stream.New(io.LimitReader(answer.Body, maxErrorBytes), stream.Limits{}).Decode(&content)
-	refusal := ai.Refusal{Status: answer.Status, Message: content.Error, RetryAfter: ai.RetryAfter(answer.Header, time.Now())}
+	refusal := ai.Refusal{
+		Status: answer.Status, Message: content.Error, RetryAfter: ai.RetryAfter(answer.Header, time.Now()), Secrets: m.settings.Secrets(),
+	}
 	return refusal.Problem(m.client, m.settings.Model)
 }
 

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -115,32 +114,47 @@ func (m *Model) Probe(ctx context.Context) (ai.Health, error) {
 func (m *Model) Ask(ctx context.Context, request ai.Request) (ai.Answer, error) {
 	const maxAdjustments = 2 // a server that rejects both names of a parameter would be asked forever
 	for adjustments := 0; ; adjustments++ {
-		started := time.Now()
-		ctx, cancel := context.WithTimeout(ctx, m.settings.Timeout)
-		call := exchange{model: m}
-		_, err := m.chat.New(ctx, m.params(request), option.WithMiddleware(call.read))
-		cancel()
-		if err == nil {
-			m.client.Observe("chat", "2xx", time.Since(started))
-			return m.answer(request, &call.reply)
+		answer, refusal, err := m.ask(ctx, request)
+		if refusal == nil {
+			return answer, err
 		}
-		var response *sdk.Error
-		if !errors.As(err, &response) {
-			p := m.toProblem(err)
-			m.client.Observe("chat", p.Reason, time.Since(started))
-			return ai.Answer{}, p
-		}
-		m.client.Observe("chat", statusClass(response.StatusCode), time.Since(started))
-		said := &call.failure.Error
-		refusal := ai.Refusal{Status: response.StatusCode, Code: string(said.Code), Param: string(said.Param), Message: said.Message}
-		if response.Response != nil {
-			refusal.RetryAfter = ai.RetryAfter(response.Response.Header, time.Now())
-		}
-		if adjustments < maxAdjustments && m.adjust(refusal) {
+		if adjustments < maxAdjustments && m.adjust(*refusal) {
 			continue
+		}
+		if rejected(*refusal) == responseFormat {
+			return ai.Answer{}, m.formatRejected(*refusal)
 		}
 		return ai.Answer{}, refusal.Problem(m.client, m.settings.Model)
 	}
+}
+
+// ask sends a question once. A refusal is what the server responds instead of an answer.
+func (m *Model) ask(ctx context.Context, request ai.Request) (ai.Answer, *ai.Refusal, error) {
+	started := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, m.settings.Timeout)
+	defer cancel()
+	call := exchange{model: m}
+	_, err := m.chat.New(ctx, m.params(request), option.WithMiddleware(call.read))
+	if err == nil {
+		m.client.Observe("chat", "2xx", time.Since(started))
+		if said, failed := call.reply.failure(); failed {
+			return ai.Answer{}, m.refusal(statusOf(said), said), nil
+		}
+		answer, err := m.answer(request, &call.reply)
+		return answer, nil, err
+	}
+	var response *sdk.Error
+	if !errors.As(err, &response) {
+		p := m.toProblem(err)
+		m.client.Observe("chat", p.Reason, time.Since(started))
+		return ai.Answer{}, nil, p
+	}
+	m.client.Observe("chat", statusClass(response.StatusCode), time.Since(started))
+	refusal := m.refusal(response.StatusCode, call.failure.said())
+	if response.Response != nil {
+		refusal.RetryAfter = ai.RetryAfter(response.Response.Header, time.Now())
+	}
+	return ai.Answer{}, refusal, nil
 }
 
 func (m *Model) params(request ai.Request) sdk.ChatCompletionNewParams {
@@ -197,22 +211,6 @@ func withoutBounds(schema any) any {
 	return schema
 }
 
-// adjust leaves out or renames the parameter that a server rejected, and reports whether another attempt may succeed.
-func (m *Model) adjust(refusal ai.Refusal) bool {
-	if refusal.Status != http.StatusBadRequest {
-		return false
-	}
-	switch refusal.Param {
-	case "max_tokens":
-		return m.completionTokens.CompareAndSwap(false, true)
-	case "max_completion_tokens":
-		return m.completionTokens.CompareAndSwap(true, false)
-	case "temperature":
-		return m.noTemperature.CompareAndSwap(false, true)
-	}
-	return false
-}
-
 func (m *Model) answer(request ai.Request, completion *reply) (ai.Answer, error) {
 	host := m.client.Host()
 	if len(completion.Choices) == 0 {
@@ -220,7 +218,7 @@ func (m *Model) answer(request ai.Request, completion *reply) (ai.Answer, error)
 	}
 	choice := completion.Choices[0]
 	answer := ai.Answer{
-		Text: choice.Message.Content, Model: m.settings.Model,
+		Text: string(choice.Message.Content), Model: m.settings.Model,
 		InputTokens: completion.Usage.PromptTokens, OutputTokens: completion.Usage.CompletionTokens,
 	}.Counted(request)
 	switch {

@@ -7,7 +7,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -17,8 +20,12 @@ import (
 	"kubeops.io/kubeops/internal/provider/logs/lines"
 )
 
-// maxEntries is Loki's own default of limits_config.max_entries_limit_per_query.
-const maxEntries = 5000
+const (
+	// maxEntries is Loki's own default of limits_config.max_entries_limit_per_query.
+	maxEntries = 5000
+	// minEntries is the lowest limit to page with; with less, a page of lines of one time has no end.
+	minEntries = 16
+)
 
 // Provider speaks to one Loki, as one tenant. Entries of one stream that a search returns share their labels.
 type Provider struct {
@@ -26,6 +33,29 @@ type Provider struct {
 	// tenantField of the spec, for messages.
 	tenantField string
 	names       *names
+	// entries is the server's own limit of lines in one response if it is lower than maxEntries, as it said; zero otherwise.
+	entries atomic.Int64
+}
+
+// mostEntries is the limit of lines to request.
+func (p *Provider) mostEntries() int {
+	if entries := p.entries.Load(); entries > 0 {
+		return int(entries)
+	}
+	return maxEntries
+}
+
+// learnEntries stores the limit of lines that a server names: max entries limit per query exceeded, limit > max_entries_limit_per_query
+// (5000 > 1000).
+func (p *Provider) learnEntries(text string) {
+	found := regexp.MustCompile(`\(\d{1,9} > (\d{1,9})\)`).FindStringSubmatch(text)
+	if found == nil {
+		return
+	}
+	entries, err := strconv.Atoi(found[1])
+	if err == nil && entries >= minEntries && entries < p.mostEntries() {
+		p.entries.Store(int64(entries))
+	}
 }
 
 // Close closes idle connections.
@@ -67,6 +97,7 @@ func (p *Provider) refused(answer *provider.Answer) error {
 		return problem.UserError(v1alpha1.ReasonBudgetExceeded, nil,
 			"the query covers more time than %s allows (400); use a shorter range, or raise limits_config.max_query_length", host)
 	case answer.Status == http.StatusBadRequest && strings.Contains(text, "max entries limit"):
+		p.learnEntries(text)
 		return problem.UserError(v1alpha1.ReasonBudgetExceeded, nil,
 			"the query requests more lines than %s allows (400); request fewer, or raise limits_config.max_entries_limit_per_query", host)
 	case answer.Status >= 400 && answer.Status < 600 && strings.Contains(text, "maximum number of series"):

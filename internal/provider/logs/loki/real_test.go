@@ -3,6 +3,7 @@ package loki_test
 import (
 	"context"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -57,6 +58,45 @@ func TestRealLokiConforms(t *testing.T) {
 	conformance.Run(t, conformance.Target{ForeignLabels: true, New: func(t *testing.T) logs.Provider {
 		return backend(t, server.URL, "", 30*time.Second)
 	}})
+}
+
+// TestRealLokiWithALowLimitOfLinesIsPagedThrough has a server that returns at most 20 lines at once.
+func TestRealLokiWithALowLimitOfLinesIsPagedThrough(t *testing.T) {
+	t.Parallel()
+	server := servers.StartLoki(t, servers.LokiOptions{Limits: []string{"max_entries_limit_per_query: 20"}})
+	p := backend(t, server.URL, "", 30*time.Second)
+	now := time.Now().Truncate(time.Millisecond)
+	const lines = 90
+	var written []logs.Entry
+	for i := range lines {
+		written = append(written, logs.Entry{Time: now.Add(time.Duration(i-lines) * time.Second), Line: strconv.Itoa(i),
+			Labels: map[string]string{"namespace": "default"}})
+	}
+	if err := p.(logs.Writer).Write(t.Context(), written); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 30*time.Second, "all lines are found in order", func() bool {
+		query := logs.Query{Start: now.Add(-time.Hour), End: now, Labels: map[string]string{"namespace": "default"}, Limit: 5000}
+		var got []string
+		for range lines {
+			page, err := p.Search(t.Context(), query)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, entry := range page.Entries {
+				got = append(got, entry.Line)
+			}
+			if query.Cursor = page.Next; query.Cursor == "" {
+				break
+			}
+		}
+		for i, line := range got {
+			if line != strconv.Itoa(i) {
+				t.Fatalf("line %d is %s", i, line)
+			}
+		}
+		return len(got) == lines
+	})
 }
 
 func TestRealLokiTellsVersionRetentionAndSchema(t *testing.T) {

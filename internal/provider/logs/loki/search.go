@@ -13,7 +13,8 @@ import (
 	"kubeops.io/kubeops/internal/provider/stream"
 )
 
-// Search returns one page of lines. Where many lines have one time, at most 4,999 of them can be paged through.
+// Search returns one page of lines. Where many lines have one time, at most 4,999 of them can be paged through. If the server allows fewer
+// lines in a response, the page is a shorter one.
 func (p *Provider) Search(ctx context.Context, query logs.Query) (logs.Page, error) {
 	if !query.Start.Before(query.End) {
 		return logs.Page{}, ctx.Err()
@@ -22,10 +23,16 @@ func (p *Provider) Search(ctx context.Context, query logs.Query) (logs.Page, err
 	if err != nil {
 		return logs.Page{}, err
 	}
-	pager := lines.Pager{Most: maxEntries, Fetch: func(ctx context.Context, start, end time.Time, limit int) ([]logs.Entry, error) {
+	fetch := func(ctx context.Context, start, end time.Time, limit int) ([]logs.Entry, error) {
 		return p.fetch(ctx, e.String(), start, end, limit, query.Backward)
-	}}
-	return pager.Page(ctx, query)
+	}
+	for {
+		most := p.mostEntries()
+		page, err := lines.Pager{Most: most, Fetch: fetch}.Page(ctx, query)
+		if err == nil || p.mostEntries() >= most { // each attempt has a lower limit, which the server named
+			return page, err
+		}
+	}
 }
 
 func (p *Provider) fetch(ctx context.Context, expression string, start, end time.Time, limit int, backward bool) ([]logs.Entry, error) {

@@ -125,6 +125,10 @@ func TestTeamsGetsACardWithinItsLimits(t *testing.T) {
 		Refusals: []conformance.Refusal{
 			{Status: 200, Body: failed + "429 with ContextId x", Reason: v1alpha1.ReasonRateLimited},
 			{Status: 200, Body: failed + "403", Reason: v1alpha1.ReasonRejected},
+			{Status: 200, Body: failed + "403 with ContextId tcid=0,server=DB3PEPF00002429,cv=4290.1", Reason: v1alpha1.ReasonRejected},
+			{Status: 200, Body: failed + "503 with ContextId 429", Reason: v1alpha1.ReasonServerError},
+			{Status: 200, Body: "Summary or Text is required: an error in 429 bytes.", Reason: v1alpha1.ReasonRejected},
+			{Status: 200, Body: `{"error":{"statusCode":429,"message":"Rate limit is exceeded."}}`, Reason: v1alpha1.ReasonRateLimited},
 			{Status: 400, Body: `{"error":{"code":"TriggerInputSchemaMismatch"}}`, Reason: v1alpha1.ReasonRejected},
 			{Status: 401, Body: `{"error":{"code":"DirectApiAuthorizationRequired"}}`, Reason: v1alpha1.ReasonUnauthorized},
 		},

@@ -1,6 +1,9 @@
 package chat
 
 import (
+	"net/http"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -51,11 +54,28 @@ func checkTeams(client *httppost.Client, response httppost.Response) error {
 	}
 	// Connectors respond with 200 even if they did not forward the message.
 	body := string(response.Body)
-	switch {
-	case strings.Contains(body, "429"):
-		return client.RateLimited("")
-	case strings.Contains(body, "failed"), strings.Contains(body, "error"):
-		return client.Rejected("accepted the message but did not post it to the channel; check the workflow's run history")
+	if !strings.Contains(body, "failed") && !strings.Contains(body, "error") {
+		return nil
 	}
-	return nil
+	switch status := statusIn(body); {
+	case status == http.StatusTooManyRequests:
+		return client.RateLimited("")
+	case status >= http.StatusInternalServerError:
+		return client.CheckStatus(status)
+	case status > 0:
+		return client.Rejected("accepted the message but did not post it to the channel (%d); check the workflow's run history", status)
+	}
+	return client.Rejected("accepted the message but did not post it to the channel; check the workflow's run history")
+}
+
+// statusIn returns the status that a text names as one, such as "returned HTTP error 429 with ContextId ..."; zero without one. Other
+// numbers, such as those of an id, are none.
+func statusIn(text string) int {
+	named := regexp.MustCompile(`(?i)\b(?:HTTP|status)(?:[ _-]?(?:error|status|code)){0,2}["']?[ :=]+["']?([45]\d\d)\b`)
+	found := named.FindStringSubmatch(text)
+	if found == nil {
+		return 0
+	}
+	status, _ := strconv.Atoi(found[1]) // three digits
+	return status
 }
