@@ -136,8 +136,8 @@ func (c Invocation) Changes() bool {
 	}
 }
 
-// InNamespaces reports whether the call is about objects that live in namespaces, so that without -n it would look in the namespace of
-// whoever runs it.
+// InNamespaces reports whether the call is about objects that live in namespaces, so that without -n it would look in the current
+// namespace of the user.
 func (c Invocation) InNamespaces() bool {
 	verb, what, _ := strings.Cut(c.Verb, " ")
 	switch verb {

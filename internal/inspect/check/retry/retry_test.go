@@ -10,10 +10,10 @@ import (
 
 func TestARemedySaysWhenTheControllerTriesAgain(t *testing.T) {
 	for kind, want := range map[facts.Kind]remedy.Text{
-		facts.Deployment: "Then let it try again at once: `kubectl -n shop rollout restart deployment/cart`. By itself it makes pauses of " +
-			"up to 17 minutes.",
-		facts.StatefulSet: "Then let it try again at once: `kubectl -n shop rollout restart statefulset/cart`. By itself it makes pauses " +
-			"of up to 17 minutes.",
+		facts.Deployment: "Then let it try again at once: `kubectl -n shop rollout restart deployment/cart`. Without the restart, its " +
+			"pauses grow to 17 minutes.",
+		facts.StatefulSet: "Then let it try again at once: `kubectl -n shop rollout restart statefulset/cart`. Without the restart, its " +
+			"pauses grow to 17 minutes.",
 		facts.Job:        "Its controller tries again within 17 minutes.",
 		facts.ReplicaSet: "Its controller tries again within 17 minutes.",
 		facts.CronJob:    "",
