@@ -194,6 +194,10 @@ func hpaScalingDisabled(g *facts.Graph, params check.Params) []check.Finding {
 		if !ok || active.Reason != "ScalingDisabled" {
 			continue
 		}
+		// The controller looks at its autoscalers one after the other: the condition may be older than the target's last change.
+		if target, known := facts.Lookup[*facts.WorkloadNode](g, hpa.Target); known && target.Desired > 0 {
+			continue
+		}
 		findings = append(findings, check.Finding{
 			Object:   hpa.Ref,
 			Message:  fmt.Sprintf("HorizontalPodAutoscaler %s is disabled: %s is scaled to zero.", hpa.Name, targetName(hpa)),
