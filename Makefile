@@ -29,7 +29,7 @@ demo: build $(BIN)/cluster ## Start a real local cluster, break a small shop in 
 test: test-unit test-dashboard test-e2e ## Run all tests: unit, controllers against a real API server, pages in a browser, end to end on a real node
 
 .PHONY: test-full
-test-full: test test-walls test-day test-keycloak ## Run all tests, and those that take longer: hostile resources beside a neighbour, a day of 200 workloads, sign-in at Keycloak
+test-full: test test-walls test-remedies test-day test-keycloak ## Run all tests, and those that take longer: hostile resources, remedies, a day of 200 workloads, sign-in at Keycloak
 
 ##@ Development
 
@@ -69,6 +69,10 @@ servers: $(BIN) ## Download or build the servers that the tests use, such as Pro
 .PHONY: test-walls
 test-walls: kube ## Run the manager in 256 MiB beside the hostile resources of a tenant, on a real API server
 	go test ./test/walls -count=1 -timeout 40m -v
+
+.PHONY: test-remedies
+test-remedies: build kube ## Break objects and applications on a real node, and run what the findings advise
+	go test ./test/remedies -count=1 -timeout 40m -v
 
 .PHONY: test-e2e
 test-e2e: build kube servers ## Run the end-to-end tests on a real node

@@ -20,7 +20,8 @@ func markdownOfChecks(w io.Writer, entries []catalogEntry) error {
 	b.WriteString("security, good practice, capacity, cost, and what may fail later. A recommendation that causes a problem is a problem\n")
 	b.WriteString("in that report, at least as severe as what it causes. A few checks report a problem once little time is left, as\n")
 	b.WriteString("their description says.\n\n")
-	b.WriteString("Checks marked *manifests* also run on files (`kubeops inspect -f`).\n\n")
+	b.WriteString("Checks marked *manifests* also run on files (`kubeops inspect -f`). [What the checks of other tools are\n")
+	b.WriteString("here](#checks-of-other-tools) is at the end.\n\n")
 	sorted := slices.Clone(entries)
 	slices.SortStableFunc(sorted, func(a, b catalogEntry) int {
 		return cmp.Or(cmp.Compare(a.Category, b.Category), cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), cmp.Compare(a.ID, b.ID))
@@ -33,6 +34,7 @@ func markdownOfChecks(w io.Writer, entries []catalogEntry) error {
 	for _, e := range entries {
 		markdownOfCheck(&b, e)
 	}
+	markdownOfPeers(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -131,8 +131,17 @@ func TestManyChecksWithRecommendationsShareTheLastLine(t *testing.T) {
 	if err := p.print(report, "dev"); err != nil {
 		t.Fatal(err)
 	}
-	const want = "check-10 (2) and 9 more\n"
+	const want = "check-07 (2) and 12 more\n"
 	if n := strings.Count(out.String(), "LOW "); n != maxGroups-1 || !strings.Contains(out.String(), want) {
 		t.Errorf("%d lines of checks, want %d and %q in\n%s", n, maxGroups-1, want, out.String())
+	}
+	out.Reset()
+	p.width = 60
+	if err := p.print(report, "dev"); err != nil {
+		t.Fatal(err)
+	}
+	const narrow = "others:         check-02 (2), check-03 (2) and 16 more\n"
+	if !strings.Contains(out.String(), narrow) {
+		t.Errorf("want one line %q in\n%s", narrow, out.String())
 	}
 }

@@ -14,8 +14,8 @@ import (
 const (
 	// maxFixed findings are listed.
 	maxFixed = 3
-	// maxGroups checks have a line of their own; the others share the last ones.
-	maxGroups = 4
+	// maxGroups lines are printed: a check has a line of its own, and what is left shares the last one.
+	maxGroups = 3
 	// maxGroupObjects are named in the line of a check.
 	maxGroupObjects = 2
 	// maxCheckColumn is the width of the column of checks, in which longer ids are shifted to the right.
@@ -144,8 +144,19 @@ func (p *printer) recommendationsByCheck(text *terminal.Writer, recommendations 
 		text.Line("%s  %s  %s", label, lead, strings.TrimRight(rest, " "))
 	}
 	if len(others) > 0 {
-		text.Block("others:         ", strings.Repeat(" ", len(indent)+6), joinFirst(others, 8))
+		const label = "others:         "
+		text.Block(label, strings.Repeat(" ", len(indent)+6), joinFitting(others, p.width-len(label)))
 	}
+}
+
+// joinFitting joins as many names as fit into a line, at least the first.
+func joinFitting(names []string, width int) string {
+	for n := len(names); n > 1; n-- {
+		if joined := joinFirst(names, n); utf8.RuneCountInString(joined) <= width {
+			return joined
+		}
+	}
+	return joinFirst(names, 1)
 }
 
 // firstObjects names the first object of findings, or the first two if there is room.

@@ -31,14 +31,16 @@ func readLogs(ctx context.Context, in Input, timer *timer, filter *scope.Filter,
 	return gaps
 }
 
-// readRunning adds what running Pods log now to the graph. A judgement without evidence uses what the last one read, while it is fresh.
+// readRunning adds what running Pods log now to the graph. A judgement without evidence uses what was read last, while it is fresh, and
+// reads again after that: a finding must neither outlive the error nor vanish before it.
 func (j *Judge) readRunning(ctx context.Context, in Input, timer *timer, filter *scope.Filter, read bool) []facts.Gap {
 	const fresh = 2 * podlogs.Window
 	g := filter.Graph()
-	if !read {
-		if j.running != nil && g.Now.Sub(j.runningAt) < fresh {
-			g.SetRunningLogs(j.running)
-		}
+	if !read && j.running == nil {
+		return nil
+	}
+	if !read && g.Now.Sub(j.runningAt) < fresh {
+		g.SetRunningLogs(j.running)
 		return nil
 	}
 	timer.begin(StageRunning)

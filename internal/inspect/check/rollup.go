@@ -2,6 +2,7 @@ package check
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
@@ -74,6 +75,16 @@ func podsEvidence(g *facts.Graph, owner facts.Ref, group []FailingPod) Evidence 
 			names += ", ..."
 		}
 	}
-	return FromCondition("%d of %d %s: %s", len(counted), max(len(g.PodsOf(owner)), len(counted)),
+	text := fmt.Sprintf("%d of %d %s: %s", len(counted), max(len(g.PodsOf(owner)), len(counted)),
 		phrase.Plural(len(g.PodsOf(owner)), "Pod", "Pods"), names)
+	ready := 0
+	for _, pod := range g.PodsOf(owner) {
+		if pod.Ready && pod.IsActive() && !counted[pod.Name] {
+			ready++
+		}
+	}
+	if ready > 0 {
+		text += fmt.Sprintf("; %d %s ready", ready, phrase.Plural(ready, "other is", "others are"))
+	}
+	return FromCondition("%s", text)
 }

@@ -146,3 +146,19 @@ func TestManifestErrorsBecomeFindings(t *testing.T) {
 		t.Errorf("%+v", findings)
 	}
 }
+
+func TestJobsThatStayOnceTheyAreFinishedAreReportedInFiles(t *testing.T) {
+	job := func(namespace, spec string) string {
+		return checktest.Document("batch/v1", "Job", "name: import, namespace: "+namespace, "spec: {"+spec+"}")
+	}
+	for documents, want := range map[string]string{
+		job("shop", ""): "info Job/shop/import: Job import stays once it is finished, with its Pods: no time is set after which it is " +
+			"deleted.\n",
+		job("shop", "ttlSecondsAfterFinished: 0"): "",
+		job("kube-system", ""):                    "",
+	} {
+		if got := findingsInFiles(t, "jobs-finished-kept", documents, true); got != want {
+			t.Errorf("%s\ngot  %s\nwant %s", documents, got, want)
+		}
+	}
+}

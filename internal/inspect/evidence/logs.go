@@ -31,7 +31,7 @@ const (
 	// maxReads of logs in one run, including retries; further requests stay empty.
 	maxReads = 50
 	// maxParallel is how many logs are read at the same time.
-	maxParallel = 4
+	maxParallel = 12
 	// readTimeout of one log, including its retry.
 	readTimeout = 5 * time.Second
 	// tailLines and limitBytes bound a response. The kubelet applies limitBytes from the first of those lines, which cuts off the

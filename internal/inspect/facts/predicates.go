@@ -75,6 +75,28 @@ func (g *Graph) Revision(owner Ref) *WorkloadNode {
 	return best
 }
 
+// NoEarlierRevision reports whether a workload is known to have no earlier revision, to which kubectl rollout undo could return: its
+// specification never changed, or it is a Deployment of which one ReplicaSet exists.
+func (g *Graph) NoEarlierRevision(owner Ref) bool {
+	workload, ok := Lookup[*WorkloadNode](g, owner)
+	if !ok {
+		return false
+	}
+	if workload.Generation == 1 {
+		return true
+	}
+	if workload.Kind != Deployment || !g.Complete(ReplicaSet, owner.Namespace) {
+		return false
+	}
+	revisions := 0
+	for _, set := range g.Workloads {
+		if set.Kind == ReplicaSet && set.Owner == owner {
+			revisions++
+		}
+	}
+	return revisions == 1
+}
+
 // OwnerName is the kind and name of the top owner of a Pod: Deployment cart.
 func (g *Graph) OwnerName(pod *PodNode) string {
 	owner := g.TopOwner(pod.Ref)

@@ -136,6 +136,26 @@ func (c Invocation) Changes() bool {
 	}
 }
 
+// InNamespaces reports whether the call is about objects that live in namespaces, so that without -n it would look in the current
+// namespace of the user.
+func (c Invocation) InNamespaces() bool {
+	verb, what, _ := strings.Cut(c.Verb, " ")
+	switch verb {
+	case "logs", "exec", "debug", "autoscale":
+		return true
+	case "top":
+		return strings.HasPrefix(c.Resource, "pod")
+	case "create":
+		return slices.Contains([]string{
+			"configmap", "cronjob", "deployment", "ingress", "job", "poddisruptionbudget", "quota", "role", "rolebinding", "secret",
+			"service", "serviceaccount", "token",
+		}, what)
+	}
+	resource, _, _ := strings.Cut(c.Resource, ",")
+	kind, ok := kindOf(resource)
+	return ok && kind.Namespaced()
+}
+
 // Removes reports whether the call deletes objects or scales them to zero.
 func (c Invocation) Removes() bool {
 	return c.Verb == "delete" || c.Verb == "scale" && c.Flag("--replicas") == "0"

@@ -24,6 +24,15 @@ func remediation(g *facts.Graph, f causes.Linked) remedy.Text {
 		Resources: []string{kind.Argument(), strings.ToLower(kind.Name()), shortName(kind)},
 		Namespace: f.Object.Namespace, Name: f.Object.Name,
 	})
+	text = remedy.InNamespace(text, f.Object.Namespace, func(words []string) bool {
+		calls := kubectl.Parse(words)
+		return len(calls) > 0 && calls[0].InNamespaces()
+	})
+	if withoutMetrics(g) {
+		text = remedy.Note(text, ", which needs metrics-server (not installed)", func(words []string) bool {
+			return slices.ContainsFunc(kubectl.Parse(words), func(c kubectl.Invocation) bool { return c.Verb == "top" })
+		})
+	}
 	var sources []remedy.Text
 	text = remedy.Rewrite(text, func(words []string) (remedy.Text, bool) {
 		for _, call := range kubectl.Parse(words) {
@@ -50,6 +59,13 @@ func remediation(g *facts.Graph, f causes.Linked) remedy.Text {
 	default:
 		return remedy.Sprintf("%s Its source is %s.", sentence(text), sourceText(from))
 	}
+}
+
+// withoutMetrics reports whether the cluster is known to serve no resource metrics.
+func withoutMetrics(g *facts.Graph) bool {
+	return !g.FromManifests && g.Complete(facts.APIService, "") && !slices.ContainsFunc(g.APIServices, func(a *facts.APIServiceNode) bool {
+		return a.Group == "metrics.k8s.io"
+	})
 }
 
 // isManifestError reports whether a finding is about how an object is written in manifests, which says nothing about whether it is needed.

@@ -19,7 +19,7 @@ func (q *question) grant() remedy.Text {
 		role.Kind = facts.Role
 		role.Namespace = q.d.Scope
 	}
-	return remedy.Sprintf("If the program needs it: `%s` and `%s`.", q.createRole(role), q.createBinding(role))
+	return remedy.Sprintf("If the program needs it: `%s && %s`.", q.createRole(role), q.createBinding(role))
 }
 
 // bind grants an existing role where the request was made.
@@ -138,7 +138,7 @@ func (q *question) labelRole(role *facts.RoleNode) remedy.Text {
 			"`kubectl "+
 			"label clusterrole %s <key>=<value>`.", role.Name, created, q.newName())
 	}
-	return remedy.Sprintf("If the program needs it: `%s` and `kubectl label clusterrole %s %s`. The controller then adds its rule to %s.",
+	return remedy.Sprintf("If the program needs it: `%s && kubectl label clusterrole %s %s`. The controller then adds its rule to %s.",
 		created, q.newName(), remedy.Quoted(strings.Split(labels, ",")...), role.Name)
 }
 

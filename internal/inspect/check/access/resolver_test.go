@@ -94,7 +94,7 @@ func run(t *testing.T, cases map[string]explained, unread ...facts.Kind) {
 	}
 }
 
-const createRole = "`kubectl -n shop create role cart-list-pods --verb=list --resource=pods` and `kubectl -n shop create rolebinding " +
+const createRole = "`kubectl -n shop create role cart-list-pods --verb=list --resource=pods && kubectl -n shop create rolebinding " +
 	"cart-list-pods --role=cart-list-pods --serviceaccount=shop:cart`"
 
 func TestTheRoleOfAnAccountThatComesNearestIsNamed(t *testing.T) {
@@ -149,7 +149,7 @@ func TestTheBindingOfAnotherPlaceOrAccountIsNamed(t *testing.T) {
 	run(t, map[string]explained{
 		"no binding": {listPods(), "", "no binding grants it a role there", createRole},
 		"no binding in the cluster": {everywhere, "", "no ClusterRoleBinding grants it a role",
-			"`kubectl create clusterrole cart-list-pods --verb=list --resource=pods` and `kubectl create clusterrolebinding"},
+			"`kubectl create clusterrole cart-list-pods --verb=list --resource=pods && kubectl create clusterrolebinding"},
 		"the names are taken": {listPods(), role("cart-list-pods", ""), "no binding grants it a role there", "role=cart-list-pods-2 "},
 		"another namespace": {listPods(), binding("ops", "b", "ClusterRole", "r", cart) +
 			clusterRole("r", "rules: ["+rule("list", "pods", "")+"]"), "RoleBinding b of namespace ops grants it in namespace ops only",
@@ -180,7 +180,7 @@ func TestTheBindingOfAnotherPlaceOrAccountIsNamed(t *testing.T) {
 		"an aggregated role": {everywhere, clusterBinding("b", "all", cart) +
 			clusterRole("all", "aggregationRule: {clusterRoleSelectors: [{matchLabels: {shop/to-all: 'true'}}]}\nrules: []"),
 			"ClusterRole all is aggregated and has no rules: no ClusterRole with rules has the labels that it selects",
-			"`kubectl label clusterrole cart-list-pods shop/to-all=true`"},
+			" && kubectl label clusterrole cart-list-pods shop/to-all=true`"},
 		"an aggregated role with rules is not changed": {everywhere, clusterBinding("b", "all", cart) +
 			clusterRole("all", "aggregationRule: {clusterRoleSelectors: [{matchLabels: {shop/to-all: 'true'}}]}\nrules: ["+
 				rule("get", "pods", "")+"]"), "ClusterRole all allows get on pods, not list", "kubectl create clusterrole cart-list-pods"},

@@ -79,10 +79,11 @@ func (r *Reader) Read(pod *facts.PodNode, container facts.Container, log string)
 }
 
 // Proven reports whether the meaning of a line was derived from facts alone, so that it holds for a line of any level. An object that
-// does not exist may be optional, or of another namespace, and a host that only the configuration names may be another one.
+// does not exist may be optional, or of another namespace, and a host that only the configuration names may be another one. A token that
+// is not mounted is often missed on purpose: programs that also run outside of a cluster say so at INFO and go on.
 func (s Saying) Proven() bool {
 	switch s.Kind {
-	case "token-not-mounted", "service-link", "forbidden", "host-unreachable":
+	case "service-link", "forbidden", "host-unreachable":
 		return !s.guessed
 	default:
 		return false

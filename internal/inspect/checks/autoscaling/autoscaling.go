@@ -156,6 +156,10 @@ func hpaTargetMissing(g *facts.Graph, params check.Params) []check.Finding {
 				"delete hpa %s`.",
 				edit, targetName(hpa), hpa.Namespace, hpa.Name)
 			if similar := similarTarget(g, hpa); similar != "" {
+				finding.Remediation = remedy.Sprintf("If you mean %[1]s %[2]s: `kubectl -n %[3]s patch hpa %[4]s --type=merge -p "+
+					"'{\"spec\":{\"scaleTargetRef\":{\"name\":\"%[2]s\"}}}'`. If the target is gone for good: "+
+					"`kubectl -n %[3]s delete hpa %[4]s`.",
+					hpa.Target.Kind, similar, hpa.Namespace, hpa.Name)
 				finding.Evidence = append(finding.Evidence,
 					check.FromSpec("%s %s exists in namespace %s", hpa.Target.Kind, similar, hpa.Namespace))
 			}
@@ -188,6 +192,10 @@ func hpaScalingDisabled(g *facts.Graph, params check.Params) []check.Finding {
 	for _, hpa := range g.HPAs {
 		active, ok := falseCondition(g, hpa, "ScalingActive", params)
 		if !ok || active.Reason != "ScalingDisabled" {
+			continue
+		}
+		// The controller looks at its autoscalers one after the other: the condition may be older than the target's last change.
+		if target, known := facts.Lookup[*facts.WorkloadNode](g, hpa.Target); known && target.Desired > 0 {
 			continue
 		}
 		findings = append(findings, check.Finding{

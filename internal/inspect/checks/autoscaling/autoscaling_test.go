@@ -310,6 +310,10 @@ func TestHPAScalingDisabled(t *testing.T) {
 				"info HorizontalPodAutoscaler/shop/web: HorizontalPodAutoscaler web is disabled: Deployment web is scaled to zero.",
 				"  condition: ScalingActive=False (ScalingDisabled): "+text),
 		},
+		"a target that was scaled up since": {
+			documents: webAutoscaler(twoToTen, hpaCondition("ScalingActive", "False", "ScalingDisabled", checktest.LongAgo, text)) +
+				checktest.WebDeployment("replicas: 1", ""),
+		},
 		"a target that has Pods": {
 			documents: webAutoscaler(twoToTen, hpaCondition("ScalingActive", "True", "ValidMetricFound", checktest.LongAgo, "ok")),
 		},

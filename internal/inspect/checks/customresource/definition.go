@@ -149,10 +149,9 @@ func crdStoredVersionNotServed(g *facts.Graph, _ check.Params) []check.Finding {
 				check.FromSpec("storage version: %s", storage),
 			},
 			Remediation: remedy.Sprintf(
-				"Rewrite all objects: `kubectl get %s -A -o yaml | kubectl replace -f -`. Then: "+
-					"`kubectl patch crd %s --subresource=status "+
-					"--type=merge -p '{\"status\":{\"storedVersions\":[\"%s\"]}}'`.",
-				crd.Name,
+				"Rewrite all objects, then remove the old version: `kubectl get %[1]s -A -o yaml | kubectl replace -f - && kubectl patch "+
+					"crd %[1]s --subresource=status --type=merge -p '{\"status\":{\"storedVersions\":[\"%[2]s\"]}}'`. If there are no "+
+					"objects, only the second of these commands is needed.",
 				crd.Name,
 				storage,
 			),

@@ -57,6 +57,7 @@ func Checks() []check.Check {
 			Run:   pdbInvalid,
 		},
 		overlapCheck(),
+		unhealthyCheck(),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/check/retry"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/remedy"
 	"kubeops.io/kubeops/internal/text"
@@ -89,14 +90,20 @@ func accountsByNamespace(g *facts.Graph) map[string][]string {
 }
 
 func accountFinding(known map[string][]string, owner, account facts.Ref, evidence []check.Evidence) check.Finding {
+	create := remedy.Command("kubectl -n %s create serviceaccount %s", account.Namespace, account.Name)
+	after := " " + retry.Then(owner)
+	if restart := retry.Now(owner); restart != "" {
+		create = remedy.Command("%s && %s", create, restart)
+		after = remedy.Sprintf(" Without the restart it tries again after a pause of up to %s.", retry.LongestPause)
+	}
 	f := check.Finding{
 		Object: owner, Discriminator: account.Name, Culprits: []facts.Ref{account},
 		Message: fmt.Sprintf("ServiceAccount %s of %s %s does not exist: its Pods cannot be "+
 			"created.", account.Name, owner.Kind.Name(), owner.Name),
 		Evidence: append(evidence,
 			check.FromSpec("serviceAccountName: %s", account.Name)),
-		Remediation: remedy.Sprintf("Create it: `kubectl -n %s create serviceaccount %s`, or correct serviceAccountName in the Pod "+
-			"template of %s %s. Its controller retries within minutes.", account.Namespace, account.Name, owner.Kind.Name(), owner.Name),
+		Remediation: remedy.Sprintf("Create it: `%s`, or correct serviceAccountName in the Pod template of %s %s.%s", create,
+			owner.Kind.Name(), owner.Name, after),
 	}
 	if similar := text.Similar(known[account.Namespace], account.Name); similar != "" {
 		f.Evidence = append(f.Evidence, check.FromSpec("similar name: ServiceAccount %s exists", similar))

@@ -100,6 +100,9 @@ func rollback(g *facts.Graph, pod *facts.PodNode) remedy.Text {
 	owner := g.TopOwner(pod.Ref)
 	switch owner.Kind {
 	case facts.Deployment, facts.StatefulSet, facts.DaemonSet:
+		if g.NoEarlierRevision(owner) {
+			return ""
+		}
 		return remedy.Sprintf("; `kubectl -n %s rollout undo %s/%s` restores the previous revision, if there is one", owner.Namespace,
 			owner.Kind.Argument(), owner.Name)
 	default:

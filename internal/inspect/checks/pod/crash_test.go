@@ -247,10 +247,16 @@ func TestEveryExitCodeHasAText(t *testing.T) {
 }
 
 func TestARollbackNamesTheWorkload(t *testing.T) {
-	g := testkit.Graph(t, checktest.CartWithPod(runningPod(crashed)))
+	g := testkit.Graph(t, checktest.CartWithPod(runningPod(crashed))+checktest.Document("apps/v1", "ReplicaSet", "name: cart-old, "+
+		"namespace: shop, ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: cart, uid: d-cart, controller: true}]",
+		"spec: {replicas: 0, selector: {matchLabels: {app: cart}}}"))
 	want := "; `kubectl -n shop rollout undo deployment/cart` restores the previous revision, if there is one"
 	if got := rollback(g, g.Pods[0]); string(got) != want {
 		t.Errorf("%s, want %s", got, want)
+	}
+	first := testkit.Graph(t, checktest.CartWithPod(runningPod(crashed)))
+	if got := rollback(first, first.Pods[0]); got != "" {
+		t.Errorf("a Deployment with one revision: %s", got)
 	}
 	alone := testkit.Graph(t, "apiVersion: v1\nkind: Pod\nmetadata: {name: db, namespace: shop}\n"+runningPod(crashed))
 	if got := rollback(alone, alone.Pods[0]); got != "" {

@@ -31,6 +31,16 @@ func TestAnInitContainerThatDoesNotEndIsFound(t *testing.T) {
 				"  condition: 1 of 1 Pod: cart-7d9f-a",
 			},
 		},
+		"it waits for a name that no Service has": {
+			ID: "init-container-hanging", Documents: waitingInit(`sh, -c, "until wget -q http://cart-queue:5672; do sleep 1; done"`, old, "Pending"),
+			Want: []string{
+				"high Deployment/shop/cart [wait]: Init container wait (1 of 1) of Deployment cart does not end, and its configuration " +
+					"names host cart-queue, of which no Service exists in namespace shop. The containers after it do not start.",
+				"  condition: init container wait has been running since 2026-01-15T11:20:00Z",
+				"  spec: command of container wait: host cart-queue",
+				"  condition: 1 of 1 Pod: cart-7d9f-a",
+			},
+		},
 		"it may still work": {
 			ID: "init-container-hanging", Documents: waitingInit("restore", old, "Pending"), Want: []string{
 				"medium Deployment/shop/cart [wait]: Init container wait (1 of 1) of Deployment cart does not end. The containers " +

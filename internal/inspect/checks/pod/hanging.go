@@ -2,6 +2,7 @@ package pod
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -23,7 +24,7 @@ func hangingCheck() check.Check {
 			"Jobs are ignored.",
 		Remediation: "Read its log (`kubectl logs <pod> -c <init container>`), and fix what it waits for.",
 		Link:        "https://kubernetes.io/docs/tasks/debug/debug-application/debug-init-containers/",
-		Needs:       []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(),
+		Needs:       []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Service),
 		ExplainedBy: append(check.NodeOutages(), dependencyUnreachable), Run: initHanging,
 	}
 }
@@ -61,7 +62,7 @@ func hangingFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container) check
 	waits := ""
 	for _, host := range hostsOf(pod, c.Name) {
 		if waits == "" {
-			waits = ", and its configuration names host " + host.Host
+			waits = ", and its configuration names host " + host.Host + noService(g, pod, host.Host)
 			f.Severity = v1alpha1.SeverityHigh
 		}
 		f.Evidence = append(f.Evidence, check.FromSpec("%s of container %s: host %s", host.Field, c.Name, host.Host))
@@ -72,6 +73,16 @@ func hangingFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container) check
 		"that.", pod.Namespace, pod.Name,
 		c.Name)
 	return f
+}
+
+// noService continues a sentence about a host if its name has no dot, and no Service of the Pod's namespace has it: the cluster's DNS does
+// not know it then, though the resolver of the node may.
+func noService(g *facts.Graph, pod *facts.PodNode, host string) string {
+	service := facts.Ref{Kind: facts.Service, Namespace: pod.Namespace, Name: host}
+	if strings.ContainsAny(host, ".:") || !g.Complete(facts.Service, pod.Namespace) || g.Has(service) {
+		return ""
+	}
+	return ", of which no Service exists in namespace " + pod.Namespace
 }
 
 // hostsOf are the hosts that a container of a Pod is configured with.

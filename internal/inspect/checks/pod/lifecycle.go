@@ -134,7 +134,7 @@ func evicted(g *facts.Graph, p check.Params) []check.Finding {
 		e := parseEviction(pod.Message)
 		f := check.Finding{
 			Message:     fmt.Sprintf("Pods of %s were evicted: %s.", g.OwnerName(pod), e.why),
-			Remediation: e.remedy, RestrictToCulprits: true,
+			Remediation: removeFailed(e.remedy, pod), RestrictToCulprits: true,
 			Evidence: []check.Evidence{check.FromCondition("Pod %s: %s", pod.Name, pod.Message)},
 		}
 		if g.TopOwner(pod.Ref) == pod.Ref {
@@ -149,6 +149,16 @@ func evicted(g *facts.Graph, p check.Params) []check.Finding {
 		failures = append(failures, check.FailingPod{Pod: pod, Discriminator: e.resource, Finding: f})
 	}
 	return check.RollUp(g, failures)
+}
+
+// removeFailed adds to a remedy how to remove the Pods that failed: they stay, with their findings, until they are deleted or an hour has
+// passed. A remedy that is empty is that of the check.
+func removeFailed(fix remedy.Text, pod *facts.PodNode) remedy.Text {
+	if fix == "" {
+		return ""
+	}
+	return fix + remedy.Sprintf(" Then remove the failed Pods: `kubectl -n %s delete pods --field-selector status.phase=Failed`.",
+		pod.Namespace)
 }
 
 // eviction is why the kubelet evicted a Pod.

@@ -66,6 +66,8 @@ func TestAnEvictedPodIsReported(t *testing.T) {
 	}
 	const memory = "The node was low on resource: memory. Threshold quantity: 100Mi, available: 40Mi. Container api was using 300Mi, " +
 		"request is 0, has larger consumption of memory. "
+	const serving = "spec: {nodeName: node-1, containers: [{name: api, image: i}]}\nstatus: {phase: Running, conditions: [{type: Ready, " +
+		"status: \"True\", lastTransitionTime: \"2026-01-15T11:00:00Z\"}]}"
 	for name, tc := range map[string]struct {
 		documents string
 		want      string
@@ -74,6 +76,11 @@ func TestAnEvictedPodIsReported(t *testing.T) {
 			memory)) + checktest.PodOf("cart", "b", evictedAt("11:31", memory)), checktest.Lines(
 			"medium Deployment/shop/cart [memory]: Pods of Deployment cart were evicted: their node ran low on memory.",
 			"  condition: Pod cart-7d9f-a: "+memory, "  spec: node node-1", "  condition: 2 of 2 Pods: cart-7d9f-a, cart-7d9f-b")},
+		"one of three, and the others serve": {checktest.DeploymentOf("cart") + checktest.PodOf("cart", "a", evictedAt("11:30", memory)) +
+			checktest.PodOf("cart", "b", serving) + checktest.PodOf("cart", "c", serving), checktest.Lines(
+			"medium Deployment/shop/cart [memory]: Pods of Deployment cart were evicted: their node ran low on memory.",
+			"  condition: Pod cart-7d9f-a: "+memory, "  spec: node node-1",
+			"  condition: 1 of 3 Pods: cart-7d9f-a; 2 others are ready")},
 		"a full emptyDir": {checktest.CartWithPod(evictedAt("11:30", `Usage of EmptyDir volume "cache" exceeds the limit `+
 			`"1Gi". `)), checktest.Lines(
 			"medium Deployment/shop/cart [emptydir/cache]: Pods of Deployment cart were evicted: emptyDir volume cache exceeded its "+

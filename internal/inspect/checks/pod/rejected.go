@@ -36,7 +36,7 @@ func rejected(g *facts.Graph, p check.Params) []check.Finding {
 		why, fix := rejectionText(pod)
 		f := check.Finding{
 			Message:     fmt.Sprintf("Pods of %s are rejected by the kubelet: %s.", g.OwnerName(pod), why),
-			Remediation: fix, RestrictToCulprits: true,
+			Remediation: removeFailed(fix, pod), RestrictToCulprits: true,
 			Evidence: []check.Evidence{check.FromCondition("Pod %s failed with reason %s: %s", pod.Name, pod.Reason, pod.Message)},
 		}
 		if g.TopOwner(pod.Ref) == pod.Ref {

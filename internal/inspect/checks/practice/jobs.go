@@ -55,10 +55,10 @@ func jobSetupChecks() []check.Check {
 			Summary: "Finished Jobs accumulate in a namespace.",
 			Meaning: "Jobs without an owner finished more than seven days ago and have no ttlSecondsAfterFinished: they and their " +
 				"Pods stay until they are deleted. There is one finding per namespace; the evidence lists " +
-				"examples." + check.SystemNamespacesNote,
+				"examples. In manifests, Jobs without ttlSecondsAfterFinished are reported." + check.SystemNamespacesNote,
 			Remediation: "Delete the Jobs that are no longer needed, and set ttlSecondsAfterFinished on such Jobs.",
 			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/ttlafterfinished/",
-			Needs:       []facts.Kind{facts.Job}, Run: jobsKept,
+			Needs:       []facts.Kind{facts.Job}, Run: jobsKept, OnManifests: jobsWithoutTTL,
 		},
 	}
 }
@@ -174,4 +174,21 @@ func jobsKept(g *facts.Graph, _ check.Params) []check.Finding {
 			),
 		}
 	})
+}
+
+// jobsWithoutTTL is jobsKept for manifests: Jobs that stay once they are finished.
+func jobsWithoutTTL(g *facts.Graph, _ check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, job := range g.Jobs {
+		if job.TTL >= 0 || job.Owned || check.IsSystemNamespace(job.Namespace) {
+			continue
+		}
+		findings = append(findings, check.Finding{
+			Object:      job.Ref,
+			Message:     fmt.Sprintf("Job %s stays once it is finished, with its Pods: no time is set after which it is deleted.", job.Name),
+			Evidence:    []check.Evidence{check.FromSpec("ttlSecondsAfterFinished is not set")},
+			Remediation: "Set spec.ttlSecondsAfterFinished, for example to 86400, which is a day.",
+		})
+	}
+	return findings
 }

@@ -133,11 +133,11 @@ func governingServiceMissing(g *facts.Graph, params check.Params) []check.Findin
 				check.FromSpec("replicas: %d", workload.Desired),
 			},
 			Remediation: remedy.Sprintf(
-				"Create a headless Service of that name that selects %s: `%s create service clusterip %s --clusterip=None`, then set "+
-					"its selector (`%[2]s edit service %[3]s`).",
-				workload.Selector,
+				"Create a headless Service of that name that selects its Pods: `%s create service clusterip %s --clusterip=None "+
+					"--dry-run=client -o yaml | kubectl set selector --local -f - '%s' -o yaml | kubectl apply -f -`.",
 				kubectl.Command(template.Owner),
 				workload.ServiceName,
+				workload.Selector,
 			),
 		}
 		if workload.Desired > 1 {

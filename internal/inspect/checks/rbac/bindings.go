@@ -78,12 +78,12 @@ func clusterAdminBound(g *facts.Graph, _ check.Params) []check.Finding {
 	return findings
 }
 
-// secretsByBuiltin reports ClusterRoleBindings of the built-in roles that read Secrets. Built-in roles must not be
-// changed, so the finding is on the binding.
+// secretsByBuiltin reports bindings of the built-in roles that read Secrets, in the whole cluster or in kube-system. Built-in roles must
+// not be changed, so the finding is on the binding.
 func secretsByBuiltin(g *facts.Graph) []check.Finding {
 	var findings []check.Finding
 	for _, binding := range g.Bindings {
-		if binding.Kind != facts.ClusterRoleBinding || binding.Role.Kind != facts.ClusterRole ||
+		if binding.Kind == facts.RoleBinding && binding.Namespace != systemNamespace || binding.Role.Kind != facts.ClusterRole ||
 			(binding.Role.Name != "admin" && binding.Role.Name != "edit") {
 			continue
 		}
@@ -93,10 +93,14 @@ func secretsByBuiltin(g *facts.Graph) []check.Finding {
 		if len(subjects) == 0 {
 			continue
 		}
+		where := "every Secret in the cluster"
+		if binding.Kind == facts.RoleBinding {
+			where = "every Secret in " + systemNamespace + ", with the tokens of Kubernetes' own components"
+		}
 		findings = append(findings, check.Finding{
 			Object: binding.Ref,
-			Message: fmt.Sprintf("ClusterRoleBinding %s allows %s to read every Secret in the cluster: role %s includes it.",
-				binding.Name, subjectTexts(subjects), binding.Role.Name),
+			Message: fmt.Sprintf("%s %s allows %s to read %s: role %s includes it.",
+				binding.Kind, binding.Name, subjectTexts(subjects), where, binding.Role.Name),
 			Evidence: []check.Evidence{
 				check.FromSpec("roleRef: %s", describeRole(binding.Role)),
 				check.FromSpec("subjects: %s", subjectTexts(subjects)),

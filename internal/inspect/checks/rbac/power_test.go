@@ -86,6 +86,10 @@ func TestRolesWithDangerousPermissionsAreReported(t *testing.T) {
 			"rule: create on */exec"},
 		"attach": {"rbac-pod-exec", ruleOf("create", "", "pods/attach"), "medium", "attach to any Pod", "",
 			"rule: create on pods/attach"},
+		"a container for debugging": {"rbac-pod-exec", ruleOf("patch", "", "pods/ephemeralcontainers"), "medium", "add a container to any Pod",
+			"", "rule: patch on pods/ephemeralcontainers"},
+		"ports": {"rbac-port-forward", ruleOf("create", "", "pods/portforward"), "low", "forward any port of any Pod", "",
+			"rule: create on pods/portforward"},
 		"Pods": {"rbac-pod-creation", ruleOf("create", "", "pods"), "low", "create Pods", "", "rule: create on pods"},
 		"what makes Pods": {"rbac-pod-creation", ruleOf(`"*"`, "batch", "cronjobs"), "low", "create CronJobs", "",
 			"rule: * on cronjobs (batch)"},
@@ -207,11 +211,19 @@ func TestBuiltinRolesThatReadSecretsAreReportedOnTheirBindings(t *testing.T) {
 		return checktest.Document(rbacAPI, "ClusterRoleBinding", "name: b",
 			"roleRef: {kind: ClusterRole, name: "+role+"}\nsubjects: ["+subject+"]")
 	}
+	in := func(namespace string) string {
+		return checktest.Document(rbacAPI, "RoleBinding", "name: b, namespace: "+namespace,
+			"roleRef: {kind: ClusterRole, name: edit}\nsubjects: ["+jane+"]")
+	}
+	system := checktest.Lines("medium RoleBinding/kube-system/b: RoleBinding b allows User jane to read every Secret in kube-system, with the "+
+		"tokens of Kubernetes' own components: role edit includes it.",
+		"  spec: roleRef: ClusterRole edit", "  spec: subjects: User jane")
 	want := checktest.Lines("medium ClusterRoleBinding/b: ClusterRoleBinding b allows User jane to read every Secret in the cluster: "+
 		"role edit includes it.",
 		"  spec: roleRef: ClusterRole edit", "  spec: subjects: User jane")
 	for documents, want := range map[string]string{
 		bind("edit", jane): want, bind("view", jane): "", bind("admin", kubeRunner): "", bind("cluster-admin", jane): "",
+		in("kube-system"): system, in("shop"): "",
 	} {
 		if diff := cmp.Diff(want, checktest.Text(t, Checks(), "rbac-secrets-readable", documents)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", documents, diff)

@@ -101,7 +101,8 @@ func escalationPowers() []power {
 			meaning: "get, list or watch on Secrets, granted by a ClusterRoleBinding (or by a RoleBinding in kube-system), reads every " +
 				"password and key in the cluster, including tokens of more privileged accounts. list and watch return the contents " +
 				"just as get does. Rules for single Secrets by name, and roles bound in other single namespaces, are not reported. " +
-				"ClusterRoleBindings of the built-in admin and edit roles grant the same permission; they are reported on the binding.",
+				"Bindings of the built-in admin and edit roles, in the whole cluster or in kube-system, grant the same permission; they " +
+				"are reported on the binding.",
 			remedy: "Bind the role with a RoleBinding in each namespace that needs it instead of a ClusterRoleBinding, or list the " +
 				"Secrets in resourceNames: EDIT.",
 			link: goodPractices + "#listing-secrets",
@@ -161,15 +162,28 @@ func workPowers() []power {
 			summary: "A bound role allows running commands in every Pod of the cluster.",
 			meaning: "A subject that can create pods/exec or pods/attach in every namespace runs commands with the permissions of " +
 				"every workload and reads the volumes mounted there; in a privileged Pod it controls the node. So does one that can get " +
-				"them on API servers before Kubernetes 1.35, by WebSocket. Roles bound in single namespaces other than kube-system are " +
-				"not reported.",
+				"them on API servers before Kubernetes 1.35, by WebSocket, and one that can update or patch pods/ephemeralcontainers: it " +
+				"adds a container of its choice. Roles bound in single namespaces other than kube-system are not reported.",
 			remedy: "Bind the role with a RoleBinding in each namespace that needs it instead of a ClusterRoleBinding, or remove the " +
 				"rule: EDIT.",
 			link: goodPractices + "#privilege-escalation-risks",
 			allows: anyPermission(permission("run commands in any Pod", "pods/exec", "create"),
-				permission("attach to any Pod", "pods/attach", "create")),
+				permission("attach to any Pod", "pods/attach", "create"),
+				permission("add a container to any Pod", "pods/ephemeralcontainers", "update", "patch")),
 			before135: anyPermission(permission("run commands in any Pod (get is enough before Kubernetes 1.35)", "pods/exec", "get"),
 				permission("attach to any Pod (get is enough before Kubernetes 1.35)", "pods/attach", "get")),
+		},
+		{
+			id: "rbac-port-forward", severity: v1alpha1.SeverityLow,
+			summary: "A bound role allows connections to every port of every Pod.",
+			meaning: "A subject that can create pods/portforward in every namespace reaches each port of each Pod, including those that " +
+				"listen on localhost only and those that NetworkPolicies protect: the connection comes from the Pod's node. Before " +
+				"Kubernetes 1.35, get is enough. Roles bound in single namespaces other than kube-system are not reported.",
+			remedy: "Bind the role with a RoleBinding in each namespace that needs it instead of a ClusterRoleBinding, or remove the " +
+				"rule: EDIT.",
+			link:      goodPractices + "#privilege-escalation-risks",
+			allows:    permission("forward any port of any Pod", "pods/portforward", "create"),
+			before135: permission("forward any port of any Pod (get is enough before Kubernetes 1.35)", "pods/portforward", "get"),
 		},
 		{
 			id: "rbac-node-proxy", severity: v1alpha1.SeverityMedium, clusterOnly: true,

@@ -107,8 +107,8 @@ func roleUnused(g *facts.Graph, params check.Params) []check.Finding {
 			Object:  role.Ref,
 			Message: fmt.Sprintf("Role %s is not bound: no RoleBinding in namespace %s refers to it.", role.Name, role.Namespace),
 			Remediation: remedy.Sprintf(
-				"Bind it (`kubectl -n %[1]s create rolebinding %[2]s --role=%[2]s --serviceaccount=%[1]s:<name>`) or delete it: "+
-					"`kubectl -n %[1]s delete role %[2]s`.",
+				"Delete it: `kubectl -n %[1]s delete role %[2]s`. Or bind it: `kubectl -n %[1]s create rolebinding %[2]s --role=%[2]s "+
+					"--serviceaccount=%[1]s:<name>`.",
 				role.Namespace,
 				role.Name,
 			),

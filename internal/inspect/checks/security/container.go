@@ -42,7 +42,7 @@ func containerSecurityChecks() []check.Check {
 			ID: "runs-as-root", Static: true, Severity: v1alpha1.SeverityLow,
 			Summary: "A workload runs as root, or can run as root.",
 			Meaning: "runAsUser is 0 (medium), or neither runAsUser nor runAsNonRoot is set (low): the image selects the user, which " +
-				"is root by default. Root in a container is root on the node after a container escape. Pods with a user namespace " +
+				"is root by default. Or runAsGroup is 0 beside another user (low), which reads files that only root's group may. Root in a container is root on the node after a container escape. Pods with a user namespace " +
 				"(hostUsers: false) are not reported." + kubeSystemNote(),
 			Remediation: "Set `securityContext: {runAsNonRoot: true, runAsUser: 10001, fsGroup: 10001}` in the Pod template, with a " +
 				"user that the image supports. Set `hostUsers: false` if the container needs root.",
@@ -125,18 +125,23 @@ func runsAsRoot(spec *facts.PodSpec) []violation {
 	if isWindows(spec) || (spec.Lean.HostUsers != nil && !*spec.Lean.HostUsers) {
 		return nil
 	}
-	var podUser *int64
+	var podUser, podGroup *int64
 	var podNonRoot *bool
 	if pod := spec.Lean.SecurityContext; pod != nil {
 		podUser = pod.RunAsUser
+		podGroup = pod.RunAsGroup
 		podNonRoot = pod.RunAsNonRoot
 	}
 	return containerViolations(spec, func(c *corev1.Container) (string, v1alpha1.Severity) {
 		user := podUser
+		group := podGroup
 		nonRoot := podNonRoot
 		if container := c.SecurityContext; container != nil {
 			if container.RunAsUser != nil {
 				user = container.RunAsUser
+			}
+			if container.RunAsGroup != nil {
+				group = container.RunAsGroup
 			}
 			if container.RunAsNonRoot != nil {
 				nonRoot = container.RunAsNonRoot
@@ -145,6 +150,8 @@ func runsAsRoot(spec *facts.PodSpec) []violation {
 		switch {
 		case user != nil && *user == 0:
 			return "runAsUser: 0", v1alpha1.SeverityMedium
+		case group != nil && *group == 0:
+			return "runAsGroup: 0", ""
 		case user != nil, nonRoot != nil && *nonRoot:
 			return "", ""
 		default:

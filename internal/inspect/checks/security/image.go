@@ -37,6 +37,17 @@ func imageSourceChecks() []check.Check {
 			Run:         specCheck(v1alpha1.SeverityLow, "can run different images of a mutable tag on different nodes", staleImages),
 		},
 		{
+			ID: "image-registry-frozen", Static: true, Severity: v1alpha1.SeverityLow,
+			Summary: "A workload uses images from a registry that gets no updates any more.",
+			Meaning: "The images are of k8s.gcr.io or gcr.io/google-containers, which were frozen in 2023 in favor of registry.k8s.io, or " +
+				"of docker.io/bitnamilegacy, where Bitnami left its free images in 2025. They get no security fixes, and may be removed " +
+				"at any time." + kubeSystemNote(),
+			Remediation: "Use the image of the registry that replaces it: registry.k8s.io has the images of Kubernetes under the same " +
+				"paths. For Bitnami, use the image of the project itself, or Bitnami's own subscription.",
+			Link: "https://kubernetes.io/blog/2023/03/10/image-registry-redirect/",
+			Run:  specCheck(v1alpha1.SeverityLow, "uses images from a registry that gets no updates any more", frozenImages),
+		},
+		{
 			ID: "image-registry-not-allowed", Static: true, Severity: v1alpha1.SeverityMedium,
 			Summary: "A workload uses images from a registry that is not allowed.",
 			Meaning: "The inspection has a list of allowed registries, and the image comes from none of them. Full names are compared: " +
@@ -69,6 +80,17 @@ func imageParts(image string) (name, tag string, digest bool) {
 	default:
 		return strings.ToLower(host) + "/" + rest, tag, digest
 	}
+}
+
+func frozenImages(spec *facts.PodSpec) []violation {
+	frozen := []string{"k8s.gcr.io/", "gcr.io/google-containers/", "gcr.io/google_containers/", "docker.io/bitnamilegacy/"}
+	return containerViolations(spec, func(c *corev1.Container) (string, v1alpha1.Severity) {
+		name, _, _ := imageParts(c.Image)
+		if slices.ContainsFunc(frozen, func(registry string) bool { return strings.HasPrefix(name, registry) }) {
+			return "image " + c.Image, ""
+		}
+		return "", ""
+	})
 }
 
 func latestImages(spec *facts.PodSpec) []violation {

@@ -223,6 +223,14 @@ func TestSecurityOfOneSpec(t *testing.T) {
 				"  spec: container api: neither runAsUser nor runAsNonRoot is set",
 			},
 		},
+		{
+			"the group of root",
+			"runs-as-root",
+			"securityContext: {runAsUser: 1000, runAsGroup: 0}, " + oneContainer(""),
+			[]string{"low " + subject + "runs as root, or can run as root.", "  spec: container api: runAsGroup: 0"},
+		},
+		{"another group", "runs-as-root", "securityContext: {runAsUser: 1000, runAsGroup: 0}, " +
+			oneContainer(", securityContext: {runAsGroup: 1000}"), nil},
 		{"another user", "runs-as-root", "securityContext: {runAsUser: 1000}, " + oneContainer(""), nil},
 		{"non-root is required", "runs-as-root", "securityContext: {runAsNonRoot: true}, " + oneContainer(""), nil},
 		{"root in a user namespace", "runs-as-root", "hostUsers: false, " + oneContainer(", securityContext: {runAsUser: 0}"), nil},
@@ -301,6 +309,18 @@ func TestSecurityOfOneSpec(t *testing.T) {
 				"  spec: container a: image nginx:main, imagePullPolicy: IfNotPresent",
 				"  spec: container b: image b:latest, imagePullPolicy: Never"},
 		},
+		{
+			"registries without updates",
+			"image-registry-frozen",
+			"containers: [{name: a, image: 'k8s.gcr.io/pause:3.2'}, {name: b, image: 'bitnamilegacy/redis:7'}, {name: c, " +
+				"image: 'gcr.io/google_containers/pause:3.1'}]",
+			[]string{
+				"low " + subject + "uses images from a registry that gets no updates any more.",
+				"  spec: container a: image k8s.gcr.io/pause:3.2", "  spec: container b: image bitnamilegacy/redis:7",
+				"  spec: container c: image gcr.io/google_containers/pause:3.1"},
+		},
+		{"registries with updates", "image-registry-frozen", "containers: [{name: a, image: 'registry.k8s.io/pause:3.10'}, {name: b, " +
+			"image: 'gcr.io/google-containers-x/a:1'}, {name: c, image: redis}]", nil},
 		{
 			"a mutable tag that is always pulled",
 			"image-pull-policy-stale",

@@ -9,6 +9,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/check/apimessage"
+	"kubeops.io/kubeops/internal/inspect/check/retry"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/remedy"
 )
@@ -68,6 +69,9 @@ func blockedFindings(g *facts.Graph, params check.Params, sort func(apimessage.R
 			continue
 		}
 		why, remediation, because := explainRefusal(g, b)
+		if then := retry.Then(b.owner); remediation != "" && then != "" {
+			remediation = remedy.Sprintf("%s %s", remediation, then)
+		}
 		findings = append(findings, check.Finding{
 			Object: b.owner, Discriminator: b.discriminator(), Culprits: because, Remediation: remediation,
 			Message:  fmt.Sprintf("%s of %s %s cannot be created: %s.", b.what, b.owner.Kind, b.owner.Name, why),

@@ -106,15 +106,13 @@ func rolloutStuck(g *facts.Graph, _ check.Params) []check.Finding {
 		case "ProgressDeadlineExceeded":
 			finding.Message = fmt.Sprintf("Deployment %s rollout is stuck: its new Pods did not become available within %s.",
 				d.Name, phrase.Duration(d.ProgressDeadline))
-			finding.Remediation = remedy.Sprintf("Fix what keeps the new Pods from becoming ready (%s), or roll back: `kubectl -n %s "+
-				"rollout undo deployment/%s`.", inspectPods(d), d.Namespace, d.Name)
+			finding.Remediation = remedy.Sprintf("Fix what keeps the new Pods from becoming ready (%s)%s.", inspectPods(d), rollBack(g, d))
 		case "ReplicaSetCreateError":
 			finding.RestrictToCulprits = true
 			finding.Culprits = refuses(g, d, progressing.Message)
 			finding.Message = fmt.Sprintf("Deployment %s rollout is stuck: its new ReplicaSet could not be created.", d.Name)
 			finding.Remediation = remedy.Sprintf("The condition says what refuses the ReplicaSet (a quota on its number, an admission "+
-				"webhook, an invalid template): %s. Fix that, or roll back: `kubectl -n %s rollout undo "+
-				"deployment/%s`.", kubectl.Describe(d.Ref), d.Namespace, d.Name)
+				"webhook, an invalid template): %s. Fix that%s.", kubectl.Describe(d.Ref), rollBack(g, d))
 		default:
 			finding.Message = fmt.Sprintf("Deployment %s rollout is stuck (%s).", d.Name, progressing.Reason)
 		}
@@ -125,6 +123,14 @@ func rolloutStuck(g *facts.Graph, _ check.Params) []check.Finding {
 		findings = append(findings, finding)
 	}
 	return findings
+}
+
+// rollBack continues a sentence with the command that restores the previous revision of a Deployment; empty if there is none.
+func rollBack(g *facts.Graph, d *facts.WorkloadNode) remedy.Text {
+	if g.NoEarlierRevision(d.Ref) {
+		return ""
+	}
+	return remedy.Sprintf(", or roll back: `kubectl -n %s rollout undo deployment/%s`", d.Namespace, d.Name)
 }
 
 // oldRevisions counts the ready Pods of a Deployment's ReplicaSets other than the one that its condition calls new.

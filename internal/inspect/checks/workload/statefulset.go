@@ -101,8 +101,9 @@ func statefulSetUpdateStuck(g *facts.Graph, params check.Params) []check.Finding
 			finding.Message = fmt.Sprintf("StatefulSet %s update is stuck: a Pod of the new revision is not ready.", set.Name)
 			finding.Evidence = append(finding.Evidence, check.FromCondition("Pod %s is of the new revision and not ready", failing.Name))
 			finding.Remediation = remedy.Sprintf("Find out why it is not ready (`kubectl -n %[1]s describe pod %[2]s`) and fix the "+
-				"template, or roll back (`kubectl -n %[1]s rollout undo statefulset/%[3]s`). Then delete the Pod so the StatefulSet "+
-				"recreates it: `kubectl -n %[1]s delete pod %[2]s`.", set.Namespace, failing.Name, set.Name)
+				"template, or roll back. Then delete the Pod so the StatefulSet recreates it: `kubectl -n %[1]s rollout undo "+
+				"statefulset/%[3]s && kubectl -n %[1]s delete pod %[2]s`. Both show within 1 minute, or as soon as the Pod is ready.",
+				set.Namespace, failing.Name, set.Name)
 		} else {
 			finding.Message = fmt.Sprintf("StatefulSet %s update is stuck: it waits for a Pod of an older revision that is not ready "+
 				"and is not replaced.", set.Name)
