@@ -19,7 +19,7 @@ type NotifyStage struct {
 }
 
 // NoDataPolicy says what a gate without data means for its stage.
-// +kubebuilder:validation:Enum=Fail;Wait
+// +kubebuilder:validation:Enum=Fail;Wait;Approve
 type NoDataPolicy string
 
 // Policies of missing data.
@@ -28,6 +28,8 @@ const (
 	NoDataFail NoDataPolicy = "Fail"
 	// NoDataWait waits for data until the timeout of the stage.
 	NoDataWait NoDataPolicy = "Wait"
+	// NoDataApprove waits for an Approval, as a stage of type approval, or for data, until the timeout of the stage.
+	NoDataApprove NoDataPolicy = "Approve"
 )
 
 // MetricsStage queries a MetricsBackend several times, and compares the values with a limit. The stage fails as soon as more measurements
@@ -57,7 +59,8 @@ type MetricsStage struct {
 	// +kubebuilder:validation:Maximum=99
 	// +optional
 	MaxFailures int32 `json:"maxFailures,omitempty"`
-	// noData says what a measurement without a value means: Fail (default) fails the stage, Wait measures again until the timeout.
+	// noData says what a measurement without a value means: Fail (default) fails the stage, Wait measures again until the timeout, and
+	// Approve does so until a person approves the stage.
 	// +optional
 	NoData NoDataPolicy `json:"noData,omitempty"`
 }
@@ -101,7 +104,7 @@ type InspectStage struct {
 	// +optional
 	Workloads []WorkloadReference `json:"workloads,omitempty"`
 	// noData says what a report without new problems, but with gaps, means: Fail (default) fails the stage, Wait waits for a later report
-	// until the timeout.
+	// until the timeout, and Approve waits for a person who approves the stage.
 	// +optional
 	NoData NoDataPolicy `json:"noData,omitempty"`
 }

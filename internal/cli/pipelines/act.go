@@ -49,10 +49,18 @@ func (o *approveOptions) run(ctx context.Context, streams command.Streams, args 
 		return err
 	}
 	stage, err := pick(run, args, "waits for approval", func(stage *v1alpha1.StageStatus) bool {
-		return stage.Type == v1alpha1.StageApproval && stage.Digest != "" && !stage.Phase.Ended() && stage.Phase != v1alpha1.StageWaiting
+		awaits := stage.Type == v1alpha1.StageApproval || stage.Reason == v1alpha1.ReasonAwaitingApproval
+		return stage.Digest != "" && (awaits && !stage.Phase.Ended() && stage.Phase != v1alpha1.StageWaiting || outsideOfWindow(stage))
 	})
 	if err != nil {
 		return err
+	}
+	attempt := stage.Attempt
+	if outsideOfWindow(stage) {
+		attempt++
+		if o.comment == "" || o.reject {
+			return fmt.Errorf("stage %s waits for a window; to start it now, approve it with --comment REASON", stage.Name)
+		}
 	}
 	user, err := selfOf(ctx, s.Target)
 	if err != nil {
@@ -68,7 +76,7 @@ func (o *approveOptions) run(ctx context.Context, streams command.Streams, args 
 		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion().String(), Kind: "Approval"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: run.Namespace, GenerateName: run.Name[:min(len(run.Name), 200)] + "-"},
 		Spec: v1alpha1.ApprovalSpec{
-			Pipeline: run.Spec.PipelineRef.Name, Run: run.Name, Stage: stage.Name, Attempt: stage.Attempt, Digest: stage.Digest,
+			Pipeline: run.Spec.PipelineRef.Name, Run: run.Name, Stage: stage.Name, Attempt: attempt, Digest: stage.Digest,
 			Approver: user.Username, Groups: user.Groups[:min(len(user.Groups), maxApproverGroups)], Decision: decision, Comment: o.comment,
 		},
 	})
@@ -83,6 +91,11 @@ func (o *approveOptions) run(ctx context.Context, streams command.Streams, args 
 			"warning: you requested this run; the approval counts only if approval.allowSelf of the stage is set")
 	}
 	return out.Flush()
+}
+
+// outsideOfWindow reports whether a stage waits for a window that an Approval of its next attempt overrides.
+func outsideOfWindow(stage *v1alpha1.StageStatus) bool {
+	return stage.Phase == v1alpha1.StageWaiting && stage.Reason == v1alpha1.ReasonWindowClosed
 }
 
 func newPipelineCancel(streams command.Streams) *cobra.Command {
