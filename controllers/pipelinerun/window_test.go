@@ -72,7 +72,11 @@ func TestAnApprovalWithAReasonStartsAStageOutsideOfItsWindow(t *testing.T) {
 	w.want(run, v1alpha1.RunRunning, "a=Waiting/WindowClosed")
 	approve := func(who, comment string, decision v1alpha1.ApprovalDecision) {
 		t.Helper()
-		err := w.approve(run, "a", who, func(s *v1alpha1.ApprovalSpec) { s.Attempt, s.Comment, s.Decision = 1, comment, decision })
+		err := w.approve(run, "a", who, func(s *v1alpha1.ApprovalSpec) {
+			s.Attempt = 1
+			s.Comment = comment
+			s.Decision = decision
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

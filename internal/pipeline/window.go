@@ -146,7 +146,8 @@ func (p *Plan) FirstOpening(now time.Time) (first time.Time, stage string) {
 			continue
 		}
 		if at := p.Opening(s.Name, now); stage == "" || first.IsZero() || !at.IsZero() && at.Before(first) {
-			first, stage = at, s.Name
+			first = at
+			stage = s.Name
 		}
 	}
 	return first, stage
