@@ -45,6 +45,7 @@ import (
 // +kubebuilder:rbac:groups=kubeops.io,resources=inspections,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=kubeops.io,resources=inspectionreports,verbs=get
 // +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;create
+// +kubebuilder:rbac:groups="",resources=namespaces,resourceNames=kube-system,verbs=get
 // +kubebuilder:rbac:groups=authorization.k8s.io,resources=localsubjectaccessreviews,verbs=create
 
 const (
@@ -80,7 +81,9 @@ func Drivers(e *environment.Environment, redactText func(string) string) map[v1a
 			Secrets: e.Backends.Secrets, Egress: e.Backends.Egress, Metrics: e.Backends.Telemetry, Memory: e.Backends.Memory,
 			Locks: &gitrepo.Locks{}, Redact: redactText,
 		},
-		v1alpha1.StageBuild: &build.Driver{Open: opener{e}.builds, Accounts: e.Accounts, Redact: redactText},
+		v1alpha1.StageBuild: &build.Driver{
+			Open: opener{e}.builds, Accounts: e.Accounts, Cluster: (&identity{reader: e.Reader}).get, Redact: redactText,
+		},
 		v1alpha1.StageNotify: &notify.Driver{
 			Open: opener{e}.channel, Limit: notificationchannel.NewRateLimiter().Wait, Redact: redactText,
 		},
