@@ -108,8 +108,8 @@ type BundleStage struct {
 const (
 	// ReasonBundleNotFound: the ResourceBundle of the stage does not exist.
 	ReasonBundleNotFound = "BundleNotFound"
-	// ReasonBundleForbidden: the ServiceAccount of the Pipeline cannot get or patch the ResourceBundle of the stage (RBAC), or may not act as
-	// the ServiceAccount of the bundle.
+	// ReasonBundleForbidden: the ServiceAccount of the Pipeline cannot get or patch the ResourceBundle of the stage (RBAC), or cannot
+	// impersonate the ServiceAccount of the bundle.
 	ReasonBundleForbidden = "BundleForbidden"
 	// ReasonBundleNotReady: the ResourceBundle cannot become Ready with the revision without a change by a person.
 	ReasonBundleNotReady = "BundleNotReady"

@@ -162,9 +162,9 @@ const (
 	LogDelay = 15 * time.Second
 )
 
-// LogsStage looks for errors that were not logged before the deployment. It compares the lines since the first stage of type deploy or bundle
-// before it began (without one: of type commit; without either: since the run began) with those of the baseline before that time. The stage
-// fails as soon as there is such an error, and succeeds if there is none at the end of its window.
+// LogsStage looks for errors that were not logged before the deployment. It compares the lines since the first stage of type deploy or
+// bundle before it began (without one: of type commit; without either: since the run began) with those of the baseline before that time. The
+// stage fails as soon as there is such an error, and succeeds if there is none at the end of its window.
 type LogsStage struct {
 	// backendRef is the LogBackend, in this namespace.
 	BackendRef LocalReference `json:"backendRef"`
@@ -198,8 +198,8 @@ type LogsStage struct {
 	// +kubebuilder:validation:Maximum=100000
 	// +optional
 	MaxLines int32 `json:"maxLines,omitempty"`
-	// noData says what it means that there are no lines, since the deployment or in the baseline: Fail (default) fails the stage, Wait looks
-	// again until the timeout, and Approve does so until a person approves the stage.
+	// noData says what it means that there are no lines, since the deployment or in the baseline: Fail (default) fails the stage, Wait
+	// looks again until the timeout, and Approve does so until a person approves the stage.
 	// +optional
 	NoData NoDataPolicy `json:"noData,omitempty"`
 }
@@ -235,8 +235,8 @@ type SonarQubeGate struct {
 	// plainHTTP permits a url without TLS, which sends the token unencrypted. Defaults to false.
 	// +optional
 	PlainHTTP bool `json:"plainHTTP,omitempty"`
-	// tokenRef is a key of a Secret, in this namespace, with a token of a user with the permission Browse on the project. The ServiceAccount
-	// of the Pipeline must be able to get it.
+	// tokenRef is a key of a Secret, in this namespace, with a token of a user with the permission Browse on the project. The
+	// ServiceAccount of the Pipeline must be able to get it.
 	TokenRef SecretKeyReference `json:"tokenRef"`
 	// caRef is a key of a Secret with the certificate of a private authority, as PEM. Default: the authorities of the system.
 	// +optional

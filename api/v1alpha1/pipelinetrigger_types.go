@@ -321,8 +321,9 @@ type PipelineWindow struct {
 	Name string `json:"name"`
 	// type of the window: allow or deny.
 	Type WindowType `json:"type"`
-	// cron is when the window opens: an expression with five fields, or @hourly, @daily, @weekly or @monthly. In an hour that daylight saving
-	// skips it opens at the next minute that exists, and in one that comes twice it opens once, unless the expression is for each hour.
+	// cron is when the window opens: an expression with five fields, or @hourly, @daily, @weekly or @monthly. In an hour that daylight
+	// saving skips it opens at the next minute that exists, and in one that comes twice it opens once, unless the expression is for each
+	// hour.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	// +kubebuilder:validation:XValidation:rule="!self.contains('TZ=')",message="cron must not contain a time zone; set timeZone"

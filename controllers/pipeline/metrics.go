@@ -11,8 +11,8 @@ import (
 	"kubeops.io/kubeops/internal/pipeline/delivery"
 )
 
-// Metrics of Pipelines: their runs that have not ended, and the four DORA figures of the runs that are kept. They are computed when they are
-// scraped, so that a restart of the manager loses nothing.
+// Metrics of Pipelines: their runs that have not ended, and the four DORA figures of the runs that are kept. They are computed when they
+// are scraped, so that a restart of the manager loses nothing.
 type Metrics struct {
 	clock clock.PassiveClock
 
@@ -29,12 +29,12 @@ type observed struct {
 }
 
 // NewMetrics registers the metrics. Registering them twice with one registry is an error.
-func NewMetrics(registry prometheus.Registerer, clock clock.PassiveClock) (*Metrics, error) {
+func NewMetrics(registry prometheus.Registerer, now clock.PassiveClock) (*Metrics, error) {
 	desc := func(name, help string) *prometheus.Desc {
 		return prometheus.NewDesc("kubeops_pipeline_"+name, help, []string{"namespace", "pipeline"}, nil)
 	}
 	m := &Metrics{
-		clock: clock, pipelines: map[client.ObjectKey]observed{},
+		clock: now, pipelines: map[client.ObjectKey]observed{},
 		active:    desc("runs_active", "PipelineRuns in progress."),
 		queued:    desc("runs_queued", "PipelineRuns that wait to start."),
 		frequency: desc("deployments_per_day", "Successful deployments per day within the last 30 days, of the runs that are kept."),

@@ -24,7 +24,8 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 			Name: "kubeops_pipeline_runs_total", Help: "PipelineRuns that ended, by phase.",
 		}, []string{"namespace", "pipeline", "phase"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "kubeops_pipeline_run_duration_seconds", Help: "Time from the start of a PipelineRun to its end, by phase.", Buckets: buckets,
+			Name: "kubeops_pipeline_run_duration_seconds", Help: "Time from the start of a PipelineRun to its end, by phase.",
+			Buckets: buckets,
 		}, []string{"phase"}),
 		stages: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "kubeops_pipeline_stage_duration_seconds", Help: "Duration of the last attempt of each stage of the runs that ended.",

@@ -52,7 +52,7 @@ func TestARunWaitsForTheWindowOfItsFirstStage(t *testing.T) {
 	if run.Status.NextOpening != nil {
 		t.Errorf("a run that started waits until %s", run.Status.NextOpening)
 	}
-	w.Clock.SetTime(opens.Add(2 * time.Hour)) // a ends after the window, and b waits for the next one
+	w.Clock.SetTime(opens.Add(time.Hour)) // a ends when the window has closed, and b waits for the next one
 	run = w.settle("r")
 	w.want(run, v1alpha1.RunRunning, "a=Succeeded", "b=Waiting/WindowClosed")
 	w.Clock.SetTime(w.nextTenPM())

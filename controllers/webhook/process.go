@@ -141,8 +141,8 @@ func (h *Handler) create(
 		return response{status: http.StatusOK, Result: resultDuplicate, Run: name}
 	case apierrors.IsForbidden(err): // such as by a quota: the parameters are not to blame
 		return h.refuse(ctx, to, definition, event.Delivery, http.StatusForbidden, resultRefused, problem.UserError(
-			v1alpha1.ReasonForbidden, err, "PipelineRun %s cannot be created (%s); check ResourceQuotas and admission policies of namespace "+
-				"%s, then deliver again", name, apierror.Describe(err), to.Namespace))
+			v1alpha1.ReasonForbidden, err, "PipelineRun %s cannot be created (%s); check ResourceQuotas and admission policies of "+
+				"namespace %s, then deliver again", name, apierror.Describe(err), to.Namespace))
 	case apierrors.IsInvalid(err):
 		return h.refuse(ctx, to, definition, event.Delivery, http.StatusUnprocessableEntity, resultRefused, problem.UserError(
 			v1alpha1.ReasonInvalidParameter, err, "PipelineRun %s cannot be created (%s)", name, apierror.Describe(err)))

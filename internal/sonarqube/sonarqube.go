@@ -134,8 +134,8 @@ func (c *Client) get(ctx context.Context, operation, path string, query url.Valu
 	switch {
 	case answer.Status == http.StatusNotFound:
 		return problem.UserError(v1alpha1.ReasonNotFound, nil,
-			"%s has no project or branch of %q that the token can see (404); create it, or grant the user of the token the permission Browse",
-			c.client.Host(), project)
+			"%s has no project or branch of %q that the token can see (404); create it, or grant the user of the token the permission "+
+				"Browse", c.client.Host(), project)
 	case answer.Status < 200 || answer.Status > 299:
 		return c.client.Refused(answer)
 	}

@@ -31,7 +31,8 @@ func newPipelineApprove(streams command.Streams) *cobra.Command {
 		Use:   "approve RUN [STAGE]",
 		Short: "Approve or reject a stage that waits for approval",
 		Long: `Create an Approval in your name, bound to the run, the stage, its attempt, and the digest of what it was given. It needs the
-verb approve on the Pipeline (ClusterRole kubeops-approver). Without a stage, the run must have exactly one that waits for approval.`,
+verb approve on the Pipeline (ClusterRole kubeops-approver). Without a stage, the run must have exactly one that waits for approval.
+With a comment it also lets a stage start that waits for a window, if spec.windowOverride of the Pipeline is set.`,
 		Example: `  kubeops pipeline approve release-x7k2p -n shop
   kubeops pipeline approve release-x7k2p production -n shop --comment "load test passed"
   kubeops pipeline approve release-x7k2p -n shop --reject --comment "error rate is up"`,

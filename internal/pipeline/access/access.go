@@ -1,5 +1,5 @@
-// Package access asks what the ServiceAccount of a Pipeline may do, for stages whose work the manager does itself: who writes a Pipeline can
-// do no more with it than the account can.
+// Package access asks what the ServiceAccount of a Pipeline may do, for stages whose work the manager does itself: who writes a Pipeline
+// can do no more with it than the account can.
 package access
 
 import (

@@ -52,6 +52,17 @@ type before struct {
 	Revision string `json:"revision,omitempty"`
 }
 
+// decode the state from before a stage; false if it cannot be read.
+func decode(previous string) (was before, ok bool) {
+	err := json.Unmarshal([]byte(previous), &was)
+	return was, err == nil
+}
+
+// unreadable is the observation of an attempt whose state from before cannot be read.
+func unreadable() pipeline.Observation {
+	return pipeline.Observation{State: pipeline.Lost, Message: "the state from before the stage cannot be read"}
+}
+
 // client of the ServiceAccount.
 func (d *Driver) client(attempt pipeline.Attempt) (client.Client, error) {
 	config, err := d.Accounts.As(attempt.Namespace, attempt.ServiceAccount)
@@ -198,19 +209,16 @@ func set(
 	return toProblem(attempt, "patch", c.Patch(ctx, changed, patch, options...))
 }
 
-// Find implements pipeline.Driver: the request of the attempt is in the bundle. If someone has requested another reconcile since, or changed
-// the reference, the attempt sets it again.
+// Find implements pipeline.Driver: the request of the attempt is in the bundle. If someone has requested another reconcile since, or
+// changed the reference, the attempt sets it again.
 func (d *Driver) Find(ctx context.Context, attempt pipeline.Attempt) (pipeline.Lookup, error) {
 	_, found, repository, err := d.read(ctx, attempt)
 	if err != nil {
 		return pipeline.Lookup{}, err
 	}
-	if v1alpha1.RequestOf(found) != attempt.Key {
-		return pipeline.Lookup{Presence: pipeline.Never}, nil
-	}
 	ref := found.Spec.ManifestsFrom[sources(found, repository)[0]].Git.Ref
-	if ref == nil || ref.Commit == "" {
-		return pipeline.Lookup{Presence: pipeline.Found, Handle: ""}, nil
+	if v1alpha1.RequestOf(found) != attempt.Key || ref == nil || ref.Commit == "" {
+		return pipeline.Lookup{Presence: pipeline.Never}, nil
 	}
 	return pipeline.Lookup{Presence: pipeline.Found, Handle: ref.Commit}, nil
 }

@@ -2,7 +2,6 @@ package bundle
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -19,9 +18,9 @@ const maxLines = 19
 
 // Get implements pipeline.Driver.
 func (d *Driver) Get(ctx context.Context, attempt pipeline.Attempt, revision string) (pipeline.Observation, error) {
-	var was before
-	if err := json.Unmarshal([]byte(attempt.Previous), &was); err != nil {
-		return pipeline.Observation{State: pipeline.Lost, Message: "the state from before the stage cannot be read"}, nil //nolint:nilerr // a result
+	was, ok := decode(attempt.Previous)
+	if !ok {
+		return unreadable(), nil
 	}
 	o, err := d.observe(ctx, attempt, &v1alpha1.GitRef{Commit: revision})
 	if o.State == pipeline.Succeeded {
@@ -39,11 +38,11 @@ func (d *Driver) observe(ctx context.Context, attempt pipeline.Attempt, ref *v1a
 	if err != nil {
 		return pipeline.Observation{}, err
 	}
-	return judge(attempt, found, repository, ref), nil
+	return judge(found, repository, ref), nil
 }
 
 // judge the state of a bundle.
-func judge(attempt pipeline.Attempt, found *v1alpha1.ResourceBundle, repository string, ref *v1alpha1.GitRef) pipeline.Observation {
+func judge(found *v1alpha1.ResourceBundle, repository string, ref *v1alpha1.GitRef) pipeline.Observation {
 	name := fmt.Sprintf("ResourceBundle %s/%s", found.Namespace, found.Name)
 	applying := func(format string, args ...any) pipeline.Observation {
 		return pipeline.Observation{Reason: reasonApplying, Message: name + " " + fmt.Sprintf(format, args...)}
@@ -52,7 +51,8 @@ func judge(attempt pipeline.Attempt, found *v1alpha1.ResourceBundle, repository 
 		if !same(found.Spec.ManifestsFrom[i].Git.Ref, ref) {
 			return pipeline.Observation{
 				State: pipeline.Failed, Reason: v1alpha1.ReasonBundleChanged,
-				Message: fmt.Sprintf("someone else changed spec.manifestsFrom[%d].git.ref of %s after the stage; look at its managedFields", i, name),
+				Message: fmt.Sprintf("someone else changed spec.manifestsFrom[%d].git.ref of %s after the stage; look at its managedFields",
+					i, name),
 			}
 		}
 	}

@@ -2,7 +2,6 @@ package bundle
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -24,8 +23,8 @@ const nothing = "nothing"
 
 // Start implements pipeline.Driver.
 func (d *rollback) Start(ctx context.Context, attempt pipeline.Attempt) (string, error) {
-	var was before
-	if err := json.Unmarshal([]byte(attempt.Previous), &was); err != nil {
+	was, ok := decode(attempt.Previous)
+	if !ok {
 		return "", problem.UserError(v1alpha1.ReasonHistoryNotAvailable, nil,
 			"the revision of ResourceBundle %s from before the stage cannot be read; set it by hand", keyOf(attempt))
 	}
@@ -39,8 +38,8 @@ func (d *rollback) Start(ctx context.Context, attempt pipeline.Attempt) (string,
 			return nothing, nil
 		case ref == nil || ref.Commit != attempt.Undo.Handle:
 			return "", problem.UserError(v1alpha1.ReasonValuesChanged, nil,
-				"someone else changed spec.manifestsFrom[%d].git.ref of ResourceBundle %s after the stage; set it by hand, if it must go back",
-				i, keyOf(attempt))
+				"someone else changed spec.manifestsFrom[%d].git.ref of ResourceBundle %s after the stage; set it by hand, if it must "+
+					"go back", i, keyOf(attempt))
 		}
 	}
 	return was.Revision, set(ctx, c, attempt, found, repository, was.Ref)
@@ -48,15 +47,13 @@ func (d *rollback) Start(ctx context.Context, attempt pipeline.Attempt) (string,
 
 // Find implements pipeline.Driver.
 func (d *rollback) Find(ctx context.Context, attempt pipeline.Attempt) (pipeline.Lookup, error) {
-	var was before
 	_, found, repository, err := d.read(ctx, attempt)
 	if err != nil {
 		return pipeline.Lookup{}, err
 	}
-	if err := json.Unmarshal([]byte(attempt.Previous), &was); err != nil || v1alpha1.RequestOf(found) != attempt.Key {
-		return pipeline.Lookup{Presence: pipeline.Never}, nil //nolint:nilerr // Start has the reason
-	}
-	if !same(found.Spec.ManifestsFrom[sources(found, repository)[0]].Git.Ref, was.Ref) {
+	was, ok := decode(attempt.Previous)
+	ref := found.Spec.ManifestsFrom[sources(found, repository)[0]].Git.Ref
+	if !ok || v1alpha1.RequestOf(found) != attempt.Key || !same(ref, was.Ref) {
 		return pipeline.Lookup{Presence: pipeline.Never}, nil
 	}
 	return pipeline.Lookup{Presence: pipeline.Found, Handle: was.Revision}, nil
@@ -70,9 +67,9 @@ func (d *rollback) Get(ctx context.Context, attempt pipeline.Attempt, handle str
 			Message: fmt.Sprintf("ResourceBundle %s has the revision from before the stage", keyOf(attempt)),
 		}, nil
 	}
-	var was before
-	if err := json.Unmarshal([]byte(attempt.Previous), &was); err != nil {
-		return pipeline.Observation{State: pipeline.Lost, Message: "the state from before the stage cannot be read"}, nil //nolint:nilerr // a result
+	was, ok := decode(attempt.Previous)
+	if !ok {
+		return unreadable(), nil
 	}
 	o, err := d.observe(ctx, attempt, was.Ref)
 	if o.State == pipeline.Succeeded {

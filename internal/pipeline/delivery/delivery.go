@@ -54,18 +54,18 @@ func Summarize(run *v1alpha1.PipelineRun) *v1alpha1.DeliveryStatus {
 func deploying(all []v1alpha1.StageStatus) []*v1alpha1.StageStatus {
 	for _, types := range [][]v1alpha1.StageType{{v1alpha1.StageDeploy, v1alpha1.StageBundle}, {v1alpha1.StageCommit}} {
 		var found []*v1alpha1.StageStatus
-		any := false
+		exists := false
 		for i := range all {
 			s := &all[i]
 			if s.Finally || !slices.Contains(types, s.Type) {
 				continue
 			}
-			any = true
+			exists = true
 			if s.StartTime != nil && s.Phase != v1alpha1.StageSkipped && s.Phase != v1alpha1.StageWaiting {
 				found = append(found, s)
 			}
 		}
-		if any {
+		if exists {
 			return found
 		}
 	}

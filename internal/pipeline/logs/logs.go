@@ -122,7 +122,8 @@ func (d *Driver) Cancel(context.Context, pipeline.Attempt, string) (bool, error)
 func (d *Driver) Get(ctx context.Context, attempt pipeline.Attempt, handle string) (pipeline.Observation, error) {
 	at, err := strconv.ParseInt(handle, 10, 64)
 	if err != nil {
-		return pipeline.Observation{State: pipeline.Lost, Message: "the time of the next judgement cannot be read"}, nil
+		lost := pipeline.Observation{State: pipeline.Lost, Message: "the time of the next judgement cannot be read"}
+		return lost, nil //nolint:nilerr // a result
 	}
 	if next := time.UnixMilli(at); attempt.Now.Before(next) {
 		return watching(attempt, next, "no new errors so far"), nil

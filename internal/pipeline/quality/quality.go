@@ -52,7 +52,9 @@ func (d *Driver) open(ctx context.Context, attempt pipeline.Attempt) (*sonarqube
 			"%surl must be https: the token would be sent unencrypted; correct it, or set plainHTTP", field)
 	}
 	secrets := d.Secrets.For(attempt.Namespace, attempt.ServiceAccount)
-	endpoint := provider.Endpoint{URL: spec.URL, Fields: provider.Fields{URL: field + "url", Auth: field + "tokenRef", TLS: field + "caRef"}}
+	endpoint := provider.Endpoint{
+		URL: spec.URL, Fields: provider.Fields{URL: field + "url", Auth: field + "tokenRef", TLS: field + "caRef"},
+	}
 	token, err := secrets.Text(ctx, spec.TokenRef, field+"tokenRef")
 	if err != nil {
 		return nil, err
@@ -172,8 +174,8 @@ func judge(stage *v1alpha1.QualityStage, gate sonarqube.Gate) pipeline.Observati
 	}
 	return pipeline.Observation{
 		State: pipeline.Failed, Reason: v1alpha1.ReasonQualityGateFailed, Diagnosis: lines,
-		Message: fmt.Sprintf("project %s does not pass its quality gate: %d of %d conditions failed; the diagnosis has them", project, failed,
-			len(gate.Conditions)),
+		Message: fmt.Sprintf("project %s does not pass its quality gate: %d of %d conditions failed; the diagnosis has them", project,
+			failed, len(gate.Conditions)),
 	}
 }
 

@@ -251,7 +251,8 @@ func fromSCM(scm *ci.SCM) string {
 		"<scm class=\"hudson.plugins.git.GitSCM\" plugin=\"git\"><configVersion>2</configVersion><userRemoteConfigs>"+
 		"<hudson.plugins.git.UserRemoteConfig><url>%s</url>%s</hudson.plugins.git.UserRemoteConfig></userRemoteConfigs><branches>"+
 		"<hudson.plugins.git.BranchSpec><name>refs/heads/%s</name></hudson.plugins.git.BranchSpec></branches>"+
-		"<doGenerateSubmoduleConfigurations>false</doGenerateSubmoduleConfigurations><submoduleCfg class=\"empty-list\"/><extensions/></scm>"+
+		"<doGenerateSubmoduleConfigurations>false</doGenerateSubmoduleConfigurations><submoduleCfg class=\"empty-list\"/>"+
+		"<extensions/></scm>"+
 		"<scriptPath>%s</scriptPath><lightweight>true</lightweight></definition>",
 		escaped(scm.Repository), credentials, escaped(scm.Branch), escaped(scm.Path))
 }
