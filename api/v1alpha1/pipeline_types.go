@@ -128,7 +128,7 @@ type PipelineSpec struct {
 	Triggers []PipelineTrigger `json:"triggers,omitempty"`
 	// windows are the times in which stages may start. A stage that began in a window is never interrupted. Stages of finally, and
 	// rollbacks, start at any time. A window of type deny wins. Default: at any time.
-	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:MaxItems=8
 	// +listType=map
 	// +listMapKey=name
 	// +optional

@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	// maxSteps and maxAhead bound the search for the next time at which a stage can start.
-	maxSteps = 200
+	// maxSteps and maxAhead bound the search for the next time at which a stage can start: tenants write windows, such as one for each
+	// minute.
+	maxSteps = 64
 	maxAhead = 400 * 24 * time.Hour
 	// windowCheck is when to look again at a stage that waits for a window, at the latest.
 	windowCheck = time.Hour
@@ -179,17 +180,23 @@ func (p *pass) held(s *v1alpha1.StageStatus) bool {
 	if len(p.plan.windows) == 0 || p.undo != nil {
 		return false
 	}
-	opens := p.plan.Opening(s.Name, p.now)
-	if opens.Equal(p.now) {
-		s.NextOpening = nil
-		return false
+	var opens time.Time
+	if s.NextOpening != nil && p.now.Before(s.NextOpening.Time) { // computed before
+		opens = s.NextOpening.Time
+	} else {
+		opens = p.plan.Opening(s.Name, p.now)
 	}
 	s.NextOpening = nil
 	wait := windowCheck
-	if !opens.IsZero() {
+	switch next := metav1.NewTime(p.now.Add(wait)); {
+	case opens.Equal(p.now):
+		return false
+	case !opens.IsZero():
 		at := metav1.NewTime(opens)
 		s.NextOpening = &at
 		wait = min(wait, opens.Sub(p.now))
+	case !p.plan.spec.WindowOverride:
+		s.RetryTime = &next // not computed in each pass
 	}
 	message := closedText(s.Name, opens)
 	if p.plan.spec.WindowOverride && p.Override != nil {

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -146,6 +147,28 @@ func TestAStageWaitsForItsWindowAndEndsAfterIt(t *testing.T) {
 	m.finish("b", Succeeded)
 	m.finish("f", Succeeded)
 	m.want(v1alpha1.RunSucceeded)
+}
+
+// TestWindowsOfATenantTakeBoundedTime has as many windows as a Pipeline can have, each for every minute. A search without a bound would look
+// at each minute of 400 days.
+func TestWindowsOfATenantTakeBoundedTime(t *testing.T) {
+	spec := v1alpha1.PipelineSpec{Stages: []v1alpha1.PipelineStage{stage("a")}}
+	for i := range 8 {
+		spec.Windows = append(spec.Windows, opens(v1alpha1.WindowDeny, "* * * * *", time.Minute, noOverrun, func(w *v1alpha1.PipelineWindow) {
+			w.Name = fmt.Sprintf("w%d", i)
+		}))
+	}
+	m := newMachine(t, spec)
+	began := time.Now()
+	m.settle()
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	m.want(v1alpha1.RunRunning, "a=Waiting/WindowClosed")
+	a := m.stored.Status.Stage("a")
+	if a.NextOpening != nil || a.RetryTime == nil || !strings.Contains(a.Message, "no time within 400 days") {
+		t.Errorf("got %+v", a)
+	}
 }
 
 func TestARunThatWaitsForAWindowCanBeCanceled(t *testing.T) {

@@ -53,7 +53,7 @@ func (w *Window) Open(at time.Time) (bool, time.Time) {
 
 // Closes is when a window that is open closes, with its openings before that. It looks ahead by a bounded number of openings.
 func (w *Window) Closes(at time.Time) time.Time {
-	const ahead = 200
+	const ahead = 16
 	_, closes := w.Open(at)
 	for range ahead {
 		last := Latest(w.openings, at, closes)
