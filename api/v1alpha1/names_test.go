@@ -100,6 +100,12 @@ func fields() map[string]nature {
 		"ScheduleTrigger.Cron": free, "ScheduleTrigger.TimeZone": shaped,
 		"MetricsStage.Query": free, "MetricsStage.Condition": shaped,
 		"MetricsStage.NoData": shaped, "InspectStage.Severity": shaped, "InspectStage.Namespaces": namespace, "InspectStage.NoData": shaped,
+		"QualityStage.NoData": shaped, "SonarQubeGate.URL": shaped, "SonarQubeGate.Project": shaped, "SonarQubeGate.Branch": free,
+		"JobSCM.Repository": shaped, "JobSCM.Branch": shaped, "JobSCM.Path": shaped, "JobSCM.CredentialsID": shaped,
+		"BundleStage.Repository": shaped,
+		"PipelineWindow.Name":    shaped, "PipelineWindow.Type": shaped, "PipelineWindow.Cron": shaped, "PipelineWindow.TimeZone": shaped,
+		"PipelineWindow.Stages": shaped,
+		"LogsStage.Namespaces":  namespace, "LogsStage.NoData": shaped,
 		"WorkloadReference.Kind": shaped, "WorkloadReference.Namespace": namespace, "WorkloadReference.Name": object,
 
 		// Code that is compiled, text that is shown, and fields of stored documents, which are values of a query.

@@ -93,7 +93,11 @@ const (
 	ReasonConditionNotMet = "ConditionNotMet"
 	// ReasonNewProblems: the inspection found problems that did not exist before the run.
 	ReasonNewProblems = "NewProblems"
-	// ReasonBackendNotFound: the MetricsBackend of the stage does not exist.
+	// ReasonNewErrors: errors are logged that were not logged before the deployment.
+	ReasonNewErrors = "NewErrors"
+	// ReasonLogsForbidden: the ServiceAccount of the Pipeline cannot read the logs of Pods in a namespace of the stage (RBAC).
+	ReasonLogsForbidden = "LogsForbidden"
+	// ReasonBackendNotFound: the MetricsBackend or LogBackend of the stage does not exist.
 	ReasonBackendNotFound = "BackendNotFound"
 	// ReasonInspectionNotFound: the Inspection of the stage does not exist.
 	ReasonInspectionNotFound = "InspectionNotFound"

@@ -17,6 +17,8 @@ const (
 	// AnnotationRunUID on a PipelineRun is its own UID, from before its first stage. A run with the UID of another object was restored from
 	// a backup, and never starts.
 	AnnotationRunUID = "kubeops.io/run-uid"
+	// AnnotationCommitTime on a PipelineRun is when the commit was made that it is about, in RFC 3339. Triggers set it.
+	AnnotationCommitTime = "kubeops.io/commit-time"
 )
 
 // Defaults of a Pipeline.
@@ -124,6 +126,17 @@ type PipelineSpec struct {
 	// +listMapKey=name
 	// +optional
 	Triggers []PipelineTrigger `json:"triggers,omitempty"`
+	// windows are the times in which stages may start. A stage that began in a window is never interrupted. Stages of finally, and
+	// rollbacks, start at any time. A window of type deny wins. Default: at any time.
+	// +kubebuilder:validation:MaxItems=8
+	// +listType=map
+	// +listMapKey=name
+	// +optional
+	Windows []PipelineWindow `json:"windows,omitempty"`
+	// windowOverride lets people with the verb approve on the Pipeline start a stage outside of its windows, by an Approval with a comment.
+	// A run starts outside of its windows then, and its stages wait. Defaults to false.
+	// +optional
+	WindowOverride bool `json:"windowOverride,omitempty"`
 	// timeout of all stages of a run together, without finally. Defaults to 72h.
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('720h')",message="timeout must be between 1s and 720h"
 	// +optional

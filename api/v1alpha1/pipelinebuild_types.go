@@ -31,7 +31,7 @@ type ConfigMapKeyReference struct {
 
 // EnsuredJob defines the job of a build stage. KubeOps creates the job before the build, and updates it if the definition changed. It
 // writes the Pipeline and a digest into the description of the job, and changes no job without them. It never deletes one.
-// +kubebuilder:validation:XValidation:rule="has(self.configMapRef) != has(self.jenkinsfile)",message="set either configMapRef or jenkinsfile"
+// +kubebuilder:validation:XValidation:rule="[has(self.configMapRef), has(self.jenkinsfile), has(self.scm)].filter(x, x).size() == 1",message="set one of configMapRef, jenkinsfile and scm"
 type EnsuredJob struct {
 	// configMapRef references the config.xml of the job, at most 256 KiB. It declares KUBEOPS_RUN and the parameters of the stage. It is
 	// read as the ServiceAccount of the Pipeline.
@@ -43,9 +43,47 @@ type EnsuredJob struct {
 	// +kubebuilder:validation:MaxLength=32768
 	// +optional
 	Jenkinsfile string `json:"jenkinsfile,omitempty"`
+	// scm has the script of the job in a Git repository, which Jenkins reads for each build, by its plugin git. The job declares
+	// KUBEOPS_RUN and the parameters of the stage, as with jenkinsfile.
+	// +optional
+	SCM *JobSCM `json:"scm,omitempty"`
 	// overwrite permits to replace a job that KubeOps does not manage, or manages for another Pipeline. Defaults to false.
 	// +optional
 	Overwrite bool `json:"overwrite,omitempty"`
+}
+
+// JobSCM is a Jenkinsfile in a Git repository.
+type JobSCM struct {
+	// repository is the URL: https://HOST/PATH or ssh://USER@HOST/PATH, without credentials.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:Pattern=`^(https?|ssh)://[^\s?#]+$`
+	Repository string `json:"repository"`
+	// branch that the Jenkinsfile is read from.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=255
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_][-A-Za-z0-9_./+@#]*$`
+	Branch string `json:"branch"`
+	// path of the Jenkinsfile. Defaults to Jenkinsfile.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=255
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_][-A-Za-z0-9_./]*$`
+	// +optional
+	Path string `json:"path,omitempty"`
+	// credentialsId of the credentials that Jenkins has for the repository. Default: none.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=255
+	// +kubebuilder:validation:Pattern=`^[-A-Za-z0-9_.]+$`
+	// +optional
+	CredentialsID string `json:"credentialsId,omitempty"`
+}
+
+// ScriptPath is path or its default.
+func (s *JobSCM) ScriptPath() string {
+	if s.Path != "" {
+		return s.Path
+	}
+	return "Jenkinsfile"
 }
 
 // BuildStage runs a job of a build server once for each attempt. The job declares the string parameter KUBEOPS_RUN, which carries the key

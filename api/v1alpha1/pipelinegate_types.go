@@ -19,7 +19,7 @@ type NotifyStage struct {
 }
 
 // NoDataPolicy says what a gate without data means for its stage.
-// +kubebuilder:validation:Enum=Fail;Wait
+// +kubebuilder:validation:Enum=Fail;Wait;Approve
 type NoDataPolicy string
 
 // Policies of missing data.
@@ -28,6 +28,8 @@ const (
 	NoDataFail NoDataPolicy = "Fail"
 	// NoDataWait waits for data until the timeout of the stage.
 	NoDataWait NoDataPolicy = "Wait"
+	// NoDataApprove waits for an Approval, as a stage of type approval, or for data, until the timeout of the stage.
+	NoDataApprove NoDataPolicy = "Approve"
 )
 
 // MetricsStage queries a MetricsBackend several times, and compares the values with a limit. The stage fails as soon as more measurements
@@ -57,7 +59,8 @@ type MetricsStage struct {
 	// +kubebuilder:validation:Maximum=99
 	// +optional
 	MaxFailures int32 `json:"maxFailures,omitempty"`
-	// noData says what a measurement without a value means: Fail (default) fails the stage, Wait measures again until the timeout.
+	// noData says what a measurement without a value means: Fail (default) fails the stage, Wait measures again until the timeout, and
+	// Approve does so until a person approves the stage.
 	// +optional
 	NoData NoDataPolicy `json:"noData,omitempty"`
 }
@@ -101,7 +104,7 @@ type InspectStage struct {
 	// +optional
 	Workloads []WorkloadReference `json:"workloads,omitempty"`
 	// noData says what a report without new problems, but with gaps, means: Fail (default) fails the stage, Wait waits for a later report
-	// until the timeout.
+	// until the timeout, and Approve waits for a person who approves the stage.
 	// +optional
 	NoData NoDataPolicy `json:"noData,omitempty"`
 }
@@ -147,4 +150,118 @@ const (
 	OutputValue = "value"
 	// OutputReport is the name of the InspectionReport that an inspect stage judged.
 	OutputReport = "report"
+)
+
+// Defaults of a stage of type logs.
+const (
+	// DefaultLogWindow is the default of window.
+	DefaultLogWindow = 10 * time.Minute
+	// DefaultLogBaseline is the default of baseline.
+	DefaultLogBaseline = time.Hour
+	// LogDelay is how long lines may take to their backend: the last judgement follows so long after the window.
+	LogDelay = 15 * time.Second
+)
+
+// LogsStage looks for errors that were not logged before the deployment. It compares the lines since the first stage of type deploy or
+// bundle before it began (without one: of type commit; without either: since the run began) with those of the baseline before that time. The
+// stage fails as soon as there is such an error, and succeeds if there is none at the end of its window.
+type LogsStage struct {
+	// backendRef is the LogBackend, in this namespace.
+	BackendRef LocalReference `json:"backendRef"`
+	// namespaces of the lines. The ServiceAccount of the Pipeline must be able to read the logs of their Pods. Defaults to the namespace of
+	// the Pipeline.
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +listType=set
+	// +optional
+	Namespaces []string `json:"namespaces,omitempty"`
+	// workloads whose lines count, in these namespaces. Lines are those of a workload by the name of their Pod. Default: all lines of the
+	// namespaces.
+	// +kubebuilder:validation:MaxItems=32
+	// +listType=atomic
+	// +optional
+	Workloads []WorkloadReference `json:"workloads,omitempty"`
+	// window is how long to look for errors from the start of the stage. Defaults to 10m.
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1m') && duration(self) <= duration('24h')",message="window must be between 1m and 24h"
+	// +optional
+	Window *metav1.Duration `json:"window,omitempty"`
+	// baseline is the time before the deployment to compare with. Defaults to 1h.
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('5m') && duration(self) <= duration('168h')",message="baseline must be between 5m and 168h"
+	// +optional
+	Baseline *metav1.Duration `json:"baseline,omitempty"`
+	// maxLines to read for one judgement, half of them at most since the deployment. Of more lines, the first of each part of the time are
+	// read. Defaults to 20000.
+	// +kubebuilder:validation:Minimum=1000
+	// +kubebuilder:validation:Maximum=100000
+	// +optional
+	MaxLines int32 `json:"maxLines,omitempty"`
+	// noData says what it means that there are no lines, since the deployment or in the baseline: Fail (default) fails the stage, Wait
+	// looks again until the timeout, and Approve does so until a person approves the stage.
+	// +optional
+	NoData NoDataPolicy `json:"noData,omitempty"`
+}
+
+// Period of the stage: window or its default.
+func (s *LogsStage) Period() time.Duration { return durationOr(s.Window, DefaultLogWindow) }
+
+// Before is baseline or its default.
+func (s *LogsStage) Before() time.Duration { return durationOr(s.Baseline, DefaultLogBaseline) }
+
+// OutputNewErrors is the output of a stage of type logs: the number of new errors, which is 0.
+const OutputNewErrors = "newErrors"
+
+// QualityStage waits for the analysis of a revision, and fails unless it passes the quality gate.
+type QualityStage struct {
+	// sonarQube is the server with the analysis.
+	SonarQube SonarQubeGate `json:"sonarQube"`
+	// noData says what it means that the server computed no quality gate for the analysis: Fail (default) fails the stage, Wait looks again
+	// until the timeout, and Approve does so until a person approves the stage. An analysis that does not exist yet is waited for in all
+	// cases.
+	// +optional
+	NoData NoDataPolicy `json:"noData,omitempty"`
+}
+
+// SonarQubeGate is the quality gate of a project of SonarQube.
+// +kubebuilder:validation:XValidation:rule="!self.url.startsWith('http:') || (has(self.plainHTTP) && self.plainHTTP)",message="url must be https, or plainHTTP must be set: the token would be sent unencrypted"
+type SonarQubeGate struct {
+	// url of the server, for example https://sonarqube.example.com.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https'] && !self.contains('@')",message="url must be an http or https URL without credentials"
+	URL string `json:"url"`
+	// plainHTTP permits a url without TLS, which sends the token unencrypted. Defaults to false.
+	// +optional
+	PlainHTTP bool `json:"plainHTTP,omitempty"`
+	// tokenRef is a key of a Secret, in this namespace, with a token of a user with the permission Browse on the project. The
+	// ServiceAccount of the Pipeline must be able to get it.
+	TokenRef SecretKeyReference `json:"tokenRef"`
+	// caRef is a key of a Secret with the certificate of a private authority, as PEM. Default: the authorities of the system.
+	// +optional
+	CARef *SecretKeyReference `json:"caRef,omitempty"`
+	// project is the key of the project.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=400
+	// +kubebuilder:validation:Pattern=`^[-a-zA-Z0-9_.:]+$`
+	Project string `json:"project"`
+	// branch of the project. Defaults to its main branch.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=255
+	// +optional
+	Branch string `json:"branch,omitempty"`
+	// revision is the commit whose analysis counts, as sonar.scm.revision has it: its full hash.
+	Revision StageText `json:"revision"`
+}
+
+// ReasonQualityGateFailed: the analysis does not pass the quality gate.
+const ReasonQualityGateFailed = "QualityGateFailed"
+
+// Outputs of a stage of type quality.
+const (
+	// OutputGate is the status of the quality gate, which is OK; empty if a person approved the stage.
+	OutputGate = "gate"
+	// OutputAnalysis is the key of the analysis.
+	OutputAnalysis = "analysis"
 )

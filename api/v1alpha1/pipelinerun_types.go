@@ -17,7 +17,7 @@ type RunPhase string
 const (
 	// RunPending was not looked at.
 	RunPending RunPhase = "Pending"
-	// RunWaiting waits for earlier runs, or for its Pipeline, which is suspended.
+	// RunWaiting waits for earlier runs, for a window, or for its Pipeline, which is suspended.
 	RunWaiting RunPhase = "Waiting"
 	// RunRunning executes stages.
 	RunRunning RunPhase = "Running"
@@ -180,6 +180,9 @@ type StageStatus struct {
 	// completionTime of the attempt.
 	// +optional
 	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
+	// nextOpening is when a stage that waits for a window of its Pipeline can start.
+	// +optional
+	NextOpening *metav1.Time `json:"nextOpening,omitempty"`
 	// handle of the work at the system that does it.
 	// +kubebuilder:validation:MaxLength=1024
 	// +optional
@@ -216,6 +219,10 @@ type StageStatus struct {
 	// +kubebuilder:validation:MaxLength=1024
 	// +optional
 	Previous string `json:"previous,omitempty"`
+	// override is who let the attempt start outside of the windows of the Pipeline, and why.
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	Override string `json:"override,omitempty"`
 	// previousAttempt is the attempt that recorded previous.
 	// +optional
 	PreviousAttempt int32 `json:"previousAttempt,omitempty"`
@@ -285,6 +292,9 @@ type PipelineRunStatus struct {
 	// result of the stages, without finally. It is set when finally starts.
 	// +optional
 	Result RunPhase `json:"result,omitempty"`
+	// nextOpening is when a run that waits for a window of its Pipeline can start.
+	// +optional
+	NextOpening *metav1.Time `json:"nextOpening,omitempty"`
 	// startTime is when the first stage could start.
 	// +optional
 	StartTime *metav1.Time `json:"startTime,omitempty"`
@@ -297,6 +307,12 @@ type PipelineRunStatus struct {
 	// completionTime is when the run ended.
 	// +optional
 	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
+	// commitTime is when the commit was made that the run was triggered by, as the repository or the webhook has it.
+	// +optional
+	CommitTime *metav1.Time `json:"commitTime,omitempty"`
+	// delivery is what the run deployed, for the metrics of its Pipeline. It is set when the run ends.
+	// +optional
+	Delivery *DeliveryStatus `json:"delivery,omitempty"`
 	// revision is the ControllerRevision with the spec of the Pipeline that the run uses.
 	// +optional
 	Revision string `json:"revision,omitempty"`

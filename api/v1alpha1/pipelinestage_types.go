@@ -8,7 +8,7 @@ import (
 )
 
 // StageType is what a stage does.
-// +kubebuilder:validation:Enum=wait;approval;job;deploy;commit;build;notify;metrics;inspect;image
+// +kubebuilder:validation:Enum=wait;approval;job;deploy;commit;build;notify;metrics;inspect;image;logs;bundle;quality
 type StageType string
 
 // Types of stages.
@@ -33,6 +33,12 @@ const (
 	StageInspect StageType = "inspect"
 	// StageImage looks up the digest of a tag of an image.
 	StageImage StageType = "image"
+	// StageLogs looks for errors in logs that were not there before the deployment.
+	StageLogs StageType = "logs"
+	// StageBundle sets the revision of a ResourceBundle.
+	StageBundle StageType = "bundle"
+	// StageQuality reads the quality gate of an analysis.
+	StageQuality StageType = "quality"
 )
 
 // FailurePolicy says what a failed stage means for those that follow.
@@ -60,14 +66,17 @@ const (
 // +kubebuilder:validation:XValidation:rule="has(self.metrics) == (self.type == 'metrics')",message="metrics must be set if and only if type is metrics"
 // +kubebuilder:validation:XValidation:rule="has(self.inspect) == (self.type == 'inspect')",message="inspect must be set if and only if type is inspect"
 // +kubebuilder:validation:XValidation:rule="has(self.image) == (self.type == 'image')",message="image must be set if and only if type is image"
+// +kubebuilder:validation:XValidation:rule="has(self.logs) == (self.type == 'logs')",message="logs must be set if and only if type is logs"
+// +kubebuilder:validation:XValidation:rule="has(self.bundle) == (self.type == 'bundle')",message="bundle must be set if and only if type is bundle"
+// +kubebuilder:validation:XValidation:rule="has(self.quality) == (self.type == 'quality')",message="quality must be set if and only if type is quality"
 type PipelineStage struct {
 	// name of the stage. Expressions of later stages use it as stages.NAME, with _ in place of -.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=40
 	// +kubebuilder:validation:Pattern=`^[a-z]([-a-z0-9]*[a-z0-9])?$`
 	Name string `json:"name"`
-	// type of the stage: wait, approval, job, deploy, commit, build, notify, metrics, inspect or image. The field of the same name is
-	// required.
+	// type of the stage: wait, approval, job, deploy, commit, build, notify, metrics, inspect, image, logs, bundle or quality. The
+	// field of the same name is required.
 	Type StageType `json:"type"`
 	// after are the stages that must end first. Stages that do not depend on each other run at the same time. A skipped stage counts as
 	// ended.
@@ -85,9 +94,8 @@ type PipelineStage struct {
 	// +kubebuilder:validation:MaxLength=1024
 	// +optional
 	When string `json:"when,omitempty"`
-	// timeout of each attempt. Defaults to 1h, to 24h for an approval, to 5m for notify, and to more than it takes for wait and
-	// metrics. The work of a stage is
-	// stopped at its timeout.
+	// timeout of each attempt. Defaults to 1h, to 24h for an approval, to 5m for notify, and to 1h more than it takes for wait, metrics and
+	// logs. The work of a stage is stopped at its timeout.
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('720h')",message="timeout must be between 1s and 720h"
 	// +optional
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
@@ -95,8 +103,8 @@ type PipelineStage struct {
 	// +optional
 	Retry *StageRetry `json:"retry,omitempty"`
 	// onFailure says what follows if the stage fails: stop starts no further stage; continue starts those that follow; rollback starts no
-	// further stage, and once those in progress have ended, undoes the work of the stages of type commit and deploy in reverse order,
-	// before finally. The run is Failed at its end in all cases. A run that is canceled is not rolled back. Defaults to stop.
+	// further stage, and once those in progress have ended, undoes the work of the stages of type commit, deploy and bundle in reverse
+	// order, before finally. The run is Failed at its end in all cases. A run that is canceled is not rolled back. Defaults to stop.
 	// +optional
 	OnFailure FailurePolicy `json:"onFailure,omitempty"`
 
@@ -130,6 +138,15 @@ type PipelineStage struct {
 	// image looks up the digest of a tag.
 	// +optional
 	Image *ImageStage `json:"image,omitempty"`
+	// logs looks for new errors.
+	// +optional
+	Logs *LogsStage `json:"logs,omitempty"`
+	// bundle sets the revision of a ResourceBundle.
+	// +optional
+	Bundle *BundleStage `json:"bundle,omitempty"`
+	// quality reads the quality gate of an analysis.
+	// +optional
+	Quality *QualityStage `json:"quality,omitempty"`
 }
 
 // StageRetry repeats failed attempts of a stage. What only a person can fix is not repeated, and neither is an attempt with reason
@@ -253,6 +270,8 @@ func (s *PipelineStage) AttemptTimeout() time.Duration {
 		return durationOr(s.Timeout, DefaultNotifyTimeout)
 	case s.Metrics != nil:
 		return durationOr(s.Timeout, time.Duration(s.Metrics.Measurements())*s.Metrics.Period()+DefaultStageTimeout)
+	case s.Logs != nil:
+		return durationOr(s.Timeout, s.Logs.Period()+DefaultStageTimeout)
 	}
 	return durationOr(s.Timeout, DefaultStageTimeout)
 }
@@ -276,6 +295,11 @@ func (s *PipelineStage) Values() []StageValue {
 		return values
 	case s.Image != nil:
 		return []StageValue{{Name: ValueTag, Value: s.Image.Tag.Value, Expression: s.Image.Tag.Expression}}
+	case s.Bundle != nil:
+		return []StageValue{{Name: OutputRevision, Value: s.Bundle.Revision.Value, Expression: s.Bundle.Revision.Expression}}
+	case s.Quality != nil:
+		revision := s.Quality.SonarQube.Revision
+		return []StageValue{{Name: OutputRevision, Value: revision.Value, Expression: revision.Expression}}
 	}
 	return nil
 }
@@ -287,7 +311,7 @@ func (s *PipelineStage) Outputs() []string {
 		return []string{OutputApprovers}
 	case s.Job != nil:
 		return s.Job.Outputs
-	case s.Deploy != nil:
+	case s.Deploy != nil, s.Bundle != nil:
 		return []string{OutputRevision, OutputPreviousRevision}
 	case s.Commit != nil:
 		return []string{OutputRevision, OutputPreviousRevision, OutputChanged}
@@ -299,11 +323,31 @@ func (s *PipelineStage) Outputs() []string {
 		return []string{OutputReport}
 	case s.Image != nil:
 		return []string{OutputDigest, OutputImage}
+	case s.Logs != nil:
+		return []string{OutputNewErrors}
+	case s.Quality != nil:
+		return []string{OutputGate, OutputAnalysis}
 	}
 	return nil
 }
 
-// Outputs of deploy and commit stages.
+// MissingData is what missing data of a gate means; NoDataFail for other types.
+func (s *PipelineStage) MissingData() NoDataPolicy {
+	policy := NoDataFail
+	switch {
+	case s.Metrics != nil && s.Metrics.NoData != "":
+		policy = s.Metrics.NoData
+	case s.Inspect != nil && s.Inspect.NoData != "":
+		policy = s.Inspect.NoData
+	case s.Logs != nil && s.Logs.NoData != "":
+		policy = s.Logs.NoData
+	case s.Quality != nil && s.Quality.NoData != "":
+		policy = s.Quality.NoData
+	}
+	return policy
+}
+
+// Outputs of deploy, bundle and commit stages.
 const (
 	// OutputRevision is the revision that was deployed, or the commit that has the changes.
 	OutputRevision = "revision"

@@ -41,7 +41,11 @@ const (
 
 // Setup adds the controller to a manager. It wakes when a run is created, is deleted, or changes its phase.
 func Setup(m ctrl.Manager, e *environment.Environment) error {
-	r := New(e, e.Expressions())
+	metrics, err := NewMetrics(e.Settings.Metrics, e.Clock)
+	if err != nil {
+		return err
+	}
+	r := New(e, e.Expressions(), metrics)
 	toPipeline := handler.EnqueueRequestsFromMapFunc(func(_ context.Context, o client.Object) []reconcile.Request {
 		run, ok := o.(*v1alpha1.PipelineRun)
 		if !ok {
@@ -59,9 +63,9 @@ func Setup(m ctrl.Manager, e *environment.Environment) error {
 		Complete(r)
 }
 
-// New is the reconciler of Pipelines.
-func New(e *environment.Environment, expressions expression.Evaluator) *kind.Reconciler[*v1alpha1.Pipeline] {
-	l := &logic{client: e.Client, expressions: expressions, limits: e.Limits, repositories: repositories{e}}
+// New is the reconciler of Pipelines. Without metrics, nothing is measured.
+func New(e *environment.Environment, expressions expression.Evaluator, metrics *Metrics) *kind.Reconciler[*v1alpha1.Pipeline] {
+	l := &logic{client: e.Client, expressions: expressions, limits: e.Limits, repositories: repositories{e}, metrics: metrics}
 	return kind.NewReconciler(e.Environment, kindName, "Check", func() *v1alpha1.Pipeline { return &v1alpha1.Pipeline{} },
 		kind.Logic[*v1alpha1.Pipeline](l), nil)
 }
@@ -74,10 +78,14 @@ type logic struct {
 	// repositories of triggers of type git, and when they were polled.
 	repositories repositories
 	polls        polls
+	metrics      *Metrics
 }
 
 // Forget implements kind.Forgetter.
-func (l *logic) Forget(key client.ObjectKey) { l.polls.forget(key) }
+func (l *logic) Forget(key client.ObjectKey) {
+	l.polls.forget(key)
+	l.metrics.forget(key)
+}
 
 // Reconcile implements kind.Logic.
 func (l *logic) Reconcile(ctx context.Context, s *kind.Scope[*v1alpha1.Pipeline]) (kind.Result, error) {
@@ -171,6 +179,7 @@ func (l *logic) runs(ctx context.Context, s *kind.Scope[*v1alpha1.Pipeline]) err
 			}
 		}
 	}
+	l.metrics.observe(s.Object, own)
 	return nil
 }
 

@@ -31,7 +31,7 @@ func when(stage v1alpha1.PipelineStage, expression string) v1alpha1.PipelineStag
 
 func TestAPipelineIsReadyIfItsStagesCanRun(t *testing.T) {
 	n := tenant.New(t, realAPI)
-	r := pipeline.New(testsuite.NewEnvironment(t, n, prometheus.NewRegistry()), expression.Local{})
+	r := pipeline.New(testsuite.NewEnvironment(t, n, prometheus.NewRegistry()), expression.Local{}, nil)
 	three := "three"
 	for name, tc := range map[string]struct {
 		spec          v1alpha1.PipelineSpec
@@ -155,7 +155,7 @@ func cron(name, expression string) v1alpha1.PipelineTrigger {
 
 func TestTheOldestRunsAreDeletedAndTheStatusShowsTheOthers(t *testing.T) {
 	n := tenant.New(t, realAPI)
-	r := pipeline.New(testsuite.NewEnvironment(t, n, prometheus.NewRegistry()), expression.Local{})
+	r := pipeline.New(testsuite.NewEnvironment(t, n, prometheus.NewRegistry()), expression.Local{}, nil)
 	p := &v1alpha1.Pipeline{ObjectMeta: n.Meta("p"), Spec: v1alpha1.PipelineSpec{KeepRuns: 2, Stages: []v1alpha1.PipelineStage{wait("a")}}}
 	n.Create(p)
 	phases := []v1alpha1.RunPhase{

@@ -155,9 +155,9 @@ func (l *logic) poll(
 	if err != nil {
 		return err
 	}
-	revision, err := lastOfPeople(heads, state.Revision)
-	if err == nil && revision != "" {
-		err = l.createPolled(ctx, s, of, state, revision)
+	head, err := lastOfPeople(heads, state.Revision)
+	if err == nil && head.Revision != "" {
+		err = l.createPolled(ctx, s, of, state, head)
 	}
 	if found := problem.As(err); err == nil || found != nil && found.Action == problem.UserMustAct {
 		state.Revision = heads[0].Revision
@@ -181,18 +181,18 @@ func newCommits(ctx context.Context, repository *gitrepo.Repository, branch stri
 
 // lastOfPeople is the newest commit above a revision that no Pipeline made. It is empty if there is no commit. Without one of a person, the
 // error says so.
-func lastOfPeople(heads []gitrepo.Head, since string) (revision string, refused error) {
+func lastOfPeople(heads []gitrepo.Head, since string) (last gitrepo.Head, refused error) {
 	for _, head := range heads {
 		if head.Revision == since {
 			break
 		}
 		err := trigger.CheckAuthor(head.Message, head.Email)
 		if err == nil {
-			return head.Revision, nil
+			return head, nil
 		}
 		refused = err
 	}
-	return "", refused
+	return gitrepo.Head{}, refused
 }
 
 // refusedBefore repeats why the last commit created no run. The problem of an earlier poll is over.
@@ -206,8 +206,10 @@ func refusedBefore(state *v1alpha1.GitTriggerStatus) error {
 
 // createPolled creates the run of a commit. Its name is that of the commit: after a crash, it is there already.
 func (l *logic) createPolled(
-	ctx context.Context, s *kind.Scope[*v1alpha1.Pipeline], of *v1alpha1.PipelineTrigger, state *v1alpha1.GitTriggerStatus, revision string,
+	ctx context.Context, s *kind.Scope[*v1alpha1.Pipeline], of *v1alpha1.PipelineTrigger, state *v1alpha1.GitTriggerStatus,
+	head gitrepo.Head,
 ) error {
+	revision := head.Revision
 	parameters, err := pipeline.TriggerParameters(ctx, l.expressions, &s.Object.Spec, of, map[string]string{
 		"type": string(v1alpha1.EventPush), "source": string(v1alpha1.TriggerGit), "repository": of.Git.Repository,
 		"ref": "refs/heads/" + of.Git.Branch, "branch": of.Git.Branch, "commit": revision,
@@ -216,7 +218,7 @@ func (l *logic) createPolled(
 		return err
 	}
 	name := trigger.Name(s.Object.Name, string(s.Object.UID), of.Name, of.Git.Repository, of.Git.Branch, revision)
-	if err := l.createRun(ctx, s, of, name, parameters); err != nil {
+	if err := l.createRun(ctx, s, of, name, parameters, head.Time); err != nil {
 		return err
 	}
 	state.LastRun = name

@@ -79,7 +79,7 @@ func (w *polling) restart() {
 	env := testsuite.NewEnvironment(w.t, w.Tenant, prometheus.NewRegistry())
 	env.Client = interrupted{env.Client, w}
 	env.Limits.MinScheduleInterval = time.Minute
-	w.r = pipeline.New(env, expression.Local{})
+	w.r = pipeline.New(env, expression.Local{}, nil)
 }
 
 // interrupted executes the creation of a run, and loses the answer.

@@ -161,7 +161,7 @@ func (l *logic) createScheduled(
 		return err
 	}
 	name := trigger.Name(p.Name, string(p.UID), of.Name, at)
-	if err := l.createRun(ctx, s, of, name, parameters); err != nil {
+	if err := l.createRun(ctx, s, of, name, parameters, time.Time{}); err != nil {
 		return err
 	}
 	state.LastRun = name
@@ -171,6 +171,7 @@ func (l *logic) createScheduled(
 // createRun of a trigger, unless too many runs have not ended. One that exists was created before a crash.
 func (l *logic) createRun(
 	ctx context.Context, s *kind.Scope[*v1alpha1.Pipeline], of *v1alpha1.PipelineTrigger, name string, parameters []v1alpha1.ParameterValue,
+	committed time.Time,
 ) error {
 	p := s.Object
 	if p.Status.ActiveRuns+p.Status.QueuedRuns >= v1alpha1.MaxUnendedRuns {
@@ -179,6 +180,7 @@ func (l *logic) createRun(
 	}
 	run := pipeline.NewRun(p, of.Name, name, s.Now)
 	run.Spec.Parameters = parameters
+	pipeline.SetCommitTime(run, committed)
 	err := l.client.Create(ctx, run)
 	switch {
 	case err == nil, apierrors.IsAlreadyExists(err):

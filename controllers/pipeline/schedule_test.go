@@ -35,7 +35,7 @@ func newScheduled(t *testing.T, trigger v1alpha1.ScheduleTrigger, change ...func
 	env := testsuite.NewEnvironment(t, w.Tenant, prometheus.NewRegistry())
 	env.Client = losing{env.Client, w}
 	env.Limits.MinScheduleInterval = time.Minute
-	w.r = pipeline.New(env, expression.Local{})
+	w.r = pipeline.New(env, expression.Local{}, nil)
 	spec := v1alpha1.PipelineSpec{
 		Parameters: []v1alpha1.PipelineParameter{{Name: "at"}}, Stages: []v1alpha1.PipelineStage{wait("a")},
 		Triggers: []v1alpha1.PipelineTrigger{{

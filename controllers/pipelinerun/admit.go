@@ -105,6 +105,9 @@ func (l *logic) start(ctx context.Context, s *scope, started bool) (kind.Result,
 	if err != nil {
 		return kind.Result{}, err
 	}
+	if err := waitForWindow(run, plan, s.Now); err != nil {
+		return kind.Result{}, err
+	}
 	if err := l.engine.Check(ctx, run, plan, s.Now); err != nil {
 		return kind.Result{}, err
 	}
@@ -115,6 +118,20 @@ func (l *logic) start(ctx context.Context, s *scope, started bool) (kind.Result,
 	pipeline.Begin(run, plan, s.Now)
 	s.Conditions().Progressing("the first stages start")
 	return kind.Result{RequeueAfter: again}, nil
+}
+
+// waitForWindow keeps a run from starting while its first stages cannot. The status has the next opening.
+func waitForWindow(run *v1alpha1.PipelineRun, plan *pipeline.Plan, now time.Time) error {
+	run.Status.NextOpening = nil
+	next, wait := plan.WaitForWindow(now)
+	if wait == nil {
+		return nil
+	}
+	if !next.IsZero() {
+		at := metav1.NewTime(next)
+		run.Status.NextOpening = &at
+	}
+	return wait
 }
 
 // resume starts a run again whose stages were reset.
@@ -150,6 +167,10 @@ func (l *logic) identify(ctx context.Context, run *v1alpha1.PipelineRun, definit
 	metadata := kind.MetadataOf(kindName)
 	if err := l.reader.Get(ctx, client.ObjectKeyFromObject(run), metadata); err != nil {
 		return problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot read the run (%s)", apierror.Describe(err))
+	}
+	if at, err := time.Parse(time.RFC3339, metadata.Annotations[v1alpha1.AnnotationCommitTime]); err == nil {
+		committed := metav1.NewTime(at)
+		run.Status.CommitTime = &committed
 	}
 	switch marked := metadata.Annotations[v1alpha1.AnnotationRunUID]; marked {
 	case string(run.UID):
@@ -187,12 +208,14 @@ func (l *logic) identify(ctx context.Context, run *v1alpha1.PipelineRun, definit
 // cancelWaiting ends a run that has not started, or whose retry has not.
 func (l *logic) cancelWaiting(s *scope, reason, message string) {
 	end(s, v1alpha1.RunCanceled)
+	l.metrics.ended(s.Object)
 	s.Conditions().Failed(problem.UserError(reason, nil, "%s", message))
 	l.Forget(s.Key())
 }
 
 func end(s *scope, phase v1alpha1.RunPhase) {
 	at := metav1.NewTime(s.Now)
+	s.Object.Status.NextOpening = nil
 	s.Object.Status.Phase = phase
 	s.Object.Status.CompletionTime = &at
 }

@@ -76,3 +76,13 @@ func (o opener) metrics(ctx context.Context, key client.ObjectKey) (*backends.Me
 	opened, err := o.Backends.OpenMetrics(ctx, resource)
 	return opened, problem.In("MetricsBackend "+key.Name, err)
 }
+
+// logs opens a LogBackend.
+func (o opener) logs(ctx context.Context, key client.ObjectKey) (*backends.Logs, error) {
+	resource := &v1alpha1.LogBackend{}
+	if err := o.read(ctx, "LogBackend", "logs.backendRef.name", v1alpha1.ReasonBackendNotFound, key, resource); err != nil {
+		return nil, err
+	}
+	opened, err := o.Backends.OpenLogs(ctx, resource)
+	return opened, problem.In("LogBackend "+key.Name, err)
+}

@@ -183,7 +183,12 @@ func TestTheDefinitionOfAJobIsReadAsTheAccountOfThePipeline(t *testing.T) {
 	}
 	w.pass(time.Minute, "r")
 	w.want(w.pass(time.Minute, "r"), v1alpha1.RunSucceeded, "build=Succeeded")
-	if config := ci.Config("shop"); !strings.Contains(config, "Managed by KubeOps for Pipeline "+w.Namespace+"/p (sha256:") {
+	cluster := &corev1.Namespace{}
+	if err := w.Client.Get(t.Context(), client.ObjectKey{Name: metav1.NamespaceSystem}, cluster); err != nil {
+		t.Fatal(err)
+	}
+	mark := "Managed by KubeOps for Pipeline " + w.Namespace + "/p@" + string(cluster.UID) + " (sha256:"
+	if config := ci.Config("shop"); !strings.Contains(config, mark) {
 		t.Errorf("the job is %s", config)
 	}
 }

@@ -21,13 +21,17 @@ import (
 	"kubeops.io/kubeops/internal/pipeline"
 	"kubeops.io/kubeops/internal/pipeline/approval"
 	"kubeops.io/kubeops/internal/pipeline/build"
+	"kubeops.io/kubeops/internal/pipeline/bundle"
 	"kubeops.io/kubeops/internal/pipeline/commit"
+	"kubeops.io/kubeops/internal/pipeline/delivery"
 	"kubeops.io/kubeops/internal/pipeline/deploy"
 	"kubeops.io/kubeops/internal/pipeline/image"
 	"kubeops.io/kubeops/internal/pipeline/inspect"
 	"kubeops.io/kubeops/internal/pipeline/job"
+	"kubeops.io/kubeops/internal/pipeline/logs"
 	"kubeops.io/kubeops/internal/pipeline/metrics"
 	"kubeops.io/kubeops/internal/pipeline/notify"
+	"kubeops.io/kubeops/internal/pipeline/quality"
 	"kubeops.io/kubeops/internal/pipeline/wait"
 	"kubeops.io/kubeops/internal/problem"
 )
@@ -37,10 +41,11 @@ import (
 // +kubebuilder:rbac:groups=kubeops.io,resources=pipelines,verbs=get;list;watch
 // +kubebuilder:rbac:groups=kubeops.io,resources=approvals,verbs=get;list;watch;create
 // +kubebuilder:rbac:groups=kubeops.io,resources=cdproviders,verbs=get;list;watch
-// +kubebuilder:rbac:groups=kubeops.io,resources=ciproviders;metricsbackends;notificationchannels,verbs=get;list;watch
+// +kubebuilder:rbac:groups=kubeops.io,resources=ciproviders;metricsbackends;logbackends;notificationchannels,verbs=get;list;watch
 // +kubebuilder:rbac:groups=kubeops.io,resources=inspections,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=kubeops.io,resources=inspectionreports,verbs=get
 // +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;create
+// +kubebuilder:rbac:groups="",resources=namespaces,resourceNames=kube-system,verbs=get
 // +kubebuilder:rbac:groups=authorization.k8s.io,resources=localsubjectaccessreviews,verbs=create
 
 const (
@@ -49,7 +54,7 @@ const (
 	parallel = 16
 )
 
-// Options of the controller, beside its environment. All fields are required.
+// Options of the controller, beside its environment. All fields are required, except Metrics.
 type Options struct {
 	// Drivers of the types of stages.
 	Drivers map[v1alpha1.StageType]pipeline.Driver
@@ -57,35 +62,52 @@ type Options struct {
 	Expressions expression.Evaluator
 	// Redact replaces secrets in texts that go to the status.
 	Redact func(string) string
+	// Metrics of the runs; nil measures nothing.
+	Metrics *Metrics
 }
 
 // Drivers are those of all types of stages. Texts of other systems pass redactText.
 func Drivers(e *environment.Environment, redactText func(string) string) map[v1alpha1.StageType]pipeline.Driver {
+	approvals := &approval.Driver{Approvals: e.Client, Client: e.Client}
+	gate := func(driver pipeline.Driver) pipeline.Driver {
+		return &approval.Gate{Driver: driver, Approvals: approvals}
+	}
 	return map[v1alpha1.StageType]pipeline.Driver{
 		v1alpha1.StageWait:     wait.Driver{},
-		v1alpha1.StageApproval: &approval.Driver{Approvals: e.Client, Client: e.Client},
+		v1alpha1.StageApproval: approvals,
 		v1alpha1.StageJob:      &job.Driver{Accounts: e.Accounts},
 		v1alpha1.StageDeploy:   &deploy.Driver{Reader: e.Reader, Open: e.Backends.OpenDelivery},
 		v1alpha1.StageCommit: &commit.Driver{
 			Secrets: e.Backends.Secrets, Egress: e.Backends.Egress, Metrics: e.Backends.Telemetry, Memory: e.Backends.Memory,
 			Locks: &gitrepo.Locks{}, Redact: redactText,
 		},
-		v1alpha1.StageBuild: &build.Driver{Open: opener{e}.builds, Accounts: e.Accounts, Redact: redactText},
+		v1alpha1.StageBuild: &build.Driver{
+			Open: opener{e}.builds, Accounts: e.Accounts, Cluster: (&identity{reader: e.Reader}).get, Redact: redactText,
+		},
 		v1alpha1.StageNotify: &notify.Driver{
 			Open: opener{e}.channel, Limit: notificationchannel.NewRateLimiter().Wait, Redact: redactText,
 		},
-		v1alpha1.StageMetrics: &metrics.Driver{Open: opener{e}.metrics},
+		v1alpha1.StageMetrics: gate(&metrics.Driver{Open: opener{e}.metrics}),
+		v1alpha1.StageQuality: gate(&quality.Driver{
+			Secrets: e.Backends.Secrets, Egress: e.Backends.Egress, Metrics: e.Backends.Telemetry, Memory: e.Backends.Memory,
+		}),
+		v1alpha1.StageBundle: &bundle.Driver{Accounts: e.Accounts, Client: e.Client},
+		v1alpha1.StageLogs:   gate(&logs.Driver{Open: opener{e}.logs, Client: e.Client, Redact: redactText}),
 		v1alpha1.StageImage: &image.Driver{
 			Secrets: e.Backends.Secrets, Egress: e.Backends.Egress, Metrics: e.Backends.Telemetry, Memory: e.Backends.Memory,
 		},
-		v1alpha1.StageInspect: &inspect.Driver{Client: e.Client, Reader: e.Reader},
+		v1alpha1.StageInspect: gate(&inspect.Driver{Client: e.Client, Reader: e.Reader}),
 	}
 }
 
 // Setup adds the controller to a manager. It wakes when a run ends or is created for which others wait, when a Pipeline changes, and when a
 // stage is approved.
 func Setup(m ctrl.Manager, e *environment.Environment) error {
-	return SetupWith(m, e, Options{Drivers: Drivers(e, e.Redact), Expressions: e.Expressions(), Redact: e.Redact})
+	metrics, err := NewMetrics(e.Settings.Metrics)
+	if err != nil {
+		return err
+	}
+	return SetupWith(m, e, Options{Drivers: Drivers(e, e.Redact), Expressions: e.Expressions(), Redact: e.Redact, Metrics: metrics})
 }
 
 // SetupWith is Setup with other options.
@@ -97,8 +119,11 @@ func SetupWith(m ctrl.Manager, e *environment.Environment, o Options) error {
 // New is the reconciler of PipelineRuns.
 func New(e *environment.Environment, o Options) *kind.Reconciler[*v1alpha1.PipelineRun] {
 	l := &logic{
-		client: e.Client, reader: e.Reader, plans: map[client.ObjectKey]stored{},
-		engine: &pipeline.Engine{Drivers: o.Drivers, Expressions: o.Expressions, Redact: o.Redact},
+		client: e.Client, reader: e.Reader, plans: map[client.ObjectKey]stored{}, metrics: o.Metrics,
+		engine: &pipeline.Engine{
+			Drivers: o.Drivers, Expressions: o.Expressions, Redact: o.Redact,
+			Override: (&approval.Driver{Approvals: e.Client, Client: e.Client}).Override,
+		},
 	}
 	empty := func() *v1alpha1.PipelineRun { return &v1alpha1.PipelineRun{} }
 	return kind.NewReconciler(e.Environment, kindName, "Run", empty, kind.Logic[*v1alpha1.PipelineRun](l), nil)
@@ -107,9 +132,10 @@ func New(e *environment.Environment, o Options) *kind.Reconciler[*v1alpha1.Pipel
 // logic reconciles PipelineRuns.
 type logic struct {
 	// client writes, and reads what may be as old as the cache; reader reads without it.
-	client client.Client
-	reader client.Reader
-	engine *pipeline.Engine
+	client  client.Client
+	reader  client.Reader
+	engine  *pipeline.Engine
+	metrics *Metrics
 
 	mutex sync.Mutex
 	// plans of the runs in progress.
@@ -185,6 +211,8 @@ func (l *logic) advance(ctx context.Context, s *scope) (kind.Result, error) {
 		return kind.Result{}, err
 	}
 	if run.Status.Phase.Ended() {
+		run.Status.Delivery = delivery.Summarize(run)
+		l.metrics.ended(run)
 		l.Forget(s.Key())
 		concludeRun(s)
 		return kind.Result{}, nil
@@ -274,5 +302,6 @@ func (l *logic) fail(s *scope, p *problem.Problem) {
 	ended := *p
 	ended.Action = problem.UserMustAct
 	s.Conditions().Failed(&ended)
+	l.metrics.ended(s.Object)
 	l.Forget(s.Key())
 }

@@ -133,12 +133,17 @@ func (h *Handler) create(
 	if event.Delivery != "" {
 		run.Annotations[v1alpha1.AnnotationDelivery] = event.Delivery
 	}
+	pipeline.SetCommitTime(run, event.CommitTime)
 	err = h.Client.Create(ctx, run)
 	switch {
 	case apierrors.IsAlreadyExists(err): // its creator may have ended before it was remembered
 		h.record(ctx, to, definition.UID, remember(name))
 		return response{status: http.StatusOK, Result: resultDuplicate, Run: name}
-	case apierrors.IsInvalid(err), apierrors.IsForbidden(err):
+	case apierrors.IsForbidden(err): // such as by a quota: the parameters are not to blame
+		return h.refuse(ctx, to, definition, event.Delivery, http.StatusForbidden, resultRefused, problem.UserError(
+			v1alpha1.ReasonForbidden, err, "PipelineRun %s cannot be created (%s); check ResourceQuotas and admission policies of "+
+				"namespace %s, then deliver again", name, apierror.Describe(err), to.Namespace))
+	case apierrors.IsInvalid(err):
 		return h.refuse(ctx, to, definition, event.Delivery, http.StatusUnprocessableEntity, resultRefused, problem.UserError(
 			v1alpha1.ReasonInvalidParameter, err, "PipelineRun %s cannot be created (%s)", name, apierror.Describe(err)))
 	case err != nil:

@@ -170,6 +170,8 @@ type Head struct {
 	Revision string
 	// Message and Email of its author, at most 64 KiB and 256 bytes.
 	Message, Email string
+	// Time when it was made: that of its committer.
+	Time time.Time
 }
 
 // Heads reads the last commits of a branch along their first parents, at most count, the newest first. Its errors are those of Tip.
@@ -189,6 +191,7 @@ func (r *Repository) Heads(ctx context.Context, branch string, count int) ([]Hea
 		heads = append(heads, Head{
 			Revision: commit.Hash.String(), Email: email[:min(len(email), maxEmail)],
 			Message: message[max(0, len(message)-maxMessage):], // trailers are at the end
+			Time:    commit.Committer.When,
 		})
 		if len(heads) >= count || len(commit.ParentHashes) == 0 {
 			return heads, nil

@@ -31,7 +31,7 @@ func Slim(object client.Object) {
 //   - of the kinds of KubeOps that have a spec, only the metadata that Slim leaves, without finalizers, and the status
 //   - of the spec what events are mapped by (the references of an Inspection, the clusters of a ResourceBundle), and that of a LogBackend
 //     that collects
-//   - of a PipelineRun its place in the queue of its Pipeline, without stages
+//   - of a PipelineRun its place in the queue of its Pipeline and what it delivered, without stages
 func CacheTransform() cache.TransformFunc {
 	strip := ctrlcache.TransformStripManagedFields()
 	return func(in any) (any, error) {

@@ -105,6 +105,9 @@ type Attempt struct {
 	Digest string
 	// RunStarted is when the first stage of the run could start; zero before that.
 	RunStarted time.Time
+	// Deployed is when the first stage before this one started that deploys something; without one, the first that commits. Zero without
+	// either.
+	Deployed time.Time
 	// Started is when the attempt was claimed, and Deadline when it times out.
 	Started, Deadline time.Time
 	// NotBefore is a time at which no work of the attempt had been started: Started, or that of a later Start or Find that proved it.

@@ -27,10 +27,13 @@ const (
 	callTimeout = 20 * time.Second
 )
 
-// Engine executes runs. All fields are required.
+// Engine executes runs. All fields are required, except Override.
 type Engine struct {
 	Drivers     map[v1alpha1.StageType]Driver
 	Expressions expression.Evaluator
+	// Override reports who lets a stage start outside of its windows and why; empty for no one. The attempt is the one that would start.
+	// Nil lets no one.
+	Override func(ctx context.Context, attempt Attempt) (string, error)
 	// Redact replaces secrets in texts that go to the status.
 	Redact func(string) string
 }
@@ -85,7 +88,7 @@ func (e *Engine) Advance(
 ) (time.Duration, error) {
 	p := &pass{
 		Engine: e, ctx: ctx, run: run, status: &run.Status, plan: plan, now: now, save: save, fresh: map[string]bool{},
-		values: map[string]map[string]string{},
+		values: map[string]map[string]string{}, overrides: map[string]string{},
 	}
 	if canceled && p.status.Phase == v1alpha1.RunRunning {
 		p.cancel()
@@ -128,6 +131,8 @@ type pass struct {
 	fresh map[string]bool
 	// values of the stages whose expressions this pass evaluated.
 	values map[string]map[string]string
+	// overrides are the stages that start outside of their windows, and who lets them.
+	overrides map[string]string
 	// undo is what is undone, for a pass over a rollback.
 	undo *Undo
 	// next is the shortest wait that was asked for.

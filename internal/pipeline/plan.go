@@ -23,12 +23,14 @@ type Plan struct {
 	stages map[string]*v1alpha1.PipelineStage
 	// before are all stages that end before a stage starts.
 	before map[string][]string
+	// windows in which stages may start.
+	windows []window
 	// final has the stages of finally.
 	final map[string]bool
 }
 
-// NewPlan checks the stages of a spec: their names, references, and that they have an order. The error is a problem of reason
-// InvalidPipeline.
+// NewPlan checks the stages of a spec: their names, references, that they have an order, and the windows. The error is a problem of reason
+// InvalidPipeline, or InvalidSchedule for a window.
 func NewPlan(spec *v1alpha1.PipelineSpec) (*Plan, error) {
 	p := &Plan{
 		spec: spec, stages: map[string]*v1alpha1.PipelineStage{}, before: map[string][]string{}, final: map[string]bool{},
@@ -55,6 +57,13 @@ func NewPlan(spec *v1alpha1.PipelineSpec) (*Plan, error) {
 		if _, err := p.order(name, nil); err != nil {
 			return nil, err
 		}
+	}
+	var err error
+	if p.windows, err = parseWindows(spec, names); err != nil {
+		return nil, err
+	}
+	if err := p.checkOverruns(); err != nil {
+		return nil, err
 	}
 	for i := range spec.Finally {
 		p.final[spec.Finally[i].Name] = true

@@ -141,6 +141,7 @@ func (p *pass) conclude(s *v1alpha1.StageStatus, phase v1alpha1.StagePhase, reas
 	s.StopTime = nil
 	s.AbsentSince = nil
 	s.RetryTime = nil
+	s.NextOpening = nil
 	p.note(s, reason, message)
 	p.after(again)
 }

@@ -143,6 +143,13 @@ func TriggerParameters(
 	return given, nil
 }
 
+// SetCommitTime records when the commit was made that a run is about. The zero time is unknown.
+func SetCommitTime(run *v1alpha1.PipelineRun, at time.Time) {
+	if !at.IsZero() {
+		metav1.SetMetaDataAnnotation(&run.ObjectMeta, v1alpha1.AnnotationCommitTime, at.UTC().Format(time.RFC3339))
+	}
+}
+
 // NewRun is a run that a trigger of a Pipeline creates, without parameters. It belongs to the Pipeline, and is deleted with it. No one
 // requested it.
 func NewRun(of *v1alpha1.Pipeline, trigger, name string, now time.Time) *v1alpha1.PipelineRun {

@@ -6,6 +6,7 @@ package trigger
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/problem"
@@ -41,6 +42,8 @@ type Event struct {
 	// Message and Email of the author of the last commit; empty if unknown.
 	Message string
 	Email   string
+	// CommitTime is when the last commit was made, as the sender has it; zero if unknown.
+	CommitTime time.Time
 	// Paths of the files that changed. AllPaths says that the list is complete.
 	Paths    []string
 	AllPaths bool

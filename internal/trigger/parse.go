@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
+	"time"
 	"unicode/utf8"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -34,7 +35,9 @@ const (
 type commit struct {
 	ID      string `json:"id" max:"512"`
 	Message string `json:"message"`
-	Author  struct {
+	// Timestamp in RFC 3339.
+	Timestamp string `json:"timestamp" max:"64"`
+	Author    struct {
 		Email string `json:"email" max:"512"`
 	} `json:"author"`
 	Added    []string `json:"added"`
@@ -169,6 +172,9 @@ func (e *Event) parsePush(body []byte) error {
 	if head != nil {
 		e.Message = head.Message
 		e.Email = head.Author.Email
+		if at, err := time.Parse(time.RFC3339, head.Timestamp); err == nil {
+			e.CommitTime = at
+		}
 	}
 	listed := int64(len(p.Commits))
 	e.AllPaths = listed > 0 && listed >= p.TotalCommits && listed >= p.TotalCommitsCount && e.Before != "" &&

@@ -31,7 +31,8 @@ func newPipelineApprove(streams command.Streams) *cobra.Command {
 		Use:   "approve RUN [STAGE]",
 		Short: "Approve or reject a stage that waits for approval",
 		Long: `Create an Approval in your name, bound to the run, the stage, its attempt, and the digest of what it was given. It needs the
-verb approve on the Pipeline (ClusterRole kubeops-approver). Without a stage, the run must have exactly one that waits for approval.`,
+verb approve on the Pipeline (ClusterRole kubeops-approver). Without a stage, the run must have exactly one that waits for approval.
+With a comment it also lets a stage start that waits for a window, if spec.windowOverride of the Pipeline is set.`,
 		Example: `  kubeops pipeline approve release-x7k2p -n shop
   kubeops pipeline approve release-x7k2p production -n shop --comment "load test passed"
   kubeops pipeline approve release-x7k2p -n shop --reject --comment "error rate is up"`,
@@ -49,10 +50,18 @@ func (o *approveOptions) run(ctx context.Context, streams command.Streams, args 
 		return err
 	}
 	stage, err := pick(run, args, "waits for approval", func(stage *v1alpha1.StageStatus) bool {
-		return stage.Type == v1alpha1.StageApproval && stage.Digest != "" && !stage.Phase.Ended() && stage.Phase != v1alpha1.StageWaiting
+		awaits := stage.Type == v1alpha1.StageApproval || stage.Reason == v1alpha1.ReasonAwaitingApproval
+		return stage.Digest != "" && (awaits && !stage.Phase.Ended() && stage.Phase != v1alpha1.StageWaiting || outsideOfWindow(stage))
 	})
 	if err != nil {
 		return err
+	}
+	attempt := stage.Attempt
+	if outsideOfWindow(stage) {
+		attempt++
+		if o.comment == "" || o.reject {
+			return fmt.Errorf("stage %s waits for a window; to start it now, approve it with --comment REASON", stage.Name)
+		}
 	}
 	user, err := selfOf(ctx, s.Target)
 	if err != nil {
@@ -68,7 +77,7 @@ func (o *approveOptions) run(ctx context.Context, streams command.Streams, args 
 		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion().String(), Kind: "Approval"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: run.Namespace, GenerateName: run.Name[:min(len(run.Name), 200)] + "-"},
 		Spec: v1alpha1.ApprovalSpec{
-			Pipeline: run.Spec.PipelineRef.Name, Run: run.Name, Stage: stage.Name, Attempt: stage.Attempt, Digest: stage.Digest,
+			Pipeline: run.Spec.PipelineRef.Name, Run: run.Name, Stage: stage.Name, Attempt: attempt, Digest: stage.Digest,
 			Approver: user.Username, Groups: user.Groups[:min(len(user.Groups), maxApproverGroups)], Decision: decision, Comment: o.comment,
 		},
 	})
@@ -83,6 +92,11 @@ func (o *approveOptions) run(ctx context.Context, streams command.Streams, args 
 			"warning: you requested this run; the approval counts only if approval.allowSelf of the stage is set")
 	}
 	return out.Flush()
+}
+
+// outsideOfWindow reports whether a stage waits for a window that an Approval of its next attempt overrides.
+func outsideOfWindow(stage *v1alpha1.StageStatus) bool {
+	return stage.Phase == v1alpha1.StageWaiting && stage.Reason == v1alpha1.ReasonWindowClosed
 }
 
 func newPipelineCancel(streams command.Streams) *cobra.Command {

@@ -192,6 +192,30 @@ func (l *Labeled) Workload(namespace, name string) (Ref, bool) {
 	return Ref{}, false
 }
 
+// PodOf reports whether the name of a Pod is one that the controller of a workload gives, whether the Pod still exists or not. Names of
+// workloads that are so long that their Pods' are cut off are not recognized.
+func PodOf(kind Kind, workload, pod string) bool {
+	suffix, ok := strings.CutPrefix(pod, workload)
+	return ok && strings.HasPrefix(suffix, "-") && generated(kind, suffix)
+}
+
+// NameOfOwner guesses the name of the workload of a Pod from the name of the Pod, as controllers form it; that of the Pod if it looks like
+// none of theirs.
+func NameOfOwner(pod string) string {
+	last := strings.LastIndexByte(pod, '-')
+	if last <= 0 {
+		return pod
+	}
+	for _, end := range []int{strings.LastIndexByte(pod[:last], '-'), last} { // of two parts, then of one
+		for _, kind := range []Kind{Deployment, CronJob, Job, StatefulSet, DaemonSet} {
+			if end > 0 && generated(kind, pod[end:]) {
+				return pod[:end]
+			}
+		}
+	}
+	return pod
+}
+
 // generated reports whether a suffix of a Pod's name is what the controller of a kind appends.
 func generated(kind Kind, suffix string) bool {
 	if suffix == "" {

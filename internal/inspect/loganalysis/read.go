@@ -30,12 +30,20 @@ type group struct {
 	window, baseline int
 }
 
-// reader reads lines during one inspection.
+// owner is what a stream belongs to: a workload, and a container of it that may be shown.
+type owner struct {
+	workload  facts.Ref
+	container string
+}
+
+// reader reads lines during one inspection or comparison.
 type reader struct {
 	in      Input
 	options Options
-	pool    *template.Pool
-	groups  map[facts.Ref]*group
+	// owner of a stream; false if its lines must not be read.
+	owner  func(streamKey) (owner, bool)
+	pool   *template.Pool
+	groups map[facts.Ref]*group
 	// streams by key; nil for those without an object in the graph.
 	streams map[streamKey]*stream
 	// current part, and the stream whose event is being emitted.
@@ -59,6 +67,7 @@ func newReader(in Input) *reader {
 		groups: map[facts.Ref]*group{}, streams: map[streamKey]*stream{}, queries: in.Options.MaxQueries(),
 	}
 	r.emit = r.learn
+	r.owner = r.inGraph
 	return r
 }
 
@@ -154,20 +163,30 @@ func (r *reader) open(key streamKey) *stream {
 		r.flush()
 		clear(r.streams)
 	}
-	workload, ok := r.in.Scope.Pod(key.namespace, key.pod)
-	if !ok || !r.in.reads(workload.Namespace) {
+	of, ok := r.owner(key)
+	if !ok {
 		r.streams[key] = nil
 		return nil
 	}
-	g := r.groups[workload]
+	g := r.groups[of.workload]
 	if g == nil {
-		g = &group{workload: workload}
-		r.groups[workload] = g
+		g = &group{workload: of.workload}
+		r.groups[of.workload] = g
 	}
-	s := &stream{group: g}
-	s.container, _ = r.in.Scope.Container(workload, key.container)
+	s := &stream{group: g, container: of.container}
 	r.streams[key] = s
 	return s
+}
+
+// inGraph is the owner of a stream as the objects that the run read have it.
+func (r *reader) inGraph(key streamKey) (owner, bool) {
+	workload, ok := r.in.Scope.Pod(key.namespace, key.pod)
+	if !ok || !r.in.reads(workload.Namespace) {
+		return owner{}, false
+	}
+	of := owner{workload: workload}
+	of.container, _ = r.in.Scope.Container(workload, key.container)
+	return of, true
 }
 
 // flush completes the open events.

@@ -42,6 +42,9 @@ type Driver struct {
 	Open func(ctx context.Context, key client.ObjectKey) (*backends.Builds, error)
 	// Accounts acts as the ServiceAccounts of tenants, which read the definitions of jobs.
 	Accounts impersonate.Source
+	// Cluster is the identity of the cluster, which the jobs that stages define carry: two clusters can have Pipelines of the same name.
+	// Empty leaves it out, and so does nil. Errors are problems.
+	Cluster func(ctx context.Context) (string, error)
 	// Redact replaces secrets in a text of several lines.
 	Redact func(string) string
 }

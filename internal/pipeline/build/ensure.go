@@ -13,6 +13,7 @@ import (
 	"kubeops.io/kubeops/internal/names"
 	"kubeops.io/kubeops/internal/pipeline"
 	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/ci"
 	"kubeops.io/kubeops/internal/remedy"
 )
@@ -85,11 +86,14 @@ func unread(attempt pipeline.Attempt, name string, err error) error {
 		apierror.Describe(err))
 }
 
-// grant is the command that lets the ServiceAccount read a ConfigMap.
+// grant is the command that lets the ServiceAccount read a ConfigMap. The Role has the name of the ConfigMap, and its binding that of the
+// account, too: those of others exist already.
 func grant(attempt pipeline.Attempt, name string) string {
-	const role = "kubeops-reads-job-definition"
+	const maxName = 253
+	role := provider.ShortName("kubeops-reads-configmap-"+name, maxName)
+	binding := provider.ShortName(role+"-"+attempt.ServiceAccount, maxName)
 	return string(remedy.Command("kubectl -n %s create role %s --verb=get --resource=configmaps --resource-name=%s; "+
-		"kubectl -n %s create rolebinding %s --role=%s --serviceaccount=%s:%s", attempt.Namespace, role, name, attempt.Namespace, role,
+		"kubectl -n %s create rolebinding %s --role=%s --serviceaccount=%s:%s", attempt.Namespace, role, name, attempt.Namespace, binding,
 		role, attempt.Namespace, attempt.ServiceAccount).Code())
 }
 
@@ -98,6 +102,18 @@ func (d *Driver) definition(ctx context.Context, attempt pipeline.Attempt) (ci.D
 	stage := attempt.Stage.Build.Ensure
 	definition := ci.Definition{
 		Script: stage.Jenkinsfile, Owner: attempt.Namespace + "/" + attempt.Pipeline, Overwrite: stage.Overwrite,
+	}
+	if d.Cluster != nil {
+		cluster, err := d.Cluster(ctx)
+		if err != nil {
+			return definition, err
+		}
+		definition.Cluster = cluster
+	}
+	if scm := stage.SCM; scm != nil {
+		definition.SCM = &ci.SCM{
+			Repository: scm.Repository, Branch: scm.Branch, Path: scm.ScriptPath(), CredentialsID: scm.CredentialsID,
+		}
 	}
 	if stage.ConfigMapRef == nil {
 		return definition, nil

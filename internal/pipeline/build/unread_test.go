@@ -50,3 +50,19 @@ func TestWhyADefinitionCannotBeReadIsToldApart(t *testing.T) {
 		})
 	}
 }
+
+func TestEachConfigMapHasARoleOfItsOwn(t *testing.T) {
+	commands := map[string]bool{}
+	for _, name := range []string{"job", "other", strings.Repeat("a", 253), strings.Repeat("a", 252) + "b"} {
+		for _, account := range []string{"kubeops", "deployer"} {
+			command := grant(pipeline.Attempt{Namespace: "team", ServiceAccount: account}, name)
+			_, rest, _ := strings.Cut(command, "create rolebinding ")
+			binding, rest, _ := strings.Cut(rest, " --role=")
+			role, _, _ := strings.Cut(rest, " ")
+			if commands[binding] || len(binding) > 253 || len(role) > 253 || !strings.Contains(command, "create role "+role+" ") {
+				t.Errorf("the command is %s", command)
+			}
+			commands[binding] = true
+		}
+	}
+}

@@ -12,14 +12,27 @@ type Definer interface {
 	Ensure(ctx context.Context, request Request, definition Definition) error
 }
 
+// SCM is a script in a Git repository.
+type SCM struct {
+	// Repository is its URL, Branch the name of a branch, and Path that of the script, such as Jenkinsfile.
+	Repository, Branch, Path string
+	// CredentialsID of the server's own credentials for the repository; empty for none.
+	CredentialsID string
+}
+
 // Definition of a job: either Config or Script is set.
 type Definition struct {
 	// Config of the job in the format of the server, such as config.xml.
 	Config []byte
 	// Script of the job, such as a Jenkinsfile. The job declares the parameters of the request.
 	Script string
+	// SCM has the script of the job in a Git repository, which the server reads for each build. The job declares the parameters of the
+	// request.
+	SCM *SCM
 	// Owner is written into the job, and compared with what was written before.
 	Owner string
+	// Cluster of the owner, which is written beside it; empty for none.
+	Cluster string
 	// Overwrite permits to replace a job of others.
 	Overwrite bool
 }

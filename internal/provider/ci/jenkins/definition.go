@@ -190,19 +190,23 @@ func (d *definition) marked(owner string) (content []byte, digest string) {
 
 // definitionOf a request: the config.xml that was given, or one for the script.
 func definitionOf(request ci.Request, from ci.Definition) (*definition, error) {
-	if strings.ContainsAny(from.Owner, " \t\n") || from.Owner == "" || len(from.Owner) > maxOwner {
+	if owner := ownerOf(from); strings.ContainsAny(owner, " \t\n") || from.Owner == "" || len(owner) > maxOwner {
 		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "the owner of a job has 1 to %d bytes without spaces", maxOwner)
 	}
 	content := from.Config
-	if from.Script != "" {
-		content = scripted(from.Script, append(slices.Sorted(maps.Keys(request.Parameters)), Marker))
+	declared := append(slices.Sorted(maps.Keys(request.Parameters)), Marker)
+	switch {
+	case from.SCM != nil:
+		content = scripted(fromSCM(from.SCM), declared)
+	case from.Script != "":
+		content = scripted(inline(from.Script), declared)
 	}
 	d, err := parseDefinition(content)
 	if err != nil {
 		return nil, problem.UserError(v1alpha1.ReasonInvalidJobDefinition, nil, "the config.xml of job %s %s",
 			clip(request.Job, maxReason), err)
 	}
-	for _, parameter := range append(slices.Sorted(maps.Keys(request.Parameters)), Marker) {
+	for _, parameter := range declared {
 		switch {
 		case slices.Contains(d.parameters, parameter), parameter == Marker && request.AllowUnmarked:
 		case parameter == Marker:
@@ -218,13 +222,8 @@ func definitionOf(request ci.Request, from ci.Definition) (*definition, error) {
 	return d, nil
 }
 
-// scripted is the config.xml of a Pipeline job with a script, which runs in the sandbox of Jenkins.
-func scripted(script string, parameters []string) []byte {
-	escaped := func(text string) string {
-		var buffer bytes.Buffer
-		_ = xml.EscapeText(&buffer, []byte(text)) // a buffer has no errors
-		return buffer.String()
-	}
+// scripted is the config.xml of a job of type Pipeline, whose script is in a definition, with string parameters.
+func scripted(definition string, parameters []string) []byte {
 	var declared strings.Builder
 	for _, parameter := range parameters {
 		_, _ = fmt.Fprintf(&declared, "<hudson.model.StringParameterDefinition><name>%s</name><description></description>"+
@@ -232,7 +231,35 @@ func scripted(script string, parameters []string) []byte {
 	}
 	return fmt.Appendf(nil, "<?xml version='1.0' encoding='UTF-8'?>\n<flow-definition plugin=\"workflow-job\"><description></description>"+
 		"<keepDependencies>false</keepDependencies><properties><hudson.model.ParametersDefinitionProperty><parameterDefinitions>%s"+
-		"</parameterDefinitions></hudson.model.ParametersDefinitionProperty></properties>"+
-		"<definition class=\"org.jenkinsci.plugins.workflow.cps.CpsFlowDefinition\" plugin=\"workflow-cps\"><script>%s</script>"+
-		"<sandbox>true</sandbox></definition><triggers/><disabled>false</disabled></flow-definition>\n", declared.String(), escaped(script))
+		"</parameterDefinitions></hudson.model.ParametersDefinitionProperty></properties>%s<triggers/><disabled>false</disabled>"+
+		"</flow-definition>\n", declared.String(), definition)
+}
+
+// inline is the definition of a script that the job has itself, in the sandbox.
+func inline(script string) string {
+	return fmt.Sprintf("<definition class=\"org.jenkinsci.plugins.workflow.cps.CpsFlowDefinition\" plugin=\"workflow-cps\">"+
+		"<script>%s</script><sandbox>true</sandbox></definition>", escaped(script))
+}
+
+// fromSCM is the definition of a script in a Git repository, of which Jenkins reads only the script before a build.
+func fromSCM(scm *ci.SCM) string {
+	var credentials string
+	if scm.CredentialsID != "" {
+		credentials = "<credentialsId>" + escaped(scm.CredentialsID) + "</credentialsId>"
+	}
+	return fmt.Sprintf("<definition class=\"org.jenkinsci.plugins.workflow.cps.CpsScmFlowDefinition\" plugin=\"workflow-cps\">"+
+		"<scm class=\"hudson.plugins.git.GitSCM\" plugin=\"git\"><configVersion>2</configVersion><userRemoteConfigs>"+
+		"<hudson.plugins.git.UserRemoteConfig><url>%s</url>%s</hudson.plugins.git.UserRemoteConfig></userRemoteConfigs><branches>"+
+		"<hudson.plugins.git.BranchSpec><name>refs/heads/%s</name></hudson.plugins.git.BranchSpec></branches>"+
+		"<doGenerateSubmoduleConfigurations>false</doGenerateSubmoduleConfigurations><submoduleCfg class=\"empty-list\"/>"+
+		"<extensions/></scm>"+
+		"<scriptPath>%s</scriptPath><lightweight>true</lightweight></definition>",
+		escaped(scm.Repository), credentials, escaped(scm.Branch), escaped(scm.Path))
+}
+
+// escaped is a text as the content of an element.
+func escaped(text string) string {
+	var buffer bytes.Buffer
+	_ = xml.EscapeText(&buffer, []byte(text)) // a buffer has no errors
+	return buffer.String()
 }

@@ -34,13 +34,23 @@ func (p *Provider) lookUp(ctx context.Context, path, name string) (*existing, er
 	return nil, p.describeError(err, got, name)
 }
 
+// ownerOf a definition, as its job has it: NAMESPACE/PIPELINE@CLUSTER.
+func ownerOf(from ci.Definition) string {
+	if from.Cluster == "" {
+		return from.Owner
+	}
+	return from.Owner + "@" + from.Cluster
+}
+
 // mayReplace reports whether a job has to be replaced. One that is not managed for the owner is a problem, unless that is permitted.
 func (p *Provider) mayReplace(found *existing, name, digest string, from ci.Definition) (bool, error) {
 	owner, current := managedBy(found.Description)
 	name = clip(name, maxReason)
 	switch {
-	case owner == from.Owner:
+	case owner == ownerOf(from):
 		return current != digest, nil
+	case owner == from.Owner: // of a version that did not write the cluster
+		return true, nil
 	case from.Overwrite:
 		return true, nil
 	case owner != "":
@@ -66,7 +76,7 @@ func (p *Provider) CheckDefinition(ctx context.Context, request ci.Request, from
 	if err != nil || found == nil {
 		return err
 	}
-	_, digest := wanted.marked(from.Owner)
+	_, digest := wanted.marked(ownerOf(from))
 	_, err = p.mayReplace(found, request.Job, digest, from)
 	return err
 }
@@ -81,7 +91,7 @@ func (p *Provider) Ensure(ctx context.Context, request ci.Request, from ci.Defin
 	if err != nil {
 		return err
 	}
-	content, digest := wanted.marked(from.Owner)
+	content, digest := wanted.marked(ownerOf(from))
 	found, err := p.lookUp(ctx, path, request.Job)
 	if err != nil {
 		return err

@@ -45,6 +45,58 @@ func TestAJobIsSentOnlyWhenItsDefinitionChanged(t *testing.T) {
 	ensure(4)
 }
 
+func TestTwoClustersDoNotShareAJob(t *testing.T) {
+	s := fake.New(t)
+	request, east := shop()
+	west := east
+	east.Cluster = "0b5e-east"
+	west.Cluster = "0b5e-west"
+	ensure := func(definition ci.Definition) *problem.Problem {
+		t.Helper()
+		return problem.As(open(t, s).Ensure(t.Context(), request, definition))
+	}
+	earlier := east
+	earlier.Cluster = "" // the job of an earlier version, which did not write the cluster
+	for _, definition := range []ci.Definition{earlier, east, east} {
+		if p := ensure(definition); p != nil {
+			t.Fatal(p)
+		}
+	}
+	if config := s.Config("shop"); s.Definitions() != 2 || !strings.Contains(config, "for Pipeline team/shop@0b5e-east (sha256:") {
+		t.Errorf("the job was sent %d times: %s", s.Definitions(), config)
+	}
+	if p := ensure(west); p == nil || p.Reason != v1alpha1.ReasonJobNotManaged || !strings.Contains(p.Message, "team/shop@0b5e-east") {
+		t.Errorf("got %v", p)
+	}
+	west.Overwrite = true
+	if p := ensure(west); p != nil || !strings.Contains(s.Config("shop"), "team/shop@0b5e-west") {
+		t.Errorf("got %v: %s", p, s.Config("shop"))
+	}
+}
+
+func TestAJobReadsItsScriptFromARepository(t *testing.T) {
+	s := fake.New(t)
+	request, definition := shop()
+	definition.Config = nil
+	definition.SCM = &ci.SCM{Repository: "https://git.example.com/a&b.git", Branch: "main", Path: "ci/Jenkinsfile"}
+	if err := open(t, s).Ensure(t.Context(), request, definition); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"<url>https://git.example.com/a&amp;b.git</url></hudson", "<name>refs/heads/main</name>", "<scriptPath>ci/Jenkinsfile</scriptPath>",
+		"<name>KUBEOPS_RUN</name>", "<name>VERSION</name>", "Managed by KubeOps for Pipeline team/shop (sha256:",
+	} {
+		if config := s.Config("shop"); !strings.Contains(config, want) {
+			t.Errorf("the job has no %q: %s", want, config)
+		}
+	}
+	definition.SCM.CredentialsID = "git-read"
+	if err := open(t, s).Ensure(t.Context(), request, definition); err != nil || s.Definitions() != 2 ||
+		!strings.Contains(s.Config("shop"), "<credentialsId>git-read</credentialsId>") {
+		t.Errorf("%v, sent %d times: %s", err, s.Definitions(), s.Config("shop"))
+	}
+}
+
 func TestAJobIsCreatedInItsFolder(t *testing.T) {
 	s := fake.New(t)
 	s.Add("team", &fake.Job{Folder: true})

@@ -1,0 +1,192 @@
+// Package quality is the stage that waits for the analysis of a revision, and fails unless it passes the quality gate of SonarQube. It
+// starts nothing outside, so that an attempt can be repeated at any time; its handle is the revision.
+package quality
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/names"
+	"kubeops.io/kubeops/internal/pipeline"
+	"kubeops.io/kubeops/internal/printable"
+	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/secretref"
+	"kubeops.io/kubeops/internal/sonarqube"
+)
+
+const (
+	// lookAgain for an analysis or a gate.
+	lookAgain = 10 * time.Second
+	// maxRevision is the length of a revision.
+	maxRevision = 128
+	// maxShown conditions of a diagnosis.
+	maxShown = 19
+	// reasonAnalyzing of a stage whose revision has no analysis yet.
+	reasonAnalyzing = "AwaitingAnalysis"
+)
+
+// Driver reads quality gates.
+type Driver struct {
+	// Secrets reads tokens; required.
+	Secrets *secretref.Source
+	// Egress says which servers may be called.
+	Egress provider.Egress
+	// Metrics counts requests; nil counts nothing.
+	Metrics *provider.Metrics
+	// Memory of responses; nil bounds each response only.
+	Memory *provider.ResponseMemory
+}
+
+// open the server of an attempt. The caller closes it.
+func (d *Driver) open(ctx context.Context, attempt pipeline.Attempt) (*sonarqube.Client, error) {
+	spec := attempt.Stage.Quality.SonarQube
+	field := "stage " + attempt.Stage.Name + ": quality.sonarQube."
+	target, err := url.Parse(spec.URL)
+	if err != nil || target.Scheme != "https" && !spec.PlainHTTP {
+		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil,
+			"%surl must be https: the token would be sent unencrypted; correct it, or set plainHTTP", field)
+	}
+	secrets := d.Secrets.For(attempt.Namespace, attempt.ServiceAccount)
+	endpoint := provider.Endpoint{
+		URL: spec.URL, Fields: provider.Fields{URL: field + "url", Auth: field + "tokenRef", TLS: field + "caRef"},
+	}
+	token, err := secrets.Text(ctx, spec.TokenRef, field+"tokenRef")
+	if err != nil {
+		return nil, err
+	}
+	// As the user name of HTTP basic authentication every version accepts a token, as a bearer token later ones only.
+	endpoint.Auth = provider.Auth{Username: token}
+	if spec.CARef != nil {
+		if endpoint.TLS.CA, err = secrets.CA(ctx, *spec.CARef, field+"caRef"); err != nil {
+			return nil, err
+		}
+	}
+	settings := sonarqube.Settings{Endpoint: endpoint, Egress: d.Egress, Metrics: d.Metrics}
+	if d.Memory != nil {
+		settings.Memory = d.Memory.For(attempt.Namespace)
+	}
+	return sonarqube.Open(settings)
+}
+
+// Check implements pipeline.Driver: the token can see the project.
+func (d *Driver) Check(ctx context.Context, attempt pipeline.Attempt) error {
+	where := "stage " + attempt.Stage.Name
+	server, err := d.open(ctx, attempt)
+	if err != nil {
+		return problem.In(where, err)
+	}
+	defer server.Close()
+	spec := attempt.Stage.Quality.SonarQube
+	_, err = server.Analysis(ctx, spec.Project, spec.Branch, "")
+	return problem.In(where, err)
+}
+
+// Start implements pipeline.Driver.
+func (d *Driver) Start(_ context.Context, attempt pipeline.Attempt) (string, error) {
+	revision := attempt.Values[v1alpha1.OutputRevision]
+	if revision == "" || len(revision) > maxRevision || strings.ContainsFunc(revision, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", problem.UserError(v1alpha1.ReasonInvalidParameter, nil, "quality.sonarQube.revision %s is no revision",
+			names.Quote(revision))
+	}
+	return revision, nil
+}
+
+// Find implements pipeline.Driver. Nothing was started outside.
+func (d *Driver) Find(context.Context, pipeline.Attempt) (pipeline.Lookup, error) {
+	return pipeline.Lookup{Presence: pipeline.Never}, nil
+}
+
+// Cancel implements pipeline.Driver.
+func (d *Driver) Cancel(context.Context, pipeline.Attempt, string) (bool, error) { return true, nil }
+
+// Get implements pipeline.Driver.
+func (d *Driver) Get(ctx context.Context, attempt pipeline.Attempt, revision string) (pipeline.Observation, error) {
+	o, err := d.observe(ctx, attempt, revision)
+	if p := problem.As(err); p != nil && p.Action == problem.UserMustAct {
+		return pipeline.Observation{State: pipeline.Failed, Reason: p.Reason, Message: p.Message}, nil
+	}
+	return o, err
+}
+
+func (d *Driver) observe(ctx context.Context, attempt pipeline.Attempt, revision string) (pipeline.Observation, error) {
+	server, err := d.open(ctx, attempt)
+	if err != nil {
+		return pipeline.Observation{}, err
+	}
+	defer server.Close()
+	spec := attempt.Stage.Quality.SonarQube
+	key, err := server.Analysis(ctx, spec.Project, spec.Branch, revision)
+	if err != nil {
+		return pipeline.Observation{}, err
+	}
+	if key == "" {
+		return pipeline.Observation{
+			Reason: reasonAnalyzing, After: lookAgain,
+			Message: fmt.Sprintf("project %s has no analysis of revision %s among its last 100", spec.Project, revision),
+		}, nil
+	}
+	gate, err := server.Gate(ctx, spec.Project, key)
+	if err != nil {
+		return pipeline.Observation{}, err
+	}
+	o := judge(attempt.Stage.Quality, gate)
+	o.URL = strings.TrimSuffix(spec.URL, "/") + "/dashboard?id=" + url.QueryEscape(spec.Project)
+	if o.State == pipeline.Succeeded {
+		o.Outputs = map[string]string{v1alpha1.OutputGate: gate.Status, v1alpha1.OutputAnalysis: key}
+	}
+	return o, nil
+}
+
+// judge a quality gate. WARN is of old versions, whose gates it does not fail.
+func judge(stage *v1alpha1.QualityStage, gate sonarqube.Gate) pipeline.Observation {
+	project := stage.SonarQube.Project
+	switch gate.Status {
+	case "OK", "WARN":
+		return pipeline.Observation{State: pipeline.Succeeded, Message: fmt.Sprintf("project %s passes its quality gate", project)}
+	case "NONE":
+		o := pipeline.Observation{
+			State: pipeline.Failed, Reason: v1alpha1.ReasonNoData,
+			Message: fmt.Sprintf("project %s has no quality gate for the analysis; assign one, or set quality.noData", project),
+		}
+		if stage.NoData == v1alpha1.NoDataWait {
+			o.State = pipeline.Running
+			o.After = lookAgain
+		}
+		return o
+	}
+	var lines []string
+	failed := 0
+	for _, c := range gate.Conditions {
+		if c.Status != "ERROR" {
+			continue
+		}
+		if failed++; failed <= maxShown {
+			lines = append(lines, describe(c))
+		}
+	}
+	if failed > maxShown {
+		lines = append(lines, fmt.Sprintf("and %d more", failed-maxShown))
+	}
+	return pipeline.Observation{
+		State: pipeline.Failed, Reason: v1alpha1.ReasonQualityGateFailed, Diagnosis: lines,
+		Message: fmt.Sprintf("project %s does not pass its quality gate: %d of %d conditions failed; the diagnosis has them", project,
+			failed, len(gate.Conditions)),
+	}
+}
+
+// describe a condition that is not met: new_coverage is 75.3, must not be less than 80.
+func describe(c sonarqube.Condition) string {
+	must := "must be another"
+	switch c.Comparator {
+	case "LT":
+		must = "must not be less than " + c.Threshold
+	case "GT":
+		must = "must not be greater than " + c.Threshold
+	}
+	return printable.Line(fmt.Sprintf("%s is %s, %s", c.Metric, c.Value, must))
+}
