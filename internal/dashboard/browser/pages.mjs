@@ -13,7 +13,7 @@ const problems = []
 const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
 async function ask(what) {
   console.log(what)
-  await answers.next()
+  return (await answers.next()).value
 }
 
 const report = '/inspections/shop/everything'
@@ -23,6 +23,8 @@ const pages = {
   backends: '/backends', clusters: '/clusters', you: '/you', api: '/api-reference', missing: '/none', forbidden: '/inspections/lab/lab-everything',
   explore: '/explore/pods', objects: '/explore/configmaps?namespace=shop', object: '/explore/configmaps/shop/cart-config', events: '/explore/pods/shop/cart-1?tab=events',
   fields: '/explore/configmaps/shop/cart-config?tab=fields', log: '/explore/pods/shop/cart-1?tab=log', gap: '/explore/secrets',
+  graph: `${report}?view=graph`, cause: `${report}?view=graph&finding=f-payment`, lines: '/backends/LogBackend/shop/loki', usage: '/backends/MetricsBackend/shop/prom',
+  schema: '/schemas/pods?path=spec.containers', kind: '/schemas/inspections.kubeops.io',
 }
 const wide = { width: 1440, height: 900 }
 const narrow = { width: 390, height: 844 }
@@ -132,6 +134,35 @@ async function live(page, expected) {
   await page.waitForSelector('.panel:not(.old) table')
 }
 
+/** A change in the cluster is on screen within a second: 100 of a row of the explorer, and 100 of an Inspection. */
+async function changes(page) {
+  const took = []
+  for (const [what, path, cell] of [
+    ['count', '/explore/configmaps?namespace=shop&q=counted', '.virtual-space [role=row] [data-label=Data]'],
+    ['gaps', '/inspections?q=counted', 'tr:has(a[href="/inspections/shop/counted"]) td[data-label=Gaps]'],
+  ]) {
+    await page.goto(path)
+    await page.waitForSelector('.live.is-live')
+    await ask(what)
+    await page.waitForSelector(cell)
+    await page.evaluate((selector) => {
+      const seen = {}
+      window.seen = seen
+      const note = () => requestAnimationFrame(() => (seen[document.querySelector(selector)?.textContent] ??= Date.now()))
+      new MutationObserver(note).observe(document.querySelector('main'), { subtree: true, childList: true, characterData: true })
+    }, cell)
+    for (let i = 0; i < 100; i++) {
+      const [value, accepted] = (await ask(what)).split(' ')
+      const seen = await page.waitForFunction((wanted) => window.seen[wanted], value, { timeout: 30_000 })
+      took.push(Math.max(0, (await seen.jsonValue()) - Number(accepted)))
+    }
+  }
+  took.sort((a, b) => a - b)
+  const p99 = took[Math.ceil(took.length * 0.99) - 1]
+  console.error(`${took.length} changes were on screen after ${took[took.length / 2]} ms (p50), ${p99} ms (p99) and ${took.at(-1)} ms (at most)`)
+  if (p99 > 1000) problems.push(`a change takes ${p99} ms (p99)`)
+}
+
 /** 50,000 rows scroll, and only those in sight are in the page. The server of this socket is here. */
 async function scroll(browser) {
   const { context, page } = await open(browser, 'scroll', wide, 'light', 'en')
@@ -190,6 +221,7 @@ try {
   await investigate(browser, '390', narrow)
   const { context, page, expected } = await open(browser, 'keys', wide, 'light', 'en')
   await keys(page)
+  await changes(page)
   await live(page, expected)
   await context.close()
 } catch (error) {
