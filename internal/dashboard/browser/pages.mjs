@@ -114,6 +114,16 @@ async function keys(page) {
   await page.waitForSelector('[role=dialog]')
   await page.keyboard.press('Escape')
   await page.waitForSelector('[role=dialog]', { state: 'detached' })
+  // In the graph, arrows lead from a cause to what it causes, and the address names what is selected.
+  await page.goto(`${report}?view=graph`)
+  await page.locator('.node', { hasText: 'cart-config' }).first().focus()
+  await page.keyboard.press('ArrowRight')
+  const effect = await page.evaluate(() => document.activeElement.dataset.node)
+  if (!effect) problems.push('keys: no effect right of the cause')
+  await page.keyboard.press('Enter')
+  await page.waitForURL((url) => url.searchParams.get('view') === 'graph' && url.searchParams.get('finding') === effect)
+  await page.reload()
+  await page.waitForSelector(`.node[data-node="${effect}"][aria-current=true]`)
 }
 
 /** A change is shown by itself; a lost connection is shown, and comes back by itself. */
