@@ -26,7 +26,7 @@ const (
 type Question struct {
 	Namespace string `path:"namespace" maxLength:"63" pattern:"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" doc:"Namespace of the backend."`
 	Name      string `path:"name" maxLength:"253" pattern:"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$" doc:"Name."`
-	About     string `query:"about" maxLength:"63" pattern:"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$" doc:"Namespace of what is asked for. Default: that of the backend."`
+	About     string `query:"about" maxLength:"63" pattern:"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$" doc:"Namespace of the data."`
 	Minutes   int    `query:"minutes" minimum:"1" maximum:"1440" default:"60" doc:"Length of the time until now."`
 }
 
@@ -38,8 +38,8 @@ func (q *Question) about() string {
 	return q.Namespace
 }
 
-// mayAsk checks the permission on what is asked for, beside that on the backend: a backend stores the data of everyone. It reserves a place for
-// the query, which must be released.
+// mayAsk checks the permission on what is asked for, beside that on the backend: a backend stores the data of everyone. It reserves a place
+// for the query, which must be released.
 func (s *Server) mayAsk(ctx context.Context, p permission) (release func(), err error) {
 	viewer := identityOf(ctx).viewer
 	allowed, err := s.access.allowed(ctx, viewer, p)

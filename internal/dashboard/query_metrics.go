@@ -55,9 +55,9 @@ type usageInput struct{ Question }
 
 type usageOutput struct{ Body Usage }
 
-// getUsage asks a MetricsBackend for the usage of the Pods of one namespace. The viewer needs get on the MetricsBackend, and list on Pods of
-// metrics.k8s.io in the namespace, which is the permission for their usage at the API server. Expressions are not taken from the viewer: one
-// that selects a namespace can read those of others in a part of it.
+// getUsage asks a MetricsBackend for the usage of the Pods of one namespace. The viewer needs get on the MetricsBackend, and list on Pods
+// of metrics.k8s.io in the namespace, which is the permission for their usage at the API server. Expressions are not taken from the viewer:
+// one that selects a namespace can read those of others in a part of it.
 func (s *Server) getUsage(ctx context.Context, input *usageInput) (*usageOutput, error) {
 	backend := &v1alpha1.MetricsBackend{}
 	if err := s.get(ctx, metrics, &named{Namespace: input.Namespace, Name: input.Name}, backend); err != nil {

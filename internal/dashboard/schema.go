@@ -242,7 +242,8 @@ func (d *definitions) kind(r resource) *definition {
 func (d *definitions) field(name string, field *definition, required bool) Field {
 	resolved := d.resolve(field)
 	view := Field{
-		Name: printable.Line(text.Clip(name, maxName)), Type: d.typeOf(field, 0), Format: printable.Line(text.Clip(resolved.Format, maxName)),
+		Name: printable.Line(text.Clip(name, maxName)), Type: d.typeOf(field, 0),
+		Format:      printable.Line(text.Clip(resolved.Format, maxName)),
 		Description: description(d.describe(field)), Required: required, Values: []string{}, Nested: len(d.nested(field).Properties) > 0,
 	}
 	if len(field.Default) > 0 && string(field.Default) != "null" && string(field.Default) != "{}" {

@@ -103,9 +103,9 @@ func New(ctx context.Context, options Options) (*Server, error) {
 		}
 	}
 	s := &Server{
-		options: options, checks: checks.Builtin(), digests: lru.New(maxDigests), rules: lru.New(maxRules), signIns: newLimiter(1, 10), requests: newLimiter(50, 200),
-		logLines: newLimiter(maxLineRate, maxLineBurst), sockets: newCounter(maxSockets), logStreams: newCounter(maxLogStreams),
-		queries: newCounter(maxQueries), allQueries: newCounter(maxAllQueries),
+		options: options, checks: checks.Builtin(), digests: lru.New(maxDigests), rules: lru.New(maxRules), signIns: newLimiter(1, 10),
+		requests: newLimiter(50, 200), logLines: newLimiter(maxLineRate, maxLineBurst), sockets: newCounter(maxSockets),
+		logStreams: newCounter(maxLogStreams), queries: newCounter(maxQueries), allQueries: newCounter(maxAllQueries),
 		recheckInterval: defaultRecheckInterval,
 	}
 	var err error
@@ -135,7 +135,8 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	s.hub = newHub(s.cluster.metadata, options.Logger)
 	s.catalog = &catalog{client: s.cluster.own.Discovery(), clock: options.Clock}
 	s.schemas = &schemas{
-		client: func() (rest.Interface, error) { return s.cluster.any(Viewer{Own: true}) }, clock: options.Clock, documents: lru.New(maxDocuments),
+		client: func() (rest.Interface, error) { return s.cluster.any(Viewer{Own: true}) }, clock: options.Clock,
+		documents: lru.New(maxDocuments),
 	}
 	s.tables = explore.NewPool(options.Clock)
 	return s, s.detect(ctx)

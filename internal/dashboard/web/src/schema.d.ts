@@ -2865,7 +2865,7 @@ export interface operations {
     getStoredLines: {
         parameters: {
             query?: {
-                /** @description Namespace of what is asked for. Default: that of the backend. */
+                /** @description Namespace of the data. */
                 about?: string;
                 /** @description Length of the time until now. */
                 minutes?: number;
@@ -2973,7 +2973,7 @@ export interface operations {
     getUsage: {
         parameters: {
             query?: {
-                /** @description Namespace of what is asked for. Default: that of the backend. */
+                /** @description Namespace of the data. */
                 about?: string;
                 /** @description Length of the time until now. */
                 minutes?: number;
