@@ -104,7 +104,7 @@ func (b *shownBackend) QueryRange(_ context.Context, expression string, within m
 		return one
 	}
 	all := []metricsbackend.Series{
-		series("shop", "cart-1", 1, 2, math.Inf(1)), series("lab", "microscope-1", 5), series("shop", "cart-2", 7), series("shop", "cart-3"),
+		series("shop", "cart-1", 1, 2, math.Inf(1)), series("lab", "microscope-1", 500), series("shop", "cart-2", 7), series("shop", "cart-3"),
 		series("", "cart-4", 1), series("shop", "", 1), series("shop", "cart-5", math.Inf(-1)), series("shop", "cart-6", make([]float64, 500)...),
 	}
 	for i := range 50 {
@@ -163,7 +163,7 @@ func TestABackendShowsOnlyTheNamespaceThatWasAskedFor(t *testing.T) {
 	if !strings.Contains(backend.ranges[0], `{namespace="shop",`) || backend.within[0].Step != time.Minute {
 		t.Errorf("it asks for %s, %+v", backend.ranges[0], backend.within[0])
 	}
-	if most := decode[Usage](t, get("olga", "shop/metricsbackends/prom/usage?about=lab")).Charts[0]; most.Pods != 51 || len(most.Series) != maxUsageSeries || most.Series[0].Last != 49 {
+	if most := decode[Usage](t, get("olga", "shop/metricsbackends/prom/usage?about=lab")).Charts[0]; most.Pods != 51 || len(most.Series) != maxUsageSeries || most.Series[0].Last != 500 {
 		t.Errorf("%d of %d Pods, the first %+v", len(most.Series), most.Pods, most.Series[0])
 	}
 }
