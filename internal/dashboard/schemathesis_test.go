@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -18,7 +19,9 @@ func TestTheAPIIsWhatItsDescriptionSays(t *testing.T) {
 		t.Skip("`make test-dashboard-api` runs it")
 	}
 	w := newWorld(t)
-	for name, config := range map[string]string{"made-up names": "", "names of objects": namesOfObjects(t)} {
+	for name, config := range map[string]string{
+		"made-up names": schemathesisConfig(t, false), "names of objects": schemathesisConfig(t, true),
+	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "schemathesis.toml")
 			if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
@@ -40,26 +43,61 @@ func TestTheAPIIsWhatItsDescriptionSays(t *testing.T) {
 	}
 }
 
-// namesOfObjects is a configuration with a path for each operation, which has an object of namespace shop.
-func namesOfObjects(t *testing.T) string {
+// schemathesisConfig has a section for each operation. With names, its path has those of an object of namespace shop.
+func schemathesisConfig(t *testing.T, names bool) string {
 	t.Helper()
 	var config strings.Builder
+	sorted := sortedOperations(t)
 	for id, path := range operations(t, "shop") {
-		segments := strings.Split(strings.TrimPrefix(path, "/api/v1/"), "/")
-		fmt.Fprintf(&config, "[[operations]]\ninclude-operation-id = %q\n[operations.parameters]\n", id)
-		for _, name := range []string{"namespaces", "explorer", "schemas"} {
-			if at := slices.Index(segments, name); at >= 0 && at+1 < len(segments) {
-				parameter := map[string]string{"namespaces": "namespace", "explorer": "resource", "schemas": "resource"}[name]
-				fmt.Fprintf(&config, "\"path.%s\" = %q\n", parameter, segments[at+1])
-			}
+		fmt.Fprintf(&config, "[[operations]]\ninclude-operation-id = %q\n", id)
+		if sorted[id] {
+			// Which columns a list has is in its answer to another one, and an empty offset is the default.
+			config.WriteString("checks.positive_data_acceptance.enabled = false\nchecks.negative_data_rejection.enabled = false\n")
 		}
-		last := segments[len(segments)-1]
-		if last == "report" || last == "log" {
-			last = segments[len(segments)-2]
-		}
-		if strings.HasPrefix(path, "/api/v1/namespaces/") || id == "getClusterObject" {
-			fmt.Fprintf(&config, "\"path.name\" = %q\n", last)
+		if names {
+			config.WriteString("[operations.parameters]\n" + parametersOf(id, path))
 		}
 	}
+	return config.String()
+}
+
+// sortedOperations are those that have parameter sort.
+func sortedOperations(t *testing.T) map[string]bool {
+	t.Helper()
+	var description struct {
+		Paths map[string]struct {
+			Get struct {
+				OperationID string                  `json:"operationId"`
+				Parameters  []struct{ Name string } `json:"parameters"`
+			} `json:"get"`
+		} `json:"paths"`
+	}
+	if err := json.Unmarshal(document(t), &description); err != nil {
+		t.Fatal(err)
+	}
+	sorted := map[string]bool{}
+	for _, path := range description.Paths {
+		sorted[path.Get.OperationID] = slices.ContainsFunc(path.Get.Parameters, func(p struct{ Name string }) bool { return p.Name == "sort" })
+	}
+	return sorted
+}
+
+// parametersOf the path of an operation.
+func parametersOf(id, path string) string {
+	var config strings.Builder
+	segments := strings.Split(strings.TrimPrefix(path, "/api/v1/"), "/")
+	for name, parameter := range map[string]string{"namespaces": "namespace", "explorer": "resource", "schemas": "resource"} {
+		if at := slices.Index(segments, name); at >= 0 && at+1 < len(segments) {
+			fmt.Fprintf(&config, "\"path.%s\" = %q\n", parameter, segments[at+1])
+		}
+	}
+	if segments[0] != "namespaces" && id != "getClusterObject" {
+		return config.String()
+	}
+	last := segments[len(segments)-1]
+	if slices.Contains([]string{"report", "log", "lines", "usage"}, last) {
+		last = segments[len(segments)-2]
+	}
+	fmt.Fprintf(&config, "\"path.name\" = %q\n", last)
 	return config.String()
 }
