@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the pages of the dashboard into internal/dashboard/dist: `make web`. `hack/web.sh tools` only installs what the build and the
-# browser test need, below bin/web. `hack/web.sh test` runs the tests of the pages' logic. npm is that of the machine, or of Debian; Node is an npm package at a pinned version, since Debian's is
-# too old for Vite.
+# browser test need, below bin/web. `hack/web.sh test` runs the tests of the pages' logic. npm is that of the machine, or of Debian; Node is
+# an npm package at a pinned version, since Debian's is too old for Vite.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 BIN=${BIN:-$PWD/bin}

@@ -112,7 +112,7 @@ func serveDashboard(args []string, stdout, stderr io.Writer) error {
 // queriedBackends opens backends that refer to no Secrets: there is nothing to read them with. Outside of the cluster they can be on this
 // machine.
 func queriedBackends(local bool) (*backends.Resolver, error) {
-	const memory = 16 << 20 // of the responses that are read at the same time
+	const memory = 32 << 20 // of the responses that are read at the same time
 	logTypes, err := builtin.Logs()
 	if err != nil {
 		return nil, err
