@@ -29,7 +29,7 @@ demo: build $(BIN)/cluster ## Start a real local cluster, break a small shop in 
 test: test-unit test-dashboard test-e2e ## Run all tests: unit, controllers against a real API server, pages in a browser, end to end on a real node
 
 .PHONY: test-full
-test-full: test test-walls test-remedies test-day test-keycloak ## Run all tests, and those that take longer: hostile resources, remedies, a day of 200 workloads, sign-in at Keycloak
+test-full: test test-walls test-remedies test-day test-keycloak test-dashboard-load test-dashboard-api ## Run all tests, and those that take longer (each has a target of its own)
 
 ##@ Development
 
@@ -58,9 +58,22 @@ test-keycloak: kube web-tools ## Sign in at a real Keycloak with Chromium, with 
 	@BIN=$(BIN) hack/servers.sh keycloak
 	KEYCLOAK=1 go test ./internal/dashboard/openid -run TestSigningInAtKeycloak -count=1 -v
 
+.PHONY: web-test
+web-test: $(BIN) ## Run the unit tests of the pages of the dashboard (Vitest)
+	@BIN=$(BIN) hack/web.sh test
+
 .PHONY: test-dashboard
-test-dashboard: kube web-tools ## Open the pages of the dashboard in Chromium (SCREENSHOTS=FOLDER: keep pictures)
+test-dashboard: kube web-tools web-test ## Open the pages of the dashboard in Chromium (SCREENSHOTS=FOLDER: keep pictures)
 	BROWSER=1 go test ./internal/dashboard -run TestPagesInABrowser -count=1
+
+.PHONY: test-dashboard-load
+test-dashboard-load: kube ## Measure the dashboard with 100 viewers of 10,000 Pods: its memory, and the time to the first rows
+	LOAD=1 go test ./internal/dashboard -run TestAHundredViewersOfTenThousandPods -count=1 -timeout 10m -v
+
+.PHONY: test-dashboard-api
+test-dashboard-api: kube $(BIN) ## Test the API of the dashboard against its OpenAPI document with Schemathesis (needs Python 3; installs it into bin/ once)
+	@BIN=$(BIN) hack/servers.sh schemathesis
+	SCHEMATHESIS=$(BIN)/servers/schemathesis go test ./internal/dashboard -run TestTheAPIIsWhatItsDescriptionSays -count=1 -v
 
 .PHONY: servers
 servers: $(BIN) ## Download or build the servers that the tests use, such as Prometheus and Loki (once; takes minutes)

@@ -18,7 +18,7 @@ port=8090
 if (: </dev/tcp/127.0.0.1/$port) 2>/dev/null; then
 	port=0 # any free one
 fi
-nohup "$BIN/manager" dashboard --insecure-local --bind-address=127.0.0.1:$port \
+nohup "$BIN/manager" dashboard --insecure-local --query-backends --bind-address=127.0.0.1:$port \
 	</dev/null >"$WORK/dashboard.address" 2>"$WORK/dashboard.log" &
 echo $! >"$WORK/dashboard.pid"
 for _ in $(seq 200); do

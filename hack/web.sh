@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the pages of the dashboard into internal/dashboard/dist: `make web`. `hack/web.sh tools` only installs what the build and the
-# browser test need, below bin/web. npm is that of the machine, or of Debian; Node is an npm package at a pinned version, since Debian's is
-# too old for Vite.
+# browser test need, below bin/web. `hack/web.sh test` runs the tests of the pages' logic. npm is that of the machine, or of Debian; Node is
+# an npm package at a pinned version, since Debian's is too old for Vite.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 BIN=${BIN:-$PWD/bin}
@@ -34,9 +34,18 @@ if [[ ${1:-} == tools ]]; then
 fi
 
 # The sources are copied beside node_modules, which is not below them.
+copy_sources() {
+	find "$WORK" -mindepth 1 -maxdepth 1 ! -name node_modules ! -name .stamp -exec rm -rf {} +
+	cp -r "$SOURCES/." "$WORK/"
+}
+if [[ ${1:-} == test ]]; then
+	copy_sources
+	cd "$WORK"
+	exec "$NODE" node_modules/vitest/vitest.mjs run
+fi
+
 UPDATE=1 go test ./internal/dashboard -run '^TestThePagesAreBuiltFromTheAPI$' -count=1 >/dev/null
-find "$WORK" -mindepth 1 -maxdepth 1 ! -name node_modules ! -name .stamp -exec rm -rf {} +
-cp -r "$SOURCES/." "$WORK/"
+copy_sources
 cd "$WORK"
 "$NODE" node_modules/openapi-typescript/bin/cli.js openapi.json -o src/schema.d.ts >/dev/null
 cp src/schema.d.ts "$OLDPWD/$SOURCES/src/schema.d.ts"

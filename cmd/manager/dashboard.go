@@ -14,12 +14,17 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 
+	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/buildinfo"
 	"kubeops.io/kubeops/internal/dashboard"
 	"kubeops.io/kubeops/internal/managerconfig"
+	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/provider/builtin"
+	"kubeops.io/kubeops/internal/secretref"
 )
 
 // dashboardArgument makes this program serve the dashboard in place of running controllers.
@@ -28,7 +33,7 @@ const dashboardArgument = "dashboard"
 // dashboardLine is what the flags of the dashboard state.
 type dashboardLine struct {
 	address, certificate, key, sessionKey string
-	insecureLocal                         bool
+	insecureLocal, queryBackends          bool
 	openID                                openIDLine
 }
 
@@ -44,6 +49,8 @@ func parseDashboard(args []string, output io.Writer) (dashboardLine, error) {
 	flags.StringVar(&line.key, "tls-key-file", "", "PEM `file` with the key of the certificate")
 	flags.StringVar(&line.sessionKey, "session-key-file", "",
 		"`file` with 32 bytes that encrypt the cookies of sessions (default: random, so sessions end when the process does)")
+	flags.BoolVar(&line.queryBackends, "query-backends", false,
+		"query LogBackends and MetricsBackends that have no credentials, for viewers who can read them. Their URLs are those of tenants")
 	line.openID.register(flags)
 	if err := flags.Parse(args); err != nil {
 		return line, err
@@ -89,12 +96,35 @@ func serveDashboard(args []string, stdout, stderr io.Writer) error {
 	if options.OpenID, err = line.openID.load(); err != nil {
 		return err
 	}
+	if line.queryBackends {
+		if options.Backends, err = queriedBackends(line.insecureLocal); err != nil {
+			return err
+		}
+	}
 	ctx := ctrl.SetupSignalHandler()
 	server, err := dashboard.New(ctx, options)
 	if err != nil {
 		return err
 	}
 	return listen(ctx, line, server.Handler(), logger, stdout)
+}
+
+// queriedBackends opens backends that refer to no Secrets: there is nothing to read them with. Outside of the cluster they can be on this
+// machine.
+func queriedBackends(local bool) (*backends.Resolver, error) {
+	const memory = 32 << 20 // of the responses that are read at the same time
+	logTypes, err := builtin.Logs()
+	if err != nil {
+		return nil, err
+	}
+	metricsTypes, err := builtin.Metrics()
+	if err != nil {
+		return nil, err
+	}
+	return &backends.Resolver{
+		Secrets: &secretref.Source{Config: &rest.Config{}}, LogTypes: logTypes, MetricsTypes: metricsTypes, Queries: &backends.Queries{},
+		Egress: provider.Egress{AllowLoopback: local}, Memory: provider.NewResponseMemory(memory),
+	}, nil
 }
 
 func listen(ctx context.Context, line dashboardLine, handler http.Handler, logger logr.Logger, stdout io.Writer) error {

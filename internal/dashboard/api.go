@@ -30,6 +30,10 @@ func (s *Server) registerAPI(mux *http.ServeMux) huma.API {
 		s.getLatestReport)
 	read(api, "getReport", "/api/v1/namespaces/{namespace}/reports/{name}", "Report by its name", s.getReport)
 	read(api, "listBackends", "/api/v1/backends", "Metrics backends, log backends, language models and build servers", s.listBackends)
+	read(api, "getStoredLines", "/api/v1/namespaces/{namespace}/logbackends/{name}/lines", "Lines of a namespace that a LogBackend has",
+		s.getStoredLines)
+	read(api, "getUsage", "/api/v1/namespaces/{namespace}/metricsbackends/{name}/usage",
+		"Usage of the Pods of a namespace, as a MetricsBackend has it", s.getUsage)
 	read(api, "listChannels", "/api/v1/channels", "Notification channels", s.listChannels)
 	read(api, "listClusters", "/api/v1/clusters", "Clusters", s.listClusters)
 	read(api, "listPipelines", "/api/v1/pipelines", "Pipelines", s.listPipelines)
@@ -38,6 +42,7 @@ func (s *Server) registerAPI(mux *http.ServeMux) huma.API {
 	read(api, "listBundles", "/api/v1/bundles", "ResourceBundles", s.listBundles)
 	read(api, "getBundle", "/api/v1/namespaces/{namespace}/bundles/{name}", "ResourceBundle, with its state in each cluster", s.getBundle)
 	read(api, "listKinds", "/api/v1/explorer", "Kinds of the cluster that you can list", s.listKinds)
+	read(api, "getSchema", "/api/v1/schemas/{resource}", "Fields of a kind, from the OpenAPI description of the API server", s.getSchema)
 	read(api, "listRows", "/api/v1/explorer/{resource}", "Objects of a kind, as kubectl get prints them", s.listRows)
 	read(api, "getClusterObject", "/api/v1/explorer/{resource}/{name}", "Object of the cluster: YAML, owners, events and field managers",
 		s.getClusterObject)

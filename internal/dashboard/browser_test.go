@@ -12,7 +12,9 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 )
@@ -33,7 +35,7 @@ func TestPagesInABrowser(t *testing.T) {
 		t.Fatalf("node or chromium is not installed; run `make web-tools` first (%v, %v)", missing, err)
 	}
 	w := newWorld(t)
-	server := w.start(t, Options{})
+	server := w.start(t, Options{Backends: (&shownBackend{}).resolver(t)})
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -55,15 +57,16 @@ func TestPagesInABrowser(t *testing.T) {
 	defer func() { _ = stop() }()
 
 	inspection := &v1alpha1.Inspection{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "in-the-browser"}}
-	requests := map[string]func() error{
-		"change": func() error { return w.client.Create(t.Context(), inspection) },
-		"stop":   func() error { return stop() },
-		"start": func() error {
+	requests := map[string]func() (string, error){
+		"count": w.counter(t), "gaps": w.gapsCounter(t),
+		"change": func() (string, error) { return "", w.client.Create(t.Context(), inspection) },
+		"stop":   func() (string, error) { return "", stop() },
+		"start": func() (string, error) {
 			again, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", address)
 			if err == nil {
 				serve(again)
 			}
-			return err
+			return "", err
 		},
 	}
 	script := exec.CommandContext(t.Context(), node, "browser/pages.mjs")
@@ -88,10 +91,11 @@ func TestPagesInABrowser(t *testing.T) {
 			t.Errorf("unknown request %q", lines.Text())
 			break
 		}
-		if err := act(); err != nil {
+		answer, err := act()
+		if err != nil {
 			t.Errorf("%s: %v", lines.Text(), err)
 		}
-		if _, err := fmt.Fprintln(stdin); err != nil {
+		if _, err := fmt.Fprintln(stdin, answer); err != nil {
 			t.Error(err)
 		}
 	}
@@ -99,6 +103,36 @@ func TestPagesInABrowser(t *testing.T) {
 		t.Errorf("the pages have problems: %v", err)
 	}
 	if err := w.client.Delete(t.Context(), inspection); err != nil {
+		t.Error(err)
+	}
+}
+
+// counter changes a ConfigMap with each call, so that it has one more key. It returns their number, and when the API server had accepted it.
+func (w *world) counter(t *testing.T) func() (string, error) {
+	counted := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "counted"}, Data: map[string]string{"key-0": ""}}
+	w.create(t, counted)
+	t.Cleanup(func() { w.remove(t, counted) })
+	return func() (string, error) {
+		counted.Data[fmt.Sprintf("key-%d", len(counted.Data))] = ""
+		err := w.client.Update(t.Context(), counted)
+		return fmt.Sprint(len(counted.Data), " ", time.Now().UnixMilli()), err
+	}
+}
+
+// gapsCounter changes an Inspection with each call, so that it has one more gap.
+func (w *world) gapsCounter(t *testing.T) func() (string, error) {
+	counted := &v1alpha1.Inspection{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "counted"}}
+	w.create(t, counted)
+	t.Cleanup(func() { w.remove(t, counted) })
+	return func() (string, error) {
+		counted.Status.Gaps++
+		err := w.client.Status().Update(t.Context(), counted)
+		return fmt.Sprint(counted.Status.Gaps, " ", time.Now().UnixMilli()), err
+	}
+}
+
+func (w *world) remove(t *testing.T, object client.Object) {
+	if err := w.client.Delete(context.WithoutCancel(t.Context()), object); err != nil {
 		t.Error(err)
 	}
 }

@@ -84,6 +84,7 @@ func (t readOnly) RoundTrip(r *http.Request) (*http.Response, error) {
 	reviews := []string{
 		"/apis/authentication.k8s.io/v1/tokenreviews", "/apis/authentication.k8s.io/v1/selfsubjectreviews",
 		"/apis/authorization.k8s.io/v1/subjectaccessreviews", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+		pathRules,
 	}
 	if r.Method != http.MethodGet && (r.Method != http.MethodPost || !slices.Contains(reviews, r.URL.Path)) {
 		return nil, fmt.Errorf("the dashboard only reads: %s %s is refused", r.Method, r.URL.Path)

@@ -109,7 +109,8 @@ func TestTheShippedRolesReadWhatThePagesShow(t *testing.T) {
 				mode := verb[strings.LastIndex(verb, ":")+1:]
 				reads := slices.Contains([]string{"get", "list", "watch"}, mode)
 				who := strings.HasPrefix(verb, "impersonate:") && slices.Equal(rule.APIGroups, []string{"authentication.k8s.io"})
-				if !reads && !who || slices.Contains(append(append(rule.APIGroups, rule.Resources...), verb), "*") {
+				review := mode == "create" && slices.Equal(rule.Resources, []string{"selfsubjectrulesreviews"}) // it is not stored
+				if !reads && !who && !review || slices.Contains(append(append(rule.APIGroups, rule.Resources...), verb), "*") {
 					t.Errorf("%s has verb %s on %v", name, verb, rule.Resources)
 				}
 			}

@@ -3,15 +3,18 @@ package dashboard
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -58,6 +61,107 @@ func TestKindsAreThoseThatTheViewerCanListAndWatch(t *testing.T) {
 	}
 	if olga := byID("olga", ""); !olga["pods"].Everywhere || len(olga["pods"].Namespaces) > 0 {
 		t.Errorf("Pods of all namespaces: %+v", olga["pods"])
+	}
+}
+
+// TestKindsCostOneReviewForEachNamespace compares what one answer for all kinds says with single reviews, and counts the requests.
+func TestKindsCostOneReviewForEachNamespace(t *testing.T) {
+	w := newWorld(t)
+	var reviews, single atomic.Int64
+	counting := rest.CopyConfig(w.dashboard)
+	counting.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(r *http.Request) (*http.Response, error) {
+			switch r.URL.Path {
+			case pathRules:
+				reviews.Add(1)
+			case "/apis/authorization.k8s.io/v1/subjectaccessreviews":
+				single.Add(1)
+			}
+			return next.RoundTrip(r)
+		})
+	})
+	server := w.start(t, Options{Config: counting})
+	all, err := server.catalog.all()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const everyone = "system:authenticated"
+	viewers := []Viewer{
+		{User: "ada", Groups: []string{everyone}}, {User: "sam", Groups: []string{"team-lab", everyone}}, {User: "olga", Groups: []string{everyone}},
+		{User: "nemo", Groups: []string{everyone}},
+	}
+	for _, viewer := range viewers {
+		for _, namespace := range []string{"", "shop", "none"} {
+			single.Store(0)
+			reviews.Store(0)
+			within, err := server.reachOf(t.Context(), viewer, all, namespace)
+			if err != nil || within == nil {
+				t.Fatalf("%s in %q: %v %v", viewer.User, namespace, within, err)
+			}
+			if asked := reviews.Load(); asked > 6 || single.Load() > 0 {
+				t.Errorf("%s in %q: %d and %d reviews", viewer.User, namespace, asked, single.Load())
+			}
+			for id, r := range all {
+				want, err := server.scopesFor(t.Context(), viewer, r, namespace)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := within.scopes(r, namespace); !slices.Equal(got, want) {
+					t.Errorf("%s in %q: %s in %q, want %q", viewer.User, namespace, id, got, want)
+				}
+			}
+		}
+	}
+	reviews.Store(0)
+	if again, err := server.reachOf(t.Context(), viewers[0], all, ""); err != nil || again == nil || reviews.Load() > 0 {
+		t.Errorf("%d reviews for a page that is opened again: %v", reviews.Load(), err)
+	}
+}
+
+func TestKindsAreReviewedOneByOneWhereRulesAreNotKnown(t *testing.T) {
+	w := newWorld(t)
+	for name, answer := range map[string]func(*http.Request) *http.Response{
+		"another authorizer": func(r *http.Request) *http.Response {
+			return answerTo(r, http.StatusCreated, `{"kind":"SelfSubjectRulesReview","apiVersion":"authorization.k8s.io/v1","status":{"incomplete":true,"resourceRules":[],"nonResourceRules":[]}}`)
+		},
+		"an older role": func(r *http.Request) *http.Response {
+			return answerTo(r, http.StatusForbidden, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","code":403,"message":"users \"ada\" is forbidden: `+
+				`User \"system:serviceaccount:kubeops-system:kubeops-dashboard\" cannot impersonate-on:user-info:create resource \"selfsubjectrulesreviews\" in API group \"authorization.k8s.io\" at the cluster scope"}`)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := rest.CopyConfig(w.dashboard)
+			config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+				return roundTripper(func(r *http.Request) (*http.Response, error) {
+					if r.URL.Path == pathRules {
+						return answer(r), nil
+					}
+					return next.RoundTrip(r)
+				})
+			})
+			web := httptest.NewServer(w.start(t, Options{Config: config}).Handler())
+			defer web.Close()
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, web.URL+"/api/v1/explorer?namespace=shop", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Header = token("ada")
+			kinds := decode[Kinds](t, do(t, request)).Items
+			if !slices.ContainsFunc(kinds, func(k Kind) bool { return k.ID == "pods" && slices.Equal(k.Namespaces, []string{"shop"}) }) {
+				t.Errorf("%+v", kinds)
+			}
+		})
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+// RoundTrip implements http.RoundTripper.
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func answerTo(r *http.Request, status int, body string) *http.Response {
+	return &http.Response{
+		StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), Request: r,
 	}
 }
 

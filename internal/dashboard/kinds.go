@@ -106,12 +106,16 @@ func (s *Server) listKinds(ctx context.Context, input *kindsInput) (*kindsOutput
 	}
 	viewer := identityOf(ctx).viewer
 	body := Kinds{Items: []Kind{}, ReadAt: readAt}
+	within, err := s.reachOf(ctx, viewer, all, input.Namespace)
+	if err != nil {
+		return nil, failed(err)
+	}
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallelKinds)
 	for _, r := range all {
 		group.Go(func() error {
-			kind, ok, err := s.kindFor(ctx, viewer, r, input.Namespace)
+			kind, ok, err := s.kindFor(ctx, viewer, r, input.Namespace, within)
 			if ok {
 				mu.Lock()
 				defer mu.Unlock()
@@ -127,13 +131,18 @@ func (s *Server) listKinds(ctx context.Context, input *kindsInput) (*kindsOutput
 	return &kindsOutput{body}, nil
 }
 
-// kindFor a viewer. It is false for a kind that the viewer cannot list.
-func (s *Server) kindFor(ctx context.Context, viewer Viewer, r resource, namespace string) (Kind, bool, error) {
-	scopes, err := s.scopesFor(ctx, viewer, r, namespace)
-	if err != nil || len(scopes) == 0 {
+// kindFor a viewer. It is false for a kind that the viewer cannot list. Without a reach, the permissions are reviewed one by one.
+func (s *Server) kindFor(ctx context.Context, viewer Viewer, r resource, namespace string, within *reach) (kind Kind, ok bool, err error) {
+	var scopes []string
+	if within != nil {
+		scopes = within.scopes(r, namespace)
+	} else if scopes, err = s.scopesFor(ctx, viewer, r, namespace); err != nil {
 		return Kind{}, false, err
 	}
-	kind := Kind{
+	if len(scopes) == 0 {
+		return Kind{}, false, nil
+	}
+	kind = Kind{
 		ID: r.id(), Kind: r.kind, Group: r.Group, Version: r.Version, Namespaced: r.namespaced, Everywhere: scopes[0] == "",
 		Namespaces: []string{},
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/coder/websocket"
@@ -223,8 +224,11 @@ func (c *connection) handle(ctx context.Context, op operation) error {
 		c.topics = append(c.topics, op.ID)
 		return c.overview(ctx, "snap", []int{op.ID}, nil)
 	}
-	return c.send(ctx, end(op.ID, http.StatusUnprocessableEntity, "unknown", "Topics: overview, rows, log.", false))
+	return c.send(ctx, end(op.ID, http.StatusUnprocessableEntity, "unknown", "Topics: "+strings.Join(topics(), ", ")+".", false))
 }
+
+// topics that a page can subscribe to.
+func topics() []string { return []string{topicOverview, topicRows, topicLog} }
 
 // has reports whether an id is in use.
 func (c *connection) has(id int) bool {

@@ -88,6 +88,11 @@ func (c *connection) subscribeLog(ctx context.Context, op operation) error {
 		return c.send(ctx, end(op.ID, http.StatusUnprocessableEntity, "unknown",
 			"A log has a namespace, the name of a Pod, and a tail of up to 5000 lines; at most 8 are open.", false))
 	}
+	viewer := c.viewer.key()
+	release, ok := c.server.logStreams.acquire(viewer)
+	if !ok {
+		return c.send(ctx, end(op.ID, http.StatusTooManyRequests, "unavailable", tooManyLogs, true))
+	}
 	readCtx, cancel := context.WithTimeout(ctx, maxFollow)
 	topic := &logTopic{op: op, stop: cancel}
 	c.logs[op.ID] = topic
@@ -105,13 +110,13 @@ func (c *connection) subscribeLog(ctx context.Context, op operation) error {
 		default:
 		}
 	}
-	viewer := c.viewer.key()
 	request.allow = func() bool { return c.server.logLines.allow(viewer) }
 	request.lost = func() {
 		topic.lose()
 		wake()
 	}
 	go func() {
+		defer release()
 		defer cancel()
 		err := c.server.readLog(readCtx, c.viewer, request, func(line LogLine) {
 			topic.add(line)

@@ -98,6 +98,54 @@ func TestTheSocketSendsAViewerOnlyWhatRBACAllows(t *testing.T) {
 	}
 }
 
+// TestEveryTopicShowsAViewerOnlyWhatRBACAllows subscribes to all topics as viewers with different permissions. A topic without a row here
+// fails it.
+func TestEveryTopicShowsAViewerOnlyWhatRBACAllows(t *testing.T) {
+	w := newWorld(t)
+	subscriptions := map[string][]string{
+		topicOverview: {``},
+		topicRows: {
+			`"resource":"configmaps"`, `"resource":"configmaps","namespace":"shop"`, `"resource":"configmaps","namespace":"lab"`, `"resource":"pods"`,
+			`"resource":"inspections.kubeops.io"`, `"resource":"pods","q":"cart"`, `"resource":"pods","q":"microscope"`, `"resource":"namespaces"`,
+		},
+		topicLog: {`"namespace":"shop","name":"cart-1","container":"app"`, `"namespace":"lab","name":"microscope-1","container":"app"`},
+	}
+	for _, topic := range topics() {
+		if len(subscriptions[topic]) == 0 {
+			t.Errorf("topic %s is not covered", topic)
+		}
+	}
+	for user, sees := range map[string][]string{"ada": {"shop"}, "sam": {"lab"}, "olga": {"shop", "lab"}, "nemo": nil} {
+		page := openPage(t, w.url, token(user))
+		id := 0
+		shown := "" // of all topics
+		for topic, all := range subscriptions {
+			for _, about := range all {
+				id++
+				page.send(strings.Replace(fmt.Sprintf(`{"op":"sub","id":%d,"topic":%q,"window":[0,100],%s}`, id, topic, about), ",}", "}", 1))
+				page.next("of "+topic+" "+about, func(m liveMessage) bool {
+					content, err := json.Marshal(m)
+					if err != nil {
+						t.Fatal(err)
+					}
+					shown += string(content) + "\n"
+					return m.ID == id && (m.Type == "end" || m.Overview != nil || m.Rows != nil && (len(m.Rows.Set) > 0 || !m.Rows.Partial))
+				})
+			}
+		}
+		for namespace, texts := range marks() {
+			for _, text := range texts {
+				if !slices.Contains(sees, namespace) && strings.Contains(shown, text) {
+					t.Errorf("%s sees %s of namespace %s", user, text, namespace)
+				}
+			}
+			if slices.Contains(sees, namespace) && !strings.Contains(shown, texts[0]+"-config") {
+				t.Errorf("%s does not see %s-config", user, texts[0])
+			}
+		}
+	}
+}
+
 // TestAChangeArrivesAndARevokedPermissionEndsIt follows a viewer whose only RoleBinding is deleted.
 func TestAChangeArrivesAndARevokedPermissionEndsIt(t *testing.T) {
 	w := newWorld(t)

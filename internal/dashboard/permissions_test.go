@@ -40,6 +40,8 @@ func operations(t *testing.T, namespace string) map[string]string {
 	}
 	objects["reports"] = objects["inspections"] + "-r2"
 	objects["pods"] = mark + "-1"
+	objects["logbackends"] = map[string]string{"shop": "loki", "lab": "lab-loki"}[namespace]
+	objects["metricsbackends"] = map[string]string{"shop": "prom", "lab": "lab-prom"}[namespace]
 	objects["configmaps"] = mark + "-config"
 	objects["priorityclasses.scheduling.k8s.io"] = "system-node-critical"
 	paths := map[string]string{}
@@ -96,6 +98,7 @@ func TestEveryOperationShowsAViewerOnlyWhatRBACAllows(t *testing.T) {
 				"getOverview": marks()[namespace][0], "listInspections": about, "getLatestReport": marks()[namespace][0], "getReport": about,
 				"listBackends": about, "listChannels": about, "listClusters": about, "listPipelines": about, "listRuns": about, "getRun": about,
 				"listBundles": about, "getBundle": about, "listKinds": `"configmaps"`, "listRows": about, "getObject": about,
+				"getStoredLines": marks()[namespace][0] + " started", "getUsage": marks()[namespace][0] + "-1", "getSchema": `"ConfigMap"`,
 			} {
 				if answer := w.get(t, user, operations(t, namespace)[id]); !strings.Contains(answer.body, mark) {
 					t.Errorf("%s as %s lacks %s: %s", id, user, mark, answer.body)

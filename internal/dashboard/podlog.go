@@ -26,6 +26,9 @@ const (
 	// maxTail is the largest number of lines, and defaultTail that of an unset parameter.
 	maxTail     = 5000
 	defaultTail = 500
+	// maxLogStreams of one viewer at the same time, on all pages and in all requests: each has up to 2 MiB of lines in memory.
+	maxLogStreams = 16
+	tooManyLogs   = "You have 16 open logs, which is the limit. Close one, and try again."
 )
 
 // LogLine of a container.
@@ -56,6 +59,11 @@ type logOutput struct{ Body Log }
 func (s *Server) getLog(ctx context.Context, input *logInput) (*logOutput, error) {
 	view := Log{Lines: []LogLine{}, ReadAt: s.now()}
 	viewer := identityOf(ctx).viewer
+	release, ok := s.logStreams.acquire(viewer.key())
+	if !ok {
+		return nil, problem(http.StatusTooManyRequests, tooManyLogs)
+	}
+	defer release()
 	request := logRequest{
 		namespace: input.Namespace, name: input.Name, container: input.Container, previous: input.Previous, tail: input.Tail,
 		search: input.Q,

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -205,6 +206,51 @@ func TestAPodThatWritesTooMuchIsReadInParts(t *testing.T) {
 	if err != nil || read != written/10 || lost != written+1-read {
 		t.Errorf("%d lines, %d lost, %v", read, lost, err)
 	}
+}
+
+func TestOpenLogsOfAViewerHaveALimit(t *testing.T) {
+	w := newWorld(t)
+	viewer := Viewer{User: "ada", Groups: []string{"team-shop", "system:authenticated"}}.key()
+	var release []func()
+	for {
+		done, ok := w.server.logStreams.acquire(viewer)
+		if !ok {
+			break
+		}
+		release = append(release, done)
+	}
+	if len(release) != maxLogStreams {
+		t.Fatalf("%d logs can be open", len(release))
+	}
+	const path = "/api/v1/namespaces/shop/pods/cart-1/log?container=app"
+	if got := w.get(t, "ada", path); got.status != http.StatusTooManyRequests || !strings.Contains(got.body, tooManyLogs) {
+		t.Errorf("one more request: %d %s", got.status, got.body)
+	}
+	page := openPage(t, w.url, token("ada"))
+	page.send(`{"op":"sub","id":1,"topic":"log","namespace":"shop","name":"cart-1","container":"app"}`)
+	if ended := page.next("of the end", ofType("end")); ended.Problem.Status != http.StatusTooManyRequests || !ended.Retry {
+		t.Errorf("one more subscription: %+v", ended)
+	}
+	for _, done := range release {
+		done()
+	}
+	for range 2 * maxLogStreams { // each is released when its log has ended
+		if got := w.get(t, "ada", path); got.status != http.StatusOK {
+			t.Fatalf("after the others were closed: %d %s", got.status, got.body)
+		}
+		page.send(`{"op":"sub","id":2,"topic":"log","namespace":"shop","name":"cart-1","container":"app"}`)
+		if ended := page.next("of the end", ofType("end")); ended.Problem.Status == http.StatusTooManyRequests {
+			t.Fatalf("%+v", ended)
+		}
+	}
+	eventually(t, func() error {
+		w.server.logStreams.mu.Lock()
+		defer w.server.logStreams.mu.Unlock()
+		if open := len(w.server.logStreams.open); open > 0 {
+			return fmt.Errorf("%d viewers have open logs", open)
+		}
+		return nil
+	})
 }
 
 func FuzzALineOfALog(f *testing.F) {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -123,4 +124,34 @@ func remoteIP(r *http.Request) string {
 		return r.RemoteAddr
 	}
 	return host
+}
+
+// maxSockets of one viewer: one for each open page.
+const maxSockets = 64
+
+// counter limits what is open for each key at the same time.
+type counter struct {
+	limit int
+
+	mu   sync.Mutex
+	open map[string]int
+}
+
+func newCounter(limit int) *counter { return &counter{limit: limit, open: map[string]int{}} }
+
+// acquire is false if the limit is reached. What was acquired must be released once.
+func (c *counter) acquire(key string) (release func(), ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open[key] >= c.limit {
+		return nil, false
+	}
+	c.open[key]++
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.open[key]--; c.open[key] == 0 {
+			delete(c.open, key)
+		}
+	}, true
 }

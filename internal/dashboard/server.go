@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -22,6 +21,7 @@ import (
 	"k8s.io/utils/clock"
 	"k8s.io/utils/lru"
 
+	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/dashboard/explore"
 	"kubeops.io/kubeops/internal/dashboard/openid"
 	"kubeops.io/kubeops/internal/inspect/checks"
@@ -44,6 +44,8 @@ type Options struct {
 	Clock clock.PassiveClock
 	// Version of KubeOps, which page You shows.
 	Version string
+	// Backends opens MetricsBackends and LogBackends without credentials, to query them. Default: none, pages say that it is disabled.
+	Backends *backends.Resolver
 }
 
 // impersonation is how requests are made as the viewer.
@@ -68,15 +70,20 @@ type Server struct {
 	openID        *openid.Client // nil without a provider
 	hub           *hub
 	catalog       *catalog
+	schemas       *schemas
 	tables        *explore.Pool
 	assets        assets
 	checks        checkSummaries
 	digests       *lru.Cache // of digestKey to *digest
+	rules         *lru.Cache // of viewers and namespaces to *rules
 	redactor      *redact.Redactor
 	signIns       *limiter
 	requests      *limiter
 	logLines      *limiter // of followed logs
-	sockets       *socketCounter
+	sockets       *counter
+	logStreams    *counter
+	queries       *counter // of backends, by viewer
+	allQueries    *counter
 	impersonation impersonation
 	// recheckInterval of the permissions of subscriptions.
 	recheckInterval time.Duration
@@ -96,8 +103,9 @@ func New(ctx context.Context, options Options) (*Server, error) {
 		}
 	}
 	s := &Server{
-		options: options, checks: checks.Builtin(), digests: lru.New(maxDigests), signIns: newLimiter(1, 10), requests: newLimiter(50, 200),
-		logLines: newLimiter(maxLineRate, maxLineBurst), sockets: &socketCounter{open: map[string]int{}},
+		options: options, checks: checks.Builtin(), digests: lru.New(maxDigests), rules: lru.New(maxRules), signIns: newLimiter(1, 10),
+		requests: newLimiter(50, 200), logLines: newLimiter(maxLineRate, maxLineBurst), sockets: newCounter(maxSockets),
+		logStreams: newCounter(maxLogStreams), queries: newCounter(maxQueries), allQueries: newCounter(maxAllQueries),
 		recheckInterval: defaultRecheckInterval,
 	}
 	var err error
@@ -126,6 +134,10 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	s.tokens = &tokens{server: s, reviews: lru.New(maxReviews)}
 	s.hub = newHub(s.cluster.metadata, options.Logger)
 	s.catalog = &catalog{client: s.cluster.own.Discovery(), clock: options.Clock}
+	s.schemas = &schemas{
+		client: func() (rest.Interface, error) { return s.cluster.any(Viewer{Own: true}) }, clock: options.Clock,
+		documents: lru.New(maxDocuments),
+	}
 	s.tables = explore.NewPool(options.Clock)
 	return s, s.detect(ctx)
 }
@@ -214,29 +226,4 @@ func (s *Server) Handler() http.Handler {
 	root.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	root.Handle("/", s.assets)
 	return s.audited(s.guarded(root))
-}
-
-// socketCounter limits the open sockets of a viewer.
-type socketCounter struct {
-	mu   sync.Mutex
-	open map[string]int
-}
-
-// maxSockets of one viewer: one for each open page.
-const maxSockets = 64
-
-func (c *socketCounter) acquire(key string) (release func(), ok bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.open[key] >= maxSockets {
-		return nil, false
-	}
-	c.open[key]++
-	return func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.open[key]--; c.open[key] == 0 {
-			delete(c.open, key)
-		}
-	}, true
 }

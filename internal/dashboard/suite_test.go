@@ -51,6 +51,13 @@ type world struct {
 var shared *world
 
 func TestMain(m *testing.M) {
+	if path := os.Getenv(serverProcess); path != "" {
+		if err := serveInProcess(path); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	code := m.Run()
 	if shared != nil {
 		if err := shared.stop(); err != nil {
@@ -65,7 +72,7 @@ func TestMain(m *testing.M) {
 func startAPIServer(t *testing.T) *world {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "tokens.csv") // read at start only
-	if err := os.WriteFile(path, []byte(users), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(users+loadUsers()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	config, stop, err := testkit.StartAPIServer("token-auth-file=" + path)
@@ -113,7 +120,7 @@ func (w *world) fill(t *testing.T) {
 		w.apply(t, file, lab)
 	}
 	w.dashboard = testkit.AsServiceAccount(t, w.admin, "kubeops-system", "kubeops-dashboard")
-	w.server = w.start(t, Options{})
+	w.server = w.start(t, Options{Backends: (&shownBackend{}).resolver(t)})
 	w.server.requests = newLimiter(rate.Inf, 1)   // another test is about the limit
 	web := httptest.NewServer(w.server.Handler()) // until the process ends
 	w.url = web.URL
@@ -184,6 +191,7 @@ func (w *world) grantObjects(t *testing.T) {
 		"reader": {
 			{APIGroups: []string{""}, Resources: []string{"configmaps", "events", "pods", "secrets"}, Verbs: read},
 			{APIGroups: []string{""}, Resources: []string{"pods/log"}, Verbs: []string{"get"}},
+			{APIGroups: []string{"metrics.k8s.io"}, Resources: []string{"pods"}, Verbs: []string{"list"}},
 			{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, Verbs: []string{"list"}},
 		},
 		"all": {{APIGroups: []string{"scheduling.k8s.io"}, Resources: []string{"priorityclasses"}, Verbs: read}},

@@ -6,13 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"kubeops.io/kubeops/internal/printable"
-	"kubeops.io/kubeops/internal/text"
 )
 
 // maxRow of one row as the API server sends it, in bytes. It has all metadata of its object, with annotations of anyone.
@@ -48,27 +44,26 @@ func (c *cell) UnmarshalJSON(content []byte) error {
 }
 
 // row of a table. It keeps nothing of what it was decoded from.
-func (p *printed) row(columns []Column) (*Row, error) {
+func (p *printed) row(columns []Column, as cells) (*Row, error) {
 	if p.Object == nil {
 		return nil, errors.New("decode the metadata of a row: it has none")
 	}
 	object := &p.Object.Metadata
 	row := &Row{
-		UID: object.UID, Version: object.Version, Namespace: object.Namespace, Name: object.Name,
-		Cells: make([]string, len(p.Cells)), created: object.Created.UTC(),
+		UID: object.UID, Version: object.Version, Namespace: object.Namespace, Name: object.Name, Cells: make([]string, len(p.Cells)),
 	}
 	for i, cell := range p.Cells {
-		if i < len(columns) && columns[i].Type == typeAge {
-			row.Cells[i] = row.created.Format(time.RFC3339)
-			continue
+		column := Column{}
+		if i < len(columns) {
+			column = columns[i]
 		}
-		row.Cells[i] = printable.Line(text.Clip(string(cell), maxCell))
+		row.Cells[i] = as.text(string(cell), column, object.Created.UTC())
 	}
 	return row, nil
 }
 
 // decodePage of a resource row by row: all rows together can be larger than the memory of the dashboard.
-func decodePage(body io.Reader, resource string) (page Page, err error) {
+func decodePage(body io.Reader, resource string, as cells) (page Page, err error) {
 	limited := &io.LimitedReader{R: body, N: maxRow}
 	decoder := json.NewDecoder(limited)
 	if err := open(decoder, '{'); err != nil {
@@ -79,7 +74,7 @@ func decodePage(body io.Reader, resource string) (page Page, err error) {
 		limited.N = maxRow
 		key, err := decoder.Token()
 		if err == nil {
-			err = page.decode(key, &kind, decoder, limited)
+			err = page.decode(key, &kind, decoder, limited, as)
 		}
 		if err != nil {
 			return Page{}, fmt.Errorf("decode a list of %s: %w", resource, err)
@@ -99,7 +94,7 @@ func decodePage(body io.Reader, resource string) (page Page, err error) {
 }
 
 // decode the value of one key.
-func (p *Page) decode(key json.Token, kind *string, decoder *json.Decoder, limited *io.LimitedReader) error {
+func (p *Page) decode(key json.Token, kind *string, decoder *json.Decoder, limited *io.LimitedReader, as cells) error {
 	switch key {
 	case "kind":
 		return decoder.Decode(kind)
@@ -114,13 +109,13 @@ func (p *Page) decode(key json.Token, kind *string, decoder *json.Decoder, limit
 		p.Columns = columnsOf(definitions)
 		return err
 	case "rows":
-		return p.decodeRows(decoder, limited)
+		return p.decodeRows(decoder, limited, as)
 	}
 	var other json.RawMessage
 	return decoder.Decode(&other)
 }
 
-func (p *Page) decodeRows(decoder *json.Decoder, limited *io.LimitedReader) error {
+func (p *Page) decodeRows(decoder *json.Decoder, limited *io.LimitedReader, as cells) error {
 	if err := open(decoder, '['); err != nil {
 		return err
 	}
@@ -130,7 +125,7 @@ func (p *Page) decodeRows(decoder *json.Decoder, limited *io.LimitedReader) erro
 		if err := decoder.Decode(&one); err != nil {
 			return err
 		}
-		row, err := one.row(p.Columns)
+		row, err := one.row(p.Columns, as)
 		if err != nil {
 			return err
 		}

@@ -3,13 +3,13 @@ package explore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"k8s.io/utils/clock"
-	"k8s.io/utils/lru"
 )
 
 const (
@@ -20,8 +20,6 @@ const (
 	maxTablesOfViewer = 32
 	// linger is how long a table is kept current after its last viewer has left: a viewer who turns a page comes back.
 	linger = 20 * time.Second
-	// maxOrders that are remembered, for viewers who look at the same rows in the same order.
-	maxOrders = 16
 )
 
 // ErrTooMany is returned when more tables are open than the dashboard reads at the same time.
@@ -33,7 +31,7 @@ type Scope struct{ Group, Version, Resource, Namespace, Viewer string }
 // Pool of tables.
 type Pool struct {
 	clock  clock.PassiveClock
-	orders *lru.Cache // of orderKey to ordered
+	orders *orderings
 
 	mu     sync.Mutex
 	tables map[Scope]*shared
@@ -77,7 +75,7 @@ func (h *Holder) notify() {
 
 // NewPool without tables.
 func NewPool(now clock.PassiveClock) *Pool {
-	return &Pool{clock: now, orders: lru.New(maxOrders), tables: map[Scope]*shared{}}
+	return &Pool{clock: now, orders: newOrderings(), tables: map[Scope]*shared{}}
 }
 
 // Join reads tables for a holder, who can list and watch all scopes: the caller has checked it.
@@ -104,7 +102,7 @@ func (p *Pool) Join(holder *Holder, scopes []Scope) (*View, error) {
 	if len(p.tables)+added > maxTables {
 		return nil, ErrTooMany
 	}
-	view := &View{pool: p, holder: holder, scopes: scopes}
+	view := &View{pool: p, holder: holder, scopes: scopes, key: fmt.Sprint(scopes)}
 	for _, at := range scopes {
 		view.tables = append(view.tables, p.hold(at, holder))
 	}
@@ -191,7 +189,7 @@ func (p *Pool) remove(at Scope, existing *shared) {
 	existing.stop()
 	delete(p.tables, at)
 	p.rows.Add(int64(-existing.close()))
-	p.orders.Clear() // they can have its rows
+	p.orders.clear() // they can have its rows
 }
 
 // Size is the number of tables and of their rows.

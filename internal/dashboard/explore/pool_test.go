@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -87,8 +88,8 @@ func (r *clusterReader) Watch(ctx context.Context, _ Scope, version string, visi
 
 func row(name string, restarts int) *Row {
 	return &Row{
-		UID: name, Version: "1", Namespace: "shop", Name: name, Cells: []string{name, strconv.Itoa(restarts), ""},
-		created: time.Unix(int64(restarts), 0),
+		UID: name, Version: "1", Namespace: "shop", Name: name,
+		Cells: []string{name, strconv.Itoa(restarts), time.Unix(int64(restarts), 0).UTC().Format(time.RFC3339)},
 	}
 }
 
@@ -380,11 +381,19 @@ func TestRowsAreOrderedAndSearched(t *testing.T) {
 		"no match":                {"", "pod-1 10/", ""},
 	} {
 		var names []string
-		for _, found := range order(make3(), columns, tc.sort, tc.search) {
+		for _, found := range sorted(make3(), columns, tc.sort, tc.search) {
 			names = append(names, found.Name)
 		}
 		if got := strings.Join(names, " "); got != tc.want {
 			t.Errorf("%s: %s, want %s", name, got, tc.want)
 		}
 	}
+}
+
+// sorted rows that match, without an ordering that follows changes.
+func sorted(rows []*Row, columns []Column, sorting, search string) []*Row {
+	match := matching(search)
+	rows = slices.DeleteFunc(rows, func(r *Row) bool { return !match(r) })
+	slices.SortFunc(rows, comparison(columns, sorting))
+	return rows
 }

@@ -12,9 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/rest"
-
-	"kubeops.io/kubeops/internal/printable"
-	"kubeops.io/kubeops/internal/text"
+	"k8s.io/utils/clock"
 )
 
 const (
@@ -27,13 +25,6 @@ const (
 	maxCell = 300
 	// listTimeout of one page.
 	listTimeout = 30 * time.Second
-)
-
-// Types of columns.
-const (
-	typeText   = "text"
-	typeNumber = "number"
-	typeAge    = "age"
 )
 
 // Page of a list.
@@ -59,9 +50,13 @@ type Reader interface {
 }
 
 // NewReader that sends requests with a client. The client must not have a timeout, which would end watches.
-func NewReader(client rest.Interface) Reader { return &reader{client} }
+func NewReader(client rest.Interface) Reader { return &reader{client, newCells(), clock.RealClock{}} }
 
-type reader struct{ client rest.Interface }
+type reader struct {
+	client rest.Interface
+	cells  cells
+	clock  clock.PassiveClock
+}
 
 // Path of a resource on the API server, and of an object of it with a name.
 func (s Scope) Path(name string) []string {
@@ -95,7 +90,7 @@ func (r *reader) List(ctx context.Context, at Scope, token string) (Page, error)
 		return Page{}, err
 	}
 	defer func() { _ = body.Close() }()
-	return decodePage(body, at.Resource)
+	return decodePage(body, at.Resource, r.cells.at(r.clock.Now()))
 }
 
 // Watch implements Reader.
@@ -138,7 +133,7 @@ func (r *reader) Watch(ctx context.Context, at Scope, version string, visit func
 			columns = sent
 		}
 		for i := range found.Rows {
-			row, err := found.Rows[i].row(columns)
+			row, err := found.Rows[i].row(columns, r.cells.at(r.clock.Now()))
 			if err != nil {
 				return version, err
 			}
@@ -149,19 +144,4 @@ func (r *reader) Watch(ctx context.Context, at Scope, version string, visit func
 			visit(Event{Columns: sent, Row: row, Deleted: event.Type == watch.Deleted})
 		}
 	}
-}
-
-func columnsOf(definitions []metav1.TableColumnDefinition) []Column {
-	columns := make([]Column, 0, len(definitions))
-	for _, definition := range definitions {
-		column := Column{Name: printable.Line(text.Clip(definition.Name, maxCell)), Type: typeText, Wide: definition.Priority > 0}
-		switch {
-		case column.Name == "Age":
-			column.Type = typeAge // the printed age would be that of the moment when it was printed
-		case definition.Type == "integer" || definition.Type == "number":
-			column.Type = typeNumber
-		}
-		columns = append(columns, column)
-	}
-	return columns
 }

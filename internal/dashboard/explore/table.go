@@ -3,9 +3,7 @@
 package explore
 
 import (
-	"cmp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -14,7 +12,7 @@ import (
 // Column of a table.
 type Column struct {
 	Name string `json:"name" doc:"Name, for example Ready."`
-	Type string `json:"type" enum:"text,number,age" doc:"Type of the cells. Cells of type age are the creation time."`
+	Type string `json:"type" enum:"text,number,age" doc:"Type of the cells. Cells of type age are times, or texts such as <none>."`
 	Wide bool   `json:"wide" doc:"True for a column that kubectl shows only with -o wide."`
 }
 
@@ -25,7 +23,6 @@ type Row struct {
 	Namespace string   `json:"namespace" doc:"Namespace. Empty for an object of the cluster."`
 	Name      string   `json:"name" doc:"Name."`
 	Cells     []string `json:"cells" nullable:"false" doc:"Cells in the order of the columns."`
-	created   time.Time
 }
 
 // text that is searched.
@@ -45,7 +42,28 @@ type table struct {
 	refused  map[string]error // viewers to whom the API server refused it, until they join again
 	readAt   time.Time
 	version  uint64
+	// changes are the last ones, so that orderings can follow. The first of them has the number firstChange.
+	changes     []change
+	firstChange uint64
 }
+
+// change of a row. Before is nil for a new row, and after for one that is gone.
+type change struct{ before, after *Row }
+
+// maxChanges that are kept. Who has seen fewer of them sorts again.
+const maxChanges = 1024
+
+// note a change. The caller holds the lock.
+func (t *table) note(before, after *Row) {
+	if len(t.changes) == maxChanges {
+		t.changes = slices.Delete(t.changes, 0, maxChanges/2)
+		t.firstChange += maxChanges / 2
+	}
+	t.changes = append(t.changes, change{before, after})
+}
+
+// next is the number of the next change. The caller holds the lock.
+func (t *table) next() uint64 { return t.firstChange + uint64(len(t.changes)) }
 
 func newTable() *table { return &table{rows: map[string]*Row{}, refused: map[string]error{}} }
 
@@ -72,11 +90,13 @@ func (t *table) add(columns []Column, rows []*Row, seen map[string]bool, room fu
 		if seen != nil {
 			seen[key] = true
 		}
-		if t.rows[key] == nil && !room(1) {
+		before := t.rows[key]
+		if before == nil && !room(1) {
 			t.cut = true
 			continue
 		}
 		t.rows[key] = row
+		t.note(before, row)
 	}
 	t.touch(now)
 }
@@ -86,8 +106,9 @@ func (t *table) remove(row *Row, room func(int) bool, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	key := row.Namespace + "/" + row.Name
-	if t.rows[key] != nil {
+	if before := t.rows[key]; before != nil {
 		delete(t.rows, key)
+		t.note(before, nil)
 		room(-1)
 	}
 	t.touch(now)
@@ -97,9 +118,10 @@ func (t *table) remove(row *Row, room func(int) bool, now time.Time) {
 func (t *table) finish(seen map[string]bool, room func(int) bool, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for key := range t.rows {
+	for key, before := range t.rows {
 		if !seen[key] {
 			delete(t.rows, key)
+			t.note(before, nil)
 			room(-1)
 		}
 	}
@@ -151,57 +173,7 @@ func (t *table) close() int {
 	defer t.mu.Unlock()
 	count := len(t.rows)
 	t.rows = map[string]*Row{}
+	t.changes = nil
 	t.closed = true
 	return count
-}
-
-// compareCells compares numbers at the beginning of cells, such as 2/3 and 10, and then texts.
-func compareCells(a, b string) int {
-	x, restA, okA := leadingNumber(a)
-	y, restB, okB := leadingNumber(b)
-	if okA && okB {
-		return cmp.Or(cmp.Compare(x, y), cmp.Compare(restA, restB))
-	}
-	return cmp.Compare(a, b)
-}
-
-func leadingNumber(text string) (number float64, rest string, ok bool) {
-	end := 0
-	for end < len(text) && (text[end] >= '0' && text[end] <= '9' || text[end] == '.') {
-		end++
-	}
-	number, err := strconv.ParseFloat(text[:end], 64)
-	return number, text[end:], err == nil
-}
-
-// order filters and sorts rows. An unknown column sorts by name.
-func order(rows []*Row, columns []Column, sorting, search string) []*Row {
-	words := strings.Fields(strings.ToLower(search))
-	if len(words) > 0 {
-		rows = slices.DeleteFunc(rows, func(row *Row) bool {
-			text := row.text()
-			return slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(text, word) })
-		})
-	}
-	name, descending := strings.CutPrefix(sorting, "-")
-	at := slices.IndexFunc(columns, func(c Column) bool { return strings.EqualFold(c.Name, name) })
-	byName := func(a, b *Row) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Namespace, b.Namespace)) }
-	slices.SortFunc(rows, func(a, b *Row) int {
-		order := 0
-		switch {
-		case strings.EqualFold(name, "namespace"):
-			order = cmp.Compare(a.Namespace, b.Namespace)
-		case at < 0 || at >= len(a.Cells) || at >= len(b.Cells):
-			order = cmp.Compare(a.Name, b.Name)
-		case columns[at].Type == typeAge:
-			order = b.created.Compare(a.created)
-		default:
-			order = compareCells(a.Cells[at], b.Cells[at])
-		}
-		if descending {
-			order = -order
-		}
-		return cmp.Or(order, byName(a, b))
-	})
-	return rows
 }

@@ -1,8 +1,6 @@
 package explore
 
 import (
-	"fmt"
-	"slices"
 	"time"
 )
 
@@ -37,14 +35,8 @@ type View struct {
 	pool   *Pool
 	holder *Holder
 	scopes []Scope
+	key    string // the same for views of the same scopes
 	tables []*table
-}
-
-type orderKey struct{ scopes, sort, search string }
-
-type ordered struct {
-	version uint64
-	rows    []*Row
 }
 
 // Close leaves the tables.
@@ -81,28 +73,8 @@ func (v *View) Window(query Query) Window {
 		}
 		t.mu.RUnlock()
 	}
-	rows := v.order(query, window)
-	window.Total = len(rows)
-	from := min(max(query.From, 0), len(rows))
-	window.Rows = rows[from:max(from, min(query.To, len(rows)))]
+	key := orderKey{v.key, query.Sort, query.Search}
+	window.Total, window.Rows = v.pool.orders.get(key).window(v.tables, window.Columns, query.From, query.To)
+	v.pool.orders.trim(key, window.Total)
 	return window
-}
-
-// order is remembered until a table changes.
-func (v *View) order(query Query, window Window) []*Row {
-	key := orderKey{fmt.Sprint(v.scopes), query.Sort, query.Search}
-	if found, ok := v.pool.orders.Get(key); ok && found.(ordered).version == window.Version {
-		return found.(ordered).rows
-	}
-	rows := make([]*Row, 0, window.All)
-	for _, t := range v.tables {
-		t.mu.RLock()
-		for _, row := range t.rows {
-			rows = append(rows, row)
-		}
-		t.mu.RUnlock()
-	}
-	rows = slices.Clip(order(rows, window.Columns, query.Sort, query.Search))
-	v.pool.orders.Add(key, ordered{window.Version, rows})
-	return rows
 }

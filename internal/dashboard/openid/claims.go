@@ -43,7 +43,7 @@ type claims struct {
 	ACR           string                     `json:"acr"`
 	AMR           texts                      `json:"amr"`
 	AuthorizedFor string                     `json:"azp"`
-	Verified      *bool                      `json:"email_verified"`
+	Verified      json.RawMessage            `json:"email_verified"`
 	Elsewhere     map[string]json.RawMessage `json:"_claim_names"`
 }
 
@@ -78,10 +78,16 @@ func (c *Client) user(all map[string]json.RawMessage, known claims) (string, err
 	if err := json.Unmarshal(all[name], &user); err != nil || user == "" || len(user) > maxName {
 		return "", failure(CodeUser, "claim %s is no user name", name)
 	}
-	if name == claimEmail && known.Verified != nil && !*known.Verified {
-		return "", failure(CodeUser, "the e-mail address is not verified")
+	if name == claimEmail && !isVerified(known.Verified) {
+		return "", failure(CodeUser, "the e-mail address is not verified: claim email_verified is there, and is not true")
 	}
 	return c.config.UsernamePrefix + user, nil
+}
+
+// isVerified reports whether claim email_verified does not say otherwise. Some providers send it as a text.
+func isVerified(claim json.RawMessage) bool {
+	text := string(claim)
+	return text == "" || text == "true" || text == `"true"`
 }
 
 // groups of a token. Without the claim a user has none, as for the API server.

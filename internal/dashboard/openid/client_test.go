@@ -85,8 +85,19 @@ func TestAUserHasTheNameAndTheGroupsThatTheAPIServerGives(t *testing.T) {
 		"one that is not verified": {
 			func(c *openid.Config) { c.UsernameClaim = "email" }, func(c map[string]any) { c["email_verified"] = false }, "", "", openid.CodeUser,
 		},
-		"one group as a text": {nil, func(c map[string]any) { c["groups"] = "team-lab" }, "sso:ada", "sso:team-lab", ""},
-		"no groups claim":     {nil, func(c map[string]any) { delete(c, "groups") }, "sso:ada", "", ""},
+		"one that is verified as a text": {
+			func(c *openid.Config) { c.UsernameClaim, c.UsernamePrefix = "email", "" }, func(c map[string]any) { c["email_verified"] = "true" },
+			"ada@example.com", "sso:team-shop", "",
+		},
+		"one that is not verified as a text": {
+			func(c *openid.Config) { c.UsernameClaim = "email" }, func(c map[string]any) { c["email_verified"] = "false" }, "", "", openid.CodeUser,
+		},
+		"one that is verified as a number": {
+			func(c *openid.Config) { c.UsernameClaim = "email" }, func(c map[string]any) { c["email_verified"] = 1 }, "", "", openid.CodeUser,
+		},
+		"an e-mail address that does not matter": {nil, func(c map[string]any) { c["email_verified"] = []string{"no"} }, "sso:ada", "sso:team-shop", ""},
+		"one group as a text":                    {nil, func(c map[string]any) { c["groups"] = "team-lab" }, "sso:ada", "sso:team-lab", ""},
+		"no groups claim":                        {nil, func(c map[string]any) { delete(c, "groups") }, "sso:ada", "", ""},
 		"groups elsewhere": {
 			nil, func(c map[string]any) {
 				delete(c, "groups")

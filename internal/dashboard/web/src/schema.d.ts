@@ -191,6 +191,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/namespaces/{namespace}/logbackends/{name}/lines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lines of a namespace that a LogBackend has */
+        get: operations["getStoredLines"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/namespaces/{namespace}/metricsbackends/{name}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Usage of the Pods of a namespace, as a MetricsBackend has it */
+        get: operations["getUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/namespaces/{namespace}/pods/{name}/log": {
         parameters: {
             query?: never;
@@ -285,6 +319,23 @@ export interface paths {
         };
         /** Runs of Pipelines */
         get: operations["listRuns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schemas/{resource}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Fields of a kind, from the OpenAPI description of the API server */
+        get: operations["getSchema"];
         put?: never;
         post?: never;
         delete?: never;
@@ -636,7 +687,7 @@ export interface components {
             /** @description Name, for example Ready. */
             name: string;
             /**
-             * @description Type of the cells. Cells of type age are the creation time.
+             * @description Type of the cells. Cells of type age are times, or texts such as <none>.
              * @enum {string}
              */
             type: "text" | "number" | "age";
@@ -773,6 +824,24 @@ export interface components {
             summary: string;
             /** @description Steps of the reasoning. */
             why: components["schemas"]["Claim"][];
+        };
+        Field: {
+            /** @description Default as JSON. Empty if there is none. */
+            default: string;
+            /** @description What the field means, at most 4000 characters. */
+            description: string;
+            /** @description Format, for example int32 or date-time. Empty if there is none. */
+            format: string;
+            /** @description Name of the field. */
+            name: string;
+            /** @description True if it has fields: request them by the path of the field. */
+            nested: boolean;
+            /** @description True if it must be set. */
+            required: boolean;
+            /** @description Type, for example string, []Container or map[string]string. */
+            type: string;
+            /** @description Values that are allowed, at most 50. Empty if any is. */
+            values: string[];
         };
         FieldManager: {
             /**
@@ -1445,6 +1514,29 @@ export interface components {
              */
             started?: string;
         };
+        Schema: {
+            /** @description API version, for example apps/v1. */
+            apiVersion: string;
+            /** @description True if there are more fields. */
+            cut: boolean;
+            /** @description What the kind or the field means, at most 4000 characters. */
+            description: string;
+            /** @description Fields by name, at most 500. */
+            fields: components["schemas"]["Field"][];
+            /** @description Kind. */
+            kind: string;
+            /** @description Path of the field whose fields these are. Empty for the kind. */
+            path: string;
+            /**
+             * Format: date-time
+             * @description Time when the API server was read.
+             */
+            readAt: string;
+            /** @description Resource and group, for example deployments.apps. */
+            resource: string;
+            /** @description Type at the path. */
+            type: string;
+        };
         Stage: {
             /** @description Stages that end before this one starts. */
             after: string[];
@@ -1497,6 +1589,34 @@ export interface components {
             /** @description Type, for example job. */
             type: string;
         };
+        StoredLine: {
+            /** @description Container that wrote it. Empty if the backend does not know. */
+            container: string;
+            /** @description Pod that wrote it. Empty if the backend does not know. */
+            pod: string;
+            /** @description Line, with secrets redacted and control characters escaped. At most 8 KiB. */
+            text: string;
+            /**
+             * Format: date-time
+             * @description Time of the line.
+             */
+            time: string;
+        };
+        StoredLines: {
+            /** @description Why there are no lines. Empty if the backend was asked. */
+            gap: string;
+            /** @description Lines, the newest first. */
+            lines: components["schemas"]["StoredLine"][];
+            /** @description True if the backend has more lines. */
+            more: boolean;
+            /** @description Namespace of the lines. */
+            namespace: string;
+            /**
+             * Format: date-time
+             * @description Time when the backend was asked.
+             */
+            readAt: string;
+        };
         Totals: {
             /**
              * Format: int32
@@ -1528,6 +1648,61 @@ export interface components {
              * @description Inspections with a run in progress.
              */
             running: number;
+        };
+        Usage: {
+            /** @description CPU and memory. */
+            charts: components["schemas"]["UsageChart"][];
+            /** @description Why there are no values. Empty if the backend was asked. */
+            gap: string;
+            /** @description Namespace of the Pods. */
+            namespace: string;
+            /**
+             * Format: date-time
+             * @description Time when the backend was asked.
+             */
+            readAt: string;
+        };
+        UsageChart: {
+            /**
+             * @description What is used.
+             * @enum {string}
+             */
+            name: "cpu" | "memory";
+            /**
+             * Format: int64
+             * @description Number of Pods that the backend has values of.
+             */
+            pods: number;
+            /** @description Pods with the highest values, at most 20. */
+            series: components["schemas"]["UsageSeries"][];
+            /**
+             * @description Unit of the values.
+             * @enum {string}
+             */
+            unit: "cores" | "bytes";
+        };
+        UsagePoint: {
+            /**
+             * Format: date-time
+             * @description Time.
+             */
+            time: string;
+            /**
+             * Format: double
+             * @description Value in the unit of the chart.
+             */
+            value: number;
+        };
+        UsageSeries: {
+            /**
+             * Format: double
+             * @description Last value in the unit of the chart.
+             */
+            last: number;
+            /** @description Pod. */
+            pod: string;
+            /** @description Points by time, at most 120. */
+            points: components["schemas"]["UsagePoint"][];
         };
         Value: {
             /** @description Name. */
@@ -2687,6 +2862,216 @@ export interface operations {
             };
         };
     };
+    getStoredLines: {
+        parameters: {
+            query?: {
+                /** @description Namespace of the data. */
+                about?: string;
+                /** @description Length of the time until now. */
+                minutes?: number;
+                /** @description Only this Pod. */
+                pod?: string;
+                /** @description Only lines that contain this text. */
+                q?: string;
+                /** @description Number of lines. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Namespace of the backend. */
+                namespace: string;
+                /** @description Name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredLines"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Bad Gateway */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    getUsage: {
+        parameters: {
+            query?: {
+                /** @description Namespace of the data. */
+                about?: string;
+                /** @description Length of the time until now. */
+                minutes?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Namespace of the backend. */
+                namespace: string;
+                /** @description Name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Usage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Bad Gateway */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     getLog: {
         parameters: {
             query?: {
@@ -3209,6 +3594,104 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PageRun"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Bad Gateway */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    getSchema: {
+        parameters: {
+            query?: {
+                /** @description Path of a field, for example spec.template. */
+                path?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Resource, with its group. */
+                resource: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schema"];
                 };
             };
             /** @description Unauthorized */
