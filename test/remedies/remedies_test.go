@@ -62,14 +62,12 @@ func testRemedies(t *testing.T, c *cluster) {
 	all := brokenBy(files)
 	c.eventually(t, patience, func() bool {
 		report, at := c.inspectAt(t)
+		lookAtAll(all, report, at)
 		for _, b := range all {
-			switch {
-			case b.finding == nil && b.find(report):
+			if b.finding == nil && b.find(report) {
 				b.run(t, c)
 				report, at = c.inspectAt(t) // the next run
-				b.look(report, at)
-			case b.finding != nil:
-				b.look(report, at)
+				lookAtAll(all, report, at)
 			}
 		}
 		return !slices.ContainsFunc(all, func(b *broken) bool { return !b.gone })
@@ -95,6 +93,15 @@ func (b *broken) find(report *v1alpha1.InspectionReport) bool {
 		}
 	}
 	return false
+}
+
+// lookAtAll looks for the findings whose remedies were run.
+func lookAtAll(all []*broken, report *v1alpha1.InspectionReport, at time.Time) {
+	for _, b := range all {
+		if b.finding != nil {
+			b.look(report, at)
+		}
+	}
 }
 
 // look notes that the finding is gone from the report of an inspection that began at a time.

@@ -24,7 +24,8 @@ func Now(workload facts.Ref) remedy.Words {
 // Then ends a remedy with what makes its effect show; empty for a CronJob, which tries at its next time.
 func Then(workload facts.Ref) remedy.Text {
 	if command := Now(workload); command != "" {
-		return remedy.Sprintf("Then let it try again at once: %s. Without the restart, its pauses grow to %s.", command.Code(), LongestPause)
+		return remedy.Sprintf("Then let it try again at once: %s. Without the restart, its pauses grow to %s.", command.Code(),
+			LongestPause)
 	}
 	if workload.Kind == facts.CronJob || workload.Kind.IsCustom() {
 		return ""

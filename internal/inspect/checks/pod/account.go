@@ -91,7 +91,10 @@ func accountsByNamespace(g *facts.Graph) map[string][]string {
 
 func accountFinding(known map[string][]string, owner, account facts.Ref, evidence []check.Evidence) check.Finding {
 	create := remedy.Command("kubectl -n %s create serviceaccount %s", account.Namespace, account.Name)
-	after := " " + retry.Then(owner)
+	after := retry.Then(owner)
+	if after != "" {
+		after = " " + after
+	}
 	if restart := retry.Now(owner); restart != "" {
 		create = remedy.Command("%s && %s", create, restart)
 		after = remedy.Sprintf(" Without the restart it tries again after a pause of up to %s.", retry.LongestPause)

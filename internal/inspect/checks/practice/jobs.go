@@ -184,8 +184,9 @@ func jobsWithoutTTL(g *facts.Graph, _ check.Params) []check.Finding {
 			continue
 		}
 		findings = append(findings, check.Finding{
-			Object:      job.Ref,
-			Message:     fmt.Sprintf("Job %s stays once it is finished, with its Pods: no time is set after which it is deleted.", job.Name),
+			Object: job.Ref,
+			Message: fmt.Sprintf("Job %s stays once it is finished, with its Pods: no time is set after which it is deleted.",
+				job.Name),
 			Evidence:    []check.Evidence{check.FromSpec("ttlSecondsAfterFinished is not set")},
 			Remediation: "Set spec.ttlSecondsAfterFinished, for example to 86400, which is a day.",
 		})

@@ -102,7 +102,7 @@ func statefulSetUpdateStuck(g *facts.Graph, params check.Params) []check.Finding
 			finding.Evidence = append(finding.Evidence, check.FromCondition("Pod %s is of the new revision and not ready", failing.Name))
 			finding.Remediation = remedy.Sprintf("Find out why it is not ready (`kubectl -n %[1]s describe pod %[2]s`) and fix the "+
 				"template, or roll back. Then delete the Pod so the StatefulSet recreates it: `kubectl -n %[1]s rollout undo "+
-				"statefulset/%[3]s && kubectl -n %[1]s delete pod %[2]s`. Both show within 1 minute, or as soon as the Pod is ready.",
+				"statefulset/%[3]s && kubectl -n %[1]s delete pod %[2]s`. It shows within 1 minute.",
 				set.Namespace, failing.Name, set.Name)
 		} else {
 			finding.Message = fmt.Sprintf("StatefulSet %s update is stuck: it waits for a Pod of an older revision that is not ready "+
