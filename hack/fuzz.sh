@@ -3,10 +3,11 @@
 # extended regular expression on "FOLDER TARGET", such as 'internal/redact Fuzz' (default: all).
 #
 # Prints one line for each target: what it ran, the inputs that reached new code, the peak of the worker's memory after a quarter of the
-# time and at the end, and the result:
+# time with new inputs and at the end, and the result:
 #   ok      no input failed, and memory did not grow
-#   grows   after the first quarter the peak of memory grew by more than half of it and more than 64 MiB
+#   grows   after that quarter the peak of memory grew by more than half of it and more than 64 MiB
 #   crash   an input failed; it is in testdata/fuzz of the package, where `go test` runs it from now on
+#   hung    an input of the test itself ran for 10 s, which Go does not allow, or its process was killed. Repeat it on an idle machine
 #   broken  the target could not be built or run
 # Fails unless all are ok. Binaries, inputs of earlier runs and logs are in FUZZDIR (default bin/fuzz).
 set -euo pipefail
@@ -42,13 +43,15 @@ peak() {
 	done | sort -n | tail -n 1
 }
 
-# watch samples the peak of the workers of a process until it ends, and writes that of the first quarter and that of all.
+# watch samples the peak of the workers of a process until it ends, and writes that of the first quarter and that of all. The quarter starts
+# when the inputs of the test and of earlier runs were run.
 watch() {
-	local process=$1 file=$2 quarter=0 all=0 now=0 start=$SECONDS
+	local process=$1 file=$2 log=$3 quarter=0 all=0 now=0 start=''
 	while kill -0 "$process" 2>/dev/null; do
 		now=$(peak "$process")
 		((${now:-0} > all)) && all=$now
-		((SECONDS - start <= QUARTER)) && quarter=$all
+		[[ -z $start ]] && grep -q 'now fuzzing' "$log" && start=$SECONDS
+		((SECONDS - ${start:-$SECONDS} <= QUARTER)) && quarter=$all
 		echo "$quarter $all" >"$file"
 		sleep 1
 	done
@@ -69,12 +72,14 @@ fuzz() {
 			-test.parallel=1 -test.timeout=0
 	) >"$log" 2>&1 &
 	process=$!
-	watch "$process" "$place/$target.peak"
+	watch "$process" "$place/$target.peak" "$log"
 	wait "$process" || failed=1
 	read -r quarter all <"$place/$target.peak" || true
 	executions=$(sed -nE 's/.*execs: ([0-9]+).*/\1/p' "$log" | tail -n 1)
 	new=$(sed -nE 's/.*new interesting: ([0-9]+).*/\1/p' "$log" | tail -n 1)
-	if grep -q 'Failing input written to\|^--- FAIL\|^panic: ' "$log" && ! isEndOfTime "$log"; then
+	if grep -q 'process hung or terminated' "$log" && ! grep -q 'Failing input written to' "$log"; then
+		result=hung
+	elif grep -q 'Failing input written to\|^--- FAIL\|^panic: ' "$log" && ! isEndOfTime "$log"; then
 		result=crash
 	elif [[ $failed == 1 ]] && ! isEndOfTime "$log" || [[ -z $executions ]]; then
 		result=broken

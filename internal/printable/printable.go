@@ -34,12 +34,16 @@ func escape(s string, block bool) string {
 	var b strings.Builder
 	b.Grow(len(s) + 16)
 	b.WriteString(s[:first])
-	previous, _ := utf8.DecodeLastRuneInString(s[:first])
+	previous := rune(0)
+	if first > 0 {
+		previous, _ = utf8.DecodeLastRuneInString(s[:first])
+	}
 	for i := first; i < len(s); {
 		r, size := utf8.DecodeRuneInString(s[i:])
 		switch {
 		case r == utf8.RuneError && size == 1:
 			fmt.Fprintf(&b, `\x%02x`, s[i])
+			r = 0 // what follows does not follow U+FFFD, which is a symbol
 		case !hidden(r, previous, block):
 			b.WriteString(s[i : i+size])
 		case r == '\n':

@@ -27,6 +27,8 @@ func TestLineShowsWhatIsHidden(t *testing.T) {
 		"\xff\xc0\x80\xed\xa0\x80x": `\xff\xc0\x80\xed\xa0\x80x`,
 		"\ufffd \uffff \U0001fffe":  "\ufffd " + `\uffff \U0001fffe`,
 		"⚠\ufe0f x\ufe0f":           "⚠\ufe0f " + `x\ufe0f`,
+		"\ufe0fx":                   `\ufe0fx`,
+		"\xff\ufe0f \xff\ufe0e":     `\xff\ufe0f \xff\ufe0e`,
 		"\u0600\u0661":              "\u0600\u0661",
 		`C:\new`:                    `C:\new`,
 	} {
@@ -100,7 +102,7 @@ func TestWriterHoldsBackABoundedPart(t *testing.T) {
 }
 
 func FuzzPrintable(f *testing.F) {
-	for _, line := range append(ciCommands(), "\x1b[2J", "\u202e", "\xff", "a\r\nb\tc", "\U000e0041", "⚠\ufe0f") {
+	for _, line := range append(ciCommands(), "\x1b[2J", "\u202e", "\xff", "a\r\nb\tc", "\U000e0041", "⚠\ufe0f", "\ufe0f", "\xff\ufe0f") {
 		f.Add(line)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
