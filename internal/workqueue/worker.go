@@ -97,7 +97,7 @@ func (w *Worker) next(ctx context.Context) (jetstream.Msg, error) {
 	if err != nil {
 		return nil, err
 	}
-	for message := range batch.Messages() {
+	if message, open := <-batch.Messages(); open {
 		return message, nil
 	}
 	if err := batch.Error(); err != nil && waiting.Err() == nil && !errors.Is(err, nats.ErrTimeout) {
