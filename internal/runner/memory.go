@@ -13,7 +13,7 @@ const (
 	mergerMemory = 64 << 20
 	// A process may need a quarter more than the last time.
 	growth = 4
-	// maxPeaks that are remembered. A cluster that is not counts as unknown.
+	// maxPeaks that are remembered. Beyond them, any one is forgotten for a new one, and counts as unknown.
 	maxPeaks = 10_000
 )
 
@@ -93,9 +93,13 @@ func (m *Memory) weight(key processKey) int64 {
 func (m *Memory) release(w *waitingProcess, peak int64) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	if _, known := m.peaks[w.key]; known || len(m.peaks) < maxPeaks {
-		m.peaks[w.key] = peak
+	if _, known := m.peaks[w.key]; !known && len(m.peaks) >= maxPeaks {
+		for other := range m.peaks {
+			delete(m.peaks, other)
+			break
+		}
 	}
+	m.peaks[w.key] = peak
 	m.add(w, -1)
 	m.grant()
 }

@@ -45,6 +45,7 @@ func (q *Queue) Do(ctx context.Context, work runner.Work, started func(context.C
 	if err != nil {
 		return fleet.PartResult{}, q.unavailable(err)
 	}
+	defer w.leave()
 	defer unsubscribe()
 	for {
 		outcome, err := w.step()
@@ -115,6 +116,12 @@ func (w *waiter) begin() error {
 	})
 	return w.refusal
 }
+
+// errLeft is the refusal of a run that no one waits for any more.
+var errLeft = errors.New("no one waits for the run")
+
+// leave waits for an announcement that is in progress, and allows no other: what it writes belongs to the caller of Do.
+func (w *waiter) leave() { w.once.Do(func() { w.refusal = errLeft }) }
 
 // step returns the result if there is one, and otherwise sees to it that the part is queued.
 func (w *waiter) step() (*runner.Outcome, error) {

@@ -301,6 +301,32 @@ func TestARunThatMustNotStartDoesNot(t *testing.T) {
 	}
 }
 
+func TestNoRunIsAnnouncedAfterItsLeaderHasLeft(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	leader := w.connect()
+	left := &waiter{queue: leader, ctx: t.Context(), id: "x", stopped: make(chan struct{}), started: func(context.Context) error {
+		t.Error("the run was announced")
+		return nil
+	}}
+	unsubscribe, err := left.subscribe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unsubscribe()
+	if err := leader.conn.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	left.leave()
+	worker := &Worker{Queue: w.connect()}
+	if err := worker.announce(t.Context(), "x"); !errors.Is(err, errRefused) {
+		t.Errorf("got %v", err)
+	}
+	if err := worker.announce(t.Context(), "y"); err != nil {
+		t.Errorf("without a leader: %v", err)
+	}
+}
+
 func TestWhatTheMessageDoesNotMatchIsNotDone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -131,11 +131,11 @@ func (w *Worker) handle(ctx context.Context, message jetstream.Msg) {
 	stop()
 	group.Wait()
 	switch {
-	case ctx.Err() != nil, err != nil:
-		if ctx.Err() == nil {
-			logger.Error(err, "Cannot store the result of a part")
-		}
+	case ctx.Err() != nil:
 		w.answered(logger, message.Nak()) // another worker repeats it
+	case err != nil:
+		logger.Error(err, "Cannot store the result of a part")
+		w.answered(logger, message.NakWithDelay(reconnectWait))
 	default:
 		// Waits for the server: without its word, the part is repeated.
 		w.answered(logger, message.DoubleAck(context.WithoutCancel(ctx)))
