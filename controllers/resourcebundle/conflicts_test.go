@@ -22,7 +22,9 @@ func TestAConflictRemainsUntilItsObjectWasLookedAt(t *testing.T) {
 	}
 	result := func(name string, fields ...bundle.Field) bundle.Result {
 		r := bundle.Result{Fields: fields}
-		r.Key.Kind, r.Key.Namespace, r.Key.Name = "ConfigMap", "shop", name
+		r.Key.Kind = "ConfigMap"
+		r.Key.Namespace = "shop"
+		r.Key.Name = name
 		return r
 	}
 	field := bundle.Field{Path: ".data.x", State: bundle.FieldState(v1alpha1.FieldConflict)}
