@@ -32,21 +32,6 @@ import (
 // asChild is the argument with which the test binary is a child.
 const asChild = "run-inspection"
 
-func TestMain(m *testing.M) {
-	if len(os.Args) == 2 && os.Args[1] == asChild {
-		connection, err := child.Enter()
-		if err == nil {
-			err = Serve(context.Background(), connection, engineByName)
-		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
-	os.Exit(m.Run())
-}
-
 // engineByName does to a cluster what its name says.
 func engineByName(ctx context.Context, in inspect.Input) (*inspect.Result, error) {
 	name := in.Source.Cluster

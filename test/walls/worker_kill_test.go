@@ -220,7 +220,7 @@ func (w *workers) scale(count int) {
 }
 
 func (w *workers) launch() *exec.Cmd {
-	worker := exec.Command(w.program, "worker", "--config="+w.config) //nolint:noctx // it is killed
+	worker := exec.Command(w.program, "worker", "--config="+w.config)
 	worker.Env, worker.Stdout, worker.Stderr = w.env, w.log, w.log
 	if err := worker.Start(); err != nil {
 		w.t.Error(err)
