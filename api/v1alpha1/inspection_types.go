@@ -38,6 +38,10 @@ const (
 	ReasonIncomplete = "Incomplete"
 	// ReasonNoClusters: no ManagedCluster matches spec.clusters.
 	ReasonNoClusters = "NoClusters"
+	// ReasonWorkQueueUnavailable: the work queue of the manager's configuration cannot be used.
+	ReasonWorkQueueUnavailable = "WorkQueueUnavailable"
+	// ReasonNoWorkers: no worker takes work from the work queue.
+	ReasonNoWorkers = "NoWorkers"
 	// ReasonNamespaceNotFound: no namespace of spec.namespaces exists, so nothing was inspected.
 	ReasonNamespaceNotFound = "NamespaceNotFound"
 	// ReasonContinuousDisabled: spec.mode is Continuous, which the manager's configuration does not allow.

@@ -71,14 +71,13 @@ func smallCommand(argument string, memory int64) (*child.Command, error) {
 	return &child.Command{Path: program, Args: []string{argument}, Memory: memory, Processors: 1}, nil
 }
 
-// runCommand is the command of a child process, with its share of the memory and of the processors. The manager's own memory limit is
-// reduced by what the children may use.
-func runCommand(config *configv1alpha1.ManagerConfig) (*child.Command, error) {
+// runCommand is the command of a child process, with its share of the memory and of the processors of a number of them. The manager's own
+// memory limit is reduced by what the children may use.
+func runCommand(config *configv1alpha1.ManagerConfig, parallel int64) (*child.Command, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find the program to start for runs: %w", err)
 	}
-	parallel := int64(config.Inspections.MaxConcurrent) + int64(config.Inspections.MaxContinuous)
 	container, limited := memlimit.Detect()
 	if !limited {
 		container = 0

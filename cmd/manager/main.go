@@ -46,6 +46,11 @@ func run(args []string, stdout io.Writer) error {
 	if len(args) > 0 && args[0] == dashboardArgument {
 		return serveDashboard(args[1:], stdout, os.Stderr)
 	}
+	begin := start
+	if len(args) > 0 && args[0] == workerArgument {
+		args = args[1:]
+		begin = startWorker
+	}
 	line, err := parse(args, os.Stderr)
 	if err != nil {
 		return err
@@ -71,7 +76,7 @@ func run(args []string, stdout io.Writer) error {
 		_, err = stdout.Write(content)
 		return err
 	}
-	return start(effective)
+	return begin(effective)
 }
 
 func printVersion(output string, stdout io.Writer) error {

@@ -29,6 +29,7 @@ import (
 	"kubeops.io/kubeops/internal/memlimit"
 	"kubeops.io/kubeops/internal/message"
 	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/workqueue"
 )
 
 // newManager for the cluster of the environment.
@@ -88,9 +89,10 @@ func managerOptions(config *configv1alpha1.ManagerConfig, scheme *runtime.Scheme
 	}
 }
 
-// addControllers returns a function that closes the connections of the answer cache.
-func addControllers(manager ctrl.Manager, config *configv1alpha1.ManagerConfig) (closeCache func(), err error) {
-	command, err := runCommand(config) // first: it reserves memory for the processes of runs
+// addControllers returns a function that closes the connections of the answer cache and of the work queue.
+func addControllers(manager ctrl.Manager, config *configv1alpha1.ManagerConfig) (closeAll func(), err error) {
+	// First: it reserves memory for the processes of runs.
+	command, err := runCommand(config, int64(config.Inspections.MaxConcurrent)+int64(config.Inspections.MaxContinuous))
 	if err != nil {
 		return nil, err
 	}
@@ -104,20 +106,38 @@ func addControllers(manager ctrl.Manager, config *configv1alpha1.ManagerConfig) 
 	}
 	options := controllerOptions(config)
 	options.RunCommand, options.ExpressionCommand, options.TemplateCommand = command, expressions, templates
-	closeCache = func() {}
+	var opened []func()
+	closeAll = func() {
+		for _, closeOne := range opened {
+			closeOne()
+		}
+	}
 	if redis := &config.AnswerCache.Redis; redis.URL != "" {
 		answers, err := rediscache.New(rediscache.Options{URL: redis.URL, PasswordFile: redis.PasswordFile, CAFile: redis.CAFile})
 		if err != nil {
 			return nil, fmt.Errorf("answerCache.redis: %w", err)
 		}
 		options.Answers = answers
-		closeCache = answers.Close
+		opened = append(opened, answers.Close)
+	}
+	if config.WorkQueue.NATSURL != "" {
+		queue, err := openQueue(&config.WorkQueue, manager.GetLogger(), "kubeops manager")
+		if err != nil {
+			closeAll()
+			return nil, err
+		}
+		options.Parts = queue
+		opened = append(opened, queue.Close)
+		if err := manager.Add(workqueue.Watcher{Queue: queue}); err != nil {
+			closeAll()
+			return nil, err
+		}
 	}
 	if err := controllers.Setup(manager, options); err != nil {
-		closeCache()
+		closeAll()
 		return nil, err
 	}
-	return closeCache, nil
+	return closeAll, nil
 }
 
 func controllerOptions(config *configv1alpha1.ManagerConfig) controllers.Options {

@@ -27,6 +27,7 @@ import (
 	"kubeops.io/kubeops/internal/provider/builtin"
 	"kubeops.io/kubeops/internal/redact"
 	"kubeops.io/kubeops/internal/refwatch"
+	"kubeops.io/kubeops/internal/runner"
 	"kubeops.io/kubeops/internal/secretref"
 )
 
@@ -38,6 +39,8 @@ type Settings struct {
 	ContinuousInspections int
 	// RunCommand starts the process of each run, which calls runner.Serve. Nil runs Inspections in this process.
 	RunCommand *child.Command
+	// Parts does the work of runs elsewhere, such as in workers. Nil does it in processes of RunCommand.
+	Parts runner.Parts
 	// ExpressionCommand starts the process that evaluates the expressions of Pipelines, which calls expression.Serve. Nil evaluates them in
 	// this process.
 	ExpressionCommand *child.Command

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers/testsuite"
@@ -49,20 +50,41 @@ func (w *world) connected(registry *clusters.Registry, name, environment string,
 	registry.Succeeded(w.Key(name))
 }
 
+// identified makes the Secret of a ManagedCluster, and records which cluster it is, as its controller does: a worker relies on both.
+func (w *world) identified(name string, config *rest.Config) {
+	w.t.Helper()
+	w.Secret(name, v1alpha1.DefaultKubeconfigKey, string(testkit.Kubeconfig(w.t, config)))
+	w.Grant(name)
+	system := &corev1.Namespace{}
+	if err := tenant.New(w.t, config).Client.Get(w.t.Context(), client.ObjectKey{Name: metav1.NamespaceSystem}, system); err != nil {
+		w.t.Fatal(err)
+	}
+	cluster := &v1alpha1.ManagedCluster{}
+	if err := w.Client.Get(w.t.Context(), w.Key(name), cluster); err != nil {
+		w.t.Fatal(err)
+	}
+	cluster.Status.UID = string(system.UID)
+	if err := w.Client.Status().Update(w.t.Context(), cluster); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 func TestSeveralClustersAreInspectedInOneReport(t *testing.T) {
 	broken, healthy := testkit.NewCluster(t), testkit.NewCluster(t)
 	lostService(t, broken.Config)
-	for name, child := range map[string]bool{"in this process": false, "in a child process": true} {
-		t.Run(name, func(t *testing.T) {
+	places := where()
+	places["in this process"] = func(*world, string) func(*setup) { return func(*setup) {} }
+	for place, with := range places {
+		t.Run(place, func(t *testing.T) {
 			w := newWorld(t)
 			w.Account()
 			r := w.reconciler(func(s *setup) {
 				w.connected(s.env.Clusters, "a-broken", "production", broken.Config)
 				w.connected(s.env.Clusters, "b-healthy", "production", healthy.Config)
 				w.connected(s.env.Clusters, "c-other", "test", healthy.Config)
-				if child {
-					inChild(w, "engine")(s)
-				}
+				w.identified("a-broken", broken.Config)
+				w.identified("b-healthy", healthy.Config)
+				with(w, "engine")(s)
 			})
 			w.Inspection(v1alpha1.InspectionSpec{
 				Namespaces: []string{"shop", "default"}, Checks: &v1alpha1.CheckSelection{Include: []string{"service-selector-matches-nothing"}},

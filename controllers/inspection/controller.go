@@ -54,7 +54,10 @@ func Setup(m ctrl.Manager, e *environment.Environment) error {
 	wake := &waker{}
 	options := Options{Metrics: metrics, Checks: checks.Builtin(), Backends: &shared, Engine: inspect.Run}
 	if command := e.Settings.RunCommand; command != nil {
-		child := &runner.Child{Command: *command, Config: m.GetConfig(), Backends: &shared, Targets: targetsOf(e)}
+		child := &runner.Child{
+			Command: *command, Config: m.GetConfig(), Backends: &shared, Targets: targetsOf(e), Parts: e.Settings.Parts,
+			Memory: runner.NewMemory(int64(slots.Parallel)*command.Memory, command.Memory),
+		}
 		options.Runner = child
 		watching := *child
 		watching.Command.Processors = max(command.Processors, watchProcessors)

@@ -3,7 +3,6 @@ package inspection
 import (
 	"context"
 	"errors"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -66,23 +65,12 @@ func serveRun(engine string) error {
 	return runner.Serve(context.Background(), connection, engines()[engine])
 }
 
-// inChild makes a reconciler run Inspections in child processes.
-func inChild(w *world, engine string) func(*setup) {
-	return func(s *setup) {
-		s.options.Runner = &runner.Child{
-			Command: child.Command{Path: os.Args[0], Args: []string{runArgument, engine}, Memory: 256 << 20},
-			Config:  w.Config, Backends: s.options.Backends, Targets: targetsOf(s.env),
-		}
-	}
-}
-
-func TestAChildProcessSavesTheSameReport(t *testing.T) {
+func TestTheReportIsTheSameWhereverTheWorkIsDone(t *testing.T) {
 	findings := map[string]string{}
 	summaries := map[string]v1alpha1.ReportSummary{}
-	for where, with := range map[string]func(*world) func(*setup){
-		"local": func(*world) func(*setup) { return func(*setup) {} },
-		"child": func(w *world) func(*setup) { return inChild(w, "engine") },
-	} {
+	places := where()
+	places["local"] = func(*world, string) func(*setup) { return func(*setup) {} }
+	for place, with := range places {
 		w := newWorld(t)
 		w.Reader(false)
 		w.LostService("a")
@@ -90,20 +78,22 @@ func TestAChildProcessSavesTheSameReport(t *testing.T) {
 			ID: "custom-labels", Resource: v1alpha1.CustomResource{Version: "v1", Resource: "services"},
 			Expression: "has(object.metadata.labels)", Message: "Service has no labels",
 		}}})
-		w.Settle(w.reconciler(with(w)))
+		w.Settle(w.reconciler(with(w, "engine")))
 		testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "1 problem, 1 recommendation")
 		report := w.Newest()
-		summaries[where] = report.Summary
+		summaries[place] = report.Summary
 		for _, f := range report.Findings {
-			findings[where] += strings.ReplaceAll(f.Check+" "+f.Object.Name+" "+f.Message+"\n", w.Namespace, "namespace")
+			findings[place] += strings.ReplaceAll(f.Check+" "+f.Object.Name+" "+f.Message+"\n", w.Namespace, "namespace")
 		}
 	}
-	if diff := cmp.Diff(findings["local"], findings["child"]); diff != "" || findings["local"] == "" {
-		t.Error(diff)
-	}
 	ignored := cmpopts.IgnoreFields(v1alpha1.ReportSummary{}, "StartTime", "Duration")
-	if diff := cmp.Diff(summaries["local"], summaries["child"], ignored); diff != "" {
-		t.Error(diff)
+	for place := range where() {
+		if diff := cmp.Diff(findings["local"], findings[place]); diff != "" || findings["local"] == "" {
+			t.Errorf("%s: %s", place, diff)
+		}
+		if diff := cmp.Diff(summaries["local"], summaries[place], ignored); diff != "" {
+			t.Errorf("%s: %s", place, diff)
+		}
 	}
 }
 
@@ -115,34 +105,42 @@ func TestARunThatALimitEndsIsAConditionThatNamesTheLimit(t *testing.T) {
 		"error":   {v1alpha1.ReasonRetrying, "unexpected error while inspecting; see the manager's log"},
 		"problem": {v1alpha1.ReasonClusterUnreachable, "the cluster does not answer"},
 	} {
-		t.Run(engine, func(t *testing.T) {
-			w := newWorld(t)
-			w.Reader(false)
-			w.LostService("a")
-			w.Inspection(v1alpha1.InspectionSpec{Timeout: &metav1.Duration{Duration: 5 * time.Second}})
-			if _, err := w.Reconcile(w.reconciler(inChild(w, engine))); err != nil && want.reason != v1alpha1.ReasonRetrying &&
-				want.reason != v1alpha1.ReasonClusterUnreachable {
-				t.Error(err)
-			}
-			testsuite.WantReady(t, w.Get(), metav1.ConditionFalse, want.reason, want.message)
-			if len(w.Reports()) != 0 {
-				t.Error("a report was saved")
-			}
-			w.Clock.SetTime(w.Clock.Now().Add(time.Hour))
-			w.Settle(w.reconciler(inChild(w, "engine")))
-			testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "1 problem")
-		})
+		for place, with := range where() {
+			t.Run(engine+" in "+place, func(t *testing.T) { aLimitEnds(t, with, engine, want.reason, want.message) })
+		}
 	}
 }
 
-func TestAnInvalidSpecIsNotAnnouncedByAChild(t *testing.T) {
+func aLimitEnds(t *testing.T, with func(*world, string) func(*setup), engine, reason, message string) {
 	w := newWorld(t)
-	w.Inspection(v1alpha1.InspectionSpec{})
-	if _, err := w.Reconcile(w.reconciler(inChild(w, "engine"))); err != nil {
-		t.Fatal(err)
+	w.Reader(false)
+	w.LostService("a")
+	w.Inspection(v1alpha1.InspectionSpec{Timeout: &metav1.Duration{Duration: 5 * time.Second}})
+	if _, err := w.Reconcile(w.reconciler(with(w, engine))); err != nil && reason != v1alpha1.ReasonRetrying &&
+		reason != v1alpha1.ReasonClusterUnreachable {
+		t.Error(err)
 	}
-	testsuite.WantReady(t, w.Get(), metav1.ConditionFalse, v1alpha1.ReasonServiceAccountNotFound, "kubeops")
-	if w.Get().Status.ActiveRun != nil {
-		t.Error("a run is active that could not start")
+	testsuite.WantReady(t, w.Get(), metav1.ConditionFalse, reason, message)
+	if len(w.Reports()) != 0 {
+		t.Error("a report was saved")
+	}
+	w.Clock.SetTime(w.Clock.Now().Add(time.Hour))
+	w.Settle(w.reconciler(with(w, "engine")))
+	testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "1 problem")
+}
+
+func TestAnInvalidSpecIsNotAnnouncedByAChild(t *testing.T) {
+	for place, with := range where() {
+		t.Run(place, func(t *testing.T) {
+			w := newWorld(t)
+			w.Inspection(v1alpha1.InspectionSpec{})
+			if _, err := w.Reconcile(w.reconciler(with(w, "engine"))); err != nil {
+				t.Fatal(err)
+			}
+			testsuite.WantReady(t, w.Get(), metav1.ConditionFalse, v1alpha1.ReasonServiceAccountNotFound, "kubeops")
+			if w.Get().Status.ActiveRun != nil {
+				t.Error("a run is active that could not start")
+			}
+		})
 	}
 }

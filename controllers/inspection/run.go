@@ -13,7 +13,7 @@ import (
 func (l *logic) inspect(
 	ctx context.Context, scope *kind.Scope[*v1alpha1.Inspection], run *v1alpha1.InspectionRun,
 ) (*v1alpha1.InspectionReport, error) {
-	result, err := l.runner.Run(ctx, scope.Object, func(ctx context.Context) error {
+	result, err := l.runner.Run(ctx, scope.Object, run.Report, func(ctx context.Context) error {
 		if err := l.runs.take(scope.Key(), scope.Object, l.clock.Now()); err != nil {
 			return err
 		}

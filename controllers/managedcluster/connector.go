@@ -2,7 +2,6 @@ package managedcluster
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -95,20 +94,7 @@ func (c *connector) access(ctx context.Context, mc *v1alpha1.ManagedCluster) (cl
 	if known, ok := c.known(mc, referents); ok {
 		return known, nil
 	}
-	reference := mc.Spec.Kubeconfig
-	const field = "spec.kubeconfig"
-	name := v1alpha1.SecretKeyReference{Name: reference.Name, Key: reference.Key}
-	if name.Key == "" {
-		name.Key = v1alpha1.DefaultKubeconfigKey
-	}
-	content, err := c.Backends.Secrets.For(mc.Namespace, mc.Spec.ServiceAccountName).Bytes(ctx, name, field)
-	if err != nil {
-		return clusters.Access{}, err
-	}
-	access, err := clusters.ParseKubeconfig(content, clusters.KubeconfigOptions{
-		Source:  fmt.Sprintf("Secret %s/%s, key %s,", mc.Namespace, name.Name, name.Key),
-		Context: reference.Context, InsecureSkipTLSVerify: reference.InsecureSkipTLSVerify,
-	})
+	access, err := clusters.ReadAccess(ctx, c.Backends.Secrets.For(mc.Namespace, mc.Spec.ServiceAccountName), mc)
 	if err != nil {
 		return clusters.Access{}, err
 	}

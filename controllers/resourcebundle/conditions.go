@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/bundle"
 	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/outcome"
 	"kubeops.io/kubeops/internal/printable"
@@ -81,14 +82,23 @@ func describeConflict(c v1alpha1.BundleConflict) string {
 		c.FirstSeenTime.UTC().Format(time.RFC3339))
 }
 
-// conflicts are the fields with another value, with the time when each was seen first.
-func conflicts(outcomes []clusterOutcome, before []v1alpha1.BundleConflict, now time.Time) (list []v1alpha1.BundleConflict) {
+// looked reports whether the object of a conflict is among the results.
+func (o *clusterOutcome) looked(c v1alpha1.BundleConflict) bool {
+	return slices.ContainsFunc(o.results, func(r bundle.Result) bool {
+		return r.Key.Kind == c.Kind && r.Key.Namespace == c.Namespace && r.Key.Name == c.Name
+	})
+}
+
+// conflicts are the fields with another value, with the time when each was seen first. With unread, a source could not be read: those of
+// objects that were not looked at remain.
+func conflicts(
+	outcomes []clusterOutcome, before []v1alpha1.BundleConflict, now time.Time, unread bool,
+) (list []v1alpha1.BundleConflict) {
 	for _, o := range outcomes {
-		if o.problem != nil || o.waits != "" { // it is not known whether they persist
-			for _, known := range before {
-				if known.Cluster == o.cluster {
-					list = append(list, known)
-				}
+		for _, known := range before {
+			unknown := o.problem != nil || o.waits != "" || unread && !o.looked(known)
+			if known.Cluster == o.cluster && unknown { // it is not known whether it persists
+				list = append(list, known)
 			}
 		}
 		for _, r := range o.results {

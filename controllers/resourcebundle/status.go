@@ -57,7 +57,7 @@ func (w *work) conclude(scope *kind.Scope[*v1alpha1.ResourceBundle], s selection
 		}
 	}
 	status.ReadyClusters = fmt.Sprintf("%d/%d", ready, len(rows))
-	status.Conflicts = conflicts(outcomes, before.Conflicts, w.now)
+	status.Conflicts = conflicts(outcomes, before.Conflicts, w.now, w.sources.unread != nil)
 	status.Clusters = bounded(rows)
 	w.conditions(scope, outcomes)
 	rollout, err := w.advance(s, rows)

@@ -86,5 +86,11 @@ func FieldManager(namespace, name string) string {
 	return manager[:maxFieldManager-len(hash)] + hash
 }
 
+// namespaceOf the bundle of a field manager: a namespace is never cut.
+func namespaceOf(manager string) string {
+	namespace, _, _ := strings.Cut(strings.TrimPrefix(manager, managerPrefix), "/")
+	return namespace
+}
+
 // isBundle reports whether a field manager is one of a bundle.
 func isBundle(manager string) bool { return strings.HasPrefix(manager, managerPrefix) }

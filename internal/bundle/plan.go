@@ -245,7 +245,7 @@ func (p *planner) isSettled(live *unstructured.Unstructured) bool {
 		return false
 	}
 	c, ok := comparisonOf(p.manager, manifestDigest(p.object, p.policy), live)
-	return ok && p.settled.has(c)
+	return ok && p.settled.has(namespaceOf(p.manager), c)
 }
 
 // settle remembers that the dry run changed nothing, of an object of which no field is left to others.
@@ -254,7 +254,7 @@ func (p *planner) settle(d *decision) {
 		return
 	}
 	if c, ok := comparisonOf(p.manager, manifestDigest(p.object, p.policy), d.live); ok {
-		p.settled.add(c)
+		p.settled.add(namespaceOf(p.manager), c)
 	}
 }
 

@@ -14,7 +14,8 @@ const (
 	// settledAge is how long a comparison counts, at least; twice as long at most. What only a dry run notices is noticed after that:
 	// another webhook, other defaults, a permission that was revoked.
 	settledAge = 5 * time.Minute
-	// maxSettled comparisons are kept for each of the two ages of one cluster; each takes about 40 bytes. The others are repeated.
+	// maxSettled comparisons are kept for each of the two ages of one cluster; each takes about 60 bytes. The others are repeated: those of the
+	// namespace of bundles that has the most of them.
 	maxSettled = 5_000
 )
 
@@ -25,7 +26,49 @@ type Settled struct {
 
 	mutex             sync.Mutex
 	began             time.Time
-	current, previous map[comparison]struct{}
+	current, previous ages
+}
+
+// ages are comparisons by the namespace of the bundle.
+type ages struct {
+	of  map[string]map[comparison]struct{}
+	all int
+}
+
+func (a *ages) has(namespace string, c comparison) bool {
+	_, known := a.of[namespace][c]
+	return known
+}
+
+// add a comparison. If there are too many, the namespace with the most of them loses one, or gets no more.
+func (a *ages) add(namespace string, c comparison) {
+	if a.has(namespace, c) {
+		return
+	}
+	if a.all >= maxSettled {
+		largest := namespace
+		for other, its := range a.of {
+			if len(its) > len(a.of[largest])+1 {
+				largest = other
+			}
+		}
+		if largest == namespace {
+			return
+		}
+		for one := range a.of[largest] {
+			delete(a.of[largest], one)
+			break
+		}
+		a.all--
+	}
+	if a.of == nil {
+		a.of = map[string]map[comparison]struct{}{}
+	}
+	if a.of[namespace] == nil {
+		a.of[namespace] = map[comparison]struct{}{}
+	}
+	a.of[namespace][c] = struct{}{}
+	a.all++
 }
 
 // comparison is the digest of all that a dry run depends on, as far as the bundle and the object are concerned.
@@ -33,27 +76,23 @@ type comparison [16]byte
 
 // NewSettled remembers nothing yet.
 func NewSettled(c clock.PassiveClock) *Settled {
-	return &Settled{clock: c, began: c.Now(), current: map[comparison]struct{}{}}
+	return &Settled{clock: c, began: c.Now()}
 }
 
-// has reports whether a comparison was added in the last minutes.
-func (s *Settled) has(c comparison) bool {
+// has reports whether a comparison of a bundle of a namespace was added in the last minutes.
+func (s *Settled) has(namespace string, c comparison) bool {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.age()
-	_, now := s.current[c]
-	_, before := s.previous[c]
-	return now || before
+	return s.current.has(namespace, c) || s.previous.has(namespace, c)
 }
 
-// add a comparison, unless there are too many.
-func (s *Settled) add(c comparison) {
+// add a comparison.
+func (s *Settled) add(namespace string, c comparison) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.age()
-	if len(s.current) < maxSettled {
-		s.current[c] = struct{}{}
-	}
+	s.current.add(namespace, c)
 }
 
 // age forgets what is too old.
@@ -65,9 +104,9 @@ func (s *Settled) age() {
 	}
 	s.previous = s.current
 	if passed < 0 || passed >= 2*settledAge { // the clock went back, or nothing was compared for long
-		s.previous = nil
+		s.previous = ages{}
 	}
-	s.current = map[comparison]struct{}{}
+	s.current = ages{}
 	s.began = now
 }
 

@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -25,28 +26,57 @@ func TestAComparisonCountsForFiveToTenMinutes(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			clock := testingclock.NewFakeClock(time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC))
 			s := NewSettled(clock)
-			s.add(comparison{1})
+			s.add("shop", comparison{1})
 			for _, step := range tc.steps {
 				clock.Step(step)
-				s.has(comparison{2})
+				s.has("shop", comparison{2})
 			}
-			if got := s.has(comparison{1}); got != tc.want {
+			if got := s.has("shop", comparison{1}); got != tc.want {
 				t.Errorf("got %v", got)
 			}
-			if s.has(comparison{2}) {
+			if s.has("shop", comparison{2}) {
 				t.Error("a comparison counts that was never made")
 			}
 		})
 	}
 }
 
-func TestComparisonsAreBounded(t *testing.T) {
-	s := NewSettled(testingclock.NewFakeClock(time.Now()))
-	for i := range 2 * maxSettled {
-		s.add(comparison{byte(i), byte(i >> 8), byte(i >> 16)})
+func comparisons(n int) (all []comparison) {
+	for i := range n {
+		all = append(all, comparison{byte(i), byte(i >> 8), byte(i >> 16)})
 	}
-	if len(s.current) != maxSettled {
-		t.Errorf("%d are kept", len(s.current))
+	return all
+}
+
+func TestComparisonsAreBoundedAndSharedBetweenNamespaces(t *testing.T) {
+	s := NewSettled(testingclock.NewFakeClock(time.Now()))
+	kept := func(namespace string) int { return len(s.current.of[namespace]) }
+	for _, c := range comparisons(2 * maxSettled) {
+		s.add("large", c)
+	}
+	if s.current.all != maxSettled || kept("large") != maxSettled {
+		t.Errorf("%d are kept", s.current.all)
+	}
+	for _, c := range comparisons(100) {
+		s.add("small", c)
+		s.add("small", c)
+	}
+	if s.current.all != maxSettled || kept("small") != 100 || !s.has("small", comparison{99}) {
+		t.Errorf("%d of the small namespace are kept, and %d of all", kept("small"), s.current.all)
+	}
+	for _, c := range comparisons(2 * maxSettled) {
+		s.add("other", c)
+	}
+	if difference := kept("large") - kept("other"); s.current.all != maxSettled || kept("small") != 100 || difference < 0 || difference > 2 {
+		t.Errorf("kept: %d, %d and %d", kept("large"), kept("other"), kept("small"))
+	}
+}
+
+func TestTheNamespaceOfABundleIsInItsFieldManager(t *testing.T) {
+	for _, name := range []string{"b", strings.Repeat("long.", 50)} {
+		if got := namespaceOf(FieldManager(strings.Repeat("n", 63), name)); got != strings.Repeat("n", 63) {
+			t.Errorf("got %s", got)
+		}
 	}
 }
 

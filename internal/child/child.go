@@ -40,6 +40,9 @@ type Command struct {
 	Memory int64
 	// Processors the process uses at once. 0 uses all.
 	Processors int
+	// Ended is called when the process has ended, with the most memory that it had in bytes, that of its program included; 0 where that is
+	// not known. Nil calls nothing.
+	Ended func(peak int64)
 }
 
 // Errors that say which limit ended a child.
@@ -85,6 +88,9 @@ func (c Command) Run(ctx context.Context, conversation func(io.ReadWriteCloser) 
 	overdue := time.AfterFunc(exitDelay, kill)
 	ended := cmd.Wait()
 	exited := overdue.Stop()
+	if c.Ended != nil {
+		c.Ended(peak(cmd.ProcessState))
+	}
 	switch cause := context.Cause(ctx); {
 	case talked == nil:
 		return nil

@@ -62,3 +62,16 @@ func killed(exit *exec.ExitError) bool {
 	status, is := exit.Sys().(syscall.WaitStatus)
 	return is && status.Signaled() && status.Signal() == syscall.SIGKILL
 }
+
+// peak is the most memory that a process had in bytes.
+func peak(ended *os.ProcessState) int64 {
+	const kib = 1 << 10
+	if ended == nil {
+		return 0
+	}
+	usage, is := ended.SysUsage().(*syscall.Rusage)
+	if !is {
+		return 0
+	}
+	return usage.Maxrss * kib
+}

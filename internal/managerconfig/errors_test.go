@@ -10,7 +10,7 @@ import (
 // Texts that several errors share.
 const (
 	emptyFile = "c.yaml: the file is empty; it must start with apiVersion: config.kubeops.io/v1alpha1 and kind: ManagerConfig"
-	sections  = "allowed: namespaces, dashboardURL, logging, metrics, health, webhooks, leaderElection, inspections, backends, limits, quotas, logCollection, answerCache"
+	sections  = "allowed: namespaces, dashboardURL, logging, metrics, health, webhooks, leaderElection, inspections, backends, limits, quotas, logCollection, answerCache, workQueue"
 	addresses = `must be [host]:port, such as ":8080" or "127.0.0.1:8080", or "0" to disable`
 	reference = "must be an image reference without spaces; remove the field for the default"
 	range100  = "must be between 1 and 100, inclusive"
@@ -200,6 +200,18 @@ func TestWrongValuesAreReportedWithTheirPlace(t *testing.T) {
 		}},
 		"certificates without TLS": {"answerCache: {redis: {url: \"redis://cache\", caFile: /ca.crt}}\n", []string{
 			"c.yaml:3:53: answerCache.redis.caFile: forbidden: needs a URL that begins with rediss://",
+		}},
+		"a work queue with a password in its URL": {"workQueue: {natsURL: \"nats://u:hunter2@nats:4222\", name: Fleet.x, replicas: 9}\n", []string{
+			"c.yaml:3:22: workQueue.natsURL: invalid value: must be nats://HOST[:PORT] or tls://HOST[:PORT], or several of them separated by " +
+				"commas, without credentials, a path or a query",
+			`c.yaml:3:58: workQueue.name: invalid value: "Fleet.x": must be at most 32 lower case letters, digits and dashes`,
+			"c.yaml:3:77: workQueue.replicas: invalid value: 9: must be between 1 and 5, inclusive",
+		}},
+		"files of a work queue": {"workQueue: {passwordFile: hunter2, caFile: /ca.crt, certFile: /tls.crt}\n", []string{
+			"c.yaml:3:27: workQueue.passwordFile: invalid value: must be an absolute path",
+			"c.yaml:3:44: workQueue.caFile: forbidden: needs workQueue.natsURL",
+			"c.yaml:3:44: workQueue.keyFile: required value: certFile and keyFile belong together: set both or none",
+			"c.yaml:3:63: workQueue.certFile: forbidden: needs workQueue.natsURL",
 		}},
 		"values and unknown fields": {"logging: {level: loud, colour: red}\n", []string{
 			`c.yaml:3:18: logging.level: unsupported value: "loud": supported values: "debug", "info", "warn", "error"`,

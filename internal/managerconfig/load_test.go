@@ -78,6 +78,11 @@ func TestLoadSetsEveryField(t *testing.T) {
 		AnswerCache: v1alpha1.AnswerCache{Redis: v1alpha1.Redis{
 			URL: "rediss://kubeops@cache.example.com:6380/2", PasswordFile: "/etc/cache/password", CAFile: "/etc/cache/ca.crt",
 		}},
+		WorkQueue: v1alpha1.WorkQueue{
+			NATSURL: "tls://nats.queue.example.com:4222", Name: "fleet", Replicas: 3, CredentialsFile: "/etc/kubeops-queue/user.creds",
+			PasswordFile: "/etc/kubeops-queue/password", CAFile: "/etc/kubeops-queue/ca.crt", CertFile: "/etc/kubeops-queue/tls.crt",
+			KeyFile: "/etc/kubeops-queue/tls.key",
+		},
 	}
 	want.LeaderElection.LeaseDuration.Duration = time.Minute
 	want.LeaderElection.RenewDeadline.Duration = 40 * time.Second

@@ -11,12 +11,14 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/child"
 	"kubeops.io/kubeops/internal/inspect"
+	"kubeops.io/kubeops/internal/inspect/fleet"
 	"kubeops.io/kubeops/internal/problem"
 )
 
@@ -31,7 +33,7 @@ const (
 	retryKilled = 10 * time.Minute
 )
 
-// Child runs each Inspection in a child process.
+// Child runs each Inspection in a child process. One over clusters has a child for each cluster, and one that merges what they found.
 type Child struct {
 	// Command starts a program that calls Serve. Required.
 	Command child.Command
@@ -41,55 +43,143 @@ type Child struct {
 	Targets Targets
 	// Backends has the egress rules, the query budgets and the telemetry of this process. Required.
 	Backends *backends.Resolver
+	// Memory that the children share. Nil bounds each alone.
+	Memory *Memory
+	// Parts does the work of runs. Default: this Child.
+	Parts Parts
+}
+
+var (
+	_ Runner = (*Child)(nil)
+	_ Parts  = (*Child)(nil)
+)
+
+// parts does the work of runs.
+func (c *Child) parts() Parts {
+	if c.Parts != nil {
+		return c.Parts
+	}
+	return c
 }
 
 // Run implements Runner.
 func (c *Child) Run(
-	ctx context.Context, inspection *v1alpha1.Inspection, started func(context.Context) error,
+	ctx context.Context, inspection *v1alpha1.Inspection, run string, started func(context.Context) error,
 ) (*inspect.Result, error) {
-	var targets []Target
-	if inspection.Spec.Clusters != nil {
-		found, err := c.Targets(ctx, inspection)
-		if err != nil {
-			return nil, err
-		}
-		targets = found
+	work := Work{Inspection: inspection, Run: run}
+	if inspection.Spec.Clusters == nil {
+		done, err := c.parts().Do(ctx, work, started)
+		return done.Result, err
 	}
+	targets, err := c.Targets(ctx, inspection)
+	if err != nil {
+		return nil, err
+	}
+	done, err := c.process(ctx, work, started, func(talk *conversation) {
+		talk.job.Clusters = remoteClusters(targets)
+		talk.parts = c.parts()
+	})
+	return done.Result, err
+}
+
+// Do implements Parts: it runs the work in a child process.
+func (c *Child) Do(ctx context.Context, work Work, started func(context.Context) error) (fleet.PartResult, error) {
+	if work.Part == nil {
+		return c.process(ctx, work, started, func(*conversation) {})
+	}
+	target, err := c.target(ctx, work)
+	if err != nil {
+		return fleet.PartResult{}, err
+	}
+	return c.process(ctx, work, started, func(talk *conversation) {
+		talk.job.Part = work.Part
+		talk.job.Clusters = remoteClusters([]Target{target})
+	})
+}
+
+// target of a part, as it is now: its credentials may have changed since the run began.
+func (c *Child) target(ctx context.Context, work Work) (Target, error) {
+	only := work.Inspection.DeepCopy()
+	only.Spec.Clusters.Names = []string{work.Part.Cluster}
+	only.Spec.Clusters.Selector = nil
+	targets, err := c.Targets(ctx, only)
+	if err != nil {
+		return Target{}, err
+	}
+	if len(targets) != 1 {
+		return Target{}, problem.Retrying(v1alpha1.ReasonRetrying, nil, "ManagedCluster %s/%s is not selected any more",
+			work.Inspection.Namespace, work.Part.Cluster)
+	}
+	return targets[0], nil
+}
+
+// process runs one child, once there is memory for it.
+func (c *Child) process(
+	ctx context.Context, work Work, started func(context.Context) error, prepare func(*conversation),
+) (fleet.PartResult, error) {
+	talk := newConversation(ctx, c, work.Inspection, nil)
+	talk.work = work
+	prepare(talk)
+	release, err := c.Memory.acquire(ctx, processKey{
+		inspection: client.ObjectKeyFromObject(work.Inspection), cluster: work.cluster(), merger: talk.parts != nil,
+	})
+	if err != nil {
+		return fleet.PartResult{}, err
+	}
+	var peak int64
+	defer func() { release(peak) }()
 	limited, kill := context.WithCancelCause(ctx)
 	defer kill(nil)
 	deadline := time.AfterFunc(resolveTimeout, func() { kill(child.ErrDeadline) })
 	defer deadline.Stop()
-	talk := newConversation(limited, c, inspection, targets, func() error {
+	began := time.Now()
+	talk.ctx = limited
+	talk.started = func() error {
 		if err := started(limited); err != nil {
 			return err
 		}
-		deadline.Reset(inspection.Timeout() + reportDelay)
+		limit, _ := work.timeout()
+		deadline.Reset(limit + reportDelay)
 		return nil
-	})
-	err := c.Command.Run(limited, talk.hold)
+	}
+	command := c.Command
+	command.Ended = func(used int64) { peak = used }
+	err = command.Run(limited, talk.hold)
+	done := fleet.PartResult{Took: time.Since(began)}
 	switch {
 	case talk.refused != nil:
-		return nil, talk.refused
+		return done, talk.refused
 	case err != nil:
-		return nil, c.toProblem(ctx, inspection, err)
+		if errors.Is(err, child.ErrMemory) {
+			peak = 0 // it needs more than it had: the next one gets what there is
+		}
+		return done, c.toProblem(ctx, work, err)
 	}
-	return talk.result()
+	done, err = talk.result()
+	done.Took = time.Since(began)
+	return done, err
 }
 
 // toProblem describes the end of a child that gave no result.
-func (c *Child) toProblem(ctx context.Context, inspection *v1alpha1.Inspection, err error) error {
+func (c *Child) toProblem(ctx context.Context, work Work, err error) error {
 	crash := (*child.CrashError)(nil)
+	subject := "the run"
+	if cluster := work.cluster(); cluster != "" {
+		subject = "the inspection of ManagedCluster " + cluster
+	}
+	limit, field := work.timeout()
 	switch {
 	case errors.Is(err, child.ErrMemory):
-		limit := resource.NewQuantity(c.Command.Memory, resource.BinarySI)
-		return problem.Waiting(v1alpha1.ReasonMemoryLimitExceeded, retryKilled, "the run was stopped because it needed more than %s of "+
-			"memory; narrow spec.namespaces, spec.checks or spec.customChecks, or ask the operator to raise inspections.memoryLimit", limit)
+		memory := resource.NewQuantity(c.Command.Memory, resource.BinarySI)
+		return problem.Waiting(v1alpha1.ReasonMemoryLimitExceeded, retryKilled, "%s was stopped because it needed more than %s of "+
+			"memory; narrow spec.namespaces, spec.checks or spec.customChecks, or ask the operator to raise inspections.memoryLimit",
+			subject, memory)
 	case errors.Is(err, child.ErrDeadline):
-		return problem.Waiting(v1alpha1.ReasonDeadlineExceeded, retryKilled, "the run was stopped because it did not end within "+
-			"spec.timeout (%s); raise it, or narrow spec.namespaces, spec.checks or spec.customChecks", inspection.Timeout())
+		return problem.Waiting(v1alpha1.ReasonDeadlineExceeded, retryKilled, "%s was stopped because it did not end within "+
+			"%s (%s); raise it, or narrow spec.namespaces, spec.checks or spec.customChecks", subject, field, limit)
 	case errors.As(err, &crash):
 		log.FromContext(ctx).Error(nil, "The process of a run ended early", "state", crash.State, "text", crash.Text)
-		return problem.Retrying(v1alpha1.ReasonRetrying, nil, "the process of the run ended early; see the manager's log")
+		return problem.Retrying(v1alpha1.ReasonRetrying, nil, "the process of %s ended early; see the manager's log", subject)
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
@@ -108,19 +198,20 @@ type conversation struct {
 	outcome  *Outcome
 	refused  error
 	child    *Child
+	// work that the child does, and parts that do what it asks for, where it merges them.
+	work  Work
+	parts Parts
 	// watched is set for a child that watches.
 	watched *watched
 }
 
-func newConversation(
-	ctx context.Context, c *Child, inspection *v1alpha1.Inspection, targets []Target, started func() error,
-) *conversation {
+func newConversation(ctx context.Context, c *Child, inspection *v1alpha1.Inspection, started func() error) *conversation {
 	return &conversation{
 		ctx: ctx, child: c, started: started, finished: make(chan struct{}),
 		slots: &heldSlots{shared: c.Backends.Queries, held: map[int64]*heldSlot{}},
 		job: Job{
 			Inspection: inspection, Cluster: clusterOf(c.Config), Egress: c.Backends.Egress, MaxQueryBytes: c.Backends.MaxQueryBytes,
-			SharedQueries: c.Backends.Queries != nil, Clusters: remoteClusters(targets),
+			SharedQueries: c.Backends.Queries != nil,
 		},
 	}
 }
@@ -157,14 +248,11 @@ func (c *conversation) hold(connection io.ReadWriteCloser) error {
 }
 
 // result of a conversation that ended well.
-func (c *conversation) result() (*inspect.Result, error) {
+func (c *conversation) result() (fleet.PartResult, error) {
 	for _, observation := range c.outcome.Requests {
 		c.child.Backends.Telemetry.Add(observation)
 	}
-	if c.outcome.Problem != nil {
-		return nil, c.outcome.Problem.Described()
-	}
-	return &inspect.Result{Report: c.outcome.Report, Durations: c.outcome.Durations}, nil
+	return c.outcome.Result()
 }
 
 // service has the methods that the child calls, by the rules of net/rpc.
@@ -180,13 +268,38 @@ func (s *service) Job(_ None, job *Job) error {
 func (s *service) Started(None, *None) error {
 	err := s.c.started()
 	if err != nil {
-		s.c.finish.Do(func() {
-			s.c.refused = err
-			close(s.c.finished)
-		})
+		s.c.refuse(err)
 	}
 	return err
 }
+
+// refuse ends the conversation with an error.
+func (c *conversation) refuse(err error) {
+	c.finish.Do(func() {
+		c.refused = err
+		close(c.finished)
+	})
+}
+
+// Part has the part of a cluster done. A queue that fails ends the conversation, since no other part can be done either.
+func (s *service) Part(part fleet.Part, outcome *Outcome) error {
+	if s.c.parts == nil {
+		return errors.New("this process does no parts")
+	}
+	done, err := s.c.parts.Do(s.c.ctx, Work{Inspection: s.c.work.Inspection, Run: s.c.work.Run, Part: &part}, nothingToAnnounce)
+	switch {
+	case queueFailed(err):
+		s.c.refuse(err)
+		return err
+	case err != nil && problem.As(err) == nil:
+		return err
+	}
+	*outcome = NewOutcome(done, err)
+	return nil
+}
+
+// nothingToAnnounce: the run was announced before its parts.
+func nothingToAnnounce(context.Context) error { return nil }
 
 // Finish ends the conversation.
 func (s *service) Finish(outcome Outcome, _ *None) error {

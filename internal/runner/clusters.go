@@ -5,9 +5,11 @@ import (
 	"net/url"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/rest"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/clusters"
 	"kubeops.io/kubeops/internal/inspect"
 	"kubeops.io/kubeops/internal/inspect/check"
@@ -57,6 +59,38 @@ func (l *Local) runClusters(
 	return &inspect.Result{Report: result.Report}, nil
 }
 
+// runPart inspects one of the clusters that spec.clusters selects, which is the only one of the targets.
+func (l *Local) runPart(
+	ctx context.Context, inspection *v1alpha1.Inspection, part fleet.Part, started func(context.Context) error,
+) (fleet.PartResult, error) {
+	input, closeAll, err := l.resolveClusters(ctx, inspection)
+	if err != nil {
+		return fleet.PartResult{}, err
+	}
+	defer closeAll()
+	if err := started(ctx); err != nil {
+		return fleet.PartResult{}, err
+	}
+	done, err := fleet.RunPart(ctx, input, part)
+	if err != nil && problem.As(err) == nil && ctx.Err() == nil {
+		err = notInspected(part.Cluster, err)
+	}
+	return done, err
+}
+
+// notInspected is the error of a part as a problem, which another process can report.
+func notInspected(cluster string, err error) *problem.Problem {
+	reason := v1alpha1.ReasonRetrying
+	switch {
+	case apierror.IsTimeout(err):
+		return problem.Waiting(v1alpha1.ReasonDeadlineExceeded, retryKilled, "cluster %s did not answer before its deadline: nothing of it was "+
+			"inspected; check that its API server is running, or set a longer deadline", cluster)
+	case apierrors.IsForbidden(err):
+		reason = v1alpha1.ReasonForbidden
+	}
+	return problem.Retrying(reason, err, "cluster %s was not inspected: %s", cluster, apierror.Describe(err))
+}
+
 // resolveClusters reads everything that a run over several clusters needs. closeAll ends the connections.
 func (l *Local) resolveClusters(ctx context.Context, inspection *v1alpha1.Inspection) (in fleet.Input, closeAll func(), err error) {
 	spec := &inspection.Spec
@@ -78,7 +112,7 @@ func (l *Local) resolveClusters(ctx context.Context, inspection *v1alpha1.Inspec
 	in = fleet.Input{
 		Checks: selected, Ignore: spec.Ignore, ExcludeNamespaces: spec.ExcludeNamespaces, NamespacesOnly: len(spec.Namespaces) > 0,
 		Previous: previous, Engine: fleet.Engine(l.Engine), Clock: l.Clock,
-		Memory: memlimit.Part(memlimit.Detect, 2, fleet.DefaultMemory),
+		Memory: memlimit.Part(memlimit.Detect, 2, fleet.DefaultMemory), Parts: l.parts,
 	}
 	var connections []*clusters.Connection
 	for _, target := range targets {

@@ -9,18 +9,21 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect"
+	"kubeops.io/kubeops/internal/inspect/comparison"
+	"kubeops.io/kubeops/internal/inspect/fleet"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
 )
 
-// The child calls its parent by JSON-RPC: Job first, Started once everything is resolved, TakeSlot and ReleaseSlot around queries, and
-// Finish at the end. Each is a method of conversation.
+// The child calls its parent by JSON-RPC: Job first, Started once everything is resolved, TakeSlot and ReleaseSlot around queries, Part for
+// each cluster that another process inspects, and Finish at the end. Each is a method of conversation.
 const (
 	serviceName       = "Parent"
 	methodJob         = serviceName + ".Job"
 	methodStarted     = serviceName + ".Started"
 	methodTakeSlot    = serviceName + ".TakeSlot"
 	methodReleaseSlot = serviceName + ".ReleaseSlot"
+	methodPart        = serviceName + ".Part"
 	methodFinish      = serviceName + ".Finish"
 )
 
@@ -37,8 +40,11 @@ type Job struct {
 	MaxQueryBytes int64
 	// SharedQueries makes the child ask its parent for the slots of query budgets.
 	SharedQueries bool
-	// Clusters to inspect instead of Cluster, with spec.clusters.
+	// Clusters to inspect instead of Cluster, with spec.clusters. The child has each of them done by calls of Part and merges the results,
+	// unless Part is set.
 	Clusters []RemoteCluster `json:",omitempty"`
+	// Part of an Inspection over clusters that the child does: that of the only one of Clusters.
+	Part *fleet.Part `json:",omitempty"`
 	// Watch makes the child watch the cluster until it is stopped, and judge each change; see Wanted.
 	Watch bool `json:",omitempty"`
 }
@@ -78,6 +84,10 @@ type Outcome struct {
 	Durations map[inspect.Stage]time.Duration `json:",omitempty"`
 	Problem   *Problem                        `json:",omitempty"`
 	Requests  []provider.Observation          `json:",omitempty"`
+	// Comparison of a part is what is kept of its cluster to compare it with others.
+	Comparison *comparison.Cluster `json:",omitempty"`
+	// Took is how long the work took. The parent of the process sets it.
+	Took time.Duration `json:",omitempty"`
 }
 
 // Problem is a problem.Problem whose cause is a text.

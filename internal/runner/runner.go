@@ -15,14 +15,15 @@ import (
 	"kubeops.io/kubeops/internal/inspect"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/custom"
+	"kubeops.io/kubeops/internal/inspect/fleet"
 	"kubeops.io/kubeops/internal/problem"
 )
 
 // Runner runs Inspections.
 type Runner interface {
 	// Run calls started once everything that the spec refers to is there, before slow work begins, and ends with its error if it has
-	// one. Other errors are problems, or the end of ctx.
-	Run(ctx context.Context, inspection *v1alpha1.Inspection, started func(context.Context) error) (*inspect.Result, error)
+	// one. Other errors are problems, or the end of ctx. run identifies the run: it is the name of its report.
+	Run(ctx context.Context, inspection *v1alpha1.Inspection, run string, started func(context.Context) error) (*inspect.Result, error)
 }
 
 // Engine inspects a cluster: inspect.Run.
@@ -43,11 +44,13 @@ type Local struct {
 	Targets Targets
 	// Compile compiles the custom checks of an Inspection. Default: custom.Compile.
 	Compile func(ctx context.Context, specs []v1alpha1.CustomCheck) ([]custom.Program, error)
+	// parts does the parts of clusters elsewhere. Nil does them in this process.
+	parts func(context.Context, fleet.Part) (fleet.PartResult, error)
 }
 
 // Run implements Runner.
 func (l *Local) Run(
-	ctx context.Context, inspection *v1alpha1.Inspection, started func(context.Context) error,
+	ctx context.Context, inspection *v1alpha1.Inspection, _ string, started func(context.Context) error,
 ) (*inspect.Result, error) {
 	if inspection.Spec.Clusters != nil {
 		return l.runClusters(ctx, inspection, started)

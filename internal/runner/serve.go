@@ -20,6 +20,7 @@ import (
 	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/impersonate"
 	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/fleet"
 	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/memlimit"
 	"kubeops.io/kubeops/internal/problem"
@@ -46,19 +47,33 @@ func Serve(ctx context.Context, connection io.ReadWriteCloser, engine Engine) er
 	if job.Watch {
 		return parent.finishWatch(ctx, local.watch(ctx, job.Inspection, parent))
 	}
-	result, err := local.Run(ctx, job.Inspection, func(ctx context.Context) error {
+	done, err := local.work(ctx, &job, func(ctx context.Context) error {
 		return parent.call(ctx, methodStarted, None{}, &None{})
 	})
-	outcome := Outcome{Requests: recorded.list()}
-	switch p := problem.As(err); {
-	case err == nil:
-		outcome.Report, outcome.Durations = result.Report, result.Durations
-	case p != nil:
-		outcome.Problem = toWire(p)
-	default:
+	if err != nil && problem.As(err) == nil {
 		return err
 	}
+	outcome := NewOutcome(done, err)
+	outcome.Requests = recorded.list()
 	return parent.call(ctx, methodFinish, outcome, &None{})
+}
+
+// work does a job.
+func (l *Local) work(ctx context.Context, job *Job, started func(context.Context) error) (fleet.PartResult, error) {
+	if job.Part != nil {
+		return l.runPart(ctx, job.Inspection, *job.Part, started)
+	}
+	result, err := l.Run(ctx, job.Inspection, "", started)
+	return fleet.PartResult{Result: result}, err
+}
+
+// part has the part of a cluster done by the parent.
+func (p *parent) part(ctx context.Context, part fleet.Part) (fleet.PartResult, error) {
+	var outcome Outcome
+	if err := p.call(ctx, methodPart, part, &outcome); err != nil {
+		return fleet.PartResult{}, err
+	}
+	return outcome.Result()
 }
 
 // finishWatch sends why a watch ended, if that is a problem.
@@ -89,7 +104,7 @@ func newLocal(job *Job, parent *parent, recorded *observations, engine Engine) (
 	}
 	return &Local{
 		Reader: reader, Accounts: impersonate.Source{Reader: reader, Config: config}, Clock: clock.RealClock{}, Checks: checks.Builtin(),
-		Backends: resolver, Engine: engine, Targets: job.targets,
+		Backends: resolver, Engine: engine, Targets: job.targets, parts: parent.part,
 	}, errors.Join(metricsErr, logErr)
 }
 

@@ -22,7 +22,7 @@ func TestAChildThatEndsWhileItWaitsForAQueryEndsItsRunAndGivesTheSlotBack(t *tes
 		t.Fatal(err)
 	}
 	parent := &Child{Config: &rest.Config{}, Backends: &backends.Resolver{Queries: queries}}
-	talk := newConversation(t.Context(), parent, &v1alpha1.Inspection{}, nil, func() error { return nil })
+	talk := newConversation(t.Context(), parent, &v1alpha1.Inspection{}, func() error { return nil })
 	near, far := net.Pipe()
 	held := make(chan error, 1)
 	go func() { held <- talk.hold(near) }()

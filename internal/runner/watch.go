@@ -281,7 +281,7 @@ func (w *watched) run(ctx context.Context) error {
 	inspection.Status.LastReport = w.wanted.Previous
 	w.settled = func() { deadline.Stop() }
 	w.mutex.Unlock()
-	talk := newConversation(limited, w.watches.Child, inspection, nil, func() error { return nil })
+	talk := newConversation(limited, w.watches.Child, inspection, func() error { return nil })
 	talk.job.Watch = true
 	talk.watched = w
 	err := w.watches.Child.Command.Run(limited, talk.hold)

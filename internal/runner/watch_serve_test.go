@@ -48,7 +48,7 @@ func (s *fakeSession) Collected() (collect.Collected, error) {
 func newWatcher(t *testing.T, followed session, clk *clocktesting.FakeClock) *watcher {
 	t.Helper()
 	w := newWatched()
-	talk := newConversation(t.Context(), &Child{Config: &rest.Config{}, Backends: &backends.Resolver{}}, w.inspection, nil,
+	talk := newConversation(t.Context(), &Child{Config: &rest.Config{}, Backends: &backends.Resolver{}}, w.inspection,
 		func() error { return nil })
 	talk.watched = w
 	near, far := net.Pipe()

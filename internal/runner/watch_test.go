@@ -65,7 +65,7 @@ func TestEvidenceIsAskedForOnceUntilItIsThereAndUsed(t *testing.T) {
 
 func TestAWatchingChildThatIsGoneEndsItsConversation(t *testing.T) {
 	w := newWatched()
-	talk := newConversation(t.Context(), &Child{Config: &rest.Config{}, Backends: &backends.Resolver{}}, w.inspection, nil,
+	talk := newConversation(t.Context(), &Child{Config: &rest.Config{}, Backends: &backends.Resolver{}}, w.inspection,
 		func() error { return nil })
 	talk.watched = w
 	near, far := net.Pipe()

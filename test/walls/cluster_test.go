@@ -42,6 +42,8 @@ type cluster struct {
 	program string
 	// alone starts managers without leader election: one that was killed would hold its Lease for 15 s.
 	alone bool
+	// settings are added to the configuration of managers.
+	settings string
 	// stopTenants ends what tenants do over and over.
 	stopTenants func()
 }

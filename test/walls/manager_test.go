@@ -95,7 +95,7 @@ func (c *cluster) launch() *manager {
 	files := folder(c.t)
 	m := &manager{t: c.t, log: filepath.Join(files, "log"), metrics: freeAddress(c.t), health: freeAddress(c.t), ended: make(chan struct{})}
 	config := filepath.Join(files, "config.yaml")
-	content := strings.NewReplacer("$METRICS", m.metrics, "$HEALTH", m.health).Replace(configuration)
+	content := strings.NewReplacer("$METRICS", m.metrics, "$HEALTH", m.health).Replace(configuration) + c.settings
 	if c.alone {
 		content = strings.Replace(content, "leaderElection: {", "leaderElection: {enabled: false, ", 1)
 	}
@@ -131,9 +131,12 @@ func (c *cluster) launch() *manager {
 	return m
 }
 
-func (c *cluster) kubeconfig(folder string) string {
+func (c *cluster) kubeconfig(folder string) string { return c.kubeconfigOf(folder, "kubeops-manager") }
+
+// kubeconfigOf a ServiceAccount of KubeOps, as a file.
+func (c *cluster) kubeconfigOf(folder, account string) string {
 	c.t.Helper()
-	config := c.as(managerNamespace, "kubeops-manager")
+	config := c.as(managerNamespace, account)
 	content := clientcmdapi.NewConfig()
 	content.Clusters["c"] = &clientcmdapi.Cluster{Server: config.Host, CertificateAuthorityData: config.CAData}
 	content.AuthInfos["manager"] = &clientcmdapi.AuthInfo{Token: config.BearerToken}

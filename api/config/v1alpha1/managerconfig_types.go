@@ -34,6 +34,8 @@ type ManagerConfig struct {
 	LogCollection LogCollection `json:"logCollection"`
 	// answerCache shares the answers of language models between replicas and clusters. Reports keep them in any case.
 	AnswerCache AnswerCache `json:"answerCache"`
+	// workQueue has inspections done by workers. Without it, the manager does them.
+	WorkQueue WorkQueue `json:"workQueue"`
 }
 
 // Logging of the manager.
@@ -101,9 +103,10 @@ type LeaderElection struct {
 
 // Inspections limits the execution of Inspections.
 type Inspections struct {
-	// maxConcurrent is the number of Inspections that run at the same time, 1 to 100. Each runs in a process of its own and keeps
-	// the facts of its cluster in memory. Namespaces share them; with 1, a run waits for the end of a run of another namespace.
-	// Default: 2.
+	// maxConcurrent is the number of Inspections that run at the same time, 1 to 100. Each cluster of them is inspected in a process of
+	// its own, which keeps its facts in memory: these processes share maxConcurrent times memoryLimit, and wait until there is as much as
+	// each needed the last time. Namespaces share them; with 1, a run waits for the end of a run of another namespace. A worker of workQueue
+	// does as many parts at the same time. Default: 2.
 	MaxConcurrent int32 `json:"maxConcurrent"`
 	// memoryLimit of each run, at least 128Mi. A run that needs more is stopped, and condition Ready reports MemoryLimitExceeded.
 	// "auto" divides the memory limit of the container, less 96Mi for the manager, by the sum of maxConcurrent and
@@ -230,4 +233,27 @@ type Redis struct {
 	// caFile is the absolute path of a PEM file with the CA certificates to trust. Only for rediss://. Empty uses the system's
 	// certificates. Default: "".
 	CAFile string `json:"caFile"`
+}
+
+// WorkQueue is a work queue of NATS JetStream, from which `manager worker` takes the parts of inspections.
+type WorkQueue struct {
+	// natsURL is nats://HOST[:PORT], or tls:// for TLS; several servers of one cluster are separated by commas. It must not contain
+	// credentials. Empty does all work in the processes of the manager. Default: "".
+	NATSURL string `json:"natsURL"`
+	// name is the prefix of the subjects, of the stream NAME-parts and of the object bucket NAME-results, for several installations at one
+	// server: at most 32 lower case letters, digits and dashes. Default: kubeops.
+	Name string `json:"name"`
+	// replicas of the stream and of the bucket in a cluster of NATS, 1 to 5. Default: 1.
+	Replicas int32 `json:"replicas"`
+	// credentialsFile is the absolute path of a .creds file, which has a JWT and a seed. Default: "".
+	CredentialsFile string `json:"credentialsFile"`
+	// passwordFile is the absolute path of a file with the user and the password on two lines. Ignored with credentialsFile.
+	// Default: "".
+	PasswordFile string `json:"passwordFile"`
+	// caFile is the absolute path of a PEM file with the CA certificates to trust. Empty uses the system's certificates. Default: "".
+	CAFile string `json:"caFile"`
+	// certFile is the absolute path of a PEM file with the certificate of the client. Needs keyFile. Default: "".
+	CertFile string `json:"certFile"`
+	// keyFile is the absolute path of a PEM file with the key of the certificate. Default: "".
+	KeyFile string `json:"keyFile"`
 }

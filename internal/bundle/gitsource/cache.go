@@ -3,6 +3,8 @@ package gitsource
 import (
 	"bytes"
 	"compress/gzip"
+	"container/heap"
+	"container/list"
 	"encoding/gob"
 	"fmt"
 	"sync"
@@ -65,32 +67,90 @@ func (e *entry) content(next time.Duration) (Content, error) {
 
 func (e *entry) size() int { return len(e.files) + overhead }
 
-// cache has entries of at most a size together. If there are more, the namespace with the most of it loses what it used longest ago.
+// cache has entries of at most a size together. If there are more, the namespace with the most of it loses what it used longest ago. Each
+// use and each loss takes a time that grows with the logarithm of the number of namespaces.
 type cache struct {
 	limit int
 
 	mutex   sync.Mutex
 	uses    uint64
 	bytes   int
-	entries map[string]entry
+	entries map[string]*list.Element // of *kept
+	// shares of the namespaces that have entries, by name and as a heap: the one that loses next is first.
+	shares map[string]*share
+	next   shares
+}
+
+// kept is an entry in the list of its share.
+type kept struct {
+	key string
+	entry
+}
+
+// share is what a namespace has of a cache.
+type share struct {
+	namespace string
+	bytes     int
+	// order of use: the entry that was used longest ago is first.
+	order list.List // of *kept
+	// index in the heap.
+	index int
+}
+
+func (s *share) oldest() *kept { return s.order.Front().Value.(*kept) }
+
+// shares implements heap.Interface.
+type shares []*share
+
+func (s shares) Len() int { return len(s) }
+
+// Less is true for the larger share, and of two equal ones for that with the entry that was used longest ago.
+func (s shares) Less(i, j int) bool {
+	if s[i].bytes != s[j].bytes {
+		return s[i].bytes > s[j].bytes
+	}
+	return s[i].oldest().used < s[j].oldest().used
+}
+
+func (s shares) Swap(i, j int) {
+	s[i], s[j] = s[j], s[i]
+	s[i].index = i
+	s[j].index = j
+}
+
+func (s *shares) Push(x any) {
+	added := x.(*share)
+	added.index = len(*s)
+	*s = append(*s, added)
+}
+
+func (s *shares) Pop() any {
+	last := len(*s) - 1
+	removed := (*s)[last]
+	(*s)[last] = nil
+	*s = (*s)[:last]
+	return removed
 }
 
 func newCache(limit int) *cache {
-	return &cache{limit: limit, entries: map[string]entry{}}
+	return &cache{limit: limit, entries: map[string]*list.Element{}, shares: map[string]*share{}}
 }
 
 // get an entry; the zero value if there is none.
 func (c *cache) get(key string) entry {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	e, ok := c.entries[key]
+	element, ok := c.entries[key]
 	if !ok {
 		return entry{}
 	}
+	found := element.Value.(*kept)
 	c.uses++
-	e.used = c.uses
-	c.entries[key] = e
-	return e
+	found.used = c.uses
+	owner := c.shares[found.namespace]
+	owner.order.MoveToBack(element)
+	heap.Fix(&c.next, owner.index)
+	return found.entry
 }
 
 // put an entry.
@@ -101,34 +161,39 @@ func (c *cache) put(key, namespace string, e entry) {
 	c.uses++
 	e.used = c.uses
 	e.namespace = namespace
-	c.entries[key] = e
+	owner := c.shares[namespace]
+	if owner == nil {
+		owner = &share{namespace: namespace}
+		c.shares[namespace] = owner
+	}
+	c.entries[key] = owner.order.PushBack(&kept{key, e})
+	owner.bytes += e.size()
 	c.bytes += e.size()
+	if owner.order.Len() == 1 {
+		heap.Push(&c.next, owner)
+	} else {
+		heap.Fix(&c.next, owner.index)
+	}
 	for c.bytes > c.limit && len(c.entries) > 0 {
-		c.remove(c.victim())
+		c.remove(c.next[0].oldest().key)
 	}
 }
 
 func (c *cache) remove(key string) {
-	if e, ok := c.entries[key]; ok {
-		c.bytes -= e.size()
-		delete(c.entries, key)
+	element, ok := c.entries[key]
+	if !ok {
+		return
 	}
-}
-
-// victim is the entry that was used longest ago, of the namespace with the most bytes.
-func (c *cache) victim() (key string) {
-	sizes := map[string]int{}
-	for _, e := range c.entries {
-		sizes[e.namespace] += e.size()
+	delete(c.entries, key)
+	removed := element.Value.(*kept)
+	owner := c.shares[removed.namespace]
+	c.bytes -= removed.size()
+	if owner.order.Len() == 1 {
+		heap.Remove(&c.next, owner.index) // while it has an entry to compare
+		delete(c.shares, owner.namespace)
+		return
 	}
-	var worst entry
-	for candidate, e := range c.entries {
-		larger := sizes[e.namespace] > sizes[worst.namespace]
-		same := e.namespace == worst.namespace || sizes[e.namespace] == sizes[worst.namespace]
-		if key == "" || larger || same && e.used < worst.used {
-			key = candidate
-			worst = e
-		}
-	}
-	return key
+	owner.order.Remove(element)
+	owner.bytes -= removed.size()
+	heap.Fix(&c.next, owner.index)
 }

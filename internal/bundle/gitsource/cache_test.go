@@ -2,6 +2,8 @@ package gitsource
 
 import (
 	"bytes"
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -26,16 +28,49 @@ func TestTheNamespaceWithTheMostBytesLosesWhatItUsedLongestAgo(t *testing.T) {
 		t.Errorf("%q are left, with %d bytes", left, c.bytes)
 	}
 	c.put("huge", "greedy", entryOf(20*overhead))
-	if _, found := c.entries["huge"]; found || c.entries["small"].revision == "" {
-		t.Errorf("left: %v", c.entries)
+	if _, found := c.entries["huge"]; found || c.get("small").revision == "" {
+		t.Errorf("left: %d entries, found %t", len(c.entries), found)
 	}
 	c.put("small", "quiet", entryOf(overhead))
 	sum := 0
 	for _, e := range c.entries {
-		sum += e.size()
+		sum += e.Value.(*kept).size()
 	}
 	if c.bytes != sum {
 		t.Errorf("%d bytes are counted, and %d are there", c.bytes, sum)
+	}
+}
+
+// Each entry is of the namespace that the rule names, whatever the order of uses was.
+func TestTheVictimIsThatOfASearchThroughAllEntries(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same uses each time
+	c := newCache(40 * overhead)
+	for range 3_000 {
+		key, namespace := fmt.Sprint(random.IntN(60)), fmt.Sprint("n", random.IntN(7))
+		if random.IntN(3) == 0 {
+			c.get(key)
+			continue
+		}
+		c.put(key, namespace, entry{revision: "r", files: make([]byte, random.IntN(4)*overhead)})
+		if len(c.entries) == 0 {
+			continue
+		}
+		sizes := map[string]int{}
+		for _, element := range c.entries {
+			e := element.Value.(*kept)
+			sizes[e.namespace] += e.size()
+		}
+		next := c.next[0].oldest()
+		for _, element := range c.entries {
+			e := element.Value.(*kept)
+			larger := sizes[e.namespace] > sizes[next.namespace]
+			if larger || sizes[e.namespace] == sizes[next.namespace] && e.used < next.used {
+				t.Fatalf("entry %s of %s is the victim before %s of %s", next.key, next.namespace, e.key, e.namespace)
+			}
+		}
+		if c.bytes > c.limit || len(c.shares) != len(sizes) || len(c.next) != len(sizes) {
+			t.Fatalf("%d bytes, %d shares, %d in the heap, %d namespaces", c.bytes, len(c.shares), len(c.next), len(sizes))
+		}
 	}
 }
 

@@ -46,6 +46,10 @@ func (r *run) cluster(ctx context.Context, c *Cluster) (o outcome) {
 	}
 	connected = true
 	<-r.connecting
+	if r.in.Parts != nil {
+		r.elsewhere(ctx, c, &o)
+		return o
+	}
 	weight := r.weight(c)
 	if o.err = r.reading.Acquire(ctx, weight); o.err != nil {
 		return o
@@ -59,7 +63,7 @@ func (r *run) cluster(ctx context.Context, c *Cluster) (o outcome) {
 func (r *run) read(ctx context.Context, c *Cluster, o *outcome) {
 	in := c.Input
 	in.Compare = true
-	in.Bounds = r.in.Bounds.OfCluster(len(r.in.Clusters))
+	in.Bounds = r.in.Bounds.OfCluster(r.clusters)
 	in.Previous = r.previousOf(func(check, cluster string) bool { return cluster == c.name() && !r.comparing(check) })
 	in.Ignore = slices.DeleteFunc(slices.Clone(in.Ignore), func(rule v1alpha1.IgnoreRule) bool {
 		return rule.Expires != nil && !rule.Expires.After(r.in.Clock.Now()) // reported once, not for each cluster
@@ -68,13 +72,20 @@ func (r *run) read(ctx context.Context, c *Cluster, o *outcome) {
 		in.Progress = func(step inspect.Progress) { r.in.Progress(c.name(), step) }
 	}
 	start := r.in.Clock.Now()
-	o.result, o.err = within(ctx, c.Deadline-o.took, func(ctx context.Context) (*inspect.Result, error) { return r.in.Engine(ctx, in) })
+	result, err := within(ctx, c.Deadline-o.took, func(ctx context.Context) (*inspect.Result, error) { return r.in.Engine(ctx, in) })
 	o.took += r.in.Clock.Since(start)
-	if o.result != nil {
-		o.comparison = o.result.Comparison
-		if o.comparison != nil && o.comparison.Version != "" {
-			o.version = o.comparison.Version
-		}
+	o.finish(result, err)
+}
+
+// finish records what was read of the cluster.
+func (o *outcome) finish(result *inspect.Result, err error) {
+	o.result, o.err = result, err
+	if result == nil {
+		return
+	}
+	o.comparison = result.Comparison
+	if o.comparison != nil && o.comparison.Version != "" {
+		o.version = o.comparison.Version
 	}
 }
 
@@ -168,7 +179,7 @@ const (
 // describe returns what happened to a cluster, and what to do.
 func describe(cluster string, err error) (message, remediation string) {
 	switch p := problem.As(err); {
-	case p != nil && p.Reason == v1alpha1.ReasonClusterUnreachable:
+	case p != nil && (p.Reason == v1alpha1.ReasonClusterUnreachable || p.Reason == v1alpha1.ReasonDeadlineExceeded):
 		what, then, _ := strings.Cut(p.Message, "; ")
 		if !strings.Contains(what, "nothing was inspected") {
 			what += ": nothing of it was inspected"
@@ -200,7 +211,7 @@ func reasonOf(err error) v1alpha1.GapReason {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return v1alpha1.GapIncomplete
-	case apierror.IsTimeout(err):
+	case apierror.IsTimeout(err) || p != nil && p.Reason == v1alpha1.ReasonDeadlineExceeded:
 		return v1alpha1.GapTimedOut
 	case apierrors.IsForbidden(err) || p != nil && p.Reason == v1alpha1.ReasonForbidden:
 		return v1alpha1.GapForbidden

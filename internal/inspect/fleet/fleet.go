@@ -75,8 +75,11 @@ type Input struct {
 	// Memory is what the facts of clusters may take at the same time, in bytes, by an estimate from LastObjects; 0 means DefaultMemory. A
 	// cluster that alone exceeds it is read alone.
 	Memory int64
-	// Engine is required.
+	// Engine is required, but for Parts.
 	Engine Engine
+	// Parts has the part of a cluster done by another process, once its API server has answered, and bounds how many are done at the same
+	// time. Nil reads the clusters in this process.
+	Parts func(context.Context, Part) (PartResult, error)
 	// Clock is required.
 	Clock clock.PassiveClock
 	// Progress is called with each step of a cluster, from several goroutines. It may be nil.
@@ -104,7 +107,7 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 	start := in.Clock.Now()
 	r := &run{
 		in: in, redact: gate.Text, connecting: make(chan struct{}, min(MaxConnecting, len(in.Clusters))),
-		memory: cmp.Or(in.Memory, DefaultMemory), outcomes: make([]outcome, len(in.Clusters)),
+		memory: cmp.Or(in.Memory, DefaultMemory), outcomes: make([]outcome, len(in.Clusters)), clusters: len(in.Clusters),
 	}
 	r.reading = semaphore.NewWeighted(r.memory)
 	r.all(ctx)
@@ -161,6 +164,8 @@ type run struct {
 	reading  *semaphore.Weighted
 	memory   int64
 	outcomes []outcome
+	// clusters of the whole inspection.
+	clusters int
 }
 
 // weight of the facts of a cluster, in bytes: at least a part that keeps maxReading, at most all memory.

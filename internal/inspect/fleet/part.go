@@ -1,0 +1,58 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"kubeops.io/kubeops/internal/inspect"
+	"kubeops.io/kubeops/internal/redact"
+)
+
+// Part is the share of one cluster in an inspection of several: what another process reads and judges, for Run to merge.
+type Part struct {
+	// Cluster is its name in the input.
+	Cluster string
+	// Deadline is what is left for discovery, lists and evidence.
+	Deadline time.Duration
+	// Clusters of the inspection: the more there are, the shorter is the report about one.
+	Clusters int
+}
+
+// PartResult is the outcome of a part.
+type PartResult struct {
+	Result *inspect.Result
+	// Took is how long the work took, without the time for which it waited.
+	Took time.Duration
+}
+
+// minPart is the least deadline of a part whose cluster used it up to connect: what is missing then is reported by the part.
+const minPart = time.Second
+
+// elsewhere has the cluster read and judged by Input.Parts, which bound the time and the memory.
+func (r *run) elsewhere(ctx context.Context, c *Cluster, o *outcome) {
+	part := Part{Cluster: c.name(), Deadline: max(c.Deadline-o.took, minPart), Clusters: len(r.in.Clusters)}
+	done, err := r.in.Parts(ctx, part)
+	o.took += done.Took
+	o.finish(done.Result, err)
+}
+
+// RunPart inspects the cluster of a part. The input has this cluster only.
+func RunPart(ctx context.Context, in Input, part Part) (PartResult, error) {
+	if len(in.Clusters) != 1 || in.Clusters[0].name() != part.Cluster {
+		return PartResult{}, errors.New("the input of a part has its cluster only")
+	}
+	cluster := &in.Clusters[0]
+	if cluster.Err != nil {
+		return PartResult{}, cluster.Err
+	}
+	gate, err := redact.New(redact.Options{})
+	if err != nil {
+		return PartResult{}, err
+	}
+	cluster.Deadline = part.Deadline
+	r := &run{in: in, redact: gate.Text, clusters: part.Clusters}
+	var o outcome
+	r.read(ctx, cluster, &o)
+	return PartResult{Result: o.result, Took: o.took}, o.err
+}

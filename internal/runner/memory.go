@@ -1,0 +1,137 @@
+package runner
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+const (
+	// mergerMemory is what the process of an Inspection over clusters needs until its peak is known, in bytes: it holds reports and no facts.
+	mergerMemory = 64 << 20
+	// A process may need a quarter more than the last time.
+	growth = 4
+	// maxPeaks that are remembered. Beyond them, any one is forgotten for a new one, and counts as unknown.
+	maxPeaks = 10_000
+)
+
+// Memory is what the processes of all runs of this machine share. Each takes what it needed the last time, with a quarter to spare, and
+// waits until there is as much. It is safe for concurrent use.
+type Memory struct {
+	// total of all processes and limit of one, in bytes.
+	total, limit int64
+
+	mutex   sync.Mutex
+	inUse   int64
+	parts   int // processes that do work: they end without others
+	waiting []*waitingProcess
+	// of is the memory in use by namespace.
+	of    map[string]int64
+	peaks map[processKey]int64
+}
+
+// processKey identifies what a process does, from run to run.
+type processKey struct {
+	inspection types.NamespacedName
+	cluster    string
+	// merger is the process that has parts done by others.
+	merger bool
+}
+
+type waitingProcess struct {
+	key     processKey
+	weight  int64
+	granted chan struct{}
+}
+
+// NewMemory shares a number of bytes between processes that are each limited to another.
+func NewMemory(total, limit int64) *Memory {
+	return &Memory{total: max(total, limit), limit: limit, of: map[string]int64{}, peaks: map[processKey]int64{}}
+}
+
+// acquire waits for the memory of a process. release gives it back, and remembers the peak of the process in bytes; one of 0 is unknown.
+func (m *Memory) acquire(ctx context.Context, key processKey) (release func(peak int64), err error) {
+	if m == nil {
+		return func(int64) {}, nil
+	}
+	m.mutex.Lock()
+	w := &waitingProcess{key: key, weight: m.weight(key), granted: make(chan struct{})}
+	m.waiting = append(m.waiting, w)
+	m.grant()
+	m.mutex.Unlock()
+	var once sync.Once
+	release = func(peak int64) { once.Do(func() { m.release(w, peak) }) }
+	select {
+	case <-w.granted:
+		return release, nil
+	case <-ctx.Done():
+	}
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	if i := slices.Index(m.waiting, w); i >= 0 {
+		m.waiting = slices.Delete(m.waiting, i, i+1)
+		m.grant()
+		return nil, ctx.Err()
+	}
+	return release, nil // it was granted meanwhile
+}
+
+// weight of a process: its last peak, or its limit where that is not known.
+func (m *Memory) weight(key processKey) int64 {
+	peak := m.peaks[key]
+	switch {
+	case peak > 0:
+		return min(peak+peak/growth, m.limit)
+	case key.merger:
+		return min(mergerMemory, m.limit)
+	}
+	return m.limit
+}
+
+func (m *Memory) release(w *waitingProcess, peak int64) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	if _, known := m.peaks[w.key]; !known && len(m.peaks) >= maxPeaks {
+		for other := range m.peaks {
+			delete(m.peaks, other)
+			break
+		}
+	}
+	m.peaks[w.key] = peak
+	m.add(w, -1)
+	m.grant()
+}
+
+func (m *Memory) add(w *waitingProcess, sign int64) {
+	m.inUse += sign * w.weight
+	namespace := w.key.inspection.Namespace
+	if m.of[namespace] += sign * w.weight; m.of[namespace] == 0 {
+		delete(m.of, namespace)
+	}
+	if !w.key.merger {
+		m.parts += int(sign)
+	}
+}
+
+// grant memory to those who wait: the namespace with the least first, and its oldest process first. What does not fit is waited for, so
+// that a large process is not passed by small ones forever. One process is always granted while none does work: those that merge
+// wait for it.
+func (m *Memory) grant() {
+	for len(m.waiting) > 0 {
+		next := 0
+		for i, w := range m.waiting {
+			if m.of[w.key.inspection.Namespace] < m.of[m.waiting[next].key.inspection.Namespace] {
+				next = i
+			}
+		}
+		w := m.waiting[next]
+		if m.inUse+w.weight > m.total && m.parts > 0 {
+			return
+		}
+		m.waiting = slices.Delete(m.waiting, next, next+1)
+		m.add(w, 1)
+		close(w.granted)
+	}
+}

@@ -1,0 +1,216 @@
+// Package workqueue does the work of runs in other processes, through a work queue of NATS JetStream: the leader puts parts into a stream,
+// any number of workers take them, and results return through an object bucket, compressed.
+//
+// A message has references only: a worker reads the Inspection, the kubeconfig and all else from the API server, as the leader does, so that
+// no spec, Secret or token is in NATS. The id of a part follows from the run, so that a leader that was restarted finds the parts and the
+// results of the one before. A worker acknowledges a part once its result is stored: one that is killed costs one repetition.
+package workqueue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	// requestTimeout of one request to NATS.
+	requestTimeout = 10 * time.Second
+	// reconnectWait is the time between two attempts to connect.
+	reconnectWait = 2 * time.Second
+	// keepResults is how long a result is kept for a leader that was restarted before it had saved the report.
+	keepResults = 15 * time.Minute
+	// keepParts is how long a part waits for a worker at most: longer than a leader waits for it.
+	keepParts = time.Hour
+	// ackWait is how long a part belongs to a worker that says nothing. One that works says so three times in it.
+	ackWait = 15 * time.Second
+	// consumerName is that of all workers.
+	consumerName = "workers"
+	// DefaultName is Options.Name where it is not set.
+	DefaultName = "kubeops"
+)
+
+// Options of a connection. All fields but URL are optional.
+type Options struct {
+	// URL is nats://HOST[:PORT] or tls://HOST[:PORT], or several of one cluster, separated by commas.
+	URL string
+	// CredentialsFile is a .creds file, and PasswordFile one with the user and the password on two lines, which is ignored beside the former.
+	// They are read at each connection.
+	CredentialsFile, PasswordFile string
+	// CAFile has the CA certificates to trust, CertFile and KeyFile the certificate of this client. All are PEM.
+	CAFile, CertFile, KeyFile string
+	// Name is the prefix of the subjects, of the stream and of the bucket, for several installations at one server. Default: DefaultName.
+	Name string
+	// Replicas of the stream and of the bucket in a cluster of NATS. Default: 1.
+	Replicas int
+	// Client is the name of this process in NATS.
+	Client string
+	Logger logr.Logger
+}
+
+// Queue is a connection to a work queue. It is safe for concurrent use.
+type Queue struct {
+	name string
+	// servers are the hosts, for messages.
+	servers  string
+	replicas int
+	conn     *nats.Conn
+	stream   jetstream.JetStream
+	metrics  *Metrics
+
+	mutex  sync.Mutex
+	opened *opened
+	// absentSince is since when no worker has answered; zero while one does. checked is when they were asked last.
+	absentSince, checked time.Time
+}
+
+// opened is what the queue consists of.
+type opened struct {
+	parts   jetstream.Stream
+	workers jetstream.Consumer
+	results jetstream.ObjectStore
+}
+
+// Connect does not wait for the server: what needs it reports that it is away. Close ends the connection. Metrics may be nil.
+func Connect(o Options, metrics *Metrics) (*Queue, error) {
+	name := o.Name
+	if name == "" {
+		name = DefaultName
+	}
+	q := &Queue{name: name, servers: hosts(o.URL), replicas: max(o.Replicas, 1), metrics: metrics}
+	conn, err := nats.Connect(o.URL, o.connection()...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the work queue at %s: %w", q.servers, err)
+	}
+	q.conn = conn
+	if q.stream, err = jetstream.New(conn, jetstream.WithDefaultTimeout(requestTimeout)); err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("use JetStream of the work queue at %s: %w", q.servers, err)
+	}
+	if metrics != nil {
+		metrics.queue.Store(q)
+	}
+	return q, nil
+}
+
+func (o *Options) connection() []nats.Option {
+	logger := o.Logger
+	options := []nats.Option{
+		nats.Name(o.Client), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait),
+		nats.Timeout(requestTimeout), nats.IgnoreAuthErrorAbort(),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil {
+				logger.Info("The connection to the work queue was lost", "reason", err.Error())
+			}
+		}),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			logger.Info("Error of the work queue", "reason", err.Error())
+		}),
+	}
+	switch {
+	case o.CredentialsFile != "":
+		options = append(options, nats.UserCredentials(o.CredentialsFile))
+	case o.PasswordFile != "":
+		options = append(options, nats.UserInfoHandler(func() (user, password string) { return login(o.PasswordFile, logger) }))
+	}
+	if o.CAFile != "" {
+		options = append(options, nats.RootCAs(o.CAFile))
+	}
+	if o.CertFile != "" {
+		options = append(options, nats.ClientCert(o.CertFile, o.KeyFile))
+	}
+	return options
+}
+
+// login reads the user and the password from two lines of a file. Without them, the server rejects the connection, which is reported.
+func login(file string, logger logr.Logger) (user, password string) {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		logger.Info("Cannot read workQueue.passwordFile", "reason", err.Error())
+	}
+	user, password, _ = strings.Cut(strings.TrimSpace(string(content)), "\n")
+	return strings.TrimSpace(user), strings.TrimSpace(password)
+}
+
+// hosts of the URLs, for messages.
+func hosts(urls string) string {
+	var all []string
+	for one := range strings.SplitSeq(urls, ",") {
+		if parsed, err := url.Parse(strings.TrimSpace(one)); err == nil && parsed.Host != "" {
+			all = append(all, parsed.Host)
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// Close ends the connection.
+func (q *Queue) Close() { q.conn.Close() }
+
+// Connected reports whether there is a connection to the server now.
+func (q *Queue) Connected() bool { return q.conn.IsConnected() }
+
+func (q *Queue) subject(what, id string) string { return q.name + "." + what + "." + id }
+
+// open creates the stream, the consumer and the bucket where they do not exist.
+func (q *Queue) open(ctx context.Context) (*opened, error) {
+	q.mutex.Lock()
+	known := q.opened
+	q.mutex.Unlock()
+	switch {
+	case !q.conn.IsConnected():
+		return nil, errNotConnected
+	case known != nil:
+		return known, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	created, err := q.create(ctx)
+	if err != nil {
+		return nil, err
+	}
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	q.opened = created
+	return created, nil
+}
+
+// errNotConnected is the error while the client tries to connect.
+var errNotConnected = errors.New("not connected")
+
+func (q *Queue) create(ctx context.Context) (o *opened, err error) {
+	o = &opened{}
+	o.parts, err = q.stream.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+		Name: q.name + "-parts", Description: "Parts of inspections that wait for a worker", Subjects: []string{q.subject("parts", "*")},
+		Retention: jetstream.WorkQueuePolicy, Storage: jetstream.FileStorage, Replicas: q.replicas, MaxAge: keepParts,
+		// A part that waits is not queued again.
+		Discard: jetstream.DiscardNew, DiscardNewPerSubject: true, MaxMsgsPerSubject: 1, MaxMsgSize: maxTask,
+	})
+	if err != nil {
+		return nil, err
+	}
+	o.workers, err = o.parts.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
+		Durable: consumerName, AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait, MaxDeliver: -1, MaxAckPending: -1,
+	})
+	if err != nil {
+		return nil, err
+	}
+	o.results, err = q.stream.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{
+		Bucket: q.name + "-results", Description: "Results of parts of inspections", TTL: keepResults, Replicas: q.replicas,
+	})
+	return o, err
+}
+
+// forget what was opened, after an error: someone may have removed it.
+func (q *Queue) forget() {
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	q.opened = nil
+}

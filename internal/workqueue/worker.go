@@ -1,0 +1,260 @@
+package workqueue
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/apierror"
+	"kubeops.io/kubeops/internal/inspect/fleet"
+	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/runner"
+)
+
+const (
+	// fetchWait is how long one request for a part waits.
+	fetchWait = 20 * time.Second
+	// announceTimeout is how long the leader may take to announce a run.
+	announceTimeout = 15 * time.Second
+	// otherVersion is when a part is offered again that is for workers of another version.
+	otherVersion = 30 * time.Second
+	// maxDeliveries of a part: workers that took it were killed each time, most likely by what it needs.
+	maxDeliveries = 12
+)
+
+// Worker takes parts from a queue and does them. All fields are required.
+type Worker struct {
+	Queue *Queue
+	// Parts do the work.
+	Parts runner.Parts
+	// Reader reads Inspections, without a cache: a part is refused if the spec that is read is not the one that the leader read.
+	Reader client.Reader
+	// Parallel parts are done at the same time.
+	Parallel int
+	Logger   logr.Logger
+}
+
+// Start takes parts until ctx ends. Those that are not done then are given back.
+func (w *Worker) Start(ctx context.Context) error {
+	here, err := w.Queue.conn.Subscribe(w.Queue.subject("ping", "workers"), func(m *nats.Msg) { _ = m.Respond(nil) })
+	if err != nil {
+		return err
+	}
+	defer func() { _ = here.Unsubscribe() }()
+	var group sync.WaitGroup
+	for range max(w.Parallel, 1) {
+		group.Go(func() { w.take(ctx) })
+	}
+	group.Wait()
+	return nil
+}
+
+// take parts one after the other.
+func (w *Worker) take(ctx context.Context) {
+	for ctx.Err() == nil {
+		message, err := w.next(ctx)
+		if err != nil {
+			if ctx.Err() == nil {
+				w.Logger.Info("Cannot take a part from the work queue", "reason", w.Queue.describe(err))
+				w.Queue.forget()
+			}
+			pause(ctx, reconnectWait)
+			continue
+		}
+		if message != nil {
+			w.handle(ctx, message)
+		}
+	}
+}
+
+// pause until a duration has passed or ctx ends.
+func pause(ctx context.Context, duration time.Duration) {
+	timer := time.NewTimer(duration)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// next part, or nil if none came for a while.
+func (w *Worker) next(ctx context.Context) (jetstream.Msg, error) {
+	opened, err := w.Queue.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	waiting, cancel := context.WithTimeout(ctx, fetchWait)
+	defer cancel()
+	batch, err := opened.workers.Fetch(1, jetstream.FetchContext(waiting))
+	if err != nil {
+		return nil, err
+	}
+	if message, open := <-batch.Messages(); open {
+		return message, nil
+	}
+	if err := batch.Error(); err != nil && waiting.Err() == nil && !errors.Is(err, nats.ErrTimeout) {
+		return nil, err
+	}
+	return nil, nil
+}
+
+// handle one message: do the part, store the result, and acknowledge it, in this order.
+func (w *Worker) handle(ctx context.Context, message jetstream.Msg) {
+	logger := w.Logger
+	t, err := decodeTask(message.Data())
+	switch {
+	case errors.Is(err, errProtocol):
+		w.answered(logger, message.NakWithDelay(otherVersion))
+		return
+	case err != nil:
+		logger.Info("Dropped a message that is no part", "reason", err.Error())
+		w.answered(logger, message.Term())
+		return
+	}
+	logger = logger.WithValues("namespace", t.Namespace, "inspection", t.Name, "run", t.Run, "part", t.id())
+	if part := t.Part; part != nil {
+		logger = logger.WithValues("cluster", part.Cluster)
+	}
+	working, stop := context.WithCancel(ctx)
+	defer stop()
+	var group sync.WaitGroup
+	group.Go(func() { w.keep(working, message) })
+	err = w.complete(logr.NewContext(working, logger), t, deliveries(message))
+	stop()
+	group.Wait()
+	switch {
+	case ctx.Err() != nil:
+		w.answered(logger, message.Nak()) // another worker repeats it
+	case err != nil:
+		logger.Error(err, "Cannot store the result of a part")
+		w.answered(logger, message.NakWithDelay(reconnectWait))
+	default:
+		// Waits for the server: without its word, the part is repeated.
+		w.answered(logger, message.DoubleAck(context.WithoutCancel(ctx)))
+	}
+}
+
+// answered logs an answer to the queue that did not arrive: the part is then offered again.
+func (w *Worker) answered(logger logr.Logger, err error) {
+	if err != nil {
+		logger.Info("The work queue did not get the answer about a part", "reason", w.Queue.describe(err))
+	}
+}
+
+func deliveries(message jetstream.Msg) uint64 {
+	metadata, err := message.Metadata()
+	if err != nil {
+		return 1
+	}
+	return metadata.NumDelivered
+}
+
+// keep a part while it is worked on.
+func (w *Worker) keep(ctx context.Context, message jetstream.Msg) {
+	const perWait = 3
+	ticker := time.NewTicker(ackWait / perWait)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			_ = message.InProgress() // the connection may return in time
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// complete a part: its result is stored afterwards, unless it is stored already or no one wants it.
+func (w *Worker) complete(ctx context.Context, t task, deliveries uint64) error {
+	opened, err := w.Queue.open(ctx)
+	if err != nil {
+		return err
+	}
+	id := t.id()
+	if _, err := opened.results.GetInfo(ctx, id); err == nil {
+		return nil // the worker that stored it was killed before it could say so
+	}
+	began := time.Now()
+	done, err := w.do(ctx, t, deliveries)
+	switch {
+	case errors.Is(err, errRefused):
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil && problem.As(err) == nil:
+		logr.FromContextOrDiscard(ctx).Error(err, "Unexpected error of a part")
+	}
+	outcome := runner.NewOutcome(done, err)
+	w.Queue.metrics.finished(outcome.Problem == nil, time.Since(began))
+	packed, err := encodeOutcome(outcome)
+	if err != nil {
+		return err
+	}
+	if _, err := opened.results.PutBytes(ctx, id, packed); err != nil {
+		return err
+	}
+	logr.FromContextOrDiscard(ctx).Info("Done with a part", "bytes", len(packed), "took", time.Since(began).Round(time.Millisecond).String(),
+		"attempt", deliveries)
+	_ = w.Queue.conn.Publish(w.Queue.subject("done", id), nil) // the leader looks from time to time, too
+	return nil
+}
+
+// errRefused is a run that the leader does not want to start.
+var errRefused = errors.New("the run was refused")
+
+// do the work of a part.
+func (w *Worker) do(ctx context.Context, t task, deliveries uint64) (fleet.PartResult, error) {
+	if deliveries > maxDeliveries {
+		return fleet.PartResult{}, problem.Waiting(v1alpha1.ReasonMemoryLimitExceeded, retryAbandoned, "%d workers that inspected %s ended before "+
+			"they were done, most likely for want of memory; see the state of the Pods of Deployment kubeops-worker", maxDeliveries, t.subject())
+	}
+	inspection := &v1alpha1.Inspection{}
+	key := client.ObjectKey{Namespace: t.Namespace, Name: t.Name}
+	err := w.Reader.Get(ctx, key, inspection)
+	switch {
+	case apierrors.IsNotFound(err) || err == nil && (inspection.UID != t.UID || inspection.Generation != t.Generation):
+		return fleet.PartResult{}, problem.Retrying(v1alpha1.ReasonRetrying, nil, "Inspection %s has changed since its run began", key)
+	case err != nil:
+		return fleet.PartResult{}, problem.Retrying(v1alpha1.ReasonRetrying, err, "a worker cannot read Inspection %s (%s)", key,
+			apierror.Describe(err))
+	case (inspection.Spec.Clusters == nil) != (t.Part == nil):
+		return fleet.PartResult{}, problem.Retrying(v1alpha1.ReasonRetrying, nil, "the part does not fit Inspection %s", key)
+	}
+	return w.Parts.Do(ctx, runner.Work{Inspection: inspection, Run: t.Run, Part: t.Part}, func(ctx context.Context) error {
+		return w.announce(ctx, t.id())
+	})
+}
+
+// retryAbandoned is when to repeat a part that no worker could do.
+const retryAbandoned = 10 * time.Minute
+
+// subject of the part in messages.
+func (t *task) subject() string {
+	if t.Part == nil {
+		return "the cluster"
+	}
+	return "ManagedCluster " + t.Part.Cluster
+}
+
+// announce the beginning of a part to the leader. A leader that does not answer is being replaced; the next one announces the run when it
+// gets the result.
+func (w *Worker) announce(ctx context.Context, id string) error {
+	limited, cancel := context.WithTimeout(ctx, announceTimeout)
+	defer cancel()
+	answer, err := w.Queue.conn.RequestWithContext(limited, w.Queue.subject("started", id), nil)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err == nil && string(answer.Data) == refused:
+		return errRefused
+	}
+	return nil
+}
