@@ -46,9 +46,9 @@ type DeployedApplication struct {
 	Namespace string `json:"namespace,omitempty"`
 }
 
-// EnsuredApplication defines the application of a deploy stage. KubeOps creates the application before it is deployed, and replaces its spec
-// if the definition changed. It writes the Pipeline and a digest into annotations of the application, and changes no application without
-// them. It never deletes one.
+// EnsuredApplication defines the application of a deploy stage. KubeOps creates the application before it is deployed, and replaces its
+// spec if the definition changed. It writes the Pipeline and a digest into annotations of the application, and changes no application
+// without them. It never deletes one.
 type EnsuredApplication struct {
 	// spec of the application as its server defines it, at most 64 KiB: for Argo CD the spec of an Application, with project, source or
 	// sources, destination and syncPolicy.

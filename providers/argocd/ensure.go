@@ -185,8 +185,8 @@ func (m *metadata) mayChange(wanted definition) error {
 			"application %s is managed for Pipeline %s; choose another name, or remove its annotation %s", m.Name, show(owner),
 			annotationPipeline)
 	}
-	return problem.UserError(v1alpha1.ReasonApplicationNotManaged, nil, "application %s exists and is not managed by KubeOps; choose another "+
-		"name, remove deploy.ensure, or set deploy.ensure.adopt", m.Name)
+	return problem.UserError(v1alpha1.ReasonApplicationNotManaged, nil,
+		"application %s exists and is not managed by KubeOps; choose another name, remove deploy.ensure, or set deploy.ensure.adopt", m.Name)
 }
 
 // create an application that does not exist.
@@ -204,8 +204,8 @@ func (s *server) create(ctx context.Context, a *pluginv1.Application, wanted def
 		return err
 	}
 	if strings.Contains(r.message, "existing application spec is different") {
-		return problem.Waiting(v1alpha1.ReasonApplicationNotManaged, busyDelay, "application %s was created by someone else at the same time",
-			a.GetName())
+		return problem.Waiting(v1alpha1.ReasonApplicationNotManaged, busyDelay,
+			"application %s was created by someone else at the same time", a.GetName())
 	}
 	return r.mustAct(v1alpha1.ReasonApplicationRefused, "application "+a.GetName()+" cannot be created")
 }

@@ -27,7 +27,8 @@ func ensure(ctx context.Context, p *backends.Delivery, attempt pipeline.Attempt,
 			"stage %s: the plugin of CDProvider %s cannot create applications; update it, or remove deploy.ensure", attempt.Stage.Name,
 			attempt.Stage.Deploy.ProviderRef.Name)
 	case len(defined.Spec.Raw) > maxSpec:
-		return problem.UserError(v1alpha1.ReasonInvalidPipeline, nil, "stage %s: deploy.ensure.spec has more than 64 KiB", attempt.Stage.Name)
+		return problem.UserError(v1alpha1.ReasonInvalidPipeline, nil, "stage %s: deploy.ensure.spec has more than 64 KiB",
+			attempt.Stage.Name)
 	}
 	return p.Ensure(ctx, attempt.Key, applicationOf(attempt), &cd.Ensure{
 		Spec: string(defined.Spec.Raw), Owner: attempt.Namespace + "/" + attempt.Pipeline, Adopt: defined.Adopt, DryRun: onlyAsk,
