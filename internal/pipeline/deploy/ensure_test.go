@@ -1,11 +1,18 @@
 package deploy_test
 
 import (
+	"context"
+	"slices"
 	"strings"
 	"testing"
 
+	pluginv1 "kubeops.io/kubeops/api/plugin/v1"
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/plugin"
+	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/testkit/argocd"
+	argocdplugin "kubeops.io/kubeops/providers/argocd"
 )
 
 // defined is a stage that ensures its application.
@@ -122,5 +129,29 @@ func TestAnApplicationOfAPersonIsAdoptedWhenTold(t *testing.T) {
 	if s.Phase != v1alpha1.StageSucceeded || kept.Annotations["kubeops.io/pipeline"] != "team/" || kept.Annotations["owner"] != "carol" ||
 		kept.Spec["destination"] == nil {
 		t.Errorf("stage %+v, application %+v", s, kept)
+	}
+}
+
+// olderPlugin cannot create applications.
+type olderPlugin struct{ argocdplugin.Plugin }
+
+func (p *olderPlugin) Describe(ctx context.Context, request *pluginv1.DescribeRequest) (*pluginv1.DescribeResponse, error) {
+	described, err := p.Plugin.Describe(ctx, request)
+	described.Capabilities = slices.DeleteFunc(described.GetCapabilities(), func(c string) bool { return c == plugin.CapabilityEnsure })
+	return described, err
+}
+
+func TestAPluginThatCannotCreateApplicationsIsNamed(t *testing.T) {
+	pool := argocd.Serve(t, &olderPlugin{argocdplugin.Plugin{Egress: provider.Egress{AllowLoopback: true}}})
+	m := newMachine(t, pool, manual(), defined(specOfShop, true))
+	err := m.engine.Check(t.Context(), m.stored, m.plan, m.now)
+	if p := problem.As(err); p == nil || p.Reason != v1alpha1.ReasonPluginIncompatible || !strings.Contains(p.Message, "CDProvider argocd") {
+		t.Errorf("check: %v", err)
+	}
+	if s := m.end(); s.Phase != v1alpha1.StageFailed || s.Reason != v1alpha1.ReasonPluginIncompatible {
+		t.Errorf("stage: %s %s: %s", s.Phase, s.Reason, s.Message)
+	}
+	if m = newMachine(t, pool, manual(), v1alpha1.DeployStage{}); m.end().Phase != v1alpha1.StageSucceeded {
+		t.Errorf("without ensure: %+v", m.stage())
 	}
 }
