@@ -81,12 +81,12 @@ func (d *demo) run() (err error) {
 	d.kubeops("pipeline", "graph", breaks, "-n", line.Namespace)
 	d.say(fmt.Sprintf(`
 What to look at
-  kubeops pipeline get %[1]s -n %[3]s         # the run that succeeded
-  kubeops pipeline get %[2]s -n %[3]s         # the one that was rolled back, with the root cause
-  kubeops pipeline logs %[1]s build -n %[3]s  # the log of the build
+  kubeops pipeline get %[1]s -n %[3]s               # the run that succeeded
+  kubeops pipeline get %[2]s -n %[3]s               # the one that was rolled back, with the root cause
+  kubeops pipeline graph %[1]s -n %[3]s -o mermaid  # its stages, for Markdown
   kubectl -n %[3]s get pipelineruns
   kubectl -n %[4]s get pods
-  %[5]s  the build server
+  %[5]s/job/shop/1/consoleText  the log of the first build
   %[6]s  Argo CD
   %[7]s  the shop
 `, works, breaks, line.Namespace, line.ShopNamespace, d.line.URL("HUDSON"), d.line.URL("ARGOCD"), d.line.ShopURL("/")))
