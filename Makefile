@@ -22,7 +22,7 @@ help: ## List the targets
 ##@ Start here
 
 .PHONY: demo
-demo: build $(BIN)/cluster ## Start a real local cluster, break a small shop in it, and print the report (AI=1: with explanations by a small model)
+demo: build $(BIN)/cluster ## Start a real local cluster, break a small shop in it, and print the report (AI=1: with explanations by a small model; PIPELINE=1: a push that becomes Pods instead)
 	@BIN=$(BIN) hack/demo.sh
 
 .PHONY: test
@@ -183,6 +183,7 @@ cluster-status: $(BIN)/cluster ## Show the state of a local cluster (NAME=kubeop
 .PHONY: demo-down
 demo-down: $(BIN)/cluster ## Remove the demo's cluster, and stop its dashboard
 	@BIN=$(BIN) hack/demo-dashboard.sh stop
+	@BIN=$(BIN) hack/demo-pipeline.sh stop
 	@$(CLUSTER) down --name demo
 
 .PHONY: clean

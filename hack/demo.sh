@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Starts a local cluster, installs the operator, deploys a small shop that fails in many ways, and prints the report. With
-# KUBEOPS_USE_KUBECONFIG=1 it uses the cluster in $KUBECONFIG instead.
+# KUBEOPS_USE_KUBECONFIG=1 it uses the cluster in $KUBECONFIG instead. With PIPELINE=1 it shows a Pipeline instead of the shop.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 BIN=${BIN:-$PWD/bin}
@@ -22,6 +22,18 @@ else
 	KUBECONFIG=$(cluster up --name "$NAME")
 	export KUBECONFIG
 	node=$(cluster status --name "$NAME" -o json | sed -n 's/.*"node": *"\([a-z]*\)".*/\1/p')
+fi
+
+if [[ ${PIPELINE:-} == 1 ]]; then
+	[[ $node == real ]] || { echo "ERROR: PIPELINE=1 needs a local cluster with a real node (Linux, root)" >&2; exit 1; }
+	BIN=$BIN NAME=$NAME hack/demo-pipeline.sh start
+	cat <<TEXT
+
+Next steps
+  export KUBECONFIG=$KUBECONFIG PATH=$BIN:$KUBE:\$PATH     # for the commands above
+  make demo-down                                          # remove the cluster, and stop the servers
+TEXT
+	exit 0
 fi
 
 # overlay FOLDER BASE MORE writes a kustomization that extends one of this repository.

@@ -31,6 +31,10 @@ const (
 	ReasonPluginFailed = "PluginFailed"
 	// ReasonApplicationNotFound: the application does not exist, or the user cannot see it.
 	ReasonApplicationNotFound = "ApplicationNotFound"
+	// ReasonApplicationNotManaged: the application exists, and the Pipeline of the stage does not manage it.
+	ReasonApplicationNotManaged = "ApplicationNotManaged"
+	// ReasonApplicationRefused: the server refused to create or change the application.
+	ReasonApplicationRefused = "ApplicationRefused"
 	// ReasonOperationInProgress: another operation of the application must end first.
 	ReasonOperationInProgress = "OperationInProgress"
 	// ReasonSyncWindow: a sync window of the server does not permit the sync now.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 )
 
 // DeployStage deploys a revision of an application, and waits until the application is healthy with it. An application that its server
@@ -14,6 +15,9 @@ type DeployStage struct {
 	ProviderRef LocalReference `json:"providerRef"`
 	// application to deploy.
 	Application DeployedApplication `json:"application"`
+	// ensure creates the application, and updates it. Without it, the application must exist.
+	// +optional
+	Ensure *EnsuredApplication `json:"ensure,omitempty"`
 	// revision to deploy, such as a commit. Defaults to what the target revision of the application is at that time. It must be a full
 	// commit hash or the version of a chart for an application that is synced automatically.
 	// +optional
@@ -40,6 +44,20 @@ type DeployedApplication struct {
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	// +optional
 	Namespace string `json:"namespace,omitempty"`
+}
+
+// EnsuredApplication defines the application of a deploy stage. KubeOps creates the application before it is deployed, and replaces its
+// spec if the definition changed. It writes the Pipeline and a digest into annotations of the application, and changes no application
+// without them. It never deletes one.
+type EnsuredApplication struct {
+	// spec of the application as its server defines it, at most 64 KiB: for Argo CD the spec of an Application, with project, source or
+	// sources, destination and syncPolicy.
+	// +kubebuilder:pruning:PreserveUnknownFields
+	Spec runtime.RawExtension `json:"spec"`
+	// adopt permits to manage an application that exists and was created by a person. One of another Pipeline, of an ApplicationSet,
+	// of another application, or of a tool such as Helm stays as it is. Defaults to false.
+	// +optional
+	Adopt bool `json:"adopt,omitempty"`
 }
 
 // SyncOptions are options of a sync.

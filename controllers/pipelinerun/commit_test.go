@@ -97,6 +97,25 @@ func TestWhyACommitStageFails(t *testing.T) {
 	}
 }
 
+func TestATokenThatIsRevokedBeforeThePushFailsTheStageWithoutACommit(t *testing.T) {
+	w, server := newGit(t)
+	w.pipeline(v1alpha1.PipelineSpec{
+		Parameters: []v1alpha1.PipelineParameter{{Name: "tag"}}, Stages: []v1alpha1.PipelineStage{commitStage(server, "commit")},
+	})
+	server.Before(func(r *http.Request) int {
+		if strings.Contains(r.URL.RequestURI(), "git-receive-pack") {
+			return http.StatusUnauthorized
+		}
+		return 0
+	})
+	w.run("r", tag("v2"))
+	run := w.settle("r")
+	w.want(run, v1alpha1.RunFailed, "commit=Failed/"+v1alpha1.ReasonUnauthorized)
+	if n := server.Marked("main", run.Status.Stage("commit").Key); n != 0 || strings.Contains(dump(run), gitserver.Password) {
+		t.Errorf("%d commits: %s", n, dump(run))
+	}
+}
+
 // failing is a Pipeline with commits, one after the other, and a Job, after whose failure they are rolled back. The first sets the tag,
 // and the second the replicas.
 func failing(server *gitserver.Server, names ...string) v1alpha1.PipelineSpec {

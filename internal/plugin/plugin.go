@@ -24,6 +24,8 @@ const (
 
 	// CapabilityFind is that of a plugin that finds work by its key. Without it, no work is started.
 	CapabilityFind = "find"
+	// CapabilityEnsure is that of a plugin of kind cd that creates applications.
+	CapabilityEnsure = "ensure"
 
 	// callTimeout of a call whose context has no earlier deadline.
 	callTimeout = 20 * time.Second

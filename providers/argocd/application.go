@@ -22,11 +22,8 @@ const (
 
 // application of Argo CD, as far as it is needed.
 type application struct {
-	Metadata struct {
-		Name      string `json:"name" max:"253"`
-		Namespace string `json:"namespace" max:"63"`
-	} `json:"metadata"`
-	Spec struct {
+	Metadata metadata `json:"metadata"`
+	Spec     struct {
 		Project    string          `json:"project" max:"253"`
 		Source     *source         `json:"source"`
 		Sources    bounded[source] `json:"sources"`

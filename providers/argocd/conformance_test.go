@@ -39,13 +39,16 @@ func subject(t *testing.T, url, token string) plugin.Subject {
 		Pool: argocd.Plugin(t), Target: pluginhost.Target{Socket: v1alpha1.DefaultArgoCDSocket}, Settings: settings, Revoked: revoked,
 		Secret: "revoked-token", Version: "2.14.21", Name: "suite",
 		Application: "shop", Automated: "automated", Held: "held", Failing: "failing",
+		New: "created", Unmanaged: "unmanaged", Owned: "owned",
 	}
 }
 
 func TestConformanceAgainstTheStrictFake(t *testing.T) {
 	fake := argocd.New(t, argocd.Application{Name: "shop"}, argocd.Application{Name: "automated", Automated: true},
-		argocd.Application{Name: "held", Hold: true}, argocd.Application{Name: "failing", Fail: "one or more objects failed to apply"})
+		argocd.Application{Name: "held", Hold: true}, argocd.Application{Name: "failing", Fail: "one or more objects failed to apply"},
+		argocd.Application{Name: "unmanaged"}, argocd.Application{Name: "owned", ApplicationSet: "all"})
 	s := subject(t, fake.URL, argocd.Token)
+	s.Spec = func(target string) string { return spec("https://git.example.com/shop.git", target) }
 	s.User = argocd.User
 	commits := 0
 	s.Commit = func(_ testing.TB, application string) string {
@@ -55,6 +58,12 @@ func TestConformanceAgainstTheStrictFake(t *testing.T) {
 		return revision
 	}
 	plugin.Run(t, s)
+}
+
+// spec of an application of the suite.
+func spec(repository, target string) string {
+	return fmt.Sprintf(`{"project":"default","destination":{"server":"https://kubernetes.default.svc","namespace":"default"},`+
+		`"source":{"repoURL":%q,"path":".","targetRevision":%q}}`, repository, target)
 }
 
 // manifest of an application of the suite, which changes with each commit.
@@ -94,9 +103,11 @@ func TestConformanceAgainstARealArgoCD(t *testing.T) {
 	s := subject(t, real.URL, real.Token)
 	s.User = "admin"
 	s.Version = servers.ArgoCDVersion
-	for _, name := range []string{s.Application, s.Automated, s.Held, s.Failing} {
+	for _, name := range []string{s.Application, s.Automated, s.Held, s.Failing, s.Unmanaged, s.Owned} {
 		real.Application(name, "default", manifest(name, 0), name == s.Automated)
 	}
+	real.Own(s.Owned, "all")
+	s.Spec = func(target string) string { return spec(real.Repository(s.Unmanaged), target) }
 	commits := 0
 	s.Commit = func(t testing.TB, application string) string {
 		commits++
@@ -167,6 +178,11 @@ func stages(t *testing.T, s plugin.Subject) {
 	automated, revision := of(s.Automated)
 	if status := deployed(t, s, automated); status.Phase != v1alpha1.StageSucceeded || status.Outputs[v1alpha1.OutputRevision] != revision {
 		t.Errorf("automated: %+v", status)
+	}
+	created := v1alpha1.DeployStage{Application: v1alpha1.DeployedApplication{Name: "by-a-stage"}, Ensure: &v1alpha1.EnsuredApplication{}}
+	created.Ensure.Spec.Raw = []byte(s.Spec("main"))
+	if status := deployed(t, s, created); status.Phase != v1alpha1.StageSucceeded || status.Outputs[v1alpha1.OutputPreviousRevision] != "" {
+		t.Errorf("created: %+v", status)
 	}
 	failing, _ := of(s.Failing)
 	if status := deployed(t, s, failing); status.Phase != v1alpha1.StageFailed || status.Reason != v1alpha1.ReasonSyncFailed ||

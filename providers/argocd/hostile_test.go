@@ -46,6 +46,9 @@ func calls() map[string]func(context.Context, *server) error {
 			}
 			return err
 		},
+		"Ensure": func(ctx context.Context, s *server) error {
+			return s.ensure(ctx, shop, &pluginv1.Ensure{Spec: "{}", Owner: "team/shop"})
+		},
 		"Sync": func(ctx context.Context, s *server) error { return s.sync(ctx, "k", shop, &pluginv1.Sync{}, nil) },
 	}
 }

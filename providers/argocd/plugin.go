@@ -39,7 +39,7 @@ type Plugin struct {
 func (p *Plugin) Describe(context.Context, *pluginv1.DescribeRequest) (*pluginv1.DescribeResponse, error) {
 	return &pluginv1.DescribeResponse{
 		Versions: []int32{plugin.Version}, Kind: plugin.KindCD, Name: name, Version: buildinfo.Read().Version,
-		Capabilities: []string{"cancel", plugin.CapabilityFind, "logs", "rollback"},
+		Capabilities: []string{"cancel", plugin.CapabilityEnsure, plugin.CapabilityFind, "logs", "rollback"},
 		SettingsSchema: `{"type":"object","required":["url"],"properties":{"url":{"type":"string"},"timeoutMillis":{"type":"integer"},` +
 			`"ca":{"type":"string"},"serverName":{"type":"string"},"insecureSkipVerify":{"type":"boolean"},` +
 			`"certificate":{"type":"string"}}}`,
@@ -130,6 +130,8 @@ func (p *Plugin) Start(ctx context.Context, request *pluginv1.StartRequest) (*pl
 	switch {
 	case delivery.GetRefresh() != nil:
 		return &pluginv1.StartResponse{}, s.refresh(ctx, application, delivery.GetRefresh().GetHard())
+	case delivery.GetEnsure() != nil:
+		return &pluginv1.StartResponse{}, s.ensure(ctx, application, delivery.GetEnsure())
 	case delivery.GetSync() != nil:
 		err = s.sync(ctx, key, application, delivery.GetSync(), nil)
 	case delivery.GetRollback() != nil:

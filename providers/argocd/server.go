@@ -53,10 +53,10 @@ func (r *refusal) Error() string { return r.problem.Error() }
 
 func (r *refusal) Unwrap() error { return r.problem }
 
-// mustAct is the refusal of a request that would change something, as a problem that only a person can fix; nil for those of a server that
-// is not well.
+// mustAct is the refusal of a request that would change something, as a problem that only a person can fix. Refused credentials, and the
+// errors of a server that is not well, stay what they are.
 func (r *refusal) mustAct(reason, prefix string) error {
-	if r.status >= 500 || r.status == http.StatusTooManyRequests || r.status < 400 {
+	if r.status >= 500 || r.status == http.StatusTooManyRequests || r.status == http.StatusUnauthorized || r.status < 400 {
 		return r.problem
 	}
 	return problem.UserError(reason, nil, "%s: %s", prefix, r.problem.Message)

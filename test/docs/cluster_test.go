@@ -90,6 +90,20 @@ func inCluster(t *testing.T) (phases [4][]string) {
 	return phases
 }
 
+// tutorial are the commands of docs/pipelines.md that build on each other: all of them run, in their order.
+func tutorial(t *testing.T) (commands []string) {
+	t.Helper()
+	for _, b := range blocks(t) {
+		if b.page == "pipelines.md" && b.heading == "Tutorial" {
+			commands = append(commands, b.commands()...)
+		}
+	}
+	if len(commands) < 8 {
+		t.Errorf("the tutorial has %d commands", len(commands))
+	}
+	return commands
+}
+
 // prepared are objects that commands of the documentation expect.
 const prepared = `apiVersion: v1
 kind: Namespace
@@ -253,6 +267,10 @@ func TestCommandsRunInACluster(t *testing.T) {
 			must("kubectl apply $(printf ' -f %s' config/samples/kubeops_*.yaml)")
 			must("kubectl wait --for=condition=Ready inspection/everything -n inspections --timeout=1m")
 			must("kubeops report -n inspections everything")
+			for _, command := range tutorial(t) {
+				must(command)
+				ran++
+			}
 			report = must("kubectl -n inspections get inspection everything -o jsonpath={.status.lastReport}")
 		}
 	}

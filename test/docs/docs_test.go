@@ -17,8 +17,8 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 )
 
-// block is a fenced block of a page.
-type block struct{ page, language, text string }
+// block is a fenced block of a page, below a heading.
+type block struct{ page, heading, language, text string }
 
 // blocks of README.md and the pages of docs. A block of commands has the language sh, bash or console; one without a language fails.
 func blocks(t *testing.T) (list []block) {
@@ -34,12 +34,15 @@ func blocks(t *testing.T) (list []block) {
 		}
 		open := false
 		indent := ""
+		heading := ""
 		for line := range strings.Lines(string(content)) {
 			fence, isFence := strings.CutPrefix(strings.TrimSpace(line), "```")
 			switch {
+			case !open && strings.HasPrefix(line, "## "):
+				heading = strings.TrimSpace(line[len("## "):])
 			case isFence && !open:
 				indent, _, _ = strings.Cut(line, "`")
-				list = append(list, block{page: filepath.Base(page), language: fence})
+				list = append(list, block{page: filepath.Base(page), heading: heading, language: fence})
 				if fence == "" {
 					t.Errorf("%s: a block has no language; use sh for commands and text for output", page)
 				}

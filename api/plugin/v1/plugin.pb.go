@@ -140,7 +140,7 @@ func (x FindResponse_Presence) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use FindResponse_Presence.Descriptor instead.
 func (FindResponse_Presence) EnumDescriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{15, 0}
+	return file_plugin_proto_rawDescGZIP(), []int{16, 0}
 }
 
 type Problem_Action int32
@@ -195,7 +195,7 @@ func (x Problem_Action) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Problem_Action.Descriptor instead.
 func (Problem_Action) EnumDescriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{28, 0}
+	return file_plugin_proto_rawDescGZIP(), []int{29, 0}
 }
 
 type DescribeRequest struct {
@@ -578,6 +578,7 @@ type Delivery struct {
 	//	*Delivery_Sync
 	//	*Delivery_Refresh
 	//	*Delivery_Rollback
+	//	*Delivery_Ensure
 	Action        isDelivery_Action `protobuf_oneof:"action"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -654,6 +655,15 @@ func (x *Delivery) GetRollback() *Rollback {
 	return nil
 }
 
+func (x *Delivery) GetEnsure() *Ensure {
+	if x != nil {
+		if x, ok := x.Action.(*Delivery_Ensure); ok {
+			return x.Ensure
+		}
+	}
+	return nil
+}
+
 type isDelivery_Action interface {
 	isDelivery_Action()
 }
@@ -670,11 +680,17 @@ type Delivery_Rollback struct {
 	Rollback *Rollback `protobuf:"bytes,4,opt,name=rollback,proto3,oneof"`
 }
 
+type Delivery_Ensure struct {
+	Ensure *Ensure `protobuf:"bytes,5,opt,name=ensure,proto3,oneof"`
+}
+
 func (*Delivery_Sync) isDelivery_Action() {}
 
 func (*Delivery_Refresh) isDelivery_Action() {}
 
 func (*Delivery_Rollback) isDelivery_Action() {}
+
+func (*Delivery_Ensure) isDelivery_Action() {}
 
 // Application that is deployed.
 type Application struct {
@@ -909,6 +925,81 @@ func (x *Rollback) GetPrune() bool {
 	return false
 }
 
+// Ensure creates the application, or replaces its spec if that has changed. It can be repeated, and has no handle. It needs the capability
+// ensure.
+type Ensure struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Spec of the application: a JSON object in the terms of the other system, at most 64 KiB.
+	Spec string `protobuf:"bytes,1,opt,name=spec,proto3" json:"spec,omitempty"`
+	// Owner that manages the application, such as NAMESPACE/PIPELINE. The plugin records it on the application.
+	Owner string `protobuf:"bytes,2,opt,name=owner,proto3" json:"owner,omitempty"`
+	// Adopt permits to manage an application that exists and has no owner. One of another owner, or one that something else manages in the
+	// other system, is refused in any case.
+	Adopt bool `protobuf:"varint,3,opt,name=adopt,proto3" json:"adopt,omitempty"`
+	// DryRun only finds out whether the application can be ensured.
+	DryRun        bool `protobuf:"varint,4,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ensure) Reset() {
+	*x = Ensure{}
+	mi := &file_plugin_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ensure) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ensure) ProtoMessage() {}
+
+func (x *Ensure) ProtoReflect() protoreflect.Message {
+	mi := &file_plugin_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ensure.ProtoReflect.Descriptor instead.
+func (*Ensure) Descriptor() ([]byte, []int) {
+	return file_plugin_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Ensure) GetSpec() string {
+	if x != nil {
+		return x.Spec
+	}
+	return ""
+}
+
+func (x *Ensure) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *Ensure) GetAdopt() bool {
+	if x != nil {
+		return x.Adopt
+	}
+	return false
+}
+
+func (x *Ensure) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
 type ResourceName struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Group         string                 `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
@@ -921,7 +1012,7 @@ type ResourceName struct {
 
 func (x *ResourceName) Reset() {
 	*x = ResourceName{}
-	mi := &file_plugin_proto_msgTypes[11]
+	mi := &file_plugin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -933,7 +1024,7 @@ func (x *ResourceName) String() string {
 func (*ResourceName) ProtoMessage() {}
 
 func (x *ResourceName) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[11]
+	mi := &file_plugin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -946,7 +1037,7 @@ func (x *ResourceName) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResourceName.ProtoReflect.Descriptor instead.
 func (*ResourceName) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{11}
+	return file_plugin_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ResourceName) GetGroup() string {
@@ -989,7 +1080,7 @@ type StartRequest struct {
 
 func (x *StartRequest) Reset() {
 	*x = StartRequest{}
-	mi := &file_plugin_proto_msgTypes[12]
+	mi := &file_plugin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1001,7 +1092,7 @@ func (x *StartRequest) String() string {
 func (*StartRequest) ProtoMessage() {}
 
 func (x *StartRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[12]
+	mi := &file_plugin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1014,7 +1105,7 @@ func (x *StartRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartRequest.ProtoReflect.Descriptor instead.
 func (*StartRequest) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{12}
+	return file_plugin_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *StartRequest) GetKey() string {
@@ -1048,7 +1139,7 @@ type StartResponse struct {
 
 func (x *StartResponse) Reset() {
 	*x = StartResponse{}
-	mi := &file_plugin_proto_msgTypes[13]
+	mi := &file_plugin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1060,7 +1151,7 @@ func (x *StartResponse) String() string {
 func (*StartResponse) ProtoMessage() {}
 
 func (x *StartResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[13]
+	mi := &file_plugin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1073,7 +1164,7 @@ func (x *StartResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartResponse.ProtoReflect.Descriptor instead.
 func (*StartResponse) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{13}
+	return file_plugin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *StartResponse) GetHandle() string {
@@ -1096,7 +1187,7 @@ type FindRequest struct {
 
 func (x *FindRequest) Reset() {
 	*x = FindRequest{}
-	mi := &file_plugin_proto_msgTypes[14]
+	mi := &file_plugin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1108,7 +1199,7 @@ func (x *FindRequest) String() string {
 func (*FindRequest) ProtoMessage() {}
 
 func (x *FindRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[14]
+	mi := &file_plugin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1121,7 +1212,7 @@ func (x *FindRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindRequest.ProtoReflect.Descriptor instead.
 func (*FindRequest) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{14}
+	return file_plugin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *FindRequest) GetKey() string {
@@ -1164,7 +1255,7 @@ type FindResponse struct {
 
 func (x *FindResponse) Reset() {
 	*x = FindResponse{}
-	mi := &file_plugin_proto_msgTypes[15]
+	mi := &file_plugin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1176,7 +1267,7 @@ func (x *FindResponse) String() string {
 func (*FindResponse) ProtoMessage() {}
 
 func (x *FindResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[15]
+	mi := &file_plugin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1189,7 +1280,7 @@ func (x *FindResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindResponse.ProtoReflect.Descriptor instead.
 func (*FindResponse) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{15}
+	return file_plugin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *FindResponse) GetPresence() FindResponse_Presence {
@@ -1226,7 +1317,7 @@ type GetRequest struct {
 
 func (x *GetRequest) Reset() {
 	*x = GetRequest{}
-	mi := &file_plugin_proto_msgTypes[16]
+	mi := &file_plugin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1238,7 +1329,7 @@ func (x *GetRequest) String() string {
 func (*GetRequest) ProtoMessage() {}
 
 func (x *GetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[16]
+	mi := &file_plugin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1251,7 +1342,7 @@ func (x *GetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRequest.ProtoReflect.Descriptor instead.
 func (*GetRequest) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{16}
+	return file_plugin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetRequest) GetHandle() string {
@@ -1300,7 +1391,7 @@ type GetResponse struct {
 
 func (x *GetResponse) Reset() {
 	*x = GetResponse{}
-	mi := &file_plugin_proto_msgTypes[17]
+	mi := &file_plugin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1312,7 +1403,7 @@ func (x *GetResponse) String() string {
 func (*GetResponse) ProtoMessage() {}
 
 func (x *GetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[17]
+	mi := &file_plugin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1325,7 +1416,7 @@ func (x *GetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetResponse.ProtoReflect.Descriptor instead.
 func (*GetResponse) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{17}
+	return file_plugin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetResponse) GetState() State {
@@ -1406,7 +1497,7 @@ type DeliveryState struct {
 
 func (x *DeliveryState) Reset() {
 	*x = DeliveryState{}
-	mi := &file_plugin_proto_msgTypes[18]
+	mi := &file_plugin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1418,7 +1509,7 @@ func (x *DeliveryState) String() string {
 func (*DeliveryState) ProtoMessage() {}
 
 func (x *DeliveryState) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[18]
+	mi := &file_plugin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1431,7 +1522,7 @@ func (x *DeliveryState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryState.ProtoReflect.Descriptor instead.
 func (*DeliveryState) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{18}
+	return file_plugin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *DeliveryState) GetProject() string {
@@ -1547,7 +1638,7 @@ type Operation struct {
 
 func (x *Operation) Reset() {
 	*x = Operation{}
-	mi := &file_plugin_proto_msgTypes[19]
+	mi := &file_plugin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1559,7 +1650,7 @@ func (x *Operation) String() string {
 func (*Operation) ProtoMessage() {}
 
 func (x *Operation) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[19]
+	mi := &file_plugin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1572,7 +1663,7 @@ func (x *Operation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Operation.ProtoReflect.Descriptor instead.
 func (*Operation) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{19}
+	return file_plugin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Operation) GetState() State {
@@ -1658,7 +1749,7 @@ type HistoryEntry struct {
 
 func (x *HistoryEntry) Reset() {
 	*x = HistoryEntry{}
-	mi := &file_plugin_proto_msgTypes[20]
+	mi := &file_plugin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1670,7 +1761,7 @@ func (x *HistoryEntry) String() string {
 func (*HistoryEntry) ProtoMessage() {}
 
 func (x *HistoryEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[20]
+	mi := &file_plugin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1683,7 +1774,7 @@ func (x *HistoryEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryEntry.ProtoReflect.Descriptor instead.
 func (*HistoryEntry) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{20}
+	return file_plugin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *HistoryEntry) GetId() int64 {
@@ -1733,7 +1824,7 @@ type ResourceState struct {
 
 func (x *ResourceState) Reset() {
 	*x = ResourceState{}
-	mi := &file_plugin_proto_msgTypes[21]
+	mi := &file_plugin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1745,7 +1836,7 @@ func (x *ResourceState) String() string {
 func (*ResourceState) ProtoMessage() {}
 
 func (x *ResourceState) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[21]
+	mi := &file_plugin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1758,7 +1849,7 @@ func (x *ResourceState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResourceState.ProtoReflect.Descriptor instead.
 func (*ResourceState) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{21}
+	return file_plugin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ResourceState) GetResource() *ResourceName {
@@ -1793,7 +1884,7 @@ type CancelRequest struct {
 
 func (x *CancelRequest) Reset() {
 	*x = CancelRequest{}
-	mi := &file_plugin_proto_msgTypes[22]
+	mi := &file_plugin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1805,7 +1896,7 @@ func (x *CancelRequest) String() string {
 func (*CancelRequest) ProtoMessage() {}
 
 func (x *CancelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[22]
+	mi := &file_plugin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1818,7 +1909,7 @@ func (x *CancelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRequest.ProtoReflect.Descriptor instead.
 func (*CancelRequest) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{22}
+	return file_plugin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *CancelRequest) GetHandle() string {
@@ -1852,7 +1943,7 @@ type CancelResponse struct {
 
 func (x *CancelResponse) Reset() {
 	*x = CancelResponse{}
-	mi := &file_plugin_proto_msgTypes[23]
+	mi := &file_plugin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1864,7 +1955,7 @@ func (x *CancelResponse) String() string {
 func (*CancelResponse) ProtoMessage() {}
 
 func (x *CancelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[23]
+	mi := &file_plugin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1877,7 +1968,7 @@ func (x *CancelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelResponse.ProtoReflect.Descriptor instead.
 func (*CancelResponse) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{23}
+	return file_plugin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *CancelResponse) GetEnded() bool {
@@ -1898,7 +1989,7 @@ type CleanupRequest struct {
 
 func (x *CleanupRequest) Reset() {
 	*x = CleanupRequest{}
-	mi := &file_plugin_proto_msgTypes[24]
+	mi := &file_plugin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1910,7 +2001,7 @@ func (x *CleanupRequest) String() string {
 func (*CleanupRequest) ProtoMessage() {}
 
 func (x *CleanupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[24]
+	mi := &file_plugin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1923,7 +2014,7 @@ func (x *CleanupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CleanupRequest.ProtoReflect.Descriptor instead.
 func (*CleanupRequest) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{24}
+	return file_plugin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *CleanupRequest) GetHandle() string {
@@ -1955,7 +2046,7 @@ type CleanupResponse struct {
 
 func (x *CleanupResponse) Reset() {
 	*x = CleanupResponse{}
-	mi := &file_plugin_proto_msgTypes[25]
+	mi := &file_plugin_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1967,7 +2058,7 @@ func (x *CleanupResponse) String() string {
 func (*CleanupResponse) ProtoMessage() {}
 
 func (x *CleanupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[25]
+	mi := &file_plugin_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1980,7 +2071,7 @@ func (x *CleanupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CleanupResponse.ProtoReflect.Descriptor instead.
 func (*CleanupResponse) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{25}
+	return file_plugin_proto_rawDescGZIP(), []int{26}
 }
 
 type LogsRequest struct {
@@ -1995,7 +2086,7 @@ type LogsRequest struct {
 
 func (x *LogsRequest) Reset() {
 	*x = LogsRequest{}
-	mi := &file_plugin_proto_msgTypes[26]
+	mi := &file_plugin_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2007,7 +2098,7 @@ func (x *LogsRequest) String() string {
 func (*LogsRequest) ProtoMessage() {}
 
 func (x *LogsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[26]
+	mi := &file_plugin_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2020,7 +2111,7 @@ func (x *LogsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogsRequest.ProtoReflect.Descriptor instead.
 func (*LogsRequest) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{26}
+	return file_plugin_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *LogsRequest) GetHandle() string {
@@ -2063,7 +2154,7 @@ type LogsResponse struct {
 
 func (x *LogsResponse) Reset() {
 	*x = LogsResponse{}
-	mi := &file_plugin_proto_msgTypes[27]
+	mi := &file_plugin_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2075,7 +2166,7 @@ func (x *LogsResponse) String() string {
 func (*LogsResponse) ProtoMessage() {}
 
 func (x *LogsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[27]
+	mi := &file_plugin_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2088,7 +2179,7 @@ func (x *LogsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogsResponse.ProtoReflect.Descriptor instead.
 func (*LogsResponse) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{27}
+	return file_plugin_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *LogsResponse) GetText() string {
@@ -2120,7 +2211,7 @@ type Problem struct {
 
 func (x *Problem) Reset() {
 	*x = Problem{}
-	mi := &file_plugin_proto_msgTypes[28]
+	mi := &file_plugin_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2132,7 +2223,7 @@ func (x *Problem) String() string {
 func (*Problem) ProtoMessage() {}
 
 func (x *Problem) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[28]
+	mi := &file_plugin_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2145,7 +2236,7 @@ func (x *Problem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Problem.ProtoReflect.Descriptor instead.
 func (*Problem) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{28}
+	return file_plugin_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Problem) GetReason() string {
@@ -2205,12 +2296,13 @@ const file_plugin_proto_rawDesc = "" +
 	"\fapplications\x18\x04 \x01(\x05R\fapplications\"I\n" +
 	"\x04Work\x129\n" +
 	"\bdelivery\x18\x01 \x01(\v2\x1b.kubeops.plugin.v1.DeliveryH\x00R\bdeliveryB\x06\n" +
-	"\x04kind\"\xf8\x01\n" +
+	"\x04kind\"\xad\x02\n" +
 	"\bDelivery\x12@\n" +
 	"\vapplication\x18\x01 \x01(\v2\x1e.kubeops.plugin.v1.ApplicationR\vapplication\x12-\n" +
 	"\x04sync\x18\x02 \x01(\v2\x17.kubeops.plugin.v1.SyncH\x00R\x04sync\x126\n" +
 	"\arefresh\x18\x03 \x01(\v2\x1a.kubeops.plugin.v1.RefreshH\x00R\arefresh\x129\n" +
-	"\brollback\x18\x04 \x01(\v2\x1b.kubeops.plugin.v1.RollbackH\x00R\brollbackB\b\n" +
+	"\brollback\x18\x04 \x01(\v2\x1b.kubeops.plugin.v1.RollbackH\x00R\brollback\x123\n" +
+	"\x06ensure\x18\x05 \x01(\v2\x19.kubeops.plugin.v1.EnsureH\x00R\x06ensureB\b\n" +
 	"\x06action\"Y\n" +
 	"\vApplication\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n" +
@@ -2225,7 +2317,12 @@ const file_plugin_proto_rawDesc = "" +
 	"\x04hard\x18\x01 \x01(\bR\x04hard\"0\n" +
 	"\bRollback\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x14\n" +
-	"\x05prune\x18\x02 \x01(\bR\x05prune\"j\n" +
+	"\x05prune\x18\x02 \x01(\bR\x05prune\"a\n" +
+	"\x06Ensure\x12\x12\n" +
+	"\x04spec\x18\x01 \x01(\tR\x04spec\x12\x14\n" +
+	"\x05owner\x18\x02 \x01(\tR\x05owner\x12\x14\n" +
+	"\x05adopt\x18\x03 \x01(\bR\x05adopt\x12\x17\n" +
+	"\adry_run\x18\x04 \x01(\bR\x06dryRun\"j\n" +
 	"\fResourceName\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\tR\x05group\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x1c\n" +
@@ -2368,7 +2465,7 @@ func file_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_plugin_proto_goTypes = []any{
 	(State)(0),                    // 0: kubeops.plugin.v1.State
 	(FindResponse_Presence)(0),    // 1: kubeops.plugin.v1.FindResponse.Presence
@@ -2384,87 +2481,89 @@ var file_plugin_proto_goTypes = []any{
 	(*Sync)(nil),                  // 11: kubeops.plugin.v1.Sync
 	(*Refresh)(nil),               // 12: kubeops.plugin.v1.Refresh
 	(*Rollback)(nil),              // 13: kubeops.plugin.v1.Rollback
-	(*ResourceName)(nil),          // 14: kubeops.plugin.v1.ResourceName
-	(*StartRequest)(nil),          // 15: kubeops.plugin.v1.StartRequest
-	(*StartResponse)(nil),         // 16: kubeops.plugin.v1.StartResponse
-	(*FindRequest)(nil),           // 17: kubeops.plugin.v1.FindRequest
-	(*FindResponse)(nil),          // 18: kubeops.plugin.v1.FindResponse
-	(*GetRequest)(nil),            // 19: kubeops.plugin.v1.GetRequest
-	(*GetResponse)(nil),           // 20: kubeops.plugin.v1.GetResponse
-	(*DeliveryState)(nil),         // 21: kubeops.plugin.v1.DeliveryState
-	(*Operation)(nil),             // 22: kubeops.plugin.v1.Operation
-	(*HistoryEntry)(nil),          // 23: kubeops.plugin.v1.HistoryEntry
-	(*ResourceState)(nil),         // 24: kubeops.plugin.v1.ResourceState
-	(*CancelRequest)(nil),         // 25: kubeops.plugin.v1.CancelRequest
-	(*CancelResponse)(nil),        // 26: kubeops.plugin.v1.CancelResponse
-	(*CleanupRequest)(nil),        // 27: kubeops.plugin.v1.CleanupRequest
-	(*CleanupResponse)(nil),       // 28: kubeops.plugin.v1.CleanupResponse
-	(*LogsRequest)(nil),           // 29: kubeops.plugin.v1.LogsRequest
-	(*LogsResponse)(nil),          // 30: kubeops.plugin.v1.LogsResponse
-	(*Problem)(nil),               // 31: kubeops.plugin.v1.Problem
-	nil,                           // 32: kubeops.plugin.v1.Settings.SecretsEntry
-	(*timestamppb.Timestamp)(nil), // 33: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 34: google.protobuf.Duration
+	(*Ensure)(nil),                // 14: kubeops.plugin.v1.Ensure
+	(*ResourceName)(nil),          // 15: kubeops.plugin.v1.ResourceName
+	(*StartRequest)(nil),          // 16: kubeops.plugin.v1.StartRequest
+	(*StartResponse)(nil),         // 17: kubeops.plugin.v1.StartResponse
+	(*FindRequest)(nil),           // 18: kubeops.plugin.v1.FindRequest
+	(*FindResponse)(nil),          // 19: kubeops.plugin.v1.FindResponse
+	(*GetRequest)(nil),            // 20: kubeops.plugin.v1.GetRequest
+	(*GetResponse)(nil),           // 21: kubeops.plugin.v1.GetResponse
+	(*DeliveryState)(nil),         // 22: kubeops.plugin.v1.DeliveryState
+	(*Operation)(nil),             // 23: kubeops.plugin.v1.Operation
+	(*HistoryEntry)(nil),          // 24: kubeops.plugin.v1.HistoryEntry
+	(*ResourceState)(nil),         // 25: kubeops.plugin.v1.ResourceState
+	(*CancelRequest)(nil),         // 26: kubeops.plugin.v1.CancelRequest
+	(*CancelResponse)(nil),        // 27: kubeops.plugin.v1.CancelResponse
+	(*CleanupRequest)(nil),        // 28: kubeops.plugin.v1.CleanupRequest
+	(*CleanupResponse)(nil),       // 29: kubeops.plugin.v1.CleanupResponse
+	(*LogsRequest)(nil),           // 30: kubeops.plugin.v1.LogsRequest
+	(*LogsResponse)(nil),          // 31: kubeops.plugin.v1.LogsResponse
+	(*Problem)(nil),               // 32: kubeops.plugin.v1.Problem
+	nil,                           // 33: kubeops.plugin.v1.Settings.SecretsEntry
+	(*timestamppb.Timestamp)(nil), // 34: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 35: google.protobuf.Duration
 }
 var file_plugin_proto_depIdxs = []int32{
-	32, // 0: kubeops.plugin.v1.Settings.secrets:type_name -> kubeops.plugin.v1.Settings.SecretsEntry
+	33, // 0: kubeops.plugin.v1.Settings.secrets:type_name -> kubeops.plugin.v1.Settings.SecretsEntry
 	5,  // 1: kubeops.plugin.v1.CheckRequest.settings:type_name -> kubeops.plugin.v1.Settings
 	9,  // 2: kubeops.plugin.v1.Work.delivery:type_name -> kubeops.plugin.v1.Delivery
 	10, // 3: kubeops.plugin.v1.Delivery.application:type_name -> kubeops.plugin.v1.Application
 	11, // 4: kubeops.plugin.v1.Delivery.sync:type_name -> kubeops.plugin.v1.Sync
 	12, // 5: kubeops.plugin.v1.Delivery.refresh:type_name -> kubeops.plugin.v1.Refresh
 	13, // 6: kubeops.plugin.v1.Delivery.rollback:type_name -> kubeops.plugin.v1.Rollback
-	14, // 7: kubeops.plugin.v1.Sync.resources:type_name -> kubeops.plugin.v1.ResourceName
-	5,  // 8: kubeops.plugin.v1.StartRequest.settings:type_name -> kubeops.plugin.v1.Settings
-	8,  // 9: kubeops.plugin.v1.StartRequest.work:type_name -> kubeops.plugin.v1.Work
-	5,  // 10: kubeops.plugin.v1.FindRequest.settings:type_name -> kubeops.plugin.v1.Settings
-	8,  // 11: kubeops.plugin.v1.FindRequest.work:type_name -> kubeops.plugin.v1.Work
-	33, // 12: kubeops.plugin.v1.FindRequest.not_before:type_name -> google.protobuf.Timestamp
-	1,  // 13: kubeops.plugin.v1.FindResponse.presence:type_name -> kubeops.plugin.v1.FindResponse.Presence
-	5,  // 14: kubeops.plugin.v1.GetRequest.settings:type_name -> kubeops.plugin.v1.Settings
-	8,  // 15: kubeops.plugin.v1.GetRequest.work:type_name -> kubeops.plugin.v1.Work
-	0,  // 16: kubeops.plugin.v1.GetResponse.state:type_name -> kubeops.plugin.v1.State
-	21, // 17: kubeops.plugin.v1.GetResponse.delivery:type_name -> kubeops.plugin.v1.DeliveryState
-	33, // 18: kubeops.plugin.v1.DeliveryState.reconciled_at:type_name -> google.protobuf.Timestamp
-	22, // 19: kubeops.plugin.v1.DeliveryState.operation:type_name -> kubeops.plugin.v1.Operation
-	23, // 20: kubeops.plugin.v1.DeliveryState.history:type_name -> kubeops.plugin.v1.HistoryEntry
-	24, // 21: kubeops.plugin.v1.DeliveryState.unhealthy:type_name -> kubeops.plugin.v1.ResourceState
-	0,  // 22: kubeops.plugin.v1.Operation.state:type_name -> kubeops.plugin.v1.State
-	33, // 23: kubeops.plugin.v1.Operation.started_at:type_name -> google.protobuf.Timestamp
-	33, // 24: kubeops.plugin.v1.Operation.finished_at:type_name -> google.protobuf.Timestamp
-	24, // 25: kubeops.plugin.v1.Operation.failed:type_name -> kubeops.plugin.v1.ResourceState
-	33, // 26: kubeops.plugin.v1.HistoryEntry.started_at:type_name -> google.protobuf.Timestamp
-	33, // 27: kubeops.plugin.v1.HistoryEntry.deployed_at:type_name -> google.protobuf.Timestamp
-	14, // 28: kubeops.plugin.v1.ResourceState.resource:type_name -> kubeops.plugin.v1.ResourceName
-	5,  // 29: kubeops.plugin.v1.CancelRequest.settings:type_name -> kubeops.plugin.v1.Settings
-	8,  // 30: kubeops.plugin.v1.CancelRequest.work:type_name -> kubeops.plugin.v1.Work
-	5,  // 31: kubeops.plugin.v1.CleanupRequest.settings:type_name -> kubeops.plugin.v1.Settings
-	8,  // 32: kubeops.plugin.v1.CleanupRequest.work:type_name -> kubeops.plugin.v1.Work
-	5,  // 33: kubeops.plugin.v1.LogsRequest.settings:type_name -> kubeops.plugin.v1.Settings
-	8,  // 34: kubeops.plugin.v1.LogsRequest.work:type_name -> kubeops.plugin.v1.Work
-	2,  // 35: kubeops.plugin.v1.Problem.action:type_name -> kubeops.plugin.v1.Problem.Action
-	34, // 36: kubeops.plugin.v1.Problem.retry_after:type_name -> google.protobuf.Duration
-	3,  // 37: kubeops.plugin.v1.Plugin.Describe:input_type -> kubeops.plugin.v1.DescribeRequest
-	6,  // 38: kubeops.plugin.v1.Plugin.Check:input_type -> kubeops.plugin.v1.CheckRequest
-	15, // 39: kubeops.plugin.v1.Plugin.Start:input_type -> kubeops.plugin.v1.StartRequest
-	17, // 40: kubeops.plugin.v1.Plugin.Find:input_type -> kubeops.plugin.v1.FindRequest
-	19, // 41: kubeops.plugin.v1.Plugin.Get:input_type -> kubeops.plugin.v1.GetRequest
-	25, // 42: kubeops.plugin.v1.Plugin.Cancel:input_type -> kubeops.plugin.v1.CancelRequest
-	27, // 43: kubeops.plugin.v1.Plugin.Cleanup:input_type -> kubeops.plugin.v1.CleanupRequest
-	29, // 44: kubeops.plugin.v1.Plugin.Logs:input_type -> kubeops.plugin.v1.LogsRequest
-	4,  // 45: kubeops.plugin.v1.Plugin.Describe:output_type -> kubeops.plugin.v1.DescribeResponse
-	7,  // 46: kubeops.plugin.v1.Plugin.Check:output_type -> kubeops.plugin.v1.CheckResponse
-	16, // 47: kubeops.plugin.v1.Plugin.Start:output_type -> kubeops.plugin.v1.StartResponse
-	18, // 48: kubeops.plugin.v1.Plugin.Find:output_type -> kubeops.plugin.v1.FindResponse
-	20, // 49: kubeops.plugin.v1.Plugin.Get:output_type -> kubeops.plugin.v1.GetResponse
-	26, // 50: kubeops.plugin.v1.Plugin.Cancel:output_type -> kubeops.plugin.v1.CancelResponse
-	28, // 51: kubeops.plugin.v1.Plugin.Cleanup:output_type -> kubeops.plugin.v1.CleanupResponse
-	30, // 52: kubeops.plugin.v1.Plugin.Logs:output_type -> kubeops.plugin.v1.LogsResponse
-	45, // [45:53] is the sub-list for method output_type
-	37, // [37:45] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	14, // 7: kubeops.plugin.v1.Delivery.ensure:type_name -> kubeops.plugin.v1.Ensure
+	15, // 8: kubeops.plugin.v1.Sync.resources:type_name -> kubeops.plugin.v1.ResourceName
+	5,  // 9: kubeops.plugin.v1.StartRequest.settings:type_name -> kubeops.plugin.v1.Settings
+	8,  // 10: kubeops.plugin.v1.StartRequest.work:type_name -> kubeops.plugin.v1.Work
+	5,  // 11: kubeops.plugin.v1.FindRequest.settings:type_name -> kubeops.plugin.v1.Settings
+	8,  // 12: kubeops.plugin.v1.FindRequest.work:type_name -> kubeops.plugin.v1.Work
+	34, // 13: kubeops.plugin.v1.FindRequest.not_before:type_name -> google.protobuf.Timestamp
+	1,  // 14: kubeops.plugin.v1.FindResponse.presence:type_name -> kubeops.plugin.v1.FindResponse.Presence
+	5,  // 15: kubeops.plugin.v1.GetRequest.settings:type_name -> kubeops.plugin.v1.Settings
+	8,  // 16: kubeops.plugin.v1.GetRequest.work:type_name -> kubeops.plugin.v1.Work
+	0,  // 17: kubeops.plugin.v1.GetResponse.state:type_name -> kubeops.plugin.v1.State
+	22, // 18: kubeops.plugin.v1.GetResponse.delivery:type_name -> kubeops.plugin.v1.DeliveryState
+	34, // 19: kubeops.plugin.v1.DeliveryState.reconciled_at:type_name -> google.protobuf.Timestamp
+	23, // 20: kubeops.plugin.v1.DeliveryState.operation:type_name -> kubeops.plugin.v1.Operation
+	24, // 21: kubeops.plugin.v1.DeliveryState.history:type_name -> kubeops.plugin.v1.HistoryEntry
+	25, // 22: kubeops.plugin.v1.DeliveryState.unhealthy:type_name -> kubeops.plugin.v1.ResourceState
+	0,  // 23: kubeops.plugin.v1.Operation.state:type_name -> kubeops.plugin.v1.State
+	34, // 24: kubeops.plugin.v1.Operation.started_at:type_name -> google.protobuf.Timestamp
+	34, // 25: kubeops.plugin.v1.Operation.finished_at:type_name -> google.protobuf.Timestamp
+	25, // 26: kubeops.plugin.v1.Operation.failed:type_name -> kubeops.plugin.v1.ResourceState
+	34, // 27: kubeops.plugin.v1.HistoryEntry.started_at:type_name -> google.protobuf.Timestamp
+	34, // 28: kubeops.plugin.v1.HistoryEntry.deployed_at:type_name -> google.protobuf.Timestamp
+	15, // 29: kubeops.plugin.v1.ResourceState.resource:type_name -> kubeops.plugin.v1.ResourceName
+	5,  // 30: kubeops.plugin.v1.CancelRequest.settings:type_name -> kubeops.plugin.v1.Settings
+	8,  // 31: kubeops.plugin.v1.CancelRequest.work:type_name -> kubeops.plugin.v1.Work
+	5,  // 32: kubeops.plugin.v1.CleanupRequest.settings:type_name -> kubeops.plugin.v1.Settings
+	8,  // 33: kubeops.plugin.v1.CleanupRequest.work:type_name -> kubeops.plugin.v1.Work
+	5,  // 34: kubeops.plugin.v1.LogsRequest.settings:type_name -> kubeops.plugin.v1.Settings
+	8,  // 35: kubeops.plugin.v1.LogsRequest.work:type_name -> kubeops.plugin.v1.Work
+	2,  // 36: kubeops.plugin.v1.Problem.action:type_name -> kubeops.plugin.v1.Problem.Action
+	35, // 37: kubeops.plugin.v1.Problem.retry_after:type_name -> google.protobuf.Duration
+	3,  // 38: kubeops.plugin.v1.Plugin.Describe:input_type -> kubeops.plugin.v1.DescribeRequest
+	6,  // 39: kubeops.plugin.v1.Plugin.Check:input_type -> kubeops.plugin.v1.CheckRequest
+	16, // 40: kubeops.plugin.v1.Plugin.Start:input_type -> kubeops.plugin.v1.StartRequest
+	18, // 41: kubeops.plugin.v1.Plugin.Find:input_type -> kubeops.plugin.v1.FindRequest
+	20, // 42: kubeops.plugin.v1.Plugin.Get:input_type -> kubeops.plugin.v1.GetRequest
+	26, // 43: kubeops.plugin.v1.Plugin.Cancel:input_type -> kubeops.plugin.v1.CancelRequest
+	28, // 44: kubeops.plugin.v1.Plugin.Cleanup:input_type -> kubeops.plugin.v1.CleanupRequest
+	30, // 45: kubeops.plugin.v1.Plugin.Logs:input_type -> kubeops.plugin.v1.LogsRequest
+	4,  // 46: kubeops.plugin.v1.Plugin.Describe:output_type -> kubeops.plugin.v1.DescribeResponse
+	7,  // 47: kubeops.plugin.v1.Plugin.Check:output_type -> kubeops.plugin.v1.CheckResponse
+	17, // 48: kubeops.plugin.v1.Plugin.Start:output_type -> kubeops.plugin.v1.StartResponse
+	19, // 49: kubeops.plugin.v1.Plugin.Find:output_type -> kubeops.plugin.v1.FindResponse
+	21, // 50: kubeops.plugin.v1.Plugin.Get:output_type -> kubeops.plugin.v1.GetResponse
+	27, // 51: kubeops.plugin.v1.Plugin.Cancel:output_type -> kubeops.plugin.v1.CancelResponse
+	29, // 52: kubeops.plugin.v1.Plugin.Cleanup:output_type -> kubeops.plugin.v1.CleanupResponse
+	31, // 53: kubeops.plugin.v1.Plugin.Logs:output_type -> kubeops.plugin.v1.LogsResponse
+	46, // [46:54] is the sub-list for method output_type
+	38, // [38:46] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_plugin_proto_init() }
@@ -2479,8 +2578,9 @@ func file_plugin_proto_init() {
 		(*Delivery_Sync)(nil),
 		(*Delivery_Refresh)(nil),
 		(*Delivery_Rollback)(nil),
+		(*Delivery_Ensure)(nil),
 	}
-	file_plugin_proto_msgTypes[17].OneofWrappers = []any{
+	file_plugin_proto_msgTypes[18].OneofWrappers = []any{
 		(*GetResponse_Delivery)(nil),
 	}
 	type x struct{}
@@ -2489,7 +2589,7 @@ func file_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plugin_proto_rawDesc), len(file_plugin_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   30,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -14,6 +14,7 @@ import (
 	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/impersonate"
 	"kubeops.io/kubeops/internal/pipeline"
+	"kubeops.io/kubeops/internal/pipeline/pace"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider/ci"
 )
@@ -23,10 +24,6 @@ const (
 	retryOpen = 5 * time.Second
 	// missingRetry is when to look again for the definition of a job that does not exist.
 	missingRetry = 10 * time.Second
-	// eager is how long a build is looked at every eagerInterval; later ones are looked at every patientInterval.
-	eager           = 2 * time.Minute
-	eagerInterval   = 2 * time.Second
-	patientInterval = 5 * time.Second
 	// maxText of a server in a message, in characters.
 	maxText = 300
 	// maxURL of a build, in characters.
@@ -36,7 +33,7 @@ const (
 	reasonRunning = "BuildRunning"
 )
 
-// Driver runs builds. All fields are required.
+// Driver runs builds. All exported fields are required.
 type Driver struct {
 	// Open a client of a CIProvider, which the driver closes. Errors are problems.
 	Open func(ctx context.Context, key client.ObjectKey) (*backends.Builds, error)
@@ -47,6 +44,8 @@ type Driver struct {
 	Cluster func(ctx context.Context) (string, error)
 	// Redact replaces secrets in a text of several lines.
 	Redact func(string) string
+
+	pace pace.Pacer
 }
 
 var _ pipeline.Stopper = (*Driver)(nil)
@@ -143,6 +142,7 @@ func (d *Driver) Get(ctx context.Context, attempt pipeline.Attempt, handle strin
 		return pipeline.Observation{}, err
 	}
 	o := observe(attempt, status, server.Redact)
+	o.After = d.pace.Next(attempt.Namespace+"/"+attempt.Stage.Build.ProviderRef.Name, attempt.Key, attempt.Started, attempt.Now)
 	if o.State == pipeline.Failed {
 		o.Diagnosis = d.diagnose(ctx, server, status)
 	}
@@ -151,7 +151,7 @@ func (d *Driver) Get(ctx context.Context, attempt pipeline.Attempt, handle strin
 
 // observe what a status means for the stage.
 func observe(attempt pipeline.Attempt, status ci.Status, redactTo func(string, int) string) pipeline.Observation {
-	o := pipeline.Observation{Handle: string(status.Handle), URL: redactTo(status.URL, maxURL), After: interval(attempt)}
+	o := pipeline.Observation{Handle: string(status.Handle), URL: redactTo(status.URL, maxURL)}
 	redact := func(text string) string { return redactTo(text, maxText) }
 	name := name(attempt, status)
 	because := ""
@@ -193,13 +193,6 @@ func name(attempt pipeline.Attempt, status ci.Status) string {
 		return "the build of job " + attempt.Stage.Build.Job
 	}
 	return "build " + strconv.FormatInt(status.Number, 10) + " of job " + attempt.Stage.Build.Job
-}
-
-func interval(attempt pipeline.Attempt) time.Duration {
-	if attempt.Now.Sub(attempt.Started) < eager {
-		return eagerInterval
-	}
-	return patientInterval
 }
 
 // current is the name of the last stage in progress.

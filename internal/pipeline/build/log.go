@@ -54,7 +54,10 @@ func tail(ctx context.Context, server ci.Provider, handle ci.Handle) (content st
 	}
 	content = all.String()
 	if isCut {
-		_, content, _ = strings.Cut(content, "\n")
+		_, rest, hasLine := strings.Cut(content, "\n")
+		if content = rest; !hasLine { // a part of a line may have a part of a secret, which would not be recognized
+			content = fmt.Sprintf("(the log ends with a line of more than %d KiB)\n", tailBytes>>10)
+		}
 	}
 	return content, complete, nil
 }

@@ -19,12 +19,13 @@ import (
 	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/pipeline"
+	"kubeops.io/kubeops/internal/pipeline/pace"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider/cd"
 )
 
 const (
-	// interval between two reads of an application. Many stages that ask more often overload the server.
+	// interval after which a stage that waits for something else tries again to start.
 	interval = 5 * time.Second
 	// margin before the deadline in which a stage that waits for health ends with the cause.
 	margin = 7 * time.Second
@@ -36,6 +37,8 @@ type Driver struct {
 	Reader client.Reader
 	// Open connects to a CDProvider.
 	Open func(context.Context, *v1alpha1.CDProvider) (*backends.Delivery, error)
+
+	pace pace.Pacer
 }
 
 // record is the handle of an attempt.
@@ -94,14 +97,20 @@ func applicationOf(attempt pipeline.Attempt) *cd.Application {
 	return &cd.Application{Name: a.Name, Namespace: a.Namespace}
 }
 
-// Check implements pipeline.Driver: the application exists, and can be deployed as the stage says.
+// Check implements pipeline.Driver: the application exists or can be created, and can be deployed as the stage says.
 func (d *Driver) Check(ctx context.Context, attempt pipeline.Attempt) error {
 	p, err := d.open(ctx, attempt)
 	if err != nil {
 		return err
 	}
 	defer p.Close()
+	if err := ensure(ctx, p, attempt, true); err != nil {
+		return err
+	}
 	found, err := p.Get(ctx, applicationOf(attempt), "", false)
+	if notCreated(attempt, err) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -126,10 +135,13 @@ func (d *Driver) Start(ctx context.Context, attempt pipeline.Attempt) (string, e
 		return "", err
 	}
 	defer p.Close()
+	if err := ensure(ctx, p, attempt, false); err != nil {
+		return "", unsynced(err)
+	}
 	application := applicationOf(attempt)
 	found, err := p.Get(ctx, application, "", false)
 	if err != nil {
-		return "", err
+		return "", unsynced(err)
 	}
 	state := found.GetDelivery()
 	if err := options(attempt, state); err != nil {
@@ -175,6 +187,9 @@ func (d *Driver) Find(ctx context.Context, attempt pipeline.Attempt) (pipeline.L
 	defer p.Close()
 	application := applicationOf(attempt)
 	presence, handle, reason, err := p.Find(ctx, attempt.Key, application, attempt.NotBefore)
+	if notCreated(attempt, err) {
+		return pipeline.Lookup{Presence: pipeline.Absent}, nil
+	}
 	if err != nil {
 		return pipeline.Lookup{}, err
 	}

@@ -26,6 +26,8 @@ type view struct {
 	record  record
 	state   *cd.State
 	name    string
+	// interval until the next read of the application.
+	interval time.Duration
 }
 
 // Get implements pipeline.Driver.
@@ -48,6 +50,7 @@ func (d *Driver) Get(ctx context.Context, attempt pipeline.Attempt, handle strin
 		return pipeline.Observation{}, err
 	}
 	v := &view{attempt: attempt, record: r, state: work.GetDelivery(), name: attempt.Stage.Deploy.Application.Name}
+	v.interval = d.pace.Next(attempt.Namespace+"/"+attempt.Stage.Deploy.ProviderRef.Name, attempt.Key, attempt.Started, attempt.Now)
 	var o pipeline.Observation
 	switch {
 	case r.Finished != nil:
@@ -212,7 +215,7 @@ func (v *view) unsettled(reason, message string) pipeline.Observation {
 }
 
 func (v *view) waiting(reason, message, detail string) pipeline.Observation {
-	return pipeline.Observation{State: pipeline.Running, Reason: reason, Message: withDetail(message, detail), After: interval}
+	return pipeline.Observation{State: pipeline.Running, Reason: reason, Message: withDetail(message, detail), After: v.interval}
 }
 
 // expiring fails shortly before the deadline, while the cause can still be read. Nothing is in progress that has to be stopped.

@@ -35,6 +35,10 @@ func (d *Driver) Previous(ctx context.Context, attempt pipeline.Attempt) (string
 	}
 	defer p.Close()
 	found, err := p.Get(ctx, applicationOf(attempt), "", false)
+	if notCreated(attempt, err) {
+		content, err := json.Marshal(before{ID: -1})
+		return string(content), err
+	}
 	if err != nil {
 		return "", err
 	}

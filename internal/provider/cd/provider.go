@@ -20,6 +20,8 @@ type (
 	Application = pluginv1.Application
 	// State of an application.
 	State = pluginv1.DeliveryState
+	// Ensure defines an application.
+	Ensure = pluginv1.Ensure
 	// Sync deploys a revision.
 	Sync = pluginv1.Sync
 	// Work is the state of work, and of its application.
@@ -83,6 +85,14 @@ func (p *Provider) Get(ctx context.Context, application *Application, handle str
 func (p *Provider) Refresh(ctx context.Context, key string, application *Application, hard bool) error {
 	_, err := p.conn.Start(ctx, &pluginv1.StartRequest{Key: key, Settings: p.settings, Work: work(&pluginv1.Delivery{
 		Application: application, Action: &pluginv1.Delivery_Refresh{Refresh: &pluginv1.Refresh{Hard: hard}},
+	})})
+	return err
+}
+
+// Ensure creates the application, or replaces its spec, if the plugin has the capability. It can be repeated.
+func (p *Provider) Ensure(ctx context.Context, key string, application *Application, ensure *Ensure) error {
+	_, err := p.conn.Start(ctx, &pluginv1.StartRequest{Key: key, Settings: p.settings, Work: work(&pluginv1.Delivery{
+		Application: application, Action: &pluginv1.Delivery_Ensure{Ensure: ensure},
 	})})
 	return err
 }

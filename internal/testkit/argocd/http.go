@@ -68,6 +68,9 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/api/v1/session/userinfo":
 		s.json(w, map[string]any{"loggedIn": true, "username": User, "iss": "argocd"})
 		return
+	case r.URL.Path == "/api/v1/applications" && r.Method == http.MethodPost:
+		s.create(w, r)
+		return
 	case r.URL.Path == "/api/v1/applications":
 		s.list(w, r)
 		return
@@ -103,12 +106,14 @@ type body struct {
 	Project       string
 	AppNamespace  string
 	RetryStrategy *struct{ Limit int64 }
+	// Patch and PatchType of a change.
+	Patch, PatchType string
 }
 
 func (s *Server) application(w http.ResponseWriter, r *http.Request, name, call string) {
 	var sent body
 	project, namespace := r.URL.Query().Get("project"), r.URL.Query().Get("appNamespace")
-	if r.Method == http.MethodPost {
+	if r.Method == http.MethodPost || r.Method == http.MethodPatch {
 		if err := json.NewDecoder(r.Body).Decode(&sent); err != nil {
 			s.refuse(w, invalid, "body")
 			return
@@ -140,6 +145,8 @@ func (s *Server) application(w http.ResponseWriter, r *http.Request, name, call 
 		s.json(w, a.tree())
 	case "POST sync":
 		s.sync(w, a, sent)
+	case "PATCH ":
+		s.patch(w, a, sent)
 	case "DELETE operation":
 		if a.state == nil || !a.busy() {
 			s.refuse(w, invalid, "Unable to terminate operation. No operation is in progress")
@@ -175,7 +182,7 @@ func (s *Server) sync(w http.ResponseWriter, a *Application, sent body) {
 	}
 	a.start(operation{
 		By: User, Infos: sent.Infos, Revision: sent.Revision, DryRun: sent.DryRun, Selected: len(sent.Resources) > 0,
-	})
+	}, s.now())
 	s.syncs++
 	if s.drop {
 		s.drop = false
@@ -196,17 +203,7 @@ func (o *operation) describe() map[string]any {
 
 // describe the application as the server does.
 func (a *Application) describe() map[string]any {
-	spec := map[string]any{
-		"project": "default", "destination": map[string]any{"namespace": "shop"},
-		"source": map[string]any{"repoURL": "https://git.example.com/shop.git", "path": ".", "targetRevision": "HEAD"},
-	}
-	if a.Automated {
-		automated := map[string]any{"prune": true}
-		if a.Disabled {
-			automated["enabled"] = false
-		}
-		spec["syncPolicy"] = map[string]any{"automated": automated}
-	}
+	spec := a.describeSpec()
 	sync := "OutOfSync"
 	if a.synced == a.Head {
 		sync = "Synced"
@@ -242,7 +239,7 @@ func (a *Application) describe() map[string]any {
 		}
 		status["operationState"] = state
 	}
-	described := map[string]any{"metadata": map[string]any{"name": a.Name, "namespace": "argocd"}, "spec": spec, "status": status}
+	described := map[string]any{"metadata": a.describeMetadata(), "spec": spec, "status": status}
 	if a.operation != nil {
 		described["operation"] = a.operation.describe()
 	}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	pluginv1 "kubeops.io/kubeops/api/plugin/v1"
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/plugin"
 	"kubeops.io/kubeops/internal/provider"
@@ -15,6 +16,12 @@ import (
 // Plugin serves the plugin for Argo CD on a Unix socket until the test ends, and returns a pool that finds it by its default name. The
 // server of Argo CD may be on a loopback address.
 func Plugin(t testing.TB) *plugin.Pool {
+	t.Helper()
+	return Serve(t, &argocd.Plugin{Egress: provider.Egress{AllowLoopback: true}})
+}
+
+// Serve is Plugin for another implementation of the contract.
+func Serve(t testing.TB, served pluginv1.PluginServer) *plugin.Pool {
 	t.Helper()
 	folder, err := os.MkdirTemp("", "kubeops-") // that of the test may be too long for a socket
 	if err != nil {
@@ -28,7 +35,7 @@ func Plugin(t testing.TB) *plugin.Pool {
 	}
 	ended := make(chan error, 1)
 	go func() {
-		ended <- plugin.Serve(ctx, listener, &argocd.Plugin{Egress: provider.Egress{AllowLoopback: true}}, plugin.Options{})
+		ended <- plugin.Serve(ctx, listener, served, plugin.Options{})
 	}()
 	t.Cleanup(func() {
 		cancel()

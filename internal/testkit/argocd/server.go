@@ -36,7 +36,18 @@ type Application struct {
 	Health, HealthMessage string
 	// Closed is a sync window that does not permit syncs.
 	Closed bool
+	// Takes is how long the controller takes until it begins an operation, until it ends it, and until it judges health. By default, each
+	// takes until the next request.
+	Takes time.Duration
 
+	// Annotations and Labels of its metadata. ApplicationSet is the name of its owner.
+	Annotations, Labels map[string]string
+	ApplicationSet      string
+	// Spec that a request created or changed; nil is that of the stand-in.
+	Spec map[string]any
+
+	// next is when the next step is due.
+	next         time.Time
 	operation    *operation
 	state        *operationState
 	history      []entry
@@ -172,7 +183,7 @@ func (s *Server) Refuse(path string, status int) {
 func (s *Server) Start(name, by, revision string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.apps[name].start(operation{By: by, Revision: revision})
+	s.apps[name].start(operation{By: by, Revision: revision}, s.now())
 }
 
 // Syncs that were accepted, and the requests so far.
@@ -193,9 +204,10 @@ func (s *Server) Deployed(name string) (revisions []string) {
 }
 
 // start clears the state of the last operation.
-func (a *Application) start(o operation) {
+func (a *Application) start(o operation, now time.Time) {
 	a.operation = &o
 	a.state = nil
+	a.next = now.Add(a.Takes)
 }
 
 func (a *Application) busy() bool { return a.operation != nil }
@@ -203,8 +215,21 @@ func (a *Application) busy() bool { return a.operation != nil }
 // automated reports whether the server syncs.
 func (a *Application) automated() bool { return a.Automated && !a.Disabled }
 
-// tick is one step of the controller: judge health, begin an operation, or end it.
+// tick is one step of the controller, or all those that are due.
 func (a *Application) tick(now time.Time) {
+	if a.Takes == 0 {
+		a.step(now)
+		return
+	}
+	for (a.busy() || a.unjudged) && !now.Before(a.next) {
+		at := a.next
+		a.next = at.Add(a.Takes)
+		a.step(at)
+	}
+}
+
+// step of the controller: judge health, begin an operation, or end it.
+func (a *Application) step(now time.Time) {
 	if a.unjudged {
 		a.unjudged = false
 		a.health = a.Health
@@ -256,6 +281,6 @@ func (a *Application) refresh(now time.Time) {
 	a.reconciledAt = now
 	tried := a.state != nil && a.state.Revision == a.Head
 	if a.automated() && a.synced != a.Head && !a.busy() && !tried {
-		a.start(operation{Automated: true, Revision: a.Head})
+		a.start(operation{Automated: true, Revision: a.Head}, now)
 	}
 }

@@ -14,6 +14,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls = append(s.calls, r.Method+" "+r.URL.EscapedPath())
+	if s.crashes(r) {
+		panic(http.ErrAbortHandler)
+	}
+	s.answer(w, r)
+}
+
+// answer a request of a server that runs.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	user, password, has := r.BasicAuth()
 	if has && (user != User || (password != Token && password != Password)) {
 		s.headers(w)

@@ -56,6 +56,9 @@ type Build struct {
 	Hidden bool
 	// Means are the calls that asked it to end.
 	Means []string
+	// Trigger is the number of the request that it is from, which is never given again; zero for builds that a test added. An item of the
+	// queue that a crash brought back is built once more.
+	Trigger int
 }
 
 // Stage of a build.
@@ -71,6 +74,8 @@ type Item struct {
 	Cancelled bool
 	// Build is the number once it runs.
 	Build int64
+	// Trigger is that of the build.
+	Trigger int
 }
 
 // Server is a Jenkins.
@@ -91,6 +96,11 @@ type Server struct {
 	options Options
 	calls   []string
 	posts   int
+	crash   struct {
+		// at is the number of the request at which the server goes down; zero is none. lost loses the request, not only its answer.
+		at, requests int
+		lost, down   bool
+	}
 	// definitions of jobs that were created or replaced.
 	definitions int
 	refused     map[string]int
@@ -116,6 +126,8 @@ type Options struct {
 	Uncancellable bool
 	// Drop closes the connection of the next trigger after it was executed.
 	Drop bool
+	// Duration of builds, by the clock. Default: until the next request.
+	Duration time.Duration
 }
 
 // New starts a server with two executors and no jobs.
@@ -215,19 +227,7 @@ func (s *Server) save() {
 func (s *Server) Kill() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.queue = s.saved.queue
-	s.nextID = s.saved.nextID
-	s.saved.queue = nil
-	s.left = nil
-	s.sessions++
-	for _, job := range s.jobs {
-		for _, b := range job.builds {
-			if b.Building && !job.Pipeline {
-				b.Building = false
-				b.Result = "ABORTED"
-			}
-		}
-	}
+	s.kill()
 }
 
 // Restart the server without a loss.
@@ -276,7 +276,7 @@ func (s *Server) tick() {
 	running := 0
 	for _, job := range s.jobs {
 		for _, b := range job.builds {
-			if b.Building && b.Parameters[ci.Behaviour] != ci.Hold {
+			if b.Building && b.Parameters[ci.Behaviour] != ci.Hold && now.Sub(b.Began) >= s.options.Duration {
 				b.end()
 			}
 			if b.Building {
@@ -301,7 +301,9 @@ func (s *Server) tick() {
 	s.queue = waiting
 	for _, i := range s.left {
 		if job := s.jobs[i.Job]; job != nil && i.Build == 0 && !i.Cancelled && !s.options.Gap {
-			i.Build = job.add(i.Parameters, i.ID, now).Number
+			b := job.add(i.Parameters, i.ID, now)
+			b.Trigger = i.Trigger
+			i.Build = b.Number
 		}
 		if now.Sub(i.Left) < 5*time.Minute {
 			kept = append(kept, i)
@@ -345,9 +347,9 @@ func (s *Server) enqueue(job string, parameters map[string]string) (i *Item, isN
 			return waiting, false
 		}
 	}
-	i = &Item{ID: s.nextID, Job: job, Parameters: parameters}
+	s.posts++
+	i = &Item{ID: s.nextID, Job: job, Parameters: parameters, Trigger: s.posts}
 	s.nextID++
 	s.queue = append(s.queue, i)
-	s.posts++
 	return i, true
 }

@@ -19,6 +19,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -245,6 +246,22 @@ spec:
 		if err := a.client.Create(a.t.Context(), object); err != nil {
 			a.t.Fatal(err)
 		}
+	}
+}
+
+// Repository is the URL of the repository of an application.
+func (a *ArgoCDServer) Repository(name string) string { return a.git + "/" + name + ".git" }
+
+// Own lets an application belong to an ApplicationSet, which does not exist.
+func (a *ArgoCDServer) Own(name, applicationSet string) {
+	a.t.Helper()
+	application := &metav1.PartialObjectMetadata{}
+	application.SetGroupVersionKind(schema.GroupVersionKind{Group: "argoproj.io", Version: "v1alpha1", Kind: "Application"})
+	application.Namespace, application.Name = ArgoCDNamespace, name
+	patch := fmt.Sprintf(`{"metadata":{"ownerReferences":[{"apiVersion":"argoproj.io/v1alpha1","kind":"ApplicationSet","name":%q,`+
+		`"uid":"00000000-0000-4000-8000-000000000000"}]}}`, applicationSet)
+	if err := a.client.Patch(a.t.Context(), application, client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
+		a.t.Fatal(err)
 	}
 }
 

@@ -36,6 +36,10 @@ type Subject struct {
 	Name string
 	// Application is synced by hand, Automated by the server, Held has operations that do not end, and Failing those that fail.
 	Application, Automated, Held, Failing string
+	// New is the name of an application that does not exist. Unmanaged can be adopted, and Owned belongs to an ApplicationSet.
+	New, Unmanaged, Owned string
+	// Spec of an application with a target revision, in project default.
+	Spec func(targetRevision string) string
 	// Commit changes the source of an application, and returns the revision.
 	Commit func(t testing.TB, application string) string
 }
@@ -55,6 +59,7 @@ func Run(t *testing.T, s Subject) {
 		{"a failed sync names its resources", failed},
 		{"a held operation is named, and terminated", held},
 		{"what cannot start is for the user to fix", refused},
+		{"an application is created, changed and adopted", ensured},
 		{"connections are shared and closed", shared},
 		{"a canceled call is no answer", canceled},
 	} {

@@ -1,4 +1,4 @@
-package e2e
+package line
 
 import (
 	"archive/tar"
@@ -9,31 +9,28 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
-	"testing"
 )
 
-// The job of the build server runs this program with these variables, to build an image and push it.
+// The job of the build server runs a program with these variables, which builds an image and pushes it: see Build.
 const (
-	variableHost   = "KUBEOPS_E2E_REGISTRY"
-	variableTag    = "KUBEOPS_E2E_TAG"
-	variableFolder = "KUBEOPS_E2E_FOLDER"
+	variableHost   = "KUBEOPS_LINE_REGISTRY"
+	variableTag    = "KUBEOPS_LINE_TAG"
+	variableFolder = "KUBEOPS_LINE_FOLDER"
 )
 
-func TestMain(m *testing.M) {
+// Build pushes an image, and returns true, if the job of the build server has started this process. A program that starts a Line calls it
+// first.
+func Build(ctx context.Context) (bool, error) {
 	host := os.Getenv(variableHost)
 	if host == "" {
-		m.Run() // Go exits with its result
-		return
+		return false, nil
 	}
-	if err := pushImage(context.Background(), host, os.Getenv(variableTag), os.Getenv(variableFolder)); err != nil {
-		log.Fatalf("ERROR: push the image: %v", err)
-	}
+	return true, pushImage(ctx, host, os.Getenv(variableTag), os.Getenv(variableFolder))
 }
 
 // descriptor of a blob.
@@ -125,7 +122,7 @@ func addFolder(archive *tar.Writer, folder string) error {
 		if err != nil {
 			return err
 		}
-		content, err := os.ReadFile(path) //nolint:gosec // a checkout of the test's own repository
+		content, err := os.ReadFile(path) //nolint:gosec // a checkout of the line's own repository
 		if err != nil {
 			return err
 		}
