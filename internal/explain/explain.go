@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/explain/background"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider/ai"
 )
@@ -48,6 +49,8 @@ type Input struct {
 	Language   v1alpha1.Language
 	// MaxCauses to explain.
 	MaxCauses int
+	// Background of the root causes, by the id of the finding. Those without one are explained from their finding alone.
+	Background map[string]background.Facts
 	// Parallel questions. Default 1.
 	Parallel int
 	Store    Store
@@ -148,8 +151,7 @@ func (r *run) pick(q question, found map[string]v1alpha1.Explanation) (e v1alpha
 			if !known || (e.Dropped != "") != wantDropped {
 				continue
 			}
-			want := expectation{ids: q.ids, language: r.Language, system: system(r.Language), gate: c.Gate}
-			if e, valid := revalidate(e, want); valid {
+			if e, valid := revalidate(e, r.expectation(q, c, q.allIDs())); valid {
 				e.Key = key
 				e.Provider = c.Provider
 				e.Model = c.Name
@@ -172,7 +174,7 @@ func (r *run) answerQuestion(ctx context.Context, q question) error {
 	if stopped {
 		return nil
 	}
-	answer, asked, system, err := r.askCandidates(ctx, q)
+	answer, asked, ids, err := r.askCandidates(ctx, q)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -185,8 +187,7 @@ func (r *run) answerQuestion(ctx context.Context, q question) error {
 	if err != nil {
 		e.Dropped = ai.Reason(err)
 	} else {
-		want := expectation{ids: q.ids, language: r.Language, system: system, gate: c.Gate}
-		e = validate(c.Gate.restore(answer.Text), want)
+		e = validate(c.Gate.restore(answer.Text), r.expectation(q, c, ids))
 	}
 	e.ID = q.id
 	e.Key = q.key(c, r.Language)
@@ -206,23 +207,29 @@ func (r *run) answerQuestion(ctx context.Context, q question) error {
 	return r.Store.Add(ctx, e)
 }
 
-// askCandidates asks the candidates until one answers. A prompt that exceeds a model's context is shortened and sent once more.
-func (r *run) askCandidates(ctx context.Context, q question) (answer ai.Answer, asked int, system string, err error) {
+// expectation is what an answer of a candidate to a question may cite and say.
+func (r *run) expectation(q question, c Candidate, ids []string) expectation {
+	return expectation{ids: ids, cited: q.cited, language: r.Language, system: system(r.Language), gate: c.Gate}
+}
+
+// askCandidates asks the candidates until one answers. A prompt that exceeds a model's context is shortened and sent once more. It
+// returns the ids that the answer may cite.
+func (r *run) askCandidates(ctx context.Context, q question) (answer ai.Answer, asked int, ids []string, err error) {
 	answer, asked, err = ai.FirstOf(ctx, len(r.Candidates), func(ctx context.Context, i int) (ai.Answer, error) {
 		c := r.Candidates[i]
 		room := c.room()
 		for try := 1; ; try++ {
 			p := q.prompt(r.Language, c.Gate, room, c.answerTokens())
-			system = p.System
+			ids = p.ids
 			r.countRequest()
-			answer, err := c.Ask(ctx, p)
+			answer, err := c.Ask(ctx, p.Request)
 			if try == 2 || ai.Reason(err) != v1alpha1.ReasonContextTooLong || err == nil {
 				return answer, err
 			}
 			room = min(room, ai.Estimate(p.User)) / 2
 		}
 	})
-	return answer, asked, system, err
+	return answer, asked, ids, err
 }
 
 func (r *run) countRequest() {

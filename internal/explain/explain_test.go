@@ -156,7 +156,7 @@ func TestRootCausesAndReportAreExplainedOnce(t *testing.T) {
 		t.Errorf("the overall explanation cites no finding: %+v", whole)
 	}
 	first := fake.Asked()[0].User
-	for _, part := range []string{`"leadsTo":[{`, "OOMKilled", "Ids to cite: e1, e2."} {
+	for _, part := range []string{`"leadsTo":[{`, "OOMKilled", "Ids to cite: e1, e2, b-f2."} {
 		if !strings.Contains(first, part) {
 			t.Errorf("the prompt lacks %s: %s", part, first)
 		}

@@ -5,10 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strings"
 	"unicode"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/explain/background"
 	"kubeops.io/kubeops/internal/provider/ai"
 )
 
@@ -34,19 +36,68 @@ func system(language v1alpha1.Language) string {
 	return rules + "7. Write every text in English."
 }
 
-// prompt of a question with at most room tokens for the user's part: texts are shortened until it fits.
-func (q question) prompt(language v1alpha1.Language, gate *Gate, room int64, answerTokens int) ai.Request {
-	r := ai.Request{
-		System: system(language), Schema: schema(q.ids, roomFor(answerTokens, language)), Name: "explanation", MaxTokens: answerTokens,
-	}
+// prompt of a question, and what of it an answer may cite.
+type prompt struct {
+	ai.Request
+	ids []string
+}
+
+// prompt of a question with at most room tokens for the user's part: texts of the finding are shortened until they fit, in half of the
+// room if there is a background. The background fills the rest, the most telling first.
+func (q question) prompt(language v1alpha1.Language, gate *Gate, room int64, answerTokens int) prompt {
+	p := prompt{Request: ai.Request{System: system(language), Name: "explanation", MaxTokens: answerTokens}, ids: q.ids}
 	sizes := []struct{ runes, entries int }{{4000, 10}, {2000, 10}, {1000, 5}, {500, 5}, {250, 3}, {120, 1}, {60, 0}, {30, 0}}
+	own := room
+	if len(q.entries) > 0 {
+		own = room / 2
+	}
+	var data *promptFinding
 	for _, size := range sizes {
-		r.User = q.task + "\n" + fence(q.data(gate, size.runes, size.entries)) + "\n" + cite(q.ids)
-		if ai.Estimate(r.User) <= room {
+		data = q.data(gate, size.runes, size.entries)
+		p.User = q.write(data, p.ids)
+		if ai.Estimate(p.User) <= own {
 			break
 		}
 	}
-	return r
+	left := room - ai.Estimate(p.User)
+	for _, e := range q.entries {
+		entry, ok := fit(e, gate, left)
+		if !ok {
+			continue
+		}
+		data.Context = append(data.Context, entry)
+		p.ids = append(slices.Clone(p.ids), e.ID)
+		p.User = q.write(data, p.ids)
+		left = room - ai.Estimate(p.User)
+	}
+	p.Schema = schema(p.ids, roomFor(answerTokens, language))
+	return p
+}
+
+// write is the user's part of a prompt.
+func (q question) write(data *promptFinding, ids []string) string {
+	return q.task + "\n" + fence(data) + "\n" + cite(ids)
+}
+
+// maxEntry is the length of one entry of the background in runes: 60 lines of a log.
+const maxEntry = 6000
+
+// fit shortens an entry of the background until it takes at most so many tokens. It is not ok if too little of it would be left.
+func fit(e background.Entry, gate *Gate, tokens int64) (promptEvidence, bool) {
+	const minRunes = 120
+	text := gate.Out(clean(e.Text))
+	entry := promptEvidence{ID: e.ID, Source: string(e.Source), About: gate.Out(clean(e.About))}
+	const overhead = 30
+	for runes := maxEntry; ; runes = runes * 3 / 4 {
+		entry.Text = clip(text, runes)
+		content, err := json.Marshal(entry)
+		if err == nil && ai.Estimate(string(content))+overhead <= tokens {
+			return entry, true
+		}
+		if runes < minRunes || len(text) < minRunes {
+			return entry, false
+		}
+	}
 }
 
 // cite lists the ids that may be cited.
@@ -59,7 +110,7 @@ func cite(ids []string) string {
 
 // fence puts data between two lines that do not occur in it. As JSON, the data is always one line. The lines are a hash of the data,
 // so the same question always has the same text. An author of a part of the data cannot forge them: the part changes the hash.
-func fence(data any) string {
+func fence(data *promptFinding) string {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)

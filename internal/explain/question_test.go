@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/explain/background"
 )
 
 func TestVolatileDetailsDoNotChangeTheQuestion(t *testing.T) {
@@ -30,10 +31,10 @@ func TestVolatileDetailsDoNotChangeTheQuestion(t *testing.T) {
 			digest := func(text string, severity v1alpha1.Severity) string {
 				f := finding("f1", "", text)
 				f.Severity = severity
-				return ofCause(f, []v1alpha1.Finding{finding("f2"+string(severity), "f1")}).digest
+				return ofCause(Cause{Finding: f, Effects: []v1alpha1.Finding{finding("f2"+string(severity), "f1")}}, background.Facts{}).digest
 			}
 			if same := digest(tc.before, v1alpha1.SeverityHigh) == digest(tc.after, v1alpha1.SeverityCritical); same != tc.same {
-				t.Errorf("the same question: %t, want %t\n%s\n%s", same, tc.same, stable(tc.before), stable(tc.after))
+				t.Errorf("the same question: %t, want %t\n%s\n%s", same, tc.same, background.Stable(tc.before), background.Stable(tc.after))
 			}
 		})
 	}

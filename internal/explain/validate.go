@@ -45,7 +45,9 @@ const (
 
 // expectation is what an answer is validated against.
 type expectation struct {
-	ids      []string
+	ids []string
+	// cited is what the ids stand for.
+	cited    map[string]source
 	language v1alpha1.Language
 	system   string
 	gate     *Gate
@@ -81,7 +83,27 @@ func validate(text string, want expectation) v1alpha1.Explanation {
 	if e.Confidence != v1alpha1.ConfidenceUnknown && !makesStatements(e) {
 		return v1alpha1.Explanation{Dropped: DroppedEmpty}
 	}
+	e.Evidence = citedEvidence(e, want)
 	return e
+}
+
+// maxEvidence are the pieces of evidence that an explanation keeps, each of at most maxEvidenceText runes.
+const maxEvidence, maxEvidenceText = 8, 1000
+
+// citedEvidence is the evidence that an explanation cites and the report does not have.
+func citedEvidence(e v1alpha1.Explanation, want expectation) []v1alpha1.Evidence {
+	var kept []v1alpha1.Evidence
+	for _, w := range e.Why {
+		for _, id := range w.Evidence {
+			s, known := want.cited[id]
+			same := func(other v1alpha1.Evidence) bool { return other.ID == id }
+			if !known || s.ours || len(kept) == maxEvidence || slices.ContainsFunc(kept, same) {
+				continue
+			}
+			kept = append(kept, v1alpha1.Evidence{ID: id, Source: s.of, Text: clip(want.gate.in(clean(s.text)), maxEvidenceText)})
+		}
+	}
+	return kept
 }
 
 // revalidate validates a cached explanation like a new answer, since someone else may have written to the cache.
