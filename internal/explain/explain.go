@@ -188,6 +188,9 @@ func (r *run) answerQuestion(ctx context.Context, q question) error {
 		e.Dropped = ai.Reason(err)
 	} else {
 		e = validate(c.Gate.restore(answer.Text), r.expectation(q, c, ids))
+		if correctable(e.Dropped) {
+			e, answer = r.askAgain(ctx, q, c, e, answer)
+		}
 	}
 	e.ID = q.id
 	e.Key = q.key(c, r.Language)
@@ -209,7 +212,10 @@ func (r *run) answerQuestion(ctx context.Context, q question) error {
 
 // expectation is what an answer of a candidate to a question may cite and say.
 func (r *run) expectation(q question, c Candidate, ids []string) expectation {
-	return expectation{ids: ids, cited: q.cited, language: r.Language, system: system(r.Language), gate: c.Gate}
+	return expectation{
+		ids: ids, cited: q.cited, language: r.Language, system: system(r.Language), gate: c.Gate,
+		unquoted: q.id == v1alpha1.OverallExplanation,
+	}
 }
 
 // askCandidates asks the candidates until one answers. A prompt that exceeds a model's context is shortened and sent once more. It
@@ -230,6 +236,26 @@ func (r *run) askCandidates(ctx context.Context, q question) (answer ai.Answer, 
 		}
 	})
 	return answer, asked, ids, err
+}
+
+// askAgain asks the model that gave an invalid answer once more, with the reason why it was dropped. It returns the second answer, or the
+// first if there is no second one, with the tokens of both.
+func (r *run) askAgain(
+	ctx context.Context, q question, c Candidate, dropped v1alpha1.Explanation, first ai.Answer,
+) (v1alpha1.Explanation, ai.Answer) {
+	q.task = correction(dropped.Dropped) + " " + q.task
+	p := q.prompt(r.Language, c.Gate, c.room(), c.answerTokens())
+	r.countRequest()
+	second, err := c.Ask(ctx, p.Request)
+	second.InputTokens += first.InputTokens
+	second.OutputTokens += first.OutputTokens
+	if err != nil {
+		return dropped, second
+	}
+	if c.Drop != nil {
+		c.Drop(dropped.Dropped)
+	}
+	return validate(c.Gate.restore(second.Text), r.expectation(q, c, p.ids)), second
 }
 
 func (r *run) countRequest() {

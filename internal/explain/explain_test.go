@@ -82,7 +82,7 @@ func good(ids ...string) string {
 	}
 	content, _ := json.Marshal(map[string]any{ //nolint:errchkjson // strings only
 		"summary": "The container needs more memory than its limit allows.", "confidence": "high",
-		"why": []any{map[string]any{"claim": "It was killed for using too much memory.", "evidence": ids}},
+		"why": []any{map[string]any{"claim": "It was killed for using too much memory.", "evidence": ids, "quote": "OOMKilled"}},
 		"fix": []any{
 			map[string]any{
 				"description": "Raise the limit.",
@@ -176,7 +176,7 @@ func TestRootCausesAndReportAreExplainedOnce(t *testing.T) {
 	// Other languages are cached separately.
 	chinese := input(store, next, c)
 	chinese.Language = v1alpha1.LanguageChinese
-	if other := mustRun(t, chinese); other.Requests != 3 || other.Dropped != 3 { // the fake speaks English
+	if other := mustRun(t, chinese); other.Requests != 6 || other.Dropped != 3 { // the fake speaks English, also when it is asked again
 		t.Errorf("got %+v", other)
 	}
 }

@@ -150,7 +150,7 @@ func fenced(t *testing.T, turn models.Turn) {
 	var s struct {
 		Required []string `json:"required"`
 	}
-	if err := json.Unmarshal(turn.Schema, &s); err != nil || len(s.Required) != 4 {
+	if err := json.Unmarshal(turn.Schema, &s); err != nil || len(s.Required) != 7 {
 		t.Errorf("unexpected schema: %s", turn.Schema)
 	}
 	for _, r := range lines[2] {

@@ -11,7 +11,7 @@ import (
 )
 
 // version of prompts and validation. Changing it invalidates all cached answers.
-const version = "4"
+const version = "5"
 
 // question for a model.
 type question struct {

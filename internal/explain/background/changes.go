@@ -231,7 +231,8 @@ func dataChanged(meta metav1.ObjectMeta) (time.Time, string) {
 		}
 		if fields := string(entry.FieldsV1.Raw); strings.Contains(fields, `"f:data"`) || strings.Contains(fields, `"f:stringData"`) ||
 			strings.Contains(fields, `"f:binaryData"`) {
-			at, manager = entry.Time.Time, entry.Manager
+			at = entry.Time.Time
+			manager = entry.Manager
 		}
 	}
 	return at, manager

@@ -50,7 +50,8 @@ func (g *gatherer) logs(ctx context.Context, s *subject) {
 
 // log reads both ends of a log. A previous container that is gone is replaced by the current one.
 func (g *gatherer) log(ctx context.Context, part LogPart) (head, tail []string, err error) {
-	part.Tail, part.Bytes = tailLines+headLines, tailBytes
+	part.Tail = tailLines + headLines
+	part.Bytes = tailBytes
 	text, err := g.cluster.Log(ctx, part)
 	if part.Previous && (apierrors.IsBadRequest(err) || apierrors.IsNotFound(err)) {
 		part.Previous = false
@@ -64,7 +65,8 @@ func (g *gatherer) log(ctx context.Context, part LogPart) (head, tail []string, 
 	if whole {
 		return nil, tail, nil
 	}
-	part.Tail, part.Bytes = 0, headBytes
+	part.Tail = 0
+	part.Bytes = headBytes
 	start, err := g.cluster.Log(ctx, part)
 	if err != nil {
 		return nil, tail, nil //nolint:nilerr // the end alone is better than nothing

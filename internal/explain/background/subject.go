@@ -119,28 +119,39 @@ func (g *gatherer) subjectOf(ctx context.Context, kind string, key client.Object
 func (g *gatherer) workload(ctx context.Context, kind string, key client.ObjectKey) *subject {
 	s := &subject{kind: kind}
 	var selector *metav1.LabelSelector
+	read := func(object client.Object) error {
+		s.owner = object
+		return g.cluster.Get(ctx, key, object)
+	}
 	var err error
 	switch kind {
 	case "Deployment":
 		o := &appsv1.Deployment{}
-		err = g.cluster.Get(ctx, key, o)
-		s.owner, s.template, selector = o, o.Spec.Template, o.Spec.Selector
+		err = read(o)
+		s.template = o.Spec.Template
+		selector = o.Spec.Selector
 	case "StatefulSet":
 		o := &appsv1.StatefulSet{}
-		err = g.cluster.Get(ctx, key, o)
-		s.owner, s.template, selector = o, o.Spec.Template, o.Spec.Selector
+		err = read(o)
+		s.template = o.Spec.Template
+		selector = o.Spec.Selector
 	case "DaemonSet":
 		o := &appsv1.DaemonSet{}
-		err = g.cluster.Get(ctx, key, o)
-		s.owner, s.template, selector = o, o.Spec.Template, o.Spec.Selector
+		err = read(o)
+		s.template = o.Spec.Template
+		selector = o.Spec.Selector
 	case "ReplicaSet":
 		o := &appsv1.ReplicaSet{}
-		err = g.cluster.Get(ctx, key, o)
-		s.owner, s.template, selector = o, o.Spec.Template, o.Spec.Selector
+		err = read(o)
+		s.template = o.Spec.Template
+		selector = o.Spec.Selector
 	case "Job":
 		o := &batchv1.Job{}
-		err = g.cluster.Get(ctx, key, o)
-		s.owner, s.template, selector = o, o.Spec.Template, o.Spec.Selector
+		err = read(o)
+		s.template = o.Spec.Template
+		selector = o.Spec.Selector
+	default:
+		return nil
 	}
 	if !g.ok(strings.ToLower(kind)+"s", err) {
 		return nil

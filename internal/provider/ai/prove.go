@@ -33,8 +33,8 @@ func Prove(ctx context.Context, model Model, clock clock.PassiveClock, maxTokens
 	var content struct {
 		Answer string `json:"answer"`
 	}
-	err = json.Unmarshal([]byte(strings.TrimSpace(answer.Text)), &content)
-	if err != nil || (content.Answer != "yes" && content.Answer != "no") {
+	err = json.Unmarshal([]byte(Unwrap(answer.Text)), &content)
+	if said := strings.ToLower(strings.TrimSpace(content.Answer)); err != nil || (said != "yes" && said != "no") {
 		return took, problem.Retrying(v1alpha1.ReasonInvalidAnswer, nil,
 			"the answer of model %s does not match the requested schema; "+
 				"use a larger model, or set spec.openai.answerFormat if the server does not support schemas", answer.Model)
