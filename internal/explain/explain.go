@@ -36,8 +36,8 @@ type Candidate struct {
 type Store interface {
 	// Lookup returns the cached answers for these keys.
 	Lookup(ctx context.Context, keys []string) (map[string]v1alpha1.Explanation, error)
-	// Add stores an explanation durably: it survives the end of this process.
-	Add(ctx context.Context, explanation v1alpha1.Explanation) error
+	// Add stores explanations durably, all or none: they survive the end of this process.
+	Add(ctx context.Context, explanations ...v1alpha1.Explanation) error
 }
 
 // Input of Run.
@@ -124,6 +124,8 @@ func (r *run) cached(ctx context.Context, questions []question) ([]question, err
 		return nil, err
 	}
 	var left []question
+	var reused []v1alpha1.Explanation
+	hits := map[string]int64{}
 	for _, q := range open {
 		e, c, ok := r.pick(q, found)
 		if !ok {
@@ -131,12 +133,21 @@ func (r *run) cached(ctx context.Context, questions []question) ([]question, err
 			continue
 		}
 		e.ID = q.id
-		if err := r.Store.Add(ctx, e); err != nil {
-			return nil, err
-		}
-		r.result.Cached++
-		if c.Hit != nil {
-			c.Hit(1)
+		e.AlsoFor = q.alsoFor
+		reused = append(reused, e)
+		hits[c.Identity]++
+	}
+	if len(reused) == 0 {
+		return left, nil
+	}
+	if err := r.Store.Add(ctx, reused...); err != nil {
+		return nil, err
+	}
+	r.result.Cached += len(reused)
+	for _, c := range r.Candidates {
+		if n := hits[c.Identity]; n > 0 && c.Hit != nil {
+			c.Hit(n)
+			delete(hits, c.Identity)
 		}
 	}
 	return left, nil
@@ -193,6 +204,7 @@ func (r *run) answerQuestion(ctx context.Context, q question) error {
 		}
 	}
 	e.ID = q.id
+	e.AlsoFor = q.alsoFor
 	e.Key = q.key(c, r.Language)
 	e.Provider = c.Provider
 	e.Model = c.Name

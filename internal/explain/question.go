@@ -3,6 +3,7 @@ package explain
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -21,6 +22,8 @@ type question struct {
 	cited map[string]source
 	// ids of the finding itself, in order. Those of the background follow as far as they fit into a prompt.
 	ids []string
+	// alsoFor are the ids of further findings that the answer holds for.
+	alsoFor []string
 	// digest of everything that the answer depends on.
 	digest string
 	// data of the prompt after the gate, limited to a number of runes per text and of entries per list.
@@ -47,10 +50,15 @@ type Cause struct {
 	v1alpha1.Finding
 	// Effects are the findings that it causes, direct ones first, at most 10.
 	Effects []v1alpha1.Finding
+	// Same are findings with the same recommendation for other objects, at most 100.
+	Same []v1alpha1.Finding
 }
 
+// maxSame is how many further findings one explanation can hold for.
+const maxSame = 100
+
 // Causes returns the root causes of a report that are explained: problems first, then recommendations, both in the report's order, worst
-// first. maxCauses below 1 counts as 1.
+// first. Equal recommendations for several objects are one. maxCauses below 1 counts as 1.
 func Causes(report *v1alpha1.InspectionReport, maxCauses int) []Cause {
 	var causes []Cause
 	effects := map[string][]v1alpha1.Finding{}
@@ -71,11 +79,45 @@ func Causes(report *v1alpha1.InspectionReport, maxCauses int) []Cause {
 		}
 		return 1
 	})
+	causes = joined(causes)
 	causes = causes[:min(len(causes), max(maxCauses, 1))]
 	for i := range causes {
 		causes[i].Effects = chain(causes[i].ID, effects)
 	}
 	return causes
+}
+
+// joined joins equal recommendations, whose texts differ only in the names of their objects. Those that cause others stay on their own.
+func joined(causes []Cause) []Cause {
+	first := map[string]int{}
+	var kept []Cause
+	for _, c := range causes {
+		if c.ClassOrDefault() != v1alpha1.ClassRecommendation || c.Affects > 0 {
+			kept = append(kept, c)
+			continue
+		}
+		key := c.Cluster + "\x00" + c.Check + "\x00" + c.Object.Kind + "\x00" + unnamed(c.Finding, c.Message)
+		for _, e := range c.Evidence {
+			key += "\x00" + unnamed(c.Finding, e.Text)
+		}
+		i, known := first[key]
+		if known && len(kept[i].Same) < maxSame {
+			kept[i].Same = append(kept[i].Same, c.Finding)
+			continue
+		}
+		first[key] = len(kept)
+		kept = append(kept, c)
+	}
+	return kept
+}
+
+// unnamed is a text about a finding without the names of its object and namespace.
+func unnamed(f v1alpha1.Finding, text string) string {
+	text = strings.ReplaceAll(text, f.Object.Name, "#")
+	if f.Object.Namespace != "" {
+		text = strings.ReplaceAll(text, f.Object.Namespace, "#")
+	}
+	return background.Stable(text)
 }
 
 // questionsOf returns the questions for a report: one per root cause, and one for the whole.
@@ -117,6 +159,8 @@ type promptFinding struct {
 	// Context is what surrounds the object.
 	Context []promptEvidence `json:"context,omitempty"`
 	NotRead []string         `json:"notRead,omitempty"`
+	// Same are other objects with the same finding.
+	Same []string `json:"sameFor,omitempty"`
 	// Advice of the check comes last: models that read it first repeat it.
 	Advice string `json:"advice,omitempty"`
 	// Findings are the root causes in the question about a whole report.
@@ -157,9 +201,13 @@ func ofCause(c Cause, facts background.Facts) question {
 		id: f.ID, task: "Explain the finding in the data: why it happens, what it breaks, and how to fix it.", entries: facts.Entries,
 		cited: map[string]source{},
 	}
-	for _, e := range f.Evidence {
+	evidence := slices.DeleteFunc(slices.Clone(f.Evidence), volatile)
+	for _, e := range evidence {
 		q.ids = append(q.ids, e.ID)
 		q.cited[e.ID] = source{of: e.Source, text: e.Text, ours: true}
+	}
+	for _, s := range c.Same {
+		q.alsoFor = append(q.alsoFor, s.ID)
 	}
 	for _, e := range c.Effects {
 		q.ids = append(q.ids, effectID(e))
@@ -172,7 +220,7 @@ func ofCause(c Cause, facts background.Facts) question {
 	q.data = func(gate *Gate, runes, entries int) *promptFinding {
 		t := newPromptFinding(f, max(runes, 200), gate)
 		t.Advice = clip(gate.Out(clean(f.Remediation)), min(runes, maxAdvice))
-		for _, e := range f.Evidence {
+		for _, e := range evidence {
 			t.Evidence = append(t.Evidence, promptEvidence{ID: e.ID, Source: string(e.Source), Text: clip(gate.Out(clean(e.Text)), runes)})
 		}
 		for _, e := range c.Effects[:min(len(c.Effects), entries)] {
@@ -180,10 +228,20 @@ func ofCause(c Cause, facts background.Facts) question {
 			effect.ID = effectID(e)
 			t.Leads = append(t.Leads, effect)
 		}
+		for _, s := range c.Same[:min(len(c.Same), entries)] {
+			t.Same = append(t.Same, gate.Out(clean(objectName(s))))
+		}
 		t.NotRead = facts.NotRead
 		return &t
 	}
 	return q
+}
+
+// volatile reports whether evidence comes and goes while a problem persists: that a container waits for its next start, and how many Pods
+// there are at the moment. It is not sent: the background has the state of the worst Pod.
+func volatile(e v1alpha1.Evidence) bool {
+	pattern := regexp.MustCompile(`^(?:(?:init )?container \S+ is waiting: CrashLoopBackOff\b|\d+ of \d+ Pods?: )`)
+	return e.Source == v1alpha1.EvidenceCondition && pattern.MatchString(e.Text)
 }
 
 // digestOf is a hash of what the answer about a root cause depends on. Severity and effects are left out: they change with every restart
@@ -193,7 +251,13 @@ func digestOf(f v1alpha1.Finding, facts background.Facts) string {
 	write := func(parts ...string) { h.Write([]byte(strings.Join(parts, "\x00") + "\x01")) }
 	write(f.ID, f.Check, background.Stable(f.Message))
 	for _, e := range f.Evidence {
-		write(e.ID, string(e.Source), background.Stable(e.Text))
+		switch {
+		case volatile(e):
+		case e.Source == v1alpha1.EvidenceLog:
+			write(e.ID, background.LogKey(e.Text))
+		default:
+			write(e.ID, string(e.Source), background.Stable(e.Text))
+		}
 	}
 	for _, e := range facts.Entries {
 		if e.Key != "" {

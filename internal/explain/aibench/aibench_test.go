@@ -44,7 +44,7 @@ type forgetful struct{}
 func (forgetful) Lookup(context.Context, []string) (map[string]v1alpha1.Explanation, error) {
 	return nil, nil
 }
-func (forgetful) Add(context.Context, v1alpha1.Explanation) error { return nil }
+func (forgetful) Add(context.Context, ...v1alpha1.Explanation) error { return nil }
 
 // inspected is a scenario after its inspection.
 type inspected struct {
@@ -88,15 +88,13 @@ func inspectScenario(t *testing.T, s aibench.Scenario) inspected {
 	return inspected{report: result.Report, cluster: aibench.NewCluster(objects, s.Logs)}
 }
 
-// prompts asks about the problems of a report and returns the questions, without the one about the whole.
-func prompts(t *testing.T, i inspected, withBackground bool) []ai.Request {
+// input explains a report by a model.
+func input(t *testing.T, i inspected, model ai.Model, store explain.Store, withBackground bool) explain.Input {
 	t.Helper()
-	model := &recorder{}
-	in := explain.Input{Report: i.report, Language: v1alpha1.LanguageEnglish, MaxCauses: 10, Store: forgetful{}}
-	causes := explain.Causes(i.report, in.MaxCauses)
+	in := explain.Input{Report: i.report, Language: v1alpha1.LanguageEnglish, MaxCauses: 10, Store: store}
 	if withBackground {
 		in.Background = map[string]background.Facts{}
-		for _, c := range causes {
+		for _, c := range explain.Causes(i.report, in.MaxCauses) {
 			if c.ClassOrDefault() == v1alpha1.ClassProblem {
 				in.Background[c.ID] = background.Gather(t.Context(), i.cluster, c.Finding, c.Effects, testkit.Now())
 			}
@@ -109,11 +107,19 @@ func prompts(t *testing.T, i inspected, withBackground bool) []ai.Request {
 	in.Candidates = []explain.Candidate{{
 		Model: model, Provider: "p", Name: "m", ContextLength: 32_000, AnswerTokens: 1024, Gate: gate,
 	}}
+	return in
+}
+
+// prompts asks about the problems of a report and returns the questions, without the others.
+func prompts(t *testing.T, i inspected, withBackground bool) []ai.Request {
+	t.Helper()
+	model := &recorder{}
+	in := input(t, i, model, forgetful{}, withBackground)
 	if _, err := explain.Run(t.Context(), in); err != nil {
 		t.Fatal(err)
 	}
 	problems := 0
-	for _, c := range causes {
+	for _, c := range explain.Causes(i.report, in.MaxCauses) {
 		if c.ClassOrDefault() == v1alpha1.ClassProblem {
 			problems++
 		}

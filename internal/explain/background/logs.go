@@ -106,6 +106,15 @@ func explainingLines(all []string) []string {
 	return found
 }
 
+// LogKey is what of the lines of a log an answer depends on. It does not depend on their order: that of two streams changes.
+func LogKey(log string) string {
+	all := strings.Split(log, "\n")
+	if found := explainingLines(all); len(found) > 0 {
+		return logKey(found)
+	}
+	return logKey(all)
+}
+
 // logKey is what of a log an answer depends on: the explaining lines without times and numbers, in no order.
 func logKey(explaining []string) string {
 	keys := make([]string, len(explaining))

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 )
@@ -79,7 +80,7 @@ func containerText(pod *corev1.PodSpec, c *corev1.Container) string {
 // podText is what the spec of a Pod says beside its containers.
 func podText(s *subject, spec *corev1.PodSpec) string {
 	t := &lines{}
-	t.put("labels", s.labels().String())
+	t.put("labels", ownLabels(s.labels()).String())
 	if spec.ServiceAccountName != "default" {
 		t.put("serviceAccountName", spec.ServiceAccountName)
 	}
@@ -110,6 +111,19 @@ func podText(s *subject, spec *corev1.PodSpec) string {
 		t.put("dnsPolicy", string(spec.DNSPolicy))
 	}
 	return t.text()
+}
+
+// ownLabels are the labels without those that controllers generate, which differ from Pod to Pod.
+func ownLabels(all labels.Set) labels.Set {
+	kept := labels.Set{}
+	for key, value := range all {
+		generated := strings.HasSuffix(key, "controller-uid") || strings.HasSuffix(key, "job-name") || strings.Contains(key, "hash") ||
+			strings.HasPrefix(key, "statefulset.kubernetes.io/") || strings.HasPrefix(key, "apps.kubernetes.io/")
+		if !generated {
+			kept[key] = value
+		}
+	}
+	return kept
 }
 
 // lines are a text of names and values.
