@@ -203,6 +203,21 @@ type Explanation struct {
 	Confidence Confidence `json:"confidence,omitempty"`
 }
 
+// Explained returns the explanations of a report by the id of each finding that they hold for, and by OverallExplanation. Those that were
+// dropped are among them.
+func (r *InspectionReport) Explained() map[string]*Explanation {
+	explained := map[string]*Explanation{}
+	for i := range r.Explanations {
+		for _, id := range r.Explanations[i].AlsoFor {
+			explained[id] = &r.Explanations[i]
+		}
+	}
+	for i := range r.Explanations {
+		explained[r.Explanations[i].ID] = &r.Explanations[i]
+	}
+	return explained
+}
+
 // ExplainedReport is the progress of the explanations of a report.
 type ExplainedReport struct {
 	// report is the name of the InspectionReport.

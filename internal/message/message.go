@@ -129,10 +129,7 @@ func Test(channel *v1alpha1.NotificationChannel) notify.Message {
 // are not sent again, so it always gets persisting findings too.
 func (c *Composer) activeFindings(report *v1alpha1.InspectionReport) []notify.Finding {
 	onlyNew := c.spec.Filter.OnlyNew() && !c.alerts
-	summaries := map[string]string{}
-	for _, explanation := range report.Explanations {
-		summaries[explanation.ID] = explanation.Summary
-	}
+	explained := report.Explained()
 	var active []notify.Finding
 	for _, f := range report.Findings {
 		if !c.passes(f.ClassOrDefault(), f.CausedBy, f.Severity, f.Category) ||
@@ -142,7 +139,7 @@ func (c *Composer) activeFindings(report *v1alpha1.InspectionReport) []notify.Fi
 		finding := notify.Finding{
 			ID: f.ID, Check: f.Check, Category: f.Category, Class: f.ClassOrDefault(), Severity: f.Severity, State: string(f.State),
 			Object: f.Object, Affects: f.Affects,
-			Message: c.redact(f.Message), Remediation: c.redact(f.Remediation), Explanation: c.redact(summaries[f.ID]),
+			Message: c.redact(f.Message), Remediation: c.redact(f.Remediation), Explanation: c.redact(explanation(explained[f.ID])),
 		}
 		if f.FirstSeen != nil {
 			firstSeen := f.FirstSeen.UTC()
@@ -155,6 +152,14 @@ func (c *Composer) activeFindings(report *v1alpha1.InspectionReport) []notify.Fi
 			cmp.Compare(a.Severity.Rank(), b.Severity.Rank()))
 	})
 	return active
+}
+
+// explanation is the summary of a model, its name and its confidence; empty without one.
+func explanation(e *v1alpha1.Explanation) string {
+	if e == nil || e.Summary == "" || e.Model == "" {
+		return ""
+	}
+	return e.Summary + " (" + e.Model + ", confidence: " + string(e.Confidence) + ")"
 }
 
 // startsToPass reports whether a finding that passes the filter did not pass it in the previous report. A flapping finding has
