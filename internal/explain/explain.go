@@ -67,21 +67,82 @@ type Result struct {
 	Problem *problem.Problem
 }
 
-// Run explains a report. It returns errors of the store and the context; errors of models are in the result.
+// Run explains a report: its root causes, and then the whole from their explanations. It returns errors of the store and the context;
+// errors of models are in the result.
 func Run(ctx context.Context, in Input) (Result, error) {
-	questions := questionsOf(in)
-	r := &run{Input: in, result: Result{Causes: max(len(questions)-1, 0)}}
-	open, err := r.cached(ctx, questions)
-	if err != nil {
-		return r.result, err
+	causes := Causes(in.Report, in.MaxCauses)
+	r := &run{Input: in, result: Result{Causes: len(causes)}, explained: map[string]v1alpha1.Explanation{}}
+	if len(causes) == 0 {
+		return r.result, nil
 	}
+	for _, e := range in.Report.Explanations {
+		r.explained[e.ID] = e
+	}
+	var questions []question
+	for _, c := range causes {
+		questions = append(questions, ofCause(c, in.Background[c.ID]))
+	}
+	err := r.explain(ctx, causes, questions)
+	return r.result, err
+}
+
+// explain answers the questions about root causes and then the one about the whole report. If all are cached, they are stored at once.
+func (r *run) explain(ctx context.Context, causes []Cause, questions []question) error {
+	reused, open, err := r.cached(ctx, questions)
+	if err != nil {
+		return err
+	}
+	if len(open) > 0 {
+		if err := r.store(ctx, reused...); err != nil {
+			return err
+		}
+		reused = nil
+		if err := r.askAll(ctx, open); err != nil {
+			return err
+		}
+	}
+	if r.result.Missing > 0 {
+		r.result.Missing++ // the whole is explained from its parts
+		return nil
+	}
+	whole, open, err := r.cached(ctx, []question{ofReport(r.Report, causes, r.explained)})
+	if err != nil {
+		return err
+	}
+	if err := r.store(ctx, append(reused, whole...)...); err != nil {
+		return err
+	}
+	return r.askAll(ctx, open)
+}
+
+// askAll asks the models questions, several at a time.
+func (r *run) askAll(ctx context.Context, questions []question) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(max(in.Parallel, 1))
-	for _, q := range open {
+	group.SetLimit(max(r.Parallel, 1))
+	for _, q := range questions {
 		group.Go(func() error { return r.answerQuestion(ctx, q) })
 	}
-	err = group.Wait()
-	return r.result, err
+	return group.Wait()
+}
+
+// store stores cached explanations.
+func (r *run) store(ctx context.Context, cached ...v1alpha1.Explanation) error {
+	if len(cached) == 0 {
+		return nil
+	}
+	if err := r.Store.Add(ctx, cached...); err != nil {
+		return err
+	}
+	r.result.Cached += len(cached)
+	for _, e := range cached {
+		for _, c := range r.Candidates {
+			if c.Hit != nil && c.Provider == e.Provider {
+				c.Hit(1)
+				break
+			}
+		}
+	}
+	return nil
 }
 
 // run is the state of one Run.
@@ -90,6 +151,8 @@ type run struct {
 
 	mutex  sync.Mutex
 	result Result
+	// explained are the explanations that the report has, or will have, by id.
+	explained map[string]v1alpha1.Explanation
 	// failures is the number of consecutive questions that no model answered.
 	failures int
 	// stopped is set once no more questions are sent.
@@ -99,62 +162,42 @@ type run struct {
 // maxFailures is the number of consecutive questions without an answer after which no more are sent.
 const maxFailures = 2
 
-// cached stores the answers that are cached and returns the remaining questions.
-func (r *run) cached(ctx context.Context, questions []question) ([]question, error) {
-	explained := map[string]bool{}
-	for _, e := range r.Report.Explanations {
-		explained[e.ID] = true
-	}
-	var open []question
+// cached returns the cached answers, and the questions without one. Those that the report has already are neither.
+func (r *run) cached(ctx context.Context, questions []question) (reused []v1alpha1.Explanation, open []question, err error) {
+	var asked []question
 	var keys []string
 	for _, q := range questions {
-		if explained[q.id] {
+		if _, known := r.explained[q.id]; known {
 			continue
 		}
-		open = append(open, q)
+		asked = append(asked, q)
 		for _, c := range r.Candidates {
 			keys = append(keys, q.key(c, r.Language))
 		}
 	}
-	if len(open) == 0 {
-		return nil, nil
+	if len(asked) == 0 {
+		return nil, nil, nil
 	}
 	found, err := r.Store.Lookup(ctx, keys)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var left []question
-	var reused []v1alpha1.Explanation
-	hits := map[string]int64{}
-	for _, q := range open {
-		e, c, ok := r.pick(q, found)
+	for _, q := range asked {
+		e, ok := r.pick(q, found)
 		if !ok {
-			left = append(left, q)
+			open = append(open, q)
 			continue
 		}
 		e.ID = q.id
 		e.AlsoFor = q.alsoFor
 		reused = append(reused, e)
-		hits[c.Identity]++
+		r.explained[q.id] = e
 	}
-	if len(reused) == 0 {
-		return left, nil
-	}
-	if err := r.Store.Add(ctx, reused...); err != nil {
-		return nil, err
-	}
-	r.result.Cached += len(reused)
-	for _, c := range r.Candidates {
-		if n := hits[c.Identity]; n > 0 && c.Hit != nil {
-			c.Hit(n)
-			delete(hits, c.Identity)
-		}
-	}
-	return left, nil
+	return reused, open, nil
 }
 
 // pick returns the cached answer of the first candidate that has one; dropped answers come last.
-func (r *run) pick(q question, found map[string]v1alpha1.Explanation) (e v1alpha1.Explanation, c Candidate, ok bool) {
+func (r *run) pick(q question, found map[string]v1alpha1.Explanation) (e v1alpha1.Explanation, ok bool) {
 	for _, wantDropped := range []bool{false, true} {
 		for _, c := range r.Candidates {
 			key := q.key(c, r.Language)
@@ -167,11 +210,11 @@ func (r *run) pick(q question, found map[string]v1alpha1.Explanation) (e v1alpha
 				e.Provider = c.Provider
 				e.Model = c.Name
 				e.Language = r.Language
-				return e, c, true
+				return e, true
 			}
 		}
 	}
-	return e, c, false
+	return e, false
 }
 
 // answerQuestion asks the models a question and stores the result.
@@ -218,6 +261,7 @@ func (r *run) answerQuestion(ctx context.Context, q question) error {
 	if e.Dropped != "" {
 		r.result.Dropped++
 	}
+	r.explained[q.id] = e
 	r.mutex.Unlock()
 	return r.Store.Add(ctx, e)
 }

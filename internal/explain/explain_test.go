@@ -173,9 +173,9 @@ func TestRootCausesAndReportAreExplainedOnce(t *testing.T) {
 	if again.Requests != 0 || again.Cached != 3 || len(fake.Asked()) != 3 || store.writes != 3+1 {
 		t.Errorf("requests for an unchanged cluster: %+v", again)
 	}
-	// Only what changed is asked again.
+	// Only what changed is asked again, and the whole, which is explained from its parts.
 	next.Findings[0].Evidence[1].Text = "limit 32Mi"
-	if changed := mustRun(t, input(store, next, c)); changed.Requests != 1 || changed.Cached != 2 {
+	if changed := mustRun(t, input(store, next, c)); changed.Requests != 2 || changed.Cached != 1 {
 		t.Errorf("got %+v", changed)
 	}
 	// Other languages are cached separately.
@@ -387,5 +387,37 @@ func TestEqualRecommendationsAreOneQuestion(t *testing.T) {
 	}
 	if !strings.Contains(fake.Asked()[1].User, `"sameFor":["Deployment/shop/cart","Deployment/shop/db"]`) {
 		t.Errorf("the prompt does not name the other objects: %s", fake.Asked()[1].User)
+	}
+}
+
+func TestTheWholeIsExplainedFromItsParts(t *testing.T) {
+	fake := models.OpenAI(t)
+	store := &memory{}
+	fake.Answer(sensible)
+	r := report()
+	score := int32(61)
+	r.Summary.Score = &score
+	r.Summary.Problems.Total = 2
+	mustRun(t, input(store, r, candidate(t, fake)))
+	last := fake.Asked()[2].User
+	for _, part := range []string{`"explanation":"The container needs more memory than its limit allows."`, `"score":61,"problems":2`, "Ids to cite: f1, f3."} {
+		if !strings.Contains(last, part) {
+			t.Errorf("the last question lacks %s: %s", part, last)
+		}
+	}
+}
+
+func TestTheWholeIsNotExplainedWithoutItsParts(t *testing.T) {
+	fake := models.OpenAI(t)
+	store := &memory{}
+	calls := 0
+	fake.Answer(func(turn models.Turn) models.Reply {
+		if calls++; calls == 1 {
+			return models.Reply{Raw: []byte("<html>")}
+		}
+		return sensible(turn)
+	})
+	if result := mustRun(t, input(store, report(), candidate(t, fake))); result.Missing != 2 || len(store.added) != 1 {
+		t.Errorf("got %+v and %d explanations", result, len(store.added))
 	}
 }

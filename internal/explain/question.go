@@ -120,19 +120,6 @@ func unnamed(f v1alpha1.Finding, text string) string {
 	return background.Stable(text)
 }
 
-// questionsOf returns the questions for a report: one per root cause, and one for the whole.
-func questionsOf(in Input) []question {
-	causes := Causes(in.Report, in.MaxCauses)
-	if len(causes) == 0 {
-		return nil
-	}
-	var questions []question
-	for _, c := range causes {
-		questions = append(questions, ofCause(c, in.Background[c.ID]))
-	}
-	return append(questions, ofReport(causes))
-}
-
 // chain returns the effects of a finding, direct ones first.
 func chain(id string, effects map[string][]v1alpha1.Finding) []v1alpha1.Finding {
 	var found []v1alpha1.Finding
@@ -163,8 +150,21 @@ type promptFinding struct {
 	Same []string `json:"sameFor,omitempty"`
 	// Advice of the check comes last: models that read it first repeat it.
 	Advice string `json:"advice,omitempty"`
+	// Explanation of a root cause, in the question about a whole report.
+	Explanation string `json:"explanation,omitempty"`
+	// Totals of a whole report.
+	Totals *promptTotals `json:"totals,omitempty"`
 	// Findings are the root causes in the question about a whole report.
 	Findings []promptFinding `json:"findings,omitempty"`
+}
+
+// promptTotals are the figures of a report.
+type promptTotals struct {
+	Score           *int32 `json:"score,omitempty"`
+	Problems        int32  `json:"problems"`
+	Recommendations int32  `json:"recommendations"`
+	// NotRead counts what could not be read.
+	NotRead int32 `json:"notRead"`
 }
 
 type promptEvidence struct {
@@ -267,29 +267,41 @@ func digestOf(f v1alpha1.Finding, facts background.Facts) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-func ofReport(causes []Cause) question {
+// ofReport is the question about the whole report, from the explanations of its root causes.
+func ofReport(report *v1alpha1.InspectionReport, causes []Cause, explained map[string]v1alpha1.Explanation) question {
 	q := question{
 		id: v1alpha1.OverallExplanation, cited: map[string]source{},
-		task: "The data lists what an inspection of a cluster found: problems first, then recommendations, worst first. Summarize what " +
-			"is wrong, what to fix first, and which of them are related. Cite the ids of findings as evidence.",
+		task: "The data lists what an inspection of a cluster found, with the explanations of the root causes: problems first, then " +
+			"recommendations, worst first. Summarize as the cause what is wrong, what to fix first, and which of them are related. Cite " +
+			"the ids of findings as evidence.",
 	}
 	h := sha256.New()
 	for _, f := range causes {
 		q.ids = append(q.ids, f.ID)
 		q.cited[f.ID] = source{text: objectName(f.Finding) + ": " + f.Message, ours: true}
-		h.Write([]byte(strings.Join([]string{f.ID, f.Check, background.Stable(f.Message)}, "\x00") + "\x01"))
+		parts := []string{f.ID, f.Check, background.Stable(f.Message), explained[f.ID].Key}
+		h.Write([]byte(strings.Join(parts, "\x00") + "\x01"))
 	}
 	q.digest = hex.EncodeToString(h.Sum(nil))
 	q.data = func(gate *Gate, runes, _ int) *promptFinding {
-		var list []promptFinding
+		whole := &promptFinding{Totals: totalsOf(report)}
 		for _, f := range causes {
 			t := newPromptFinding(f.Finding, max(min(runes, 400), 60), gate)
 			t.ID = f.ID
-			list = append(list, t)
+			if e := explained[f.ID]; e.Summary != "" {
+				t.Explanation = clip(gate.Out(clean(e.Summary)), max(min(runes, 400), 60))
+			}
+			whole.Findings = append(whole.Findings, t)
 		}
-		return &promptFinding{Findings: list}
+		return whole
 	}
 	return q
+}
+
+// totalsOf are the figures of a report.
+func totalsOf(report *v1alpha1.InspectionReport) *promptTotals {
+	s := report.Summary
+	return &promptTotals{Score: s.Score, Problems: s.Problems.Total, Recommendations: s.Recommendations.Total, NotRead: s.RequiredGaps}
 }
 
 // allIDs are the ids that an answer may cite, whatever fits into a prompt.
