@@ -151,7 +151,7 @@ func quoted(quote string, cited []string, want expectation) bool {
 		return false
 	}
 	return slices.ContainsFunc(cited, func(id string) bool {
-		seen := plain(want.gate.restore(want.gate.Out(clean(want.cited[id].text))))
+		seen := plain(want.gate.seen(clean(want.cited[id].text)))
 		// Times and counts may have changed since a cached answer quoted them.
 		return strings.Contains(seen, quote) || strings.Contains(background.Stable(seen), background.Stable(quote))
 	})

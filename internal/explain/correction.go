@@ -1,9 +1,9 @@
 package explain
 
-// correctable reports whether a model may do better if it is told why its answer was dropped.
+// correctable reports whether a model may do better if it knows why its answer was dropped.
 func correctable(dropped string) bool { return correction(dropped) != "" }
 
-// correction tells a model why its answer was dropped. It is empty if that is of no use.
+// correction says to a model why its answer was dropped. It is empty if that is of no use.
 func correction(dropped string) string {
 	why := map[string]string{
 		DroppedEmpty:           "it was empty or made no statement",
