@@ -250,6 +250,8 @@ type Data struct {
 	Summary string
 	// Incomplete names the first thing that an incomplete run did not read, and counts the gaps; empty if there is a score.
 	Incomplete string
+	// Explanation of the whole report by a model, in a message about a report; empty if there is none.
+	Explanation string
 	// Severity of the worst finding; empty if all are fixed.
 	Severity string
 	// Findings and Fixed in this message, and how many more are left out.
@@ -288,7 +290,8 @@ const (
 		`{{if eq .Event "finding"}}{{with index .Findings 0}}{{.Severity}}: {{.Line}} {{.Message}}{{end}}` +
 		`{{else if eq .Event "fixed"}}fixed: {{with index .Fixed 0}}{{.Line}}{{end}}` +
 		`{{else}}{{.Summary}}{{with .Severity}} (worst: {{.}}){{end}}{{end}}`
-	defaultText = `{{range $n, $f := .Findings}}{{if lt $n 20}}- [{{$f.Severity}}] {{$f.Line}}: {{$f.Message}}` +
+	defaultText = `{{with .Explanation}}{{.}}
+{{end}}{{range $n, $f := .Findings}}{{if lt $n 20}}- [{{$f.Severity}}] {{$f.Line}}: {{$f.Message}}` +
 		`{{with $f.Affects}} (causes {{.}} more){{end}}{{with $f.Explanation}}
   {{.}}{{end}}{{with $f.Remediation}}
   Fix: {{.}}{{end}}
@@ -370,10 +373,14 @@ func worst(findings []notify.Finding) (severity v1alpha1.Severity) {
 // dataOf is what the templates get for a message.
 func dataOf(message *notify.Message, report *v1alpha1.InspectionReport) Data {
 	score, incomplete := scoreOf(report)
+	overall := ""
+	if message.Event == notify.EventReport {
+		overall = printable.Unlinked(printable.Line(explanation(report.Explained()[v1alpha1.OverallExplanation])))
+	}
 	return Data{
 		Event: string(message.Event), Namespace: message.Namespace, Inspection: message.Inspection, Report: message.Report,
 		URL: message.URL, Score: score, Incomplete: incomplete, Problems: report.Summary.Problems.Total,
 		Recommendations: report.Summary.Recommendations.Total, Summary: summarize(message), Severity: string(message.Severity),
-		Findings: forPeople(message.Findings), Fixed: forPeople(message.Fixed), More: message.More,
+		Findings: forPeople(message.Findings), Fixed: forPeople(message.Fixed), More: message.More, Explanation: overall,
 	}
 }

@@ -204,6 +204,23 @@ kubectl -n shop get inspectionreport all-1 -o yaml`
 	}
 }
 
+func TestAMessageBeginsWithTheExplanationOfTheWhole(t *testing.T) {
+	r := report()
+	r.Explanations = []v1alpha1.Explanation{{
+		ID: v1alpha1.OverallExplanation, Model: "tiny-1", Confidence: v1alpha1.ConfidenceLow, Summary: "The database is down; see www.evil.example.",
+	}}
+	text := compose(t, v1alpha1.NotificationChannelSpec{}, r)[0].Text
+	if !strings.HasPrefix(text, "The database is down; see ") || strings.Contains(text, "www.evil") ||
+		!strings.Contains(text, "(tiny-1, confidence: low)\n- [critical]") {
+		t.Errorf("got %s", text)
+	}
+	r.Explanations[0].Summary = ""
+	r.Explanations[0].Dropped = "NoEvidence"
+	if text := compose(t, v1alpha1.NotificationChannelSpec{}, r)[0].Text; !strings.HasPrefix(text, "- [critical]") {
+		t.Errorf("got %s", text)
+	}
+}
+
 func TestModeEachGivesEveryFindingItsOwnKey(t *testing.T) {
 	messages := compose(t, v1alpha1.NotificationChannelSpec{Mode: v1alpha1.DeliverEach}, report())
 	var keys, titles []string
