@@ -171,6 +171,7 @@ func TestNoSecretOfTheCorpusIsSent(t *testing.T) {
 	fake := models.OpenAI(t)
 	texts := corpus.Secrets(7, 1)
 	r := &v1alpha1.InspectionReport{}
+	around := map[string]background.Facts{}
 	fake.Answer(sensible)
 	const each = 12
 	for n := 0; n < len(texts); n += each {
@@ -180,8 +181,12 @@ func TestNoSecretOfTheCorpusIsSent(t *testing.T) {
 			f.Evidence = append(f.Evidence, v1alpha1.Evidence{ID: fmt.Sprintf("e%d", k), Source: v1alpha1.EvidenceLog, Text: c.Text})
 		}
 		r.Findings = append(r.Findings, f)
+		around[f.ID] = background.Facts{Entries: []background.Entry{
+			{ID: "log1", Source: v1alpha1.EvidenceLog, About: "log", Text: texts[n].Text}, {ID: "spec1", Source: v1alpha1.EvidenceSpec, Text: texts[n].Text},
+		}}
 	}
 	in := input(&memory{}, r, candidate(t, fake, func(c *Candidate) { c.ContextLength = 128_000 }))
+	in.Background = around
 	in.MaxCauses = len(r.Findings)
 	result := mustRun(t, in)
 	captured := fake.Captured()

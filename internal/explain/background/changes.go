@@ -183,11 +183,17 @@ func flatten(path string, value any, fields map[string]string) {
 	}
 }
 
-func clipValue(text string) string {
-	if runes := []rune(text); len(runes) > maxValue {
-		return string(runes[:maxValue]) + "…"
+// clipValue returns the start of a text, up to a whole word: redaction may not know a part of a secret.
+func clipValue(text string) string { return clipAtWord(text, maxValue) }
+
+// clipAtWord returns the first runes of a text, without a word that they cut off.
+func clipAtWord(text string, maxRunes int) string {
+	runes := []rune(text)
+	if len(runes) <= maxRunes {
+		return text
 	}
-	return text
+	kept := string(runes[:maxRunes])
+	return kept[:strings.LastIndexAny(kept, " \t\n\",;")+1] + "…"
 }
 
 // maxReferences of a Pod are looked at.

@@ -48,9 +48,7 @@ func (g *gatherer) object(ctx context.Context, cause v1alpha1.Finding) {
 		}
 	}
 	const maxObject = 1500
-	if runes := []rune(text); len(runes) > maxObject {
-		text = string(runes[:maxObject]) + "…"
-	}
+	text = clipAtWord(text, maxObject)
 	g.add("object", v1alpha1.EvidenceSpec, about, text, text)
 }
 

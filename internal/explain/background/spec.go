@@ -159,13 +159,7 @@ func envSource(env corev1.EnvVar) string {
 	return "another source"
 }
 
-func clipWords(words []string) string {
-	text := compact(words)
-	if runes := []rune(text); len(runes) > maxCommand {
-		return string(runes[:maxCommand]) + "…"
-	}
-	return text
-}
+func clipWords(words []string) string { return clipAtWord(compact(words), maxCommand) }
 
 func protocol(p corev1.Protocol) string {
 	if p == "" {
