@@ -69,7 +69,8 @@ func onlyReads(command string) bool {
 	reads := slices.Contains([]string{"get", "describe", "logs", "top", "events", "explain", "api-resources", "version"}, verb) ||
 		verb == "rollout" && (what == "status" || what == "history") || verb == "auth" && what == "can-i"
 	printed := slices.ContainsFunc(words, func(word string) bool {
-		return strings.HasPrefix(word, "-o") && word != "-owide" || strings.HasPrefix(word, "--output") || strings.HasPrefix(word, "--template")
+		output := strings.HasPrefix(word, "-o") || strings.HasPrefix(word, "--output") || strings.HasPrefix(word, "--template")
+		return output && word != "-owide"
 	})
 	names := strings.Contains(strings.ToLower(command), "secret")
 	return reads && !redirected && !(names && printed)

@@ -17,7 +17,9 @@ func roomFor(tokens int, language v1alpha1.Language) lengths {
 	if language == v1alpha1.LanguageChinese {
 		switch {
 		case tokens >= 2000:
-			return lengths{cause: 160, why: 4, claim: 100, quote: 160, open: 2, short: 80, fix: 3, description: 100, command: 240, patch: 400}
+			return lengths{
+				cause: 160, why: 4, claim: 100, quote: 160, open: 2, short: 80, fix: 3, description: 100, command: 240, patch: 400,
+			}
 		case tokens >= 800:
 			return lengths{cause: 90, why: 2, claim: 60, quote: 90, open: 1, short: 60, fix: 3, description: 50, command: 120}
 		}
@@ -63,9 +65,11 @@ func schema(ids []string, room lengths) json.RawMessage {
 		"why": list(room.why, object(map[string]any{
 			"claim": text(room.claim), "evidence": cited, "quote": text(room.quote),
 		}, "claim", "evidence", "quote")),
-		"ruledOut": list(min(room.open, maxRuledOut), object(map[string]any{"cause": text(room.short), "evidence": cited}, "cause", "evidence")),
-		"missing":  list(room.open, text(room.short)),
-		"next":     list(room.open, text(room.short)),
+		"ruledOut": list(min(room.open, maxRuledOut), object(map[string]any{
+			"cause": text(room.short), "evidence": cited,
+		}, "cause", "evidence")),
+		"missing": list(room.open, text(room.short)),
+		"next":    list(room.open, text(room.short)),
 		"fix": list(room.fix, object(map[string]any{
 			"description": text(room.description), "target": text(maxTarget), "evidence": cited, "command": text(room.command),
 			"patch": text(room.patch),

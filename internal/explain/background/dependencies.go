@@ -83,7 +83,9 @@ func nodeText(node *corev1.Node) (text string, wrong bool) {
 		t.put("taint", taint.ToString())
 	}
 	allocatable := corev1.ResourceList{}
-	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceEphemeralStorage, corev1.ResourcePods} {
+	for _, name := range []corev1.ResourceName{
+		corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceEphemeralStorage, corev1.ResourcePods,
+	} {
 		if quantity, has := node.Status.Allocatable[name]; has {
 			allocatable[name] = quantity
 		}

@@ -22,7 +22,8 @@ const maxHosts = 5
 // hosts resolves the hosts in environment variables, commands and logs to Services, and describes the Services that select the Pods.
 func (g *gatherer) hosts(ctx context.Context, s *subject) {
 	r := &resolver{gatherer: g, namespace: s.namespace(), services: map[string][]corev1.Service{}}
-	for _, use := range g.hostsOf(s)[:min(len(g.hostsOf(s)), maxHosts)] {
+	uses := g.hostsOf(s)
+	for _, use := range uses[:min(len(uses), maxHosts)] {
 		r.resolve(ctx, use)
 	}
 	services, read := r.list(ctx, r.namespace)
@@ -56,6 +57,7 @@ func (g *gatherer) hostsOf(s *subject) []usedHost {
 			}
 		}
 	}
+	hostName := regexp.MustCompile(`(?i)HOST|ADDR|SERVER|ENDPOINT|URL|BROKER|SERVICE$`)
 	for _, log := range g.logged {
 		add("the log", unresolved(log)...)
 		add("the log", hostname.In(log)...)
@@ -63,12 +65,13 @@ func (g *gatherer) hostsOf(s *subject) []usedHost {
 	for _, c := range slices.Concat(s.spec().InitContainers, s.spec().Containers) {
 		for _, env := range c.Env {
 			add("env "+env.Name+" of container "+c.Name, hostname.In(env.Value)...)
-			if use, ok := hostname.Parse(env.Value); ok && regexp.MustCompile(`(?i)HOST|ADDR|SERVER|ENDPOINT|URL|BROKER|SERVICE$`).MatchString(env.Name) {
+			if use, ok := hostname.Parse(env.Value); ok && hostName.MatchString(env.Name) {
 				add("env "+env.Name+" of container "+c.Name, use)
 			}
 		}
-		add("the command of container "+c.Name, hostname.In(strings.Join(append(slices.Clone(c.Command), c.Args...), " "))...)
-		add("the command of container "+c.Name, unresolved(strings.Join(append(slices.Clone(c.Command), c.Args...), " "))...)
+		command := strings.Join(slices.Concat(c.Command, c.Args), " ")
+		add("the command of container "+c.Name, hostname.In(command)...)
+		add("the command of container "+c.Name, unresolved(command)...)
 	}
 	return found
 }

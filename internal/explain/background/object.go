@@ -20,7 +20,8 @@ func (g *gatherer) object(ctx context.Context, cause v1alpha1.Finding) {
 		service := &corev1.Service{}
 		if g.ok("services", g.cluster.Get(ctx, key, service)) {
 			text = compact(map[string]any{
-				"type": service.Spec.Type, "selector": service.Spec.Selector, "ports": service.Spec.Ports, "externalName": service.Spec.ExternalName,
+				"type": service.Spec.Type, "selector": service.Spec.Selector, "ports": service.Spec.Ports,
+				"externalName": service.Spec.ExternalName,
 			})
 		}
 	case "Ingress":

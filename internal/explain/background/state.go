@@ -65,7 +65,8 @@ func (c container) fails() bool {
 	case s.State.Terminated != nil:
 		return s.State.Terminated.ExitCode != 0
 	case s.State.Running != nil:
-		return c.blocked || !s.Ready && !c.init || s.LastTerminationState.Terminated != nil && s.LastTerminationState.Terminated.ExitCode != 0
+		last := s.LastTerminationState.Terminated
+		return c.blocked || !s.Ready && !c.init || last != nil && last.ExitCode != 0
 	}
 	return false
 }
