@@ -78,8 +78,8 @@ func (g *gatherer) hostsOf(s *subject) []usedHost {
 
 // unresolved finds names that a program could not resolve, or waits for, in its log or command.
 func unresolved(log string) []hostname.Use {
-	name := regexp.MustCompile(`(?i)(?:bad address|lookup|nslookup|host name|getaddrinfo \w+|resolve(?: host)?:?|unknown (?:mysql server )?host|` +
-		`waiting for|nc -z|ping -c ?1|no such host:?) ["']?([a-z0-9]([a-z0-9.-]*[a-z0-9])?)\b`)
+	name := regexp.MustCompile(`(?i)(?:bad address|lookup|nslookup|host name|getaddrinfo \w+|resolve(?: host)?:?|` +
+		`unknown (?:mysql server )?host|waiting for|nc -z|ping -c ?1|no such host:?) ["']?([a-z0-9]([a-z0-9.-]*[a-z0-9])?)\b`)
 	var found []hostname.Use
 	for _, match := range name.FindAllStringSubmatch(log, 16) {
 		if use, ok := hostname.Parse(match[1]); ok && !slices.Contains([]string{"host", "the", "a", "for", "service"}, use.Host) {
