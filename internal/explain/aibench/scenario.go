@@ -23,6 +23,8 @@ type Scenario struct {
 	Objects []map[string]any `json:"objects"`
 	// Logs of containers, by namespace/pod/container.
 	Logs map[string]string `json:"logs"`
+	// Answer of a capable model to the question about the cause; empty for most.
+	Answer string `json:"answer"`
 }
 
 // Read returns the scenarios in a folder, by name.

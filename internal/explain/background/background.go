@@ -11,6 +11,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/klog/v2"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 )
@@ -55,6 +56,7 @@ type Facts struct {
 func Gather(ctx context.Context, cluster Cluster, cause v1alpha1.Finding, effects []v1alpha1.Finding, now time.Time) Facts {
 	ctx, cancel := context.WithTimeout(ctx, maxTime)
 	defer cancel()
+	ctx = klog.NewContext(ctx, klog.Logger{}) // failed reads leave entries out
 	g := &gatherer{cluster: &bounded{Cluster: cluster, left: MaxReads}, now: now, cause: cause, count: map[string]int{}}
 	subject := g.subject(ctx, append([]v1alpha1.Finding{cause}, effects...))
 	if subject != nil {

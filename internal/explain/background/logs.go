@@ -81,9 +81,22 @@ func (g *gatherer) log(ctx context.Context, part LogPart) (head, tail []string, 
 // excerpt joins the first and last lines of a log.
 func excerpt(head, tail []string) string {
 	if len(head) == 0 {
-		return strings.Join(tail, "\n")
+		return strings.Join(collapsed(tail), "\n")
 	}
-	return strings.Join(head, "\n") + "\n…\n" + strings.Join(tail, "\n")
+	return strings.Join(collapsed(head), "\n") + "\n…\n" + strings.Join(collapsed(tail), "\n")
+}
+
+// collapsed replaces lines that follow each other and differ in times and counts only by the first of them.
+func collapsed(all []string) []string {
+	var kept []string
+	last := ""
+	for _, line := range all {
+		if same := Stable(line); same != last || len(kept) == 0 {
+			last = same
+			kept = append(kept, line)
+		}
+	}
+	return kept
 }
 
 // explainingLines are the lines that most likely say why a program failed, the best first, at most three different ones.
