@@ -75,13 +75,30 @@ type ExplainedClaim struct {
 	// claim in one or two sentences.
 	// +kubebuilder:validation:MaxLength=1024
 	Claim string `json:"claim"`
-	// evidence that supports the claim: ids of evidence of the finding, or ids of findings in the explanation of the whole
-	// report.
+	// evidence that supports the claim: ids of evidence of the finding or of the explanation, or ids of findings in the
+	// explanation of the whole report.
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:items:MaxLength=32
 	// +listType=set
 	Evidence []string `json:"evidence"`
+	// quote is a part of that evidence, which KubeOps found in it word by word. Absent if the model quoted nothing, or something else.
+	// +kubebuilder:validation:MaxLength=512
+	// +optional
+	Quote string `json:"quote,omitempty"`
+}
+
+// RuledOut is another possible cause that the model considers excluded.
+type RuledOut struct {
+	// cause that is excluded, and why.
+	// +kubebuilder:validation:MaxLength=512
+	Cause string `json:"cause"`
+	// evidence that excludes it, by id.
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=32
+	// +listType=set
+	// +optional
+	Evidence []string `json:"evidence,omitempty"`
 }
 
 // SuggestedFix is a fix that the model suggests. KubeOps never executes it. Review it before you do.
@@ -89,10 +106,23 @@ type SuggestedFix struct {
 	// description of the fix.
 	// +kubebuilder:validation:MaxLength=1024
 	Description string `json:"description"`
+	// target is the object to change, as Kind/namespace/name.
+	// +kubebuilder:validation:MaxLength=512
+	// +optional
+	Target string `json:"target,omitempty"`
+	// evidence that supports the fix, by id.
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=32
+	// +listType=set
+	// +optional
+	Evidence []string `json:"evidence,omitempty"`
 	// command line that applies the fix.
 	// +kubebuilder:validation:MaxLength=1024
 	// +optional
 	Command string `json:"command,omitempty"`
+	// removed says that the model suggested a command or a patch that KubeOps does not show, since it could do harm.
+	// +optional
+	Removed bool `json:"removed,omitempty"`
 	// patch of a manifest that applies the fix.
 	// +kubebuilder:validation:MaxLength=2048
 	// +optional
@@ -122,7 +152,7 @@ type Explanation struct {
 	// +kubebuilder:validation:MaxLength=63
 	// +optional
 	Dropped string `json:"dropped,omitempty"`
-	// summary in a few sentences.
+	// summary in a few sentences. For a root cause, it is the cause.
 	// +kubebuilder:validation:MaxLength=2048
 	// +optional
 	Summary string `json:"summary,omitempty"`
@@ -131,6 +161,38 @@ type Explanation struct {
 	// +listType=atomic
 	// +optional
 	Why []ExplainedClaim `json:"why,omitempty"`
+	// ruledOut lists other possible causes that the model considers excluded.
+	// +kubebuilder:validation:MaxItems=3
+	// +listType=atomic
+	// +optional
+	RuledOut []RuledOut `json:"ruledOut,omitempty"`
+	// missing lists what the model would need to know to be certain.
+	// +kubebuilder:validation:MaxItems=4
+	// +kubebuilder:validation:items:MaxLength=512
+	// +listType=atomic
+	// +optional
+	Missing []string `json:"missing,omitempty"`
+	// next lists commands that only read, and that may show what is missing.
+	// +kubebuilder:validation:MaxItems=4
+	// +kubebuilder:validation:items:MaxLength=512
+	// +listType=atomic
+	// +optional
+	Next []string `json:"next,omitempty"`
+	// evidence that was read for this explanation and that it cites, beside the evidence of the finding. Secrets in it are redacted.
+	// +kubebuilder:validation:MaxItems=8
+	// +listType=atomic
+	// +optional
+	Evidence []Evidence `json:"evidence,omitempty"`
+	// droppedClaims is the number of claims of the answer that were discarded, since they cite no evidence or evidence that does not
+	// exist.
+	// +optional
+	DroppedClaims int32 `json:"droppedClaims,omitempty"`
+	// alsoFor lists the ids of other findings that the explanation holds for: the same recommendation for other objects.
+	// +kubebuilder:validation:MaxItems=100
+	// +kubebuilder:validation:items:MaxLength=32
+	// +listType=set
+	// +optional
+	AlsoFor []string `json:"alsoFor,omitempty"`
 	// fix lists suggested fixes, none of which was executed.
 	// +kubebuilder:validation:MaxItems=5
 	// +listType=atomic
@@ -139,6 +201,21 @@ type Explanation struct {
 	// confidence of the model in this explanation: high, medium, low, or unknown if the evidence is not sufficient.
 	// +optional
 	Confidence Confidence `json:"confidence,omitempty"`
+}
+
+// Explained returns the explanations of a report by the id of each finding that they hold for, and by OverallExplanation. Those that were
+// dropped are among them.
+func (r *InspectionReport) Explained() map[string]*Explanation {
+	explained := map[string]*Explanation{}
+	for i := range r.Explanations {
+		for _, id := range r.Explanations[i].AlsoFor {
+			explained[id] = &r.Explanations[i]
+		}
+	}
+	for i := range r.Explanations {
+		explained[r.Explanations[i].ID] = &r.Explanations[i]
+	}
+	return explained
 }
 
 // ExplainedReport is the progress of the explanations of a report.

@@ -18,6 +18,7 @@ import (
 	"kubeops.io/kubeops/controllers/environment"
 	"kubeops.io/kubeops/controllers/inspection"
 	"kubeops.io/kubeops/internal/backends"
+	"kubeops.io/kubeops/internal/impersonate"
 	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/names"
 	"kubeops.io/kubeops/internal/outcome"
@@ -51,7 +52,7 @@ func Setup(m ctrl.Manager, e *environment.Environment) error {
 
 // New is the reconciler of explanations.
 func New(e *environment.Environment) *kind.Auxiliary[*v1alpha1.Inspection] {
-	l := &logic{Environment: e.Environment, backends: e.Backends, answers: e.Settings.Answers}
+	l := &logic{Environment: e.Environment, backends: e.Backends, accounts: e.Accounts, answers: e.Settings.Answers}
 	return &kind.Auxiliary[*v1alpha1.Inspection]{
 		Environment: e.Environment, New: func() *v1alpha1.Inspection { return &v1alpha1.Inspection{} }, Logic: l.reconcile,
 	}
@@ -75,6 +76,8 @@ func isReady(object client.Object) bool {
 type logic struct {
 	kind.Environment
 	backends *backends.Resolver
+	// accounts acts as the ServiceAccounts of Inspections.
+	accounts impersonate.Source
 	answers  environment.AnswerCache
 }
 

@@ -76,9 +76,10 @@ func (l *logic) askModels(ctx context.Context, inspection *v1alpha1.Inspection) 
 		Parallel: int(opened[0].Resource.Spec.Concurrency),
 		Store:    &store{client: l.Client, reader: l.Reader, answers: l.answers, inspection: inspection, report: report},
 	}
+	input.Background = l.background(ctx, inspection, report)
 	for _, m := range opened {
 		defer m.Close()
-		gate, err := explain.NewGate(m.Resource.Spec.Redaction, report, m.Hide)
+		gate, err := explain.NewGate(m.Resource.Spec.Redaction, report, m.Hide, namesIn(input.Background)...)
 		if err != nil {
 			return explain.Result{}, err
 		}

@@ -103,15 +103,19 @@ func (s *store) keep(ctx context.Context, e v1alpha1.Explanation) {
 	}
 }
 
-// Add adds one to the report.
-func (s *store) Add(ctx context.Context, e v1alpha1.Explanation) error {
+// Add adds explanations to the report, in one patch.
+func (s *store) Add(ctx context.Context, explanations ...v1alpha1.Explanation) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	add := map[string]any{"op": "add", "path": "/explanations/-", "value": e}
-	if len(s.report.Explanations)+s.added == 0 {
-		add = map[string]any{"op": "add", "path": "/explanations", "value": []v1alpha1.Explanation{e}}
+	operations := []map[string]any{{"op": "test", "path": "/metadata/uid", "value": s.report.UID}}
+	for i, e := range explanations {
+		if len(s.report.Explanations)+s.added+i == 0 {
+			operations = append(operations, map[string]any{"op": "add", "path": "/explanations", "value": []v1alpha1.Explanation{e}})
+			continue
+		}
+		operations = append(operations, map[string]any{"op": "add", "path": "/explanations/-", "value": e})
 	}
-	patch, err := json.Marshal([]map[string]any{{"op": "test", "path": "/metadata/uid", "value": s.report.UID}, add})
+	patch, err := json.Marshal(operations)
 	if err != nil {
 		return err
 	}
@@ -120,7 +124,9 @@ func (s *store) Add(ctx context.Context, e v1alpha1.Explanation) error {
 	if err := s.client.Patch(ctx, answer, client.RawPatch(types.JSONPatchType, patch)); err != nil {
 		return err
 	}
-	s.added++
-	s.keep(ctx, e)
+	s.added += len(explanations)
+	for _, e := range explanations {
+		s.keep(ctx, e)
+	}
 	return nil
 }

@@ -87,7 +87,7 @@ func (f *filterFlags) apply(report *v1alpha1.InspectionReport) *v1alpha1.Inspect
 	})
 	filtered.Explanations = slices.DeleteFunc(slices.Clone(report.Explanations), func(e v1alpha1.Explanation) bool {
 		return e.ID != v1alpha1.OverallExplanation && !slices.ContainsFunc(filtered.Findings, func(f v1alpha1.Finding) bool {
-			return f.ID == e.ID
+			return f.ID == e.ID || slices.Contains(e.AlsoFor, f.ID)
 		})
 	})
 	return &filtered

@@ -37,12 +37,12 @@ func (p *printer) table(report *v1alpha1.InspectionReport, heading string) error
 	for _, f := range report.Findings {
 		symptoms[f.CausedBy] = append(symptoms[f.CausedBy], f)
 	}
-	explanations := explanationsOf(report)
+	explanations := report.Explained()
 	p.explanation(text, "", explanations[v1alpha1.OverallExplanation])
 	compared := render.Compared(report.Summary)
 	var recommendations []v1alpha1.Finding
 	full := func(f v1alpha1.Finding) {
-		p.cause(text, f, symptoms, compared)
+		p.cause(text, f, symptoms, compared, explanations[f.ID])
 		p.explanation(text, indent, explanations[f.ID])
 	}
 	if s := report.Summary; s.Problems.Total > 0 {
@@ -113,8 +113,11 @@ func severities(c v1alpha1.SeverityCounts) string {
 	return strings.Join(parts, ", ")
 }
 
-// cause prints a root cause in full. It is marked as new if there is a previous report to compare with.
-func (p *printer) cause(text *terminal.Writer, f v1alpha1.Finding, symptoms map[string][]v1alpha1.Finding, compared bool) {
+// cause prints a root cause in full. It is marked as new if there is a previous report to compare with. Evidence that its explanation
+// cites has its id in front.
+func (p *printer) cause(
+	text *terminal.Writer, f v1alpha1.Finding, symptoms map[string][]v1alpha1.Finding, compared bool, explained *v1alpha1.Explanation,
+) {
 	p.title(text, f, compared && f.State == v1alpha1.FindingNew)
 	text.Block(indent, indent, f.Message)
 	if previous := f.Previously; previous != nil && previous.Severity != f.Severity {
@@ -129,8 +132,11 @@ func (p *printer) cause(text *terminal.Writer, f v1alpha1.Finding, symptoms map[
 		if e.Source != v1alpha1.EvidenceLog && !located {
 			pieces++
 		}
-		if pieces <= maxEvidence || e.Source == v1alpha1.EvidenceLog {
-			p.evidence(text, e)
+		switch {
+		case cites(explained, e.ID):
+			p.evidence(text, e.ID+" ", e)
+		case pieces <= maxEvidence || e.Source == v1alpha1.EvidenceLog:
+			p.evidence(text, "", e)
 		}
 	}
 	for _, also := range f.Also {
@@ -158,9 +164,9 @@ func (p *printer) title(text *terminal.Writer, f v1alpha1.Finding, isNew bool) {
 		p.colors.Dim(f.Check))
 }
 
-// evidence prints one piece of evidence in one line, or the last lines of a log.
-func (p *printer) evidence(text *terminal.Writer, e v1alpha1.Evidence) {
-	lead := fmt.Sprintf("- %s: ", e.Source)
+// evidence prints one piece of evidence in one line, or the last lines of a log, after an id.
+func (p *printer) evidence(text *terminal.Writer, id string, e v1alpha1.Evidence) {
+	lead := fmt.Sprintf("- %s%s: ", id, e.Source)
 	lines := []string{e.Text}
 	if e.Source == v1alpha1.EvidenceLog {
 		lines = tellingLines(strings.Split(strings.TrimRight(e.Text, "\n"), "\n"))

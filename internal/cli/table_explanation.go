@@ -2,38 +2,95 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/cli/terminal"
 )
 
-// explanationsOf returns the explanations of a report by the finding that they explain, without those that were dropped.
-func explanationsOf(report *v1alpha1.InspectionReport) map[string]v1alpha1.Explanation {
-	kept := map[string]v1alpha1.Explanation{}
-	for _, e := range report.Explanations {
-		if e.Dropped == "" {
-			kept[e.ID] = e
-		}
-	}
-	return kept
-}
-
-// explanation prints what a model wrote about a finding or the whole report. The first line attributes it to the model.
-func (p *printer) explanation(text *terminal.Writer, indent string, e v1alpha1.Explanation) {
-	if e.Summary == "" {
+// explanation prints what a model wrote about a finding or the whole report, or why that was discarded. The first line attributes it to
+// the model. e may be nil.
+func (p *printer) explanation(text *terminal.Writer, indent string, e *v1alpha1.Explanation) {
+	switch {
+	case e == nil:
+		return
+	case e.Dropped != "":
+		text.Block(indent, indent+"     ", fmt.Sprintf("explanation by %s discarded: %s", e.Model, e.Dropped))
+		return
+	case e.Summary == "":
 		return
 	}
+	item := func(name, value string) { text.Block(indent+"     "+name, indent+"       ", value) }
 	lead := fmt.Sprintf("%sexplanation by %s (confidence: %s): ", indent, e.Model, e.Confidence)
 	text.Block(lead, indent+"     ", e.Summary)
 	for _, reason := range e.Why {
-		text.Block(indent+"     - ", indent+"       ", fmt.Sprintf("%s [%s]", reason.Claim, strings.Join(reason.Evidence, ", ")))
+		claim := reason.Claim + citing(reason.Evidence)
+		if reason.Quote != "" {
+			claim += fmt.Sprintf(" %q", reason.Quote)
+		}
+		item("- ", claim)
+	}
+	if e.DroppedClaims > 0 {
+		item("- ", terminal.Count(int(e.DroppedClaims), "claim", "claims")+" without valid evidence discarded")
+	}
+	for _, r := range e.RuledOut {
+		item("ruled out: ", r.Cause+citing(r.Evidence))
+	}
+	for _, missing := range e.Missing {
+		item("missing: ", missing)
+	}
+	for _, next := range e.Next {
+		item("next: ", "`"+next+"`")
 	}
 	for _, fix := range e.Fix {
-		line := fix.Description
-		if fix.Command != "" {
-			line += " `" + fix.Command + "`"
+		item("suggested fix: ", fixText(fix))
+		if fix.Patch != "" {
+			for _, line := range strings.Split(fix.Patch, "\n") {
+				text.Line("%s       %s", indent, line)
+			}
 		}
-		text.Block(indent+"     suggested fix: ", indent+"       ", line)
 	}
+	for _, cited := range e.Evidence {
+		p.citedEvidence(text, indent+"     ", cited)
+	}
+}
+
+// fixText is a suggestion on one line, without its patch.
+func fixText(fix v1alpha1.SuggestedFix) string {
+	line := fix.Description
+	if fix.Target != "" {
+		line = fix.Target + ": " + line
+	}
+	if fix.Command != "" {
+		line += " `" + fix.Command + "`"
+	}
+	if fix.Removed {
+		line += " (command removed: it could do harm)"
+	}
+	return line + citing(fix.Evidence)
+}
+
+// citing lists ids of evidence.
+func citing(ids []string) string {
+	if len(ids) == 0 {
+		return ""
+	}
+	return " [" + strings.Join(ids, ", ") + "]"
+}
+
+// citedEvidence prints the first lines of evidence that was read for an explanation.
+func (p *printer) citedEvidence(text *terminal.Writer, indent string, e v1alpha1.Evidence) {
+	const maxLines = 3
+	lines := strings.Split(strings.TrimSpace(e.Text), "\n")
+	lead := fmt.Sprintf("%s%s: ", indent, e.ID)
+	for _, line := range lines[:min(len(lines), maxLines)] {
+		text.Line("%s%s", lead, clipLine(line, p.width-len(lead)))
+		lead = strings.Repeat(" ", len(lead))
+	}
+}
+
+// cites reports whether an explanation cites evidence of its finding.
+func cites(e *v1alpha1.Explanation, id string) bool {
+	return e != nil && slices.ContainsFunc(e.Why, func(w v1alpha1.ExplainedClaim) bool { return slices.Contains(w.Evidence, id) })
 }

@@ -123,6 +123,9 @@ func explanationsOf(r *v1alpha1.InspectionReport) map[string]*Explanation {
 			view.Why = append(view.Why, Claim{Text: printable.Block(claim.Claim), Evidence: notNil(claim.Evidence)})
 		}
 		all[e.ID] = view
+		for _, id := range e.AlsoFor {
+			all[id] = view
+		}
 	}
 	return all
 }

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/explain/background"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider/ai"
 )
@@ -35,8 +36,8 @@ type Candidate struct {
 type Store interface {
 	// Lookup returns the cached answers for these keys.
 	Lookup(ctx context.Context, keys []string) (map[string]v1alpha1.Explanation, error)
-	// Add stores an explanation durably: it survives the end of this process.
-	Add(ctx context.Context, explanation v1alpha1.Explanation) error
+	// Add stores explanations durably, all or none: they survive the end of this process.
+	Add(ctx context.Context, explanations ...v1alpha1.Explanation) error
 }
 
 // Input of Run.
@@ -48,6 +49,8 @@ type Input struct {
 	Language   v1alpha1.Language
 	// MaxCauses to explain.
 	MaxCauses int
+	// Background of the root causes, by the id of the finding. Those without one are explained from their finding alone.
+	Background map[string]background.Facts
 	// Parallel questions. Default 1.
 	Parallel int
 	Store    Store
@@ -64,21 +67,82 @@ type Result struct {
 	Problem *problem.Problem
 }
 
-// Run explains a report. It returns errors of the store and the context; errors of models are in the result.
+// Run explains a report: its root causes, and then the whole from their explanations. It returns errors of the store and the context;
+// errors of models are in the result.
 func Run(ctx context.Context, in Input) (Result, error) {
-	questions := questionsOf(in)
-	r := &run{Input: in, result: Result{Causes: max(len(questions)-1, 0)}}
-	open, err := r.cached(ctx, questions)
-	if err != nil {
-		return r.result, err
+	causes := Causes(in.Report, in.MaxCauses)
+	r := &run{Input: in, result: Result{Causes: len(causes)}, explained: map[string]v1alpha1.Explanation{}}
+	if len(causes) == 0 {
+		return r.result, nil
 	}
+	for _, e := range in.Report.Explanations {
+		r.explained[e.ID] = e
+	}
+	var questions []question
+	for _, c := range causes {
+		questions = append(questions, ofCause(c, in.Background[c.ID]))
+	}
+	err := r.explain(ctx, causes, questions)
+	return r.result, err
+}
+
+// explain answers the questions about root causes and then the one about the whole report. If all are cached, they are stored at once.
+func (r *run) explain(ctx context.Context, causes []Cause, questions []question) error {
+	reused, open, err := r.cached(ctx, questions)
+	if err != nil {
+		return err
+	}
+	if len(open) > 0 {
+		if err := r.store(ctx, reused...); err != nil {
+			return err
+		}
+		reused = nil
+		if err := r.askAll(ctx, open); err != nil {
+			return err
+		}
+	}
+	if r.result.Missing > 0 {
+		r.result.Missing++ // the whole is explained from its parts
+		return nil
+	}
+	whole, open, err := r.cached(ctx, []question{ofReport(r.Report, causes, r.explained)})
+	if err != nil {
+		return err
+	}
+	if err := r.store(ctx, append(reused, whole...)...); err != nil {
+		return err
+	}
+	return r.askAll(ctx, open)
+}
+
+// askAll asks the models questions, several at a time.
+func (r *run) askAll(ctx context.Context, questions []question) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(max(in.Parallel, 1))
-	for _, q := range open {
+	group.SetLimit(max(r.Parallel, 1))
+	for _, q := range questions {
 		group.Go(func() error { return r.answerQuestion(ctx, q) })
 	}
-	err = group.Wait()
-	return r.result, err
+	return group.Wait()
+}
+
+// store stores cached explanations.
+func (r *run) store(ctx context.Context, cached ...v1alpha1.Explanation) error {
+	if len(cached) == 0 {
+		return nil
+	}
+	if err := r.Store.Add(ctx, cached...); err != nil {
+		return err
+	}
+	r.result.Cached += len(cached)
+	for _, e := range cached {
+		for _, c := range r.Candidates {
+			if c.Hit != nil && c.Provider == e.Provider {
+				c.Hit(1)
+				break
+			}
+		}
+	}
+	return nil
 }
 
 // run is the state of one Run.
@@ -87,6 +151,8 @@ type run struct {
 
 	mutex  sync.Mutex
 	result Result
+	// explained are the explanations that the report has, or will have, by id.
+	explained map[string]v1alpha1.Explanation
 	// failures is the number of consecutive questions that no model answered.
 	failures int
 	// stopped is set once no more questions are sent.
@@ -96,51 +162,42 @@ type run struct {
 // maxFailures is the number of consecutive questions without an answer after which no more are sent.
 const maxFailures = 2
 
-// cached stores the answers that are cached and returns the remaining questions.
-func (r *run) cached(ctx context.Context, questions []question) ([]question, error) {
-	explained := map[string]bool{}
-	for _, e := range r.Report.Explanations {
-		explained[e.ID] = true
-	}
-	var open []question
+// cached returns the cached answers, and the questions without one. Those that the report has already are neither.
+func (r *run) cached(ctx context.Context, questions []question) (reused []v1alpha1.Explanation, open []question, err error) {
+	var asked []question
 	var keys []string
 	for _, q := range questions {
-		if explained[q.id] {
+		if _, known := r.explained[q.id]; known {
 			continue
 		}
-		open = append(open, q)
+		asked = append(asked, q)
 		for _, c := range r.Candidates {
 			keys = append(keys, q.key(c, r.Language))
 		}
 	}
-	if len(open) == 0 {
-		return nil, nil
+	if len(asked) == 0 {
+		return nil, nil, nil
 	}
 	found, err := r.Store.Lookup(ctx, keys)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var left []question
-	for _, q := range open {
-		e, c, ok := r.pick(q, found)
+	for _, q := range asked {
+		e, ok := r.pick(q, found)
 		if !ok {
-			left = append(left, q)
+			open = append(open, q)
 			continue
 		}
 		e.ID = q.id
-		if err := r.Store.Add(ctx, e); err != nil {
-			return nil, err
-		}
-		r.result.Cached++
-		if c.Hit != nil {
-			c.Hit(1)
-		}
+		e.AlsoFor = q.alsoFor
+		reused = append(reused, e)
+		r.explained[q.id] = e
 	}
-	return left, nil
+	return reused, open, nil
 }
 
 // pick returns the cached answer of the first candidate that has one; dropped answers come last.
-func (r *run) pick(q question, found map[string]v1alpha1.Explanation) (e v1alpha1.Explanation, c Candidate, ok bool) {
+func (r *run) pick(q question, found map[string]v1alpha1.Explanation) (e v1alpha1.Explanation, ok bool) {
 	for _, wantDropped := range []bool{false, true} {
 		for _, c := range r.Candidates {
 			key := q.key(c, r.Language)
@@ -148,17 +205,16 @@ func (r *run) pick(q question, found map[string]v1alpha1.Explanation) (e v1alpha
 			if !known || (e.Dropped != "") != wantDropped {
 				continue
 			}
-			want := expectation{ids: q.ids, language: r.Language, system: system(r.Language), gate: c.Gate}
-			if e, valid := revalidate(e, want); valid {
+			if e, valid := revalidate(e, r.expectation(q, c, q.allIDs())); valid {
 				e.Key = key
 				e.Provider = c.Provider
 				e.Model = c.Name
 				e.Language = r.Language
-				return e, c, true
+				return e, true
 			}
 		}
 	}
-	return e, c, false
+	return e, false
 }
 
 // answerQuestion asks the models a question and stores the result.
@@ -172,7 +228,7 @@ func (r *run) answerQuestion(ctx context.Context, q question) error {
 	if stopped {
 		return nil
 	}
-	answer, asked, system, err := r.askCandidates(ctx, q)
+	answer, asked, ids, err := r.askCandidates(ctx, q)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -185,10 +241,13 @@ func (r *run) answerQuestion(ctx context.Context, q question) error {
 	if err != nil {
 		e.Dropped = ai.Reason(err)
 	} else {
-		want := expectation{ids: q.ids, language: r.Language, system: system, gate: c.Gate}
-		e = validate(c.Gate.restore(answer.Text), want)
+		e = validate(c.Gate.restore(answer.Text), r.expectation(q, c, ids))
+		if correctable(e.Dropped) {
+			e, answer = r.askAgain(ctx, q, c, e, answer)
+		}
 	}
 	e.ID = q.id
+	e.AlsoFor = q.alsoFor
 	e.Key = q.key(c, r.Language)
 	e.Provider = c.Provider
 	e.Model = c.Name
@@ -202,27 +261,57 @@ func (r *run) answerQuestion(ctx context.Context, q question) error {
 	if e.Dropped != "" {
 		r.result.Dropped++
 	}
+	r.explained[q.id] = e
 	r.mutex.Unlock()
 	return r.Store.Add(ctx, e)
 }
 
-// askCandidates asks the candidates until one answers. A prompt that exceeds a model's context is shortened and sent once more.
-func (r *run) askCandidates(ctx context.Context, q question) (answer ai.Answer, asked int, system string, err error) {
+// expectation is what an answer of a candidate to a question may cite and say.
+func (r *run) expectation(q question, c Candidate, ids []string) expectation {
+	return expectation{
+		ids: ids, cited: q.cited, language: r.Language, system: system(r.Language), gate: c.Gate,
+		unquoted: q.id == v1alpha1.OverallExplanation,
+	}
+}
+
+// askCandidates asks the candidates until one answers. A prompt that exceeds a model's context is shortened and sent once more. It
+// returns the ids that the answer may cite.
+func (r *run) askCandidates(ctx context.Context, q question) (answer ai.Answer, asked int, ids []string, err error) {
 	answer, asked, err = ai.FirstOf(ctx, len(r.Candidates), func(ctx context.Context, i int) (ai.Answer, error) {
 		c := r.Candidates[i]
 		room := c.room()
 		for try := 1; ; try++ {
 			p := q.prompt(r.Language, c.Gate, room, c.answerTokens())
-			system = p.System
+			ids = p.ids
 			r.countRequest()
-			answer, err := c.Ask(ctx, p)
+			answer, err := c.Ask(ctx, p.Request)
 			if try == 2 || ai.Reason(err) != v1alpha1.ReasonContextTooLong || err == nil {
 				return answer, err
 			}
 			room = min(room, ai.Estimate(p.User)) / 2
 		}
 	})
-	return answer, asked, system, err
+	return answer, asked, ids, err
+}
+
+// askAgain asks the model that gave an invalid answer once more, with the reason why it was dropped. It returns the second answer, or the
+// first if there is no second one, with the tokens of both.
+func (r *run) askAgain(
+	ctx context.Context, q question, c Candidate, dropped v1alpha1.Explanation, first ai.Answer,
+) (v1alpha1.Explanation, ai.Answer) {
+	q.task = correction(dropped.Dropped) + " " + q.task
+	p := q.prompt(r.Language, c.Gate, c.room(), c.answerTokens())
+	r.countRequest()
+	second, err := c.Ask(ctx, p.Request)
+	second.InputTokens += first.InputTokens
+	second.OutputTokens += first.OutputTokens
+	if err != nil {
+		return dropped, second
+	}
+	if c.Drop != nil {
+		c.Drop(dropped.Dropped)
+	}
+	return validate(c.Gate.restore(second.Text), r.expectation(q, c, p.ids)), second
 }
 
 func (r *run) countRequest() {

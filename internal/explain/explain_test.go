@@ -24,6 +24,8 @@ type memory struct {
 	mutex sync.Mutex
 	by    map[string]v1alpha1.Explanation
 	added []v1alpha1.Explanation
+	// writes is the number of calls of Add.
+	writes int
 }
 
 func (m *memory) Lookup(_ context.Context, keys []string) (map[string]v1alpha1.Explanation, error) {
@@ -36,14 +38,17 @@ func (m *memory) Lookup(_ context.Context, keys []string) (map[string]v1alpha1.E
 	return found, nil
 }
 
-func (m *memory) Add(_ context.Context, e v1alpha1.Explanation) error {
+func (m *memory) Add(_ context.Context, explanations ...v1alpha1.Explanation) error {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	if m.by == nil {
 		m.by = map[string]v1alpha1.Explanation{}
 	}
-	m.by[e.Key] = e
-	m.added = append(m.added, e)
+	m.writes++
+	for _, e := range explanations {
+		m.by[e.Key] = e
+		m.added = append(m.added, e)
+	}
 	return nil
 }
 
@@ -82,7 +87,7 @@ func good(ids ...string) string {
 	}
 	content, _ := json.Marshal(map[string]any{ //nolint:errchkjson // strings only
 		"summary": "The container needs more memory than its limit allows.", "confidence": "high",
-		"why": []any{map[string]any{"claim": "It was killed for using too much memory.", "evidence": ids}},
+		"why": []any{map[string]any{"claim": "It was killed for using too much memory.", "evidence": ids, "quote": "OOMKilled"}},
 		"fix": []any{
 			map[string]any{
 				"description": "Raise the limit.",
@@ -156,7 +161,7 @@ func TestRootCausesAndReportAreExplainedOnce(t *testing.T) {
 		t.Errorf("the overall explanation cites no finding: %+v", whole)
 	}
 	first := fake.Asked()[0].User
-	for _, part := range []string{`"leadsTo":[{`, "OOMKilled", "Ids to cite: e1, e2."} {
+	for _, part := range []string{`"leadsTo":[{`, "OOMKilled", "Ids to cite: e1, e2, b-f2."} {
 		if !strings.Contains(first, part) {
 			t.Errorf("the prompt lacks %s: %s", part, first)
 		}
@@ -165,18 +170,18 @@ func TestRootCausesAndReportAreExplainedOnce(t *testing.T) {
 	next := report()
 	next.Findings[0].Evidence[0].Text = "OOMKilled at 2026-01-15T13:30:07Z"
 	again := mustRun(t, input(store, next, c))
-	if again.Requests != 0 || again.Cached != 3 || len(fake.Asked()) != 3 {
+	if again.Requests != 0 || again.Cached != 3 || len(fake.Asked()) != 3 || store.writes != 3+1 {
 		t.Errorf("requests for an unchanged cluster: %+v", again)
 	}
-	// Only what changed is asked again.
+	// Only what changed is asked again, and the whole, which is explained from its parts.
 	next.Findings[0].Evidence[1].Text = "limit 32Mi"
-	if changed := mustRun(t, input(store, next, c)); changed.Requests != 1 || changed.Cached != 2 {
+	if changed := mustRun(t, input(store, next, c)); changed.Requests != 2 || changed.Cached != 1 {
 		t.Errorf("got %+v", changed)
 	}
 	// Other languages are cached separately.
 	chinese := input(store, next, c)
 	chinese.Language = v1alpha1.LanguageChinese
-	if other := mustRun(t, chinese); other.Requests != 3 || other.Dropped != 3 { // the fake speaks English
+	if other := mustRun(t, chinese); other.Requests != 6 || other.Dropped != 3 { // the fake speaks English, also when it is asked again
 		t.Errorf("got %+v", other)
 	}
 }
@@ -332,7 +337,7 @@ func (broken) Lookup(context.Context, []string) (map[string]v1alpha1.Explanation
 	return nil, nil
 }
 
-func (broken) Add(context.Context, v1alpha1.Explanation) error {
+func (broken) Add(context.Context, ...v1alpha1.Explanation) error {
 	return problem.Retrying(v1alpha1.ReasonSaveFailed, nil, "no")
 }
 
@@ -352,5 +357,67 @@ func TestSecretsReachNeitherModelNorReport(t *testing.T) {
 	}
 	if content, _ := json.Marshal(store.added); strings.Contains(string(content), secret) { //nolint:errchkjson // strings only
 		t.Error("a secret came back into the report")
+	}
+}
+
+func TestEqualRecommendationsAreOneQuestion(t *testing.T) {
+	fake := models.OpenAI(t)
+	store := &memory{}
+	fake.Answer(sensible)
+	r := &v1alpha1.InspectionReport{}
+	for i, name := range []string{"web", "cart", "db"} {
+		f := finding(fmt.Sprint("f", i+1), "", "Deployment "+name+" of shop has no memory limit")
+		f.Class = v1alpha1.ClassRecommendation
+		f.Message = "Container app of " + name + " has no memory limit."
+		f.Object.Name = name
+		r.Findings = append(r.Findings, f)
+	}
+	other := finding("f4", "", "another text")
+	other.Class = v1alpha1.ClassRecommendation
+	problem := finding("f5", "", "image not found")
+	problem.Class = v1alpha1.ClassProblem
+	r.Findings = append(r.Findings, other, problem)
+	in := input(store, r, candidate(t, fake))
+	in.MaxCauses = 2
+	if result := mustRun(t, in); result.Requests != 3 || store.added[0].ID != "f5" {
+		t.Fatalf("got %+v, first %s", result, store.added[0].ID)
+	}
+	if e := store.of("f1"); len(e.AlsoFor) != 2 || e.AlsoFor[0] != "f2" || e.AlsoFor[1] != "f3" {
+		t.Errorf("got %+v", e)
+	}
+	if !strings.Contains(fake.Asked()[1].User, `"sameFor":["Deployment/shop/cart","Deployment/shop/db"]`) {
+		t.Errorf("the prompt does not name the other objects: %s", fake.Asked()[1].User)
+	}
+}
+
+func TestTheWholeIsExplainedFromItsParts(t *testing.T) {
+	fake := models.OpenAI(t)
+	store := &memory{}
+	fake.Answer(sensible)
+	r := report()
+	score := int32(61)
+	r.Summary.Score = &score
+	r.Summary.Problems.Total = 2
+	mustRun(t, input(store, r, candidate(t, fake)))
+	last := fake.Asked()[2].User
+	for _, part := range []string{`"explanation":"The container needs more memory than its limit allows."`, `"score":61,"problems":2`, "Ids to cite: f1, f3."} {
+		if !strings.Contains(last, part) {
+			t.Errorf("the last question lacks %s: %s", part, last)
+		}
+	}
+}
+
+func TestTheWholeIsNotExplainedWithoutItsParts(t *testing.T) {
+	fake := models.OpenAI(t)
+	store := &memory{}
+	calls := 0
+	fake.Answer(func(turn models.Turn) models.Reply {
+		if calls++; calls == 1 {
+			return models.Reply{Raw: []byte("<html>")}
+		}
+		return sensible(turn)
+	})
+	if result := mustRun(t, input(store, report(), candidate(t, fake))); result.Missing != 2 || len(store.added) != 1 {
+		t.Errorf("got %+v and %d explanations", result, len(store.added))
 	}
 }

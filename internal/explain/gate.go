@@ -24,8 +24,10 @@ type passed struct {
 }
 
 // NewGate creates a gate with the settings of an AIProvider; nil means defaults. If settings.Names is set, it masks the names in the
-// report. hide removes the AIProvider's own credentials from a text; nil removes none.
-func NewGate(settings *v1alpha1.AIRedaction, report *v1alpha1.InspectionReport, hide func(string) string) (*Gate, error) {
+// report and further ones. hide removes the AIProvider's own credentials from a text; nil removes none.
+func NewGate(
+	settings *v1alpha1.AIRedaction, report *v1alpha1.InspectionReport, hide func(string) string, further ...string,
+) (*Gate, error) {
 	if settings == nil {
 		settings = &v1alpha1.AIRedaction{}
 	}
@@ -39,7 +41,7 @@ func NewGate(settings *v1alpha1.AIRedaction, report *v1alpha1.InspectionReport, 
 		for _, f := range report.Findings {
 			names = append(names, f.Object.Namespace, f.Object.Name)
 		}
-		g.names = redact.NewNames(names...)
+		g.names = redact.NewNames(append(names, further...)...)
 	}
 	if hide == nil {
 		g.hide = func(text string) string { return text }
@@ -58,6 +60,17 @@ func (g *Gate) Out(text string) string {
 		g.passed[text] = p
 	}
 	return p.text
+}
+
+// seen is a text as a model sees it, with the names restored. It counts nothing.
+func (g *Gate) seen(text string) string {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	p, known := g.passed[text]
+	if !known {
+		p.text = g.names.Mask(g.redactor.Text(g.hide(text)))
+	}
+	return g.names.Restore(p.text)
 }
 
 // restore replaces masked names in an answer.

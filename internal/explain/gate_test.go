@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/explain/background"
 	"kubeops.io/kubeops/internal/testkit/corpus"
 	"kubeops.io/kubeops/internal/testkit/models"
 )
@@ -52,6 +53,33 @@ func TestNamesAreMaskedForTheModelAndRestored(t *testing.T) {
 	}
 	if c := g.Counts(); c["email"] == 0 || c["ip-address"] == 0 {
 		t.Errorf("counts: %v", c)
+	}
+}
+
+func TestNamesOfTheBackgroundAreMasked(t *testing.T) {
+	fake := models.OpenAI(t)
+	store := &memory{}
+	r := report()
+	fake.Answer(func(turn models.Turn) models.Reply {
+		_, rest, _ := strings.Cut(turn.User, `"id":"host1","source":"spec","text":"No Service `)
+		name, _, _ := strings.Cut(rest, " ")
+		text := strings.Replace(sensible(turn).Text, `"evidence":["e1"],"quote":"OOMKilled"`, `"evidence":["host1"],"quote":"No Service `+name+` exists"`, 1)
+		return models.Reply{Text: text}
+	})
+	g, err := NewGate(&v1alpha1.AIRedaction{Names: true}, r, nil, "payments-db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := input(store, r, candidate(t, fake, func(c *Candidate) { c.Gate = g }))
+	in.Background = map[string]background.Facts{"f1": {Entries: []background.Entry{
+		{ID: "host1", Source: v1alpha1.EvidenceSpec, Text: "No Service payments-db exists in namespace shop."},
+	}}}
+	mustRun(t, in)
+	if strings.Contains(fake.Captured(), "payments-db") {
+		t.Error("the model saw a name of the background")
+	}
+	if e := store.of("f1"); e.Why[0].Quote != "No Service payments-db exists" || !strings.Contains(e.Evidence[0].Text, "payments-db") {
+		t.Errorf("got %+v", e)
 	}
 }
 
@@ -143,6 +171,7 @@ func TestNoSecretOfTheCorpusIsSent(t *testing.T) {
 	fake := models.OpenAI(t)
 	texts := corpus.Secrets(7, 1)
 	r := &v1alpha1.InspectionReport{}
+	around := map[string]background.Facts{}
 	fake.Answer(sensible)
 	const each = 12
 	for n := 0; n < len(texts); n += each {
@@ -152,8 +181,12 @@ func TestNoSecretOfTheCorpusIsSent(t *testing.T) {
 			f.Evidence = append(f.Evidence, v1alpha1.Evidence{ID: fmt.Sprintf("e%d", k), Source: v1alpha1.EvidenceLog, Text: c.Text})
 		}
 		r.Findings = append(r.Findings, f)
+		around[f.ID] = background.Facts{Entries: []background.Entry{
+			{ID: "log1", Source: v1alpha1.EvidenceLog, About: "log", Text: texts[n].Text}, {ID: "spec1", Source: v1alpha1.EvidenceSpec, Text: texts[n].Text},
+		}}
 	}
 	in := input(&memory{}, r, candidate(t, fake, func(c *Candidate) { c.ContextLength = 128_000 }))
+	in.Background = around
 	in.MaxCauses = len(r.Findings)
 	result := mustRun(t, in)
 	captured := fake.Captured()

@@ -12,7 +12,10 @@ func harmless(command string) bool {
 	if command == "" || len(command) > maxText || strings.ContainsAny(command, ";|&`$<>\n\r\\") {
 		return false
 	}
-	if strings.Contains(command, "://") || grantsPower(command) {
+	if onlyReads(command) {
+		return true
+	}
+	if strings.Contains(command, "://") || grantsPower(command) || bringsCode(command) {
 		return false
 	}
 	words := strings.Fields(command)
@@ -31,34 +34,46 @@ func harmless(command string) bool {
 		"-k", "--kustomize", "--all", "-A", "--all-namespaces",
 	}
 	for _, word := range words {
-		name, _, _ := strings.Cut(word, "=")
-		if slices.Contains(restricted, name) && !readsOnly(words) {
+		if name, _, _ := strings.Cut(word, "="); slices.Contains(restricted, name) {
 			return false
 		}
 	}
 	verb, what := verbOf(words[1:])
 	switch verb {
-	case "get", "describe", "logs", "top", "events", "explain", "rollout", "scale", "autoscale", "set", "patch", "edit", "label",
-		"annotate", "cordon", "uncordon", "taint", "expose":
+	case "rollout", "scale", "autoscale", "patch", "edit", "label", "annotate", "cordon", "uncordon", "taint":
 		return true
+	case "set":
+		return slices.Contains([]string{"resources", "env", "selector"}, what) && !strings.Contains(command, "--from")
 	case "delete":
 		return slices.Contains([]string{"pod", "pods", "po", "job", "jobs"}, kindOf(what))
 	case "create":
-		kinds := []string{"configmap", "cm", "secret", "serviceaccount", "sa", "namespace", "ns", "quota", "poddisruptionbudget", "pdb"}
+		kinds := []string{"configmap", "cm", "secret", "namespace", "ns", "quota", "poddisruptionbudget", "pdb"}
 		return slices.Contains(kinds, kindOf(what))
 	}
 	return false
 }
 
-// readsOnly reports whether a command only reads, with the user's own server and credentials.
-func readsOnly(words []string) bool {
-	verb, _ := verbOf(words[1:])
+// onlyReads reports whether a command is a single call of kubectl that only reads, with the user's own server and credentials, and shows
+// no value of a Secret.
+func onlyReads(command string) bool {
+	words := strings.Fields(command)
+	if len(words) < 2 || words[0] != "kubectl" || strings.ContainsAny(command, ";|&`$<>\n\r\\") || len(command) > maxText {
+		return false
+	}
+	verb, what := verbOf(words[1:])
 	redirected := slices.ContainsFunc(words, func(word string) bool {
 		return slices.ContainsFunc([]string{"--server", "--token", "--kubeconfig", "--raw", "--as"}, func(flag string) bool {
 			return strings.HasPrefix(word, flag)
 		})
 	})
-	return !redirected && slices.Contains([]string{"get", "describe", "logs", "top", "events"}, verb)
+	reads := slices.Contains([]string{"get", "describe", "logs", "top", "events", "explain", "api-resources", "version"}, verb) ||
+		verb == "rollout" && (what == "status" || what == "history") || verb == "auth" && what == "can-i"
+	printed := slices.ContainsFunc(words, func(word string) bool {
+		output := strings.HasPrefix(word, "-o") || strings.HasPrefix(word, "--output") || strings.HasPrefix(word, "--template")
+		return output && word != "-owide"
+	})
+	names := strings.Contains(strings.ToLower(command), "secret")
+	return reads && !redirected && !(names && printed)
 }
 
 // verbOf returns the first two words of a command that are not flags, skipping the values of namespace and context.
@@ -85,7 +100,16 @@ func kindOf(what string) string {
 
 // harmlessPatch reports whether a suggested patch may be shown.
 func harmlessPatch(patch string) bool {
-	return patch != "" && len([]rune(patch)) <= maxPatch && !strings.Contains(patch, "://") && !grantsPower(patch)
+	return patch != "" && len([]rune(patch)) <= maxPatch && !strings.Contains(patch, "://") && !grantsPower(patch) && !bringsCode(patch)
+}
+
+// bringsCode reports whether a text changes an image, an account or a policy: what runs, as whom, and what is checked.
+func bringsCode(text string) bool {
+	text = strings.ToLower(text)
+	return slices.ContainsFunc([]string{
+		"image:", `"image"`, "image=", "serviceaccount", "pod-security", "networkpolic", "netpol", "webhookconfiguration", "admissionpolic",
+		"imagepullsecret", "subjects", "ephemeralcontainers",
+	}, func(part string) bool { return strings.Contains(text, part) })
 }
 
 // grantsPower reports whether a text grants privileges that an attacker wants.

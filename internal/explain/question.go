@@ -3,55 +3,121 @@ package explain
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/internal/provider/ai"
+	"kubeops.io/kubeops/internal/explain/background"
 )
 
 // version of prompts and validation. Changing it invalidates all cached answers.
-const version = "3"
+const version = "5"
 
 // question for a model.
 type question struct {
 	// id of the explanation.
 	id string
-	// ids that an answer may cite.
+	// cited is everything that an answer may cite, by its id.
+	cited map[string]source
+	// ids of the finding itself, in order. Those of the background follow as far as they fit into a prompt.
 	ids []string
+	// alsoFor are the ids of further findings that the answer holds for.
+	alsoFor []string
 	// digest of everything that the answer depends on.
 	digest string
 	// data of the prompt after the gate, limited to a number of runes per text and of entries per list.
-	data func(gate *Gate, runes, entries int) any
+	data func(gate *Gate, runes, entries int) *promptFinding
+	// entries of the background, the most telling first.
+	entries []background.Entry
 	// task is the first line of the prompt.
 	task string
+}
+
+// source is what an id stands for.
+type source struct {
+	of   v1alpha1.EvidenceSource
+	text string
+	// ours is set for evidence that the report has already.
+	ours bool
 }
 
 // maxChain is how many effects of a root cause the prompt contains.
 const maxChain = 10
 
-// questionsOf returns the questions for a report: one per root cause, in the report's order (problems first, worst first), and one for
-// the whole.
-func questionsOf(in Input) []question {
-	var causes []v1alpha1.Finding
+// Cause is a root cause to explain.
+type Cause struct {
+	v1alpha1.Finding
+	// Effects are the findings that it causes, direct ones first, at most 10.
+	Effects []v1alpha1.Finding
+	// Same are findings with the same recommendation for other objects, at most 100.
+	Same []v1alpha1.Finding
+}
+
+// maxSame is how many further findings one explanation can hold for.
+const maxSame = 100
+
+// Causes returns the root causes of a report that are explained: problems first, then recommendations, both in the report's order, worst
+// first. Equal recommendations for several objects are one. maxCauses below 1 counts as 1.
+func Causes(report *v1alpha1.InspectionReport, maxCauses int) []Cause {
+	var causes []Cause
 	effects := map[string][]v1alpha1.Finding{}
-	for _, f := range in.Report.Findings {
+	for _, f := range report.Findings {
 		if f.CausedBy == "" {
-			causes = append(causes, f)
+			causes = append(causes, Cause{Finding: f})
 		} else {
 			effects[f.CausedBy] = append(effects[f.CausedBy], f)
 		}
 	}
-	if len(causes) == 0 {
-		return nil
+	isAdvice := func(c Cause) bool { return c.ClassOrDefault() == v1alpha1.ClassRecommendation }
+	slices.SortStableFunc(causes, func(a, b Cause) int {
+		switch {
+		case isAdvice(a) == isAdvice(b):
+			return 0
+		case isAdvice(b):
+			return -1
+		}
+		return 1
+	})
+	causes = joined(causes)
+	causes = causes[:min(len(causes), max(maxCauses, 1))]
+	for i := range causes {
+		causes[i].Effects = chain(causes[i].ID, effects)
 	}
-	causes = causes[:min(len(causes), max(in.MaxCauses, 1))]
-	var questions []question
-	for _, f := range causes {
-		questions = append(questions, ofCause(f, chain(f.ID, effects)))
+	return causes
+}
+
+// joined joins equal recommendations, whose texts differ only in the names of their objects. Those that cause others stay on their own.
+func joined(causes []Cause) []Cause {
+	first := map[string]int{}
+	var kept []Cause
+	for _, c := range causes {
+		if c.ClassOrDefault() != v1alpha1.ClassRecommendation || c.Affects > 0 {
+			kept = append(kept, c)
+			continue
+		}
+		key := c.Cluster + "\x00" + c.Check + "\x00" + c.Object.Kind + "\x00" + unnamed(c.Finding, c.Message)
+		for _, e := range c.Evidence {
+			key += "\x00" + unnamed(c.Finding, e.Text)
+		}
+		i, known := first[key]
+		if known && len(kept[i].Same) < maxSame {
+			kept[i].Same = append(kept[i].Same, c.Finding)
+			continue
+		}
+		first[key] = len(kept)
+		kept = append(kept, c)
 	}
-	return append(questions, ofReport(causes))
+	return kept
+}
+
+// unnamed is a text about a finding without the names of its object and namespace.
+func unnamed(f v1alpha1.Finding, text string) string {
+	text = strings.ReplaceAll(text, f.Object.Name, "#")
+	if f.Object.Namespace != "" {
+		text = strings.ReplaceAll(text, f.Object.Namespace, "#")
+	}
+	return background.Stable(text)
 }
 
 // chain returns the effects of a finding, direct ones first.
@@ -69,81 +135,182 @@ func chain(id string, effects map[string][]v1alpha1.Finding) []v1alpha1.Finding 
 // promptFinding is a finding in the data of a prompt.
 type promptFinding struct {
 	ID       string           `json:"id,omitempty"`
-	Check    string           `json:"check"`
-	Class    string           `json:"class"`
-	Severity string           `json:"severity"`
-	Object   string           `json:"object"`
-	Message  string           `json:"message"`
-	Advice   string           `json:"advice,omitempty"`
+	Check    string           `json:"check,omitempty"`
+	Class    string           `json:"class,omitempty"`
+	Severity string           `json:"severity,omitempty"`
+	Object   string           `json:"object,omitempty"`
+	Message  string           `json:"message,omitempty"`
 	Explains int32            `json:"explains,omitempty"`
 	Evidence []promptEvidence `json:"evidence,omitempty"`
 	Leads    []promptFinding  `json:"leadsTo,omitempty"`
+	// Context is what surrounds the object.
+	Context []promptEvidence `json:"context,omitempty"`
+	NotRead []string         `json:"notRead,omitempty"`
+	// Same are other objects with the same finding.
+	Same []string `json:"sameFor,omitempty"`
+	// Advice of the check comes last: models that read it first repeat it.
+	Advice string `json:"advice,omitempty"`
+	// Explanation of a root cause, in the question about a whole report.
+	Explanation string `json:"explanation,omitempty"`
+	// Totals of a whole report.
+	Totals *promptTotals `json:"totals,omitempty"`
+	// Findings are the root causes in the question about a whole report.
+	Findings []promptFinding `json:"findings,omitempty"`
+}
+
+// promptTotals are the figures of a report.
+type promptTotals struct {
+	Score           *int32 `json:"score,omitempty"`
+	Problems        int32  `json:"problems"`
+	Recommendations int32  `json:"recommendations"`
+	// NotRead counts what could not be read.
+	NotRead int32 `json:"notRead"`
 }
 
 type promptEvidence struct {
 	ID     string `json:"id"`
 	Source string `json:"source"`
+	About  string `json:"about,omitempty"`
 	Text   string `json:"text"`
 }
 
-func newPromptFinding(f v1alpha1.Finding, runes int, gate *Gate) promptFinding {
-	object := f.Object.Kind + "/" + f.Object.Name
+// objectName is how a prompt names the object of a finding.
+func objectName(f v1alpha1.Finding) string {
 	if f.Object.Namespace != "" {
-		object = f.Object.Kind + "/" + f.Object.Namespace + "/" + f.Object.Name
+		return f.Object.Kind + "/" + f.Object.Namespace + "/" + f.Object.Name
 	}
+	return f.Object.Kind + "/" + f.Object.Name
+}
+
+func newPromptFinding(f v1alpha1.Finding, runes int, gate *Gate) promptFinding {
 	return promptFinding{
-		Check: f.Check, Class: string(f.ClassOrDefault()), Severity: string(f.Severity), Object: gate.Out(clean(object)),
+		Check: f.Check, Class: string(f.ClassOrDefault()), Severity: string(f.Severity), Object: gate.Out(clean(objectName(f))),
 		Message: clip(gate.Out(clean(f.Message)), runes), Explains: f.Affects,
 	}
 }
 
-func ofCause(f v1alpha1.Finding, chain []v1alpha1.Finding) question {
-	q := question{id: f.ID, task: "Explain the finding in the data: why it happens, what it breaks, and how to fix it."}
-	h := sha256.New()
-	write := func(parts ...string) { h.Write([]byte(strings.Join(parts, "\x00") + "\x01")) }
-	// Severity and effects are left out: they change with every restart of a container, but the cause stays.
-	write(f.ID, f.Check, stable(f.Message))
-	for _, e := range f.Evidence {
-		q.ids = append(q.ids, e.ID)
-		write(e.ID, string(e.Source), stable(e.Text))
+// effectID is the id by which an answer cites an effect. It does not depend on the other effects.
+func effectID(f v1alpha1.Finding) string { return "b-" + f.ID[:min(len(f.ID), 8)] }
+
+// maxAdvice is the length of the check's advice in runes: models paraphrase it instead of explaining.
+const maxAdvice = 300
+
+func ofCause(c Cause, facts background.Facts) question {
+	f := c.Finding
+	q := question{
+		id: f.ID, task: "Explain the finding in the data: why it happens, what it breaks, and how to fix it.", entries: facts.Entries,
+		cited: map[string]source{},
 	}
-	q.digest = hex.EncodeToString(h.Sum(nil))
-	q.data = func(gate *Gate, runes, entries int) any {
+	evidence := slices.DeleteFunc(slices.Clone(f.Evidence), volatile)
+	for _, e := range evidence {
+		q.ids = append(q.ids, e.ID)
+		q.cited[e.ID] = source{of: e.Source, text: e.Text, ours: true}
+	}
+	for _, s := range c.Same {
+		q.alsoFor = append(q.alsoFor, s.ID)
+	}
+	for _, e := range c.Effects {
+		q.ids = append(q.ids, effectID(e))
+		q.cited[effectID(e)] = source{of: v1alpha1.EvidenceCondition, text: objectName(e) + ": " + e.Message}
+	}
+	for _, e := range facts.Entries {
+		q.cited[e.ID] = source{of: e.Source, text: e.About + "\n" + e.Text}
+	}
+	q.digest = digestOf(f, facts)
+	q.data = func(gate *Gate, runes, entries int) *promptFinding {
 		t := newPromptFinding(f, max(runes, 200), gate)
-		t.Advice = clip(gate.Out(clean(f.Remediation)), runes)
-		for _, e := range f.Evidence {
-			t.Evidence = append(t.Evidence, promptEvidence{e.ID, string(e.Source), clip(gate.Out(clean(e.Text)), runes)})
+		t.Advice = clip(gate.Out(clean(f.Remediation)), min(runes, maxAdvice))
+		for _, e := range evidence {
+			t.Evidence = append(t.Evidence, promptEvidence{ID: e.ID, Source: string(e.Source), Text: clip(gate.Out(clean(e.Text)), runes)})
 		}
-		for _, c := range chain[:min(len(chain), entries)] {
-			t.Leads = append(t.Leads, newPromptFinding(c, min(runes, 200), gate))
+		for _, e := range c.Effects[:min(len(c.Effects), entries)] {
+			effect := newPromptFinding(e, min(runes, 200), gate)
+			effect.ID = effectID(e)
+			t.Leads = append(t.Leads, effect)
 		}
-		return t
+		for _, s := range c.Same[:min(len(c.Same), entries)] {
+			t.Same = append(t.Same, gate.Out(clean(objectName(s))))
+		}
+		t.NotRead = facts.NotRead
+		return &t
 	}
 	return q
 }
 
-func ofReport(causes []v1alpha1.Finding) question {
+// volatile reports whether evidence comes and goes while a problem persists: that a container waits for its next start, and how many Pods
+// there are at the moment. It is not sent: the background has the state of the worst Pod.
+func volatile(e v1alpha1.Evidence) bool {
+	pattern := regexp.MustCompile(`^(?:(?:init )?container \S+ is waiting: CrashLoopBackOff\b|\d+ of \d+ Pods?: )`)
+	return e.Source == v1alpha1.EvidenceCondition && pattern.MatchString(e.Text)
+}
+
+// digestOf is a hash of what the answer about a root cause depends on. Severity and effects are left out: they change with every restart
+// of a container, but the cause stays.
+func digestOf(f v1alpha1.Finding, facts background.Facts) string {
+	h := sha256.New()
+	write := func(parts ...string) { h.Write([]byte(strings.Join(parts, "\x00") + "\x01")) }
+	write(f.ID, f.Check, background.Stable(f.Message))
+	for _, e := range f.Evidence {
+		switch {
+		case volatile(e):
+		case e.Source == v1alpha1.EvidenceLog:
+			write(e.ID, background.LogKey(e.Text))
+		default:
+			write(e.ID, string(e.Source), background.Stable(e.Text))
+		}
+	}
+	for _, e := range facts.Entries {
+		if e.Key != "" {
+			write(e.ID, e.Key)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// ofReport is the question about the whole report, from the explanations of its root causes.
+func ofReport(report *v1alpha1.InspectionReport, causes []Cause, explained map[string]v1alpha1.Explanation) question {
 	q := question{
-		id: v1alpha1.OverallExplanation,
-		task: "The data lists what an inspection of a cluster found: problems first, then recommendations, worst first. Summarize what " +
-			"is wrong, what to fix first, and which of them are related. Cite the ids of findings as evidence.",
+		id: v1alpha1.OverallExplanation, cited: map[string]source{},
+		task: "The data lists what an inspection of a cluster found, with the explanations of the root causes: problems first, then " +
+			"recommendations, worst first. Summarize as the cause what is wrong, what to fix first, and which of them are related. Cite " +
+			"the ids of findings as evidence.",
 	}
 	h := sha256.New()
 	for _, f := range causes {
 		q.ids = append(q.ids, f.ID)
-		h.Write([]byte(strings.Join([]string{f.ID, f.Check, stable(f.Message)}, "\x00") + "\x01"))
+		q.cited[f.ID] = source{text: objectName(f.Finding) + ": " + f.Message, ours: true}
+		parts := []string{f.ID, f.Check, background.Stable(f.Message), explained[f.ID].Key}
+		h.Write([]byte(strings.Join(parts, "\x00") + "\x01"))
 	}
 	q.digest = hex.EncodeToString(h.Sum(nil))
-	q.data = func(gate *Gate, runes, _ int) any {
-		var list []promptFinding
+	q.data = func(gate *Gate, runes, _ int) *promptFinding {
+		whole := &promptFinding{Totals: totalsOf(report)}
 		for _, f := range causes {
-			t := newPromptFinding(f, max(min(runes, 400), 60), gate)
+			t := newPromptFinding(f.Finding, max(min(runes, 400), 60), gate)
 			t.ID = f.ID
-			list = append(list, t)
+			if e := explained[f.ID]; e.Summary != "" {
+				t.Explanation = clip(gate.Out(clean(e.Summary)), max(min(runes, 400), 60))
+			}
+			whole.Findings = append(whole.Findings, t)
 		}
-		return map[string]any{"findings": list}
+		return whole
 	}
 	return q
+}
+
+// totalsOf are the figures of a report.
+func totalsOf(report *v1alpha1.InspectionReport) *promptTotals {
+	s := report.Summary
+	return &promptTotals{Score: s.Score, Problems: s.Problems.Total, Recommendations: s.Recommendations.Total, NotRead: s.RequiredGaps}
+}
+
+// allIDs are the ids that an answer may cite, whatever fits into a prompt.
+func (q question) allIDs() []string {
+	ids := slices.Clone(q.ids)
+	for _, e := range q.entries {
+		ids = append(ids, e.ID)
+	}
+	return ids
 }
 
 // key of the cached answer.
@@ -151,92 +318,4 @@ func (q question) key(c Candidate, language v1alpha1.Language) string {
 	parts := []string{q.id, q.digest, c.Identity, c.Provider, c.Name, version, string(language)}
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return hex.EncodeToString(sum[:16])
-}
-
-// stable removes from a text what changes while a problem persists: times, durations, counts and generated names. It keeps what
-// distinguishes causes, such as an exit code or a port.
-func stable(text string) string {
-	// Prefixes that the kubelet adds while it backs off, and the API server to aggregated events.
-	prefixes := regexp.MustCompile(`ImagePullBackOff: (?:Back-off pulling image "[^"]*": )?|\(combined from similar events\): `)
-	text = prefixes.ReplaceAllString(text, "")
-	for _, pattern := range []string{
-		`\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?`, // times
-		`\b\d\d:\d\d:\d\d(?:[.,]\d+)?\b`,
-		`\b(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h|d))+\b`, // durations
-		`\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b`,
-		`-[a-z0-9]{8,10}-[a-z0-9]{5}\b`,               // Pods of Deployments
-		`\b(?:0x)?[0-9a-f]*\d[0-9a-f]*[0-9a-f]{7,}\b`, // hashes, addresses, large numbers
-		`\b\d{6,}\b`,
-		`(?i)\b\d+ (?:times|restarts|seconds|minutes|hours|days|ago)\b`,
-		`(?i)\brestart(?:s|ed|count)?[ :=]+\d+\b`,
-		`\bx\d+\b`,
-	} {
-		text = regexp.MustCompile(pattern).ReplaceAllString(text, "#")
-	}
-	return text
-}
-
-// lengths of the parts of an answer in characters and entries.
-type lengths struct{ summary, why, claim, fix, description, command, patch int }
-
-// roomFor returns the lengths for an answer of so many tokens, so that an answer that matches the schema is never truncated. A token
-// is about three characters of English and less than one of Chinese.
-func roomFor(tokens int, language v1alpha1.Language) lengths {
-	if language == v1alpha1.LanguageChinese {
-		tokens /= 3
-	}
-	switch {
-	case tokens >= 2000:
-		return lengths{summary: 500, why: 5, claim: 300, fix: 3, description: 300, command: 300, patch: 600}
-	case tokens >= 800:
-		return lengths{summary: 400, why: 3, claim: 200, fix: 2, description: 200, command: 200, patch: 200}
-	}
-	return lengths{summary: 160, why: 1, claim: 120, fix: 1, description: 80, command: 80, patch: 0}
-}
-
-// schema of an answer that may cite these ids.
-func schema(ids []string, room lengths) json.RawMessage {
-	text := func(maxLength int) map[string]any { return map[string]any{"type": "string", "maxLength": maxLength} }
-	object := func(properties map[string]any, required ...string) map[string]any {
-		return map[string]any{"type": "object", "properties": properties, "required": required, "additionalProperties": false}
-	}
-	list := func(maxItems int, items any) map[string]any {
-		return map[string]any{"type": "array", "maxItems": maxItems, "items": items}
-	}
-	id := map[string]any{"type": "string"}
-	if len(ids) > 0 {
-		id["enum"] = ids
-	}
-	patch := text(room.patch)
-	if room.patch == 0 {
-		patch = map[string]any{"type": "string", "enum": []string{""}}
-	}
-	cited := list(min(max(room.why, 2), 4), id)
-	content, err := json.Marshal(object(map[string]any{
-		"summary": text(room.summary),
-		"why":     list(room.why, object(map[string]any{"claim": text(room.claim), "evidence": cited}, "claim", "evidence")),
-		"fix": list(room.fix, object(map[string]any{"description": text(room.description), "command": text(room.command), "patch": patch},
-			"description", "command", "patch")),
-		"confidence": map[string]any{"type": "string", "enum": []v1alpha1.Confidence{
-			v1alpha1.ConfidenceHigh, v1alpha1.ConfidenceMedium, v1alpha1.ConfidenceLow, v1alpha1.ConfidenceUnknown,
-		}},
-	}, "summary", "why", "fix", "confidence"))
-	if err != nil {
-		return nil // cannot happen for strings and numbers
-	}
-	return content
-}
-
-// answerTokens bounds an answer: a model with a small context reserves two thirds of it for the question.
-func (c Candidate) answerTokens() int { return min(c.AnswerTokens, max(int(c.ContextLength/3), 128)) }
-
-// room for the user's part of a prompt in tokens. More than maxRoom does not improve answers.
-func (c Candidate) room() int64 {
-	const (
-		maxRoom  = 6000
-		minRoom  = 256
-		overhead = 64
-	)
-	available := c.ContextLength - int64(c.answerTokens()) - ai.Estimate(system(v1alpha1.LanguageChinese)) - overhead
-	return max(min(available, maxRoom), minRoom)
 }

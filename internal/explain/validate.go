@@ -3,15 +3,12 @@ package explain
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"io"
 	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/internal/provider/ai"
 )
 
 // Reasons for dropping an answer, besides those of an AIProvider's problems.
@@ -42,29 +39,21 @@ const (
 	maxSummary     = 2048
 	maxText        = 1024
 	maxPatch       = 2048
+	// maxShort is the length of what is missing, ruled out or tried next, maxQuote that of a quote.
+	maxShort, maxQuote   = 512, 512
+	maxOpen, maxRuledOut = 4, 3
 )
 
 // expectation is what an answer is validated against.
 type expectation struct {
-	ids      []string
+	ids []string
+	// cited is what the ids stand for.
+	cited    map[string]source
 	language v1alpha1.Language
 	system   string
 	gate     *Gate
-}
-
-// answer in the shape of the schema.
-type answer struct {
-	Summary *string `json:"summary"`
-	Why     *[]struct {
-		Claim    *string   `json:"claim"`
-		Evidence *[]string `json:"evidence"`
-	} `json:"why"`
-	Fix *[]struct {
-		Description *string `json:"description"`
-		Command     *string `json:"command"`
-		Patch       *string `json:"patch"`
-	} `json:"fix"`
-	Confidence *v1alpha1.Confidence `json:"confidence"`
+	// unquoted answers may be certain without a quote: there is nothing to quote.
+	unquoted bool
 }
 
 // validate turns an answer into an explanation, or sets Dropped to the reason why it is invalid.
@@ -82,7 +71,35 @@ func validate(text string, want expectation) v1alpha1.Explanation {
 	if e.Confidence != v1alpha1.ConfidenceUnknown && !makesStatements(e) {
 		return v1alpha1.Explanation{Dropped: DroppedEmpty}
 	}
+	e.Evidence = citedEvidence(e, want)
 	return e
+}
+
+// maxEvidence are the pieces of evidence that an explanation keeps, each of at most maxEvidenceText runes.
+const maxEvidence, maxEvidenceText = 8, 1000
+
+// citedEvidence is the evidence that an explanation cites and the report does not have.
+func citedEvidence(e v1alpha1.Explanation, want expectation) []v1alpha1.Evidence {
+	var kept []v1alpha1.Evidence
+	var ids []string
+	for _, w := range e.Why {
+		ids = append(ids, w.Evidence...)
+	}
+	for _, r := range e.RuledOut {
+		ids = append(ids, r.Evidence...)
+	}
+	for _, f := range e.Fix {
+		ids = append(ids, f.Evidence...)
+	}
+	for _, id := range ids {
+		s, known := want.cited[id]
+		same := func(other v1alpha1.Evidence) bool { return other.ID == id }
+		if !known || s.ours || len(kept) == maxEvidence || slices.ContainsFunc(kept, same) {
+			continue
+		}
+		kept = append(kept, v1alpha1.Evidence{ID: id, Source: s.of, Text: clip(want.gate.in(clean(s.text)), maxEvidenceText)})
+	}
+	return kept
 }
 
 // revalidate validates a cached explanation like a new answer, since someone else may have written to the cache.
@@ -90,114 +107,28 @@ func revalidate(e v1alpha1.Explanation, want expectation) (checked v1alpha1.Expl
 	if e.Dropped != "" {
 		return v1alpha1.Explanation{Dropped: e.Dropped}, regexp.MustCompile(`^[A-Za-z]{1,63}$`).MatchString(e.Dropped)
 	}
-	why := []map[string]any{}
-	fix := []map[string]any{}
+	a := answer{Cause: &e.Summary, Missing: e.Missing, Next: e.Next, Confidence: (*string)(&e.Confidence)}
 	for _, w := range e.Why {
-		why = append(why, map[string]any{"claim": w.Claim, "evidence": w.Evidence})
+		a.Why = append(a.Why, answeredClaim{Claim: w.Claim, Evidence: w.Evidence, Quote: w.Quote})
+	}
+	for _, r := range e.RuledOut {
+		a.RuledOut = append(a.RuledOut, answeredRuleOut{Cause: r.Cause, Evidence: r.Evidence})
 	}
 	for _, f := range e.Fix {
-		fix = append(fix, map[string]any{"description": f.Description, "command": f.Command, "patch": f.Patch})
+		a.Fix = append(a.Fix, answeredFix{
+			Description: f.Description, Target: f.Target, Evidence: f.Evidence, Command: f.Command, Patch: f.Patch,
+		})
 	}
-	content, err := json.Marshal(map[string]any{"summary": e.Summary, "why": why, "fix": fix, "confidence": e.Confidence})
+	content, err := json.Marshal(a)
 	if err != nil {
 		return v1alpha1.Explanation{}, false
 	}
 	checked = validate(string(content), want)
-	return checked, checked.Dropped == ""
-}
-
-func decode(text string, want expectation) (e v1alpha1.Explanation, dropped string) {
-	text = ai.JSONText(text)
-	switch {
-	case text == "":
-		return e, DroppedEmpty
-	case len(text) > maxAnswer:
-		return e, DroppedTooLarge
+	checked.DroppedClaims += e.DroppedClaims
+	for i := range min(len(checked.Fix), len(e.Fix)) {
+		checked.Fix[i].Removed = checked.Fix[i].Removed || e.Fix[i].Removed
 	}
-	var a answer
-	decoder := json.NewDecoder(strings.NewReader(text))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&a); err != nil {
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-			return e, DroppedInvalidJSON
-		}
-		return e, DroppedWrongShape
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return e, DroppedInvalidJSON
-	}
-	if a.Summary == nil || a.Why == nil || a.Fix == nil || a.Confidence == nil || len(*a.Why) > maxWhy || len(*a.Fix) > maxFix {
-		return e, DroppedWrongShape
-	}
-	e.Summary = sentence(*a.Summary, maxSummary, want.gate.in)
-	e.Confidence = *a.Confidence
-	switch e.Confidence {
-	case v1alpha1.ConfidenceHigh, v1alpha1.ConfidenceMedium, v1alpha1.ConfidenceLow, v1alpha1.ConfidenceUnknown:
-	default:
-		return e, DroppedWrongShape
-	}
-	if strings.TrimSpace(e.Summary) == "" {
-		return e, DroppedEmpty
-	}
-	if e.Confidence == v1alpha1.ConfidenceUnknown {
-		return e, "" // an unknown cause has no claims
-	}
-	if dropped := a.claims(&e, want); dropped != "" {
-		return e, dropped
-	}
-	return e, a.fixes(&e, want)
-}
-
-// claims copies the reasoning. Every claim must cite existing evidence.
-func (a *answer) claims(e *v1alpha1.Explanation, want expectation) (dropped string) {
-	if len(*a.Why) == 0 {
-		return DroppedNoEvidence
-	}
-	for _, w := range *a.Why {
-		if w.Claim == nil || w.Evidence == nil {
-			return DroppedWrongShape
-		}
-		claim := sentence(*w.Claim, maxText, want.gate.in)
-		if claim == "" || len(*w.Evidence) == 0 {
-			return DroppedNoEvidence
-		}
-		if len(*w.Evidence) > maxCited {
-			return DroppedWrongShape
-		}
-		var cited []string
-		for _, id := range *w.Evidence {
-			if !slices.Contains(want.ids, id) {
-				return DroppedUnknownEvidence
-			}
-			if !slices.Contains(cited, id) {
-				cited = append(cited, id)
-			}
-		}
-		e.Why = append(e.Why, v1alpha1.ExplainedClaim{Claim: claim, Evidence: cited})
-	}
-	return ""
-}
-
-// fixes copies the suggestions, without unsafe commands and patches.
-func (a *answer) fixes(e *v1alpha1.Explanation, want expectation) (dropped string) {
-	for _, f := range *a.Fix {
-		if f.Description == nil || f.Command == nil || f.Patch == nil {
-			return DroppedWrongShape
-		}
-		fix := v1alpha1.SuggestedFix{Description: sentence(*f.Description, maxText, want.gate.in)}
-		if fix.Description == "" {
-			continue
-		}
-		if command := strings.TrimSpace(want.gate.in(clean(*f.Command))); harmless(command) {
-			fix.Command = command
-		}
-		if patch := strings.Trim(want.gate.in(clean(*f.Patch)), "\n"); harmlessPatch(patch) {
-			fix.Patch = patch
-		}
-		e.Fix = append(e.Fix, fix)
-	}
-	return ""
+	return checked, checked.Dropped == "" && len(checked.Why) == len(e.Why)
 }
 
 // sentence returns a text on one line of bounded length, without URLs and pipes into a shell: hostile text in a cluster could make
@@ -221,7 +152,7 @@ func repeats(e v1alpha1.Explanation, system string) bool {
 	if err != nil || regexp.MustCompile(`DATA-[0-9a-f]{16}`).Match(content) {
 		return true
 	}
-	const partLength = 32
+	const partLength = 40
 	said := letters(string(content))
 	instructions := letters(system)
 	for i := 0; i+partLength <= len(instructions); i++ {
@@ -261,28 +192,4 @@ func makesStatements(e v1alpha1.Explanation) bool {
 	}
 	return statement(e.Summary) &&
 		!slices.ContainsFunc(e.Why, func(w v1alpha1.ExplainedClaim) bool { return !statement(w.Claim) })
-}
-
-// inLanguage reports whether an answer is in the requested language. Chinese answers contain many names in Latin letters.
-func inLanguage(e v1alpha1.Explanation, language v1alpha1.Language) bool {
-	text := e.Summary
-	for _, w := range e.Why {
-		text += w.Claim
-	}
-	var latin, han, others int
-	for _, r := range text {
-		switch {
-		case unicode.Is(unicode.Han, r):
-			han++
-		case unicode.Is(unicode.Latin, r):
-			latin++
-		case unicode.IsLetter(r):
-			others++
-		}
-	}
-	all := latin + han + others
-	if language == v1alpha1.LanguageChinese {
-		return han*6 >= all && others*4 <= all // a Chinese character counts for several letters
-	}
-	return latin > 0 && (han+others)*4 <= all
 }

@@ -31,7 +31,7 @@ func filled(t *testing.T) Data {
 	data := Data{
 		Event: "report", Namespace: "shop", Inspection: "all", Report: "all-1", URL: "https://kubeops.example.com/reports/shop/all-1", Score: NoScore, Problems: 3,
 		Recommendations: 4,
-		Summary:         "3 problems", Incomplete: "1 gap", Severity: "high", Findings: []notify.Finding{finding},
+		Summary:         "3 problems", Incomplete: "1 gap", Explanation: "d", Severity: "high", Findings: []notify.Finding{finding},
 		Fixed: []notify.Finding{finding}, More: 5,
 	}
 	for _, v := range []reflect.Value{reflect.ValueOf(data), reflect.ValueOf(finding), reflect.ValueOf(finding.Object)} {

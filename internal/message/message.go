@@ -129,10 +129,7 @@ func Test(channel *v1alpha1.NotificationChannel) notify.Message {
 // are not sent again, so it always gets persisting findings too.
 func (c *Composer) activeFindings(report *v1alpha1.InspectionReport) []notify.Finding {
 	onlyNew := c.spec.Filter.OnlyNew() && !c.alerts
-	summaries := map[string]string{}
-	for _, explanation := range report.Explanations {
-		summaries[explanation.ID] = explanation.Summary
-	}
+	explained := report.Explained()
 	var active []notify.Finding
 	for _, f := range report.Findings {
 		if !c.passes(f.ClassOrDefault(), f.CausedBy, f.Severity, f.Category) ||
@@ -142,7 +139,7 @@ func (c *Composer) activeFindings(report *v1alpha1.InspectionReport) []notify.Fi
 		finding := notify.Finding{
 			ID: f.ID, Check: f.Check, Category: f.Category, Class: f.ClassOrDefault(), Severity: f.Severity, State: string(f.State),
 			Object: f.Object, Affects: f.Affects,
-			Message: c.redact(f.Message), Remediation: c.redact(f.Remediation), Explanation: c.redact(summaries[f.ID]),
+			Message: c.redact(f.Message), Remediation: c.redact(f.Remediation), Explanation: c.redact(explanation(explained[f.ID])),
 		}
 		if f.FirstSeen != nil {
 			firstSeen := f.FirstSeen.UTC()
@@ -155,6 +152,14 @@ func (c *Composer) activeFindings(report *v1alpha1.InspectionReport) []notify.Fi
 			cmp.Compare(a.Severity.Rank(), b.Severity.Rank()))
 	})
 	return active
+}
+
+// explanation is the summary of a model, its name and its confidence; empty without one.
+func explanation(e *v1alpha1.Explanation) string {
+	if e == nil || e.Summary == "" || e.Model == "" {
+		return ""
+	}
+	return e.Summary + " (" + e.Model + ", confidence: " + string(e.Confidence) + ")"
 }
 
 // startsToPass reports whether a finding that passes the filter did not pass it in the previous report. A flapping finding has
@@ -245,6 +250,8 @@ type Data struct {
 	Summary string
 	// Incomplete names the first thing that an incomplete run did not read, and counts the gaps; empty if there is a score.
 	Incomplete string
+	// Explanation of the whole report by a model, in a message about a report; empty if there is none.
+	Explanation string
 	// Severity of the worst finding; empty if all are fixed.
 	Severity string
 	// Findings and Fixed in this message, and how many more are left out.
@@ -283,7 +290,8 @@ const (
 		`{{if eq .Event "finding"}}{{with index .Findings 0}}{{.Severity}}: {{.Line}} {{.Message}}{{end}}` +
 		`{{else if eq .Event "fixed"}}fixed: {{with index .Fixed 0}}{{.Line}}{{end}}` +
 		`{{else}}{{.Summary}}{{with .Severity}} (worst: {{.}}){{end}}{{end}}`
-	defaultText = `{{range $n, $f := .Findings}}{{if lt $n 20}}- [{{$f.Severity}}] {{$f.Line}}: {{$f.Message}}` +
+	defaultText = `{{with .Explanation}}{{.}}
+{{end}}{{range $n, $f := .Findings}}{{if lt $n 20}}- [{{$f.Severity}}] {{$f.Line}}: {{$f.Message}}` +
 		`{{with $f.Affects}} (causes {{.}} more){{end}}{{with $f.Explanation}}
   {{.}}{{end}}{{with $f.Remediation}}
   Fix: {{.}}{{end}}
@@ -365,10 +373,14 @@ func worst(findings []notify.Finding) (severity v1alpha1.Severity) {
 // dataOf is what the templates get for a message.
 func dataOf(message *notify.Message, report *v1alpha1.InspectionReport) Data {
 	score, incomplete := scoreOf(report)
+	overall := ""
+	if message.Event == notify.EventReport {
+		overall = printable.Unlinked(printable.Line(explanation(report.Explained()[v1alpha1.OverallExplanation])))
+	}
 	return Data{
 		Event: string(message.Event), Namespace: message.Namespace, Inspection: message.Inspection, Report: message.Report,
 		URL: message.URL, Score: score, Incomplete: incomplete, Problems: report.Summary.Problems.Total,
 		Recommendations: report.Summary.Recommendations.Total, Summary: summarize(message), Severity: string(message.Severity),
-		Findings: forPeople(message.Findings), Fixed: forPeople(message.Fixed), More: message.More,
+		Findings: forPeople(message.Findings), Fixed: forPeople(message.Fixed), More: message.More, Explanation: overall,
 	}
 }

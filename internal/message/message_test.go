@@ -180,8 +180,11 @@ func severities(t *testing.T, channel v1alpha1.NotificationChannelType, r *v1alp
 
 func TestDigestListsActiveAndFixedFindings(t *testing.T) {
 	r := report()
-	r.Explanations = []v1alpha1.Explanation{{ID: "f1", Summary: "The program cannot reach its database."}}
+	r.Explanations = []v1alpha1.Explanation{{ID: "f1", Model: "tiny-1", Confidence: v1alpha1.ConfidenceHigh, Summary: "The program cannot reach its database."}}
 	m := compose(t, v1alpha1.NotificationChannelSpec{}, r)[0]
+	if !strings.Contains(m.Text, "The program cannot reach its database. (tiny-1, confidence: high)") {
+		t.Errorf("the explanation lacks its author: %s", m.Text)
+	}
 	if m.Title != "shop/all: 2 problems, 1 fixed (worst: critical)" {
 		t.Errorf("got title %q", m.Title)
 	}
@@ -191,13 +194,30 @@ func TestDigestListsActiveAndFixedFindings(t *testing.T) {
 	want := `- [critical] Deployment shop/cart: container app exits with code 1
   Fix: Read its log.
 - [high] Deployment shop/cart: container app exits with code 1
-  The program cannot reach its database.
+  The program cannot reach its database. (tiny-1, confidence: high)
   Fix: Read its log.
 - fixed: Deployment shop/cart: container app exits with code 1
 1 recommendation in the report
 kubectl -n shop get inspectionreport all-1 -o yaml`
 	if m.Text != want {
 		t.Errorf("got\n%s\nwant\n%s", m.Text, want)
+	}
+}
+
+func TestAMessageBeginsWithTheExplanationOfTheWhole(t *testing.T) {
+	r := report()
+	r.Explanations = []v1alpha1.Explanation{{
+		ID: v1alpha1.OverallExplanation, Model: "tiny-1", Confidence: v1alpha1.ConfidenceLow, Summary: "The database is down; see www.evil.example.",
+	}}
+	text := compose(t, v1alpha1.NotificationChannelSpec{}, r)[0].Text
+	if !strings.HasPrefix(text, "The database is down; see ") || strings.Contains(text, "www.evil") ||
+		!strings.Contains(text, "(tiny-1, confidence: low)\n- [critical]") {
+		t.Errorf("got %s", text)
+	}
+	r.Explanations[0].Summary = ""
+	r.Explanations[0].Dropped = "NoEvidence"
+	if text := compose(t, v1alpha1.NotificationChannelSpec{}, r)[0].Text; !strings.HasPrefix(text, "- [critical]") {
+		t.Errorf("got %s", text)
 	}
 }
 
@@ -245,7 +265,7 @@ func TestEveryTextIsRedacted(t *testing.T) {
 	r := report()
 	r.Findings[0].Message, r.Findings[0].Remediation = "says hunter2", "not hunter2"
 	r.Fixed[0].Message = "was hunter2"
-	r.Explanations = []v1alpha1.Explanation{{ID: "f1", Summary: "hunter2 is wrong"}}
+	r.Explanations = []v1alpha1.Explanation{{ID: "f1", Model: "tiny-1", Confidence: v1alpha1.ConfidenceHigh, Summary: "hunter2 is wrong"}}
 	spec := v1alpha1.NotificationChannelSpec{Template: v1alpha1.NotificationTemplate{Title: `hunter2 {{(index .Findings 0).Message}}`}}
 	hide := func(text string) string { return strings.ReplaceAll(text, "hunter2", "***") }
 	c := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, hide, Local{}, "")
@@ -268,7 +288,7 @@ func TestNoSecretOfTheCorpusIsSent(t *testing.T) {
 	for n, c := range texts {
 		r.Findings = append(r.Findings,
 			finding(fmt.Sprintf("s%d", n), func(f *v1alpha1.Finding) { f.Message, f.Remediation = c.Text, c.Text }))
-		r.Explanations = append(r.Explanations, v1alpha1.Explanation{ID: fmt.Sprintf("s%d", n), Summary: c.Text})
+		r.Explanations = append(r.Explanations, v1alpha1.Explanation{ID: fmt.Sprintf("s%d", n), Model: "tiny-1", Confidence: v1alpha1.ConfidenceHigh, Summary: c.Text})
 	}
 	for _, mode := range []v1alpha1.DeliveryMode{v1alpha1.DeliverDigest, v1alpha1.DeliverEach} {
 		c := NewComposer(&v1alpha1.NotificationChannelSpec{Mode: mode}, false, gate.Text, Local{}, "")
@@ -289,7 +309,7 @@ func TestOnlyLinksOfTheTemplateStayLinks(t *testing.T) {
 	const hostile = "see https://evil.example, www.evil.example, a@evil.example, @here \x1b[2J\u202e\nCRITICAL"
 	r := report()
 	r.Findings[0].Message, r.Findings[0].Remediation, r.Findings[0].Object.Name = hostile, hostile, hostile
-	r.Explanations = []v1alpha1.Explanation{{ID: r.Findings[0].ID, Summary: hostile}}
+	r.Explanations = []v1alpha1.Explanation{{ID: r.Findings[0].ID, Model: "tiny-1", Confidence: v1alpha1.ConfidenceHigh, Summary: hostile}}
 	for name, text := range map[string]string{
 		"default template": "", "template with a link": "https://grafana.example/d?n={{.Namespace}} {{range .Findings}}{{.}} {{.Line}}{{end}}",
 	} {

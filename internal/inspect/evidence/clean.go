@@ -16,6 +16,12 @@ const (
 
 // cleanLog keeps the last lines that are not blank, truncated and without terminal sequences and control characters.
 func cleanLog(log string) string {
+	kept := CleanLines(log)
+	return strings.Join(kept[max(0, len(kept)-maxLines):], "\n")
+}
+
+// CleanLines returns the lines of a log that are not blank, truncated and without terminal sequences and control characters.
+func CleanLines(log string) []string {
 	// CSI, OSC and two-character sequences of ECMA-48.
 	escapes := regexp.MustCompile(`\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\-~])`)
 	log = escapes.ReplaceAllString(strings.ToValidUTF8(log, "\uFFFD"), "")
@@ -25,7 +31,7 @@ func cleanLog(log string) string {
 			kept = append(kept, line)
 		}
 	}
-	return strings.Join(kept[max(0, len(kept)-maxLines):], "\n")
+	return kept
 }
 
 func cleanLine(line string) string {

@@ -88,11 +88,33 @@ func writeHTML(w io.Writer, report *v1alpha1.InspectionReport, options Options) 
 		"spans": spans, "clean": clean,
 		"object": func(o v1alpha1.ObjectReference) string { return oneLine(objectName(o)) },
 		"tone":   tone,
+		"within": func(finding string, evidence []v1alpha1.Evidence) anchored[[]v1alpha1.Evidence] {
+			return anchored[[]v1alpha1.Evidence]{finding, evidence}
+		},
+		"about": func(finding string, e *v1alpha1.Explanation) anchored[*v1alpha1.Explanation] {
+			return anchored[*v1alpha1.Explanation]{finding, e}
+		},
+		"ids":    func(finding string, ids []string) anchored[[]string] { return anchored[[]string]{finding, ids} },
+		"anchor": anchor,
 	}).Parse(htmlTemplate)
 	if err != nil {
 		return err
 	}
 	return parsed.Execute(w, newPage(report, options))
+}
+
+// anchored is a part of the page that belongs to a finding; an empty one is the whole report.
+type anchored[T any] struct {
+	Finding string
+	Of      T
+}
+
+// anchor is the id of an element: that of evidence of a finding, or of a finding that the explanation of the whole report cites.
+func anchor(finding, id string) string {
+	if finding == "" {
+		return id
+	}
+	return finding + "-" + id
 }
 
 // tone is the CSS class of a severity. Unknown severities look like info.
@@ -134,7 +156,7 @@ func newPage(report *v1alpha1.InspectionReport, options Options) page {
 	for _, note := range notes(s) {
 		p.Facts += ", " + note
 	}
-	explained := explanations(report)
+	explained := report.Explained()
 	p.Explained = explained[v1alpha1.OverallExplanation]
 	p.addCards(report, options, explained)
 	problems, recommendations := FixedNow(report)

@@ -27,6 +27,15 @@ func TestHTMLShowsEveryFindingWithItsEvidenceAndGaps(t *testing.T) {
 }
 
 // The policy allows the embedded script and style by their hash: injected ones would not run.
+func TestHTMLLinksCitationsToTheirEvidence(t *testing.T) {
+	text := rendered(t, "html", sample(), sampleOptions())
+	for _, id := range []string{"f-aaaa-e1", "f-aaaa-spec1"} {
+		if !strings.Contains(text, `href="#`+id+`"`) || !strings.Contains(text, `id="`+id+`"`) {
+			t.Errorf("no link to evidence %s", id)
+		}
+	}
+}
+
 func TestHTMLIsSelfContainedAndAllowsNoOtherScript(t *testing.T) {
 	text := rendered(t, "html", sample(), sampleOptions())
 	for _, tag := range []string{"<script", "<style"} {

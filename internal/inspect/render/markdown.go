@@ -27,7 +27,7 @@ const (
 func writeMarkdown(w io.Writer, report *v1alpha1.InspectionReport, options Options) error {
 	var b strings.Builder
 	markdownSummary(&b, report, options)
-	explained := explanations(report)
+	explained := report.Explained()
 	b.WriteString(markdownExplained(explained[v1alpha1.OverallExplanation]))
 	gaps := markdownOfGaps(report.Gaps)
 	checksByID := options.checksByID()
@@ -45,7 +45,7 @@ func writeMarkdown(w io.Writer, report *v1alpha1.InspectionReport, options Optio
 	for i, root := range problems {
 		room := maxMarkdown - b.Len() - len(gaps)
 		text := markdownCause(i+1, root, checksByID[root.Check].Link, options) + markdownExplained(explained[root.ID])
-		evidence := markdownEvidence(root.Evidence)
+		evidence := markdownEvidence("Evidence", root.Evidence)
 		if len(text)+len(evidence) <= room {
 			text += evidence
 		}
@@ -150,46 +150,6 @@ func markdownCause(number int, root *node, link string, options Options) string 
 	if root.Remediation != "" {
 		b.WriteString("\n**Fix.** " + prose(root.Remediation) + "\n")
 	}
-	return b.String()
-}
-
-// markdownExplained renders an explanation, attributed to its model.
-func markdownExplained(e *v1alpha1.Explanation) string {
-	if e == nil {
-		return ""
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "\n**Explanation by %s** (confidence: %s). %s\n", inlineText(e.Model), inlineText(string(e.Confidence)),
-		prose(e.Summary))
-	lead := "\n"
-	item := func(text string) {
-		b.WriteString(lead + "- " + text + "\n")
-		lead = ""
-	}
-	for _, reason := range e.Why {
-		item(inlineText(reason.Claim) + " (" + inlineText(strings.Join(reason.Evidence, ", ")) + ")")
-	}
-	for _, fix := range e.Fix {
-		text := "suggested fix: " + inlineText(fix.Description)
-		if fix.Command != "" {
-			text += " " + codeSpan(fix.Command)
-		}
-		item(text)
-	}
-	return b.String()
-}
-
-// markdownEvidence is collapsed, since it is the longest part.
-func markdownEvidence(evidence []v1alpha1.Evidence) string {
-	if len(evidence) == 0 {
-		return ""
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "\n<details><summary>Evidence (%d)</summary>\n", len(evidence))
-	for _, e := range evidence {
-		fmt.Fprintf(&b, "\n%s:\n\n%s", inlineText(string(e.Source)), codeBlock(e.Text))
-	}
-	b.WriteString("\n</details>\n")
 	return b.String()
 }
 

@@ -71,8 +71,8 @@ func TestTextFromAClusterIsEscapedInMarkdown(t *testing.T) {
 			t.Errorf("the report has %s: %q", name, found)
 		}
 	}
-	if n := strings.Count(text, "</details>"); n != 5 { // three of evidence, two of recommendations
-		t.Errorf("got %d </details>, want 5", n)
+	if n := strings.Count(text, "</details>"); n != 6 { // three of evidence, one of cited evidence, two of recommendations
+		t.Errorf("got %d </details>, want 6", n)
 	}
 }
 

@@ -89,17 +89,6 @@ type node struct {
 	Where string
 }
 
-// explanations returns the explanations of a report by the finding that they explain, without those that were dropped.
-func explanations(report *v1alpha1.InspectionReport) map[string]*v1alpha1.Explanation {
-	kept := map[string]*v1alpha1.Explanation{}
-	for i, e := range report.Explanations {
-		if e.Dropped == "" {
-			kept[e.ID] = &report.Explanations[i]
-		}
-	}
-	return kept
-}
-
 // tree arranges findings below their causes, in the order of the report. No finding is lost: one without its cause in the report, or
 // in a cycle of causes, becomes a root.
 func tree(findings []v1alpha1.Finding) []*node {

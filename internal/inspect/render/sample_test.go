@@ -120,7 +120,12 @@ func sample() *v1alpha1.InspectionReport {
 		{
 			ID: "f-aaaa", Provider: "local", Model: "tiny-1", Language: v1alpha1.LanguageEnglish, Confidence: v1alpha1.ConfidenceHigh,
 			Summary: "The Secret was never created. " + hostile,
-			Why:     []v1alpha1.ExplainedClaim{{Claim: "The container waits for it. " + hostile, Evidence: []string{"e1", "e2"}}},
+			Why: []v1alpha1.ExplainedClaim{{
+				Claim: "The container waits for it. " + hostile, Evidence: []string{"e1", "e2"}, Quote: "not found " + hostile,
+			}},
+			RuledOut: []v1alpha1.RuledOut{{Cause: "The image exists. " + hostile, Evidence: []string{"spec1"}}},
+			Missing:  []string{"Who deleted it. " + hostile}, Next: []string{"kubectl get events " + hostile},
+			Evidence: []v1alpha1.Evidence{{ID: "spec1", Source: v1alpha1.EvidenceSpec, Text: "image: app:1 " + hostile}},
 			Fix: []v1alpha1.SuggestedFix{{Description: "Create it. " + hostile, Command: "kubectl -n shop get secret payments-key",
 				Patch: "kind: Secret\n" + hostile}},
 		},

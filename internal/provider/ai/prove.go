@@ -3,6 +3,7 @@ package ai
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"k8s.io/utils/clock"
@@ -33,7 +34,7 @@ func Prove(ctx context.Context, model Model, clock clock.PassiveClock, maxTokens
 		Answer string `json:"answer"`
 	}
 	err = json.Unmarshal([]byte(JSONText(answer.Text)), &content)
-	if err != nil || (content.Answer != "yes" && content.Answer != "no") {
+	if said := strings.ToLower(strings.TrimSpace(content.Answer)); err != nil || (said != "yes" && said != "no") {
 		return took, problem.Retrying(v1alpha1.ReasonInvalidAnswer, nil,
 			"the answer of model %s does not match the requested schema; "+
 				"use a larger model, or set spec.openai.answerFormat if the server does not support schemas", answer.Model)

@@ -1,6 +1,7 @@
 package ai
 
 import (
+	"regexp"
 	"strings"
 )
 
@@ -9,10 +10,9 @@ import (
 func JSONText(text string) string {
 	text = strings.TrimSpace(text)
 	if !strings.HasPrefix(text, "{") {
-		for _, end := range []string{"</think>", "</thinking>", "</reasoning>"} {
-			if i := strings.LastIndex(text, end); i >= 0 { // the server's template may have written the beginning
-				text = strings.TrimSpace(text[i+len(end):])
-			}
+		end := regexp.MustCompile(`(?i)</(?:think|thinking|reasoning)>`) // the server's template may have written the beginning
+		if all := end.FindAllStringIndex(text, -1); len(all) > 0 {
+			text = strings.TrimSpace(text[all[len(all)-1][1]:])
 		}
 	}
 	rest, fenced := strings.CutPrefix(text, "```")

@@ -16,6 +16,7 @@ func TestJSONIsFoundInAnAnswer(t *testing.T) {
 		"after reasoning, in a fence":     "<think></think>```json\n" + want + "\n```",
 		"after reasoning without a start": "A Pod is a group of containers.\n</think>\n" + want,
 		"after two reasonings":            "<think>a</think><think>b</think>" + want,
+		"after reasoning, capitals":       "<THINK></THINK>" + want,
 		"after another reasoning":         "<reasoning>a</reasoning>" + want,
 	} {
 		if got := JSONText(text); got != want {
