@@ -92,11 +92,18 @@ func newAsset(name string, compressed []byte) (*asset, error) {
 // build identifies the version of the pages.
 func (a assets) build() string { return strings.Trim(a[indexPage].tag, `"`) }
 
-// ServeHTTP implements http.Handler. A path without a dot in its last segment is one of the pages; an unknown file is 404.
+// isPage reports whether a path is one of the pages, whose names of resources and objects can have dots: /explore/deployments.apps. Files are
+// in one folder, or beside index.html.
+func isPage(name string) bool {
+	folder, _, nested := strings.Cut(name, "/")
+	return !strings.Contains(name, ".") || nested && folder != "assets"
+}
+
+// ServeHTTP implements http.Handler. An unknown file is 404.
 func (a assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")
 	found := a[name]
-	if found == nil && (name == "" || !strings.Contains(path.Base(name), ".")) {
+	if found == nil && isPage(name) {
 		found = a[indexPage]
 	}
 	if found == nil {

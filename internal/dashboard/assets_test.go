@@ -75,6 +75,21 @@ func TestAssetsHaveAllEncodings(t *testing.T) {
 	}
 }
 
+func TestPathsOfPagesCanHaveDots(t *testing.T) {
+	loaded := built(t)
+	for path, want := range map[string]int{
+		"/": http.StatusOK, "/clusters": http.StatusOK, "/explore/deployments.apps": http.StatusOK, "/explore/configmaps/kube-system/kube-root-ca.crt": http.StatusOK,
+		"/schemas/inspections.kubeops.io": http.StatusOK, "/reports/shop/everything-r2.1": http.StatusOK, "/icon.svg": http.StatusOK,
+		"/none.js": http.StatusNotFound, "/assets/none.js": http.StatusNotFound, "/assets/none": http.StatusOK, "/favicon.ico": http.StatusNotFound,
+	} {
+		writer := httptest.NewRecorder()
+		loaded.ServeHTTP(writer, httptest.NewRequest(http.MethodGet, path, nil))
+		if writer.Code != want {
+			t.Errorf("%s: %d, want %d", path, writer.Code, want)
+		}
+	}
+}
+
 func TestAssetsAreCachedByNameAndTag(t *testing.T) {
 	loaded := built(t)
 	get := func(path, tag string) *httptest.ResponseRecorder {
