@@ -186,7 +186,8 @@ func (m *metadata) mayChange(wanted definition) error {
 			annotationPipeline)
 	}
 	return problem.UserError(v1alpha1.ReasonApplicationNotManaged, nil,
-		"application %s exists and is not managed by KubeOps; choose another name, remove deploy.ensure, or set deploy.ensure.adopt", m.Name)
+		"application %s exists and is not managed by KubeOps; choose another name, remove deploy.ensure, or set deploy.ensure.adopt",
+		m.Name)
 }
 
 // create an application that does not exist.

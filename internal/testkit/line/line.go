@@ -23,13 +23,15 @@ import (
 const (
 	// port of the node that leads to the shop.
 	port = "30080"
-	// Namespace has the Pipeline, and ShopNamespace the shop.
-	Namespace     = "line"
+	// Namespace has the Pipeline.
+	Namespace = "line"
+	// ShopNamespace has the shop.
 	ShopNamespace = "line-shop"
 	// Orders is the path of the command that breaks a broken shop.
 	Orders = "/cgi-bin/order"
-	// Order of a shop that works, and one that breaks it: see Shop.
-	Order       = "app/www/cgi-bin/order"
+	// Order of a shop that works: see Shop.
+	Order = "app/www/cgi-bin/order"
+	// BrokenOrder is an order that breaks the shop.
 	BrokenOrder = "broken-order"
 )
 
