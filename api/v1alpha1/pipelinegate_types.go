@@ -163,8 +163,8 @@ const (
 )
 
 // LogsStage looks for errors that were not logged before the deployment. It compares the lines since the first stage of type deploy or
-// bundle before it began (without one: of type commit; without either: since the run began) with those of the baseline before that time. The
-// stage fails as soon as there is such an error, and succeeds if there is none at the end of its window.
+// bundle before it began (without one: of type commit; without either: since the run began) with those of the baseline before that time.
+// The stage fails as soon as there is such an error, and succeeds if there is none at the end of its window.
 type LogsStage struct {
 	// backendRef is the LogBackend, in this namespace.
 	BackendRef LocalReference `json:"backendRef"`
@@ -255,8 +255,11 @@ type SonarQubeGate struct {
 	Revision StageText `json:"revision"`
 }
 
-// ReasonQualityGateFailed: the analysis does not pass the quality gate.
-const ReasonQualityGateFailed = "QualityGateFailed"
+// Reasons of a stage of type quality.
+const (
+	// ReasonQualityGateFailed: the analysis does not pass the quality gate.
+	ReasonQualityGateFailed = "QualityGateFailed"
+)
 
 // Outputs of a stage of type quality.
 const (

@@ -309,8 +309,11 @@ const (
 	WindowDeny WindowType = "deny"
 )
 
-// ReasonWindowClosed: a run or a stage waits until a window of its Pipeline opens, or until one of type deny closes.
-const ReasonWindowClosed = "WindowClosed"
+// Reasons of windows.
+const (
+	// ReasonWindowClosed: a run or a stage waits until a window of its Pipeline opens, or until one of type deny closes.
+	ReasonWindowClosed = "WindowClosed"
+)
 
 // PipelineWindow is a recurring time in which stages may, or may not, start.
 type PipelineWindow struct {

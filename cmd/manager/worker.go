@@ -93,7 +93,8 @@ func addWorker(manager ctrl.Manager, config *configv1alpha1.ManagerConfig, queue
 			Memory: runner.NewMemory(int64(parallel)*command.Memory, command.Memory),
 		},
 	}
-	return errors.Join(manager.Add(worker), manager.AddHealthzCheck("ping", healthz.Ping), manager.AddReadyzCheck("queue", connected(queue)))
+	return errors.Join(manager.Add(worker), manager.AddHealthzCheck("ping", healthz.Ping),
+		manager.AddReadyzCheck("queue", connected(queue)))
 }
 
 // connected succeeds while there is a connection to the work queue.

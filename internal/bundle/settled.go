@@ -14,8 +14,8 @@ const (
 	// settledAge is how long a comparison counts, at least; twice as long at most. What only a dry run notices is noticed after that:
 	// another webhook, other defaults, a permission that was revoked.
 	settledAge = 5 * time.Minute
-	// maxSettled comparisons are kept for each of the two ages of one cluster; each takes about 60 bytes. The others are repeated: those of the
-	// namespace of bundles that has the most of them.
+	// maxSettled comparisons are kept for each of the two ages of one cluster; each takes about 60 bytes. The others are repeated: those of
+	// the namespace of bundles that has the most of them.
 	maxSettled = 5_000
 )
 

@@ -92,8 +92,8 @@ func newAsset(name string, compressed []byte) (*asset, error) {
 // build identifies the version of the pages.
 func (a assets) build() string { return strings.Trim(a[indexPage].tag, `"`) }
 
-// isPage reports whether a path is one of the pages, whose names of resources and objects can have dots: /explore/deployments.apps. Files are
-// in one folder, or beside index.html.
+// isPage reports whether a path is one of the pages, whose names of resources and objects can have dots: /explore/deployments.apps. Files
+// are in one folder, or beside index.html.
 func isPage(name string) bool {
 	folder, _, nested := strings.Cut(name, "/")
 	return !strings.Contains(name, ".") || nested && folder != "assets"

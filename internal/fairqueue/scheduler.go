@@ -103,7 +103,7 @@ func (s *scheduler[T]) Push(item T) {
 }
 
 // join is called when a namespace begins to ask for slots. As a thread that wakes up in Linux' scheduler, it can neither claim what it
-// did not use while it had nothing to do, nor is it held to what it used while nobody else asked.
+// did not use while it had nothing to do, nor is it held to what it used while no one else asked.
 func (s *scheduler[T]) join(n *namespace[T], now time.Time) {
 	least := math.Inf(1)
 	for _, other := range s.namespaces {

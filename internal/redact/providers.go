@@ -111,6 +111,6 @@ func isAddressByte(c byte) bool {
 
 // isProviderKey reports whether a value after the name of a provider may be its key: not a word, a name or a version.
 func isProviderKey(value string) bool {
-	return looksRandom(strings.TrimRight(value, "=")) && isLiteral("", value) && !isAlphabet(value) && (!isDigest(value) || len(value) > 31) &&
-		!isFileName(value)
+	return looksRandom(strings.TrimRight(value, "=")) && isLiteral("", value) && !isAlphabet(value) &&
+		(!isDigest(value) || len(value) > 31) && !isFileName(value)
 }

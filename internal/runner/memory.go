@@ -9,7 +9,8 @@ import (
 )
 
 const (
-	// mergerMemory is what the process of an Inspection over clusters needs until its peak is known, in bytes: it holds reports and no facts.
+	// mergerMemory is what the process of an Inspection over clusters needs until its peak is known, in bytes: it holds reports and
+	// no facts.
 	mergerMemory = 64 << 20
 	// A process may need a quarter more than the last time.
 	growth = 4

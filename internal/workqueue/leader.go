@@ -144,8 +144,8 @@ func (w *waiter) step() (*runner.Outcome, error) {
 		return nil, q.unavailable(err)
 	}
 	if outcome == nil && q.abandoned() {
-		return nil, problem.Waiting(v1alpha1.ReasonNoWorkers, retryWithoutWorkers, "no worker takes work from the work queue at %s, so nothing "+
-			"was inspected; check that Deployment kubeops-worker has ready Pods, and their logs", q.servers)
+		return nil, problem.Waiting(v1alpha1.ReasonNoWorkers, retryWithoutWorkers, "no worker takes work from the work queue at %s, so "+
+			"nothing was inspected; check that Deployment kubeops-worker has ready Pods, and their logs", q.servers)
 	}
 	return outcome, nil
 }
@@ -240,8 +240,8 @@ func (q *Queue) unavailable(err error) error {
 	if problem.As(err) != nil {
 		return err
 	}
-	return problem.Retrying(v1alpha1.ReasonWorkQueueUnavailable, err, "cannot use the work queue at %s: %s; check workQueue in the manager's "+
-		"configuration, and the NATS server", q.servers, q.describe(err))
+	return problem.Retrying(v1alpha1.ReasonWorkQueueUnavailable, err, "cannot use the work queue at %s: %s; check workQueue in the "+
+		"manager's configuration, and the NATS server", q.servers, q.describe(err))
 }
 
 func (q *Queue) describe(err error) string {

@@ -213,8 +213,9 @@ var errRefused = errors.New("the run was refused")
 // do the work of a part.
 func (w *Worker) do(ctx context.Context, t task, deliveries uint64) (fleet.PartResult, error) {
 	if deliveries > maxDeliveries {
-		return fleet.PartResult{}, problem.Waiting(v1alpha1.ReasonMemoryLimitExceeded, retryAbandoned, "%d workers that inspected %s ended before "+
-			"they were done, most likely for want of memory; see the state of the Pods of Deployment kubeops-worker", maxDeliveries, t.subject())
+		return fleet.PartResult{}, problem.Waiting(v1alpha1.ReasonMemoryLimitExceeded, retryAbandoned, "%d workers that inspected %s ended "+
+			"before they were done, most likely for want of memory; see the state of the Pods of Deployment kubeops-worker",
+			maxDeliveries, t.subject())
 	}
 	inspection := &v1alpha1.Inspection{}
 	key := client.ObjectKey{Namespace: t.Namespace, Name: t.Name}

@@ -235,7 +235,7 @@ func dataChanged(meta metav1.ObjectMeta) (time.Time, string) {
 		if entry.Time == nil || entry.FieldsV1 == nil || entry.Time.Time.Before(at) {
 			continue
 		}
-		if fields := string(entry.FieldsV1.Raw); strings.Contains(fields, `"f:data"`) || strings.Contains(fields, `"f:stringData"`) ||
+		if fields := entry.FieldsV1.GetRawString(); strings.Contains(fields, `"f:data"`) || strings.Contains(fields, `"f:stringData"`) ||
 			strings.Contains(fields, `"f:binaryData"`) {
 			at = entry.Time.Time
 			manager = entry.Manager

@@ -10,7 +10,6 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -165,7 +164,7 @@ func (g *gatherer) policies(ctx context.Context, s *subject) {
 	described := 0
 	for _, policy := range list.Items {
 		selector, err := metav1.LabelSelectorAsSelector(&policy.Spec.PodSelector)
-		if err != nil || !selector.Matches(labels.Set(s.labels())) || described == maxPolicies {
+		if err != nil || !selector.Matches(s.labels()) || described == maxPolicies {
 			continue
 		}
 		described++

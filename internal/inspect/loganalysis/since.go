@@ -14,9 +14,10 @@ const (
 	// slicesOfPeriod and maxPiecesBefore bound the searches of a comparison, which has the time of one call.
 	slicesOfPeriod  = 4
 	maxPiecesBefore = 6
-	// DefaultComparedLines of a comparison, and MaxComparedLines, the maximum setting.
+	// DefaultComparedLines of a comparison.
 	DefaultComparedLines = 20_000
-	MaxComparedLines     = 100_000
+	// MaxComparedLines is the maximum setting.
+	MaxComparedLines = 100_000
 )
 
 // Comparison asks which errors a period has that the time before it has not, without a graph of the cluster.

@@ -15,7 +15,8 @@ func unhealthyCheck() check.Check {
 		ID: "pdb-unhealthy-not-evicted", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
 		Summary: "A PodDisruptionBudget may keep Pods that are not ready from being evicted.",
 		Meaning: "unhealthyPodEvictionPolicy is not AlwaysAllow: while too few Pods of the budget are healthy, for example since all of " +
-			"them crash, those that are not ready cannot be evicted either, and drains of their nodes hang until a person deletes the Pods. " +
+			"them crash, those that are not ready cannot be evicted either, and drains of their nodes hang until a person deletes the " +
+			"Pods. " +
 			"Keep the default for programs that must finish their recovery before they move, such as databases." +
 			check.SystemNamespacesNote,
 		Remediation: "If Pods that are not ready may be evicted at any time: `kubectl patch pdb <name> --type=merge -p " +

@@ -40,8 +40,8 @@ func imageSourceChecks() []check.Check {
 			ID: "image-registry-frozen", Static: true, Severity: v1alpha1.SeverityLow,
 			Summary: "A workload uses images from a registry that gets no updates any more.",
 			Meaning: "The images are of k8s.gcr.io or gcr.io/google-containers, which were frozen in 2023 in favor of registry.k8s.io, " +
-				"or of docker.io/bitnamilegacy, where Bitnami left its free images in 2025. They get no security fixes, and may be removed " +
-				"at any time." + kubeSystemNote(),
+				"or of docker.io/bitnamilegacy, where Bitnami left its free images in 2025. They get no security fixes, and may be " +
+				"removed at any time." + kubeSystemNote(),
 			Remediation: "Use the image of the registry that replaces it: registry.k8s.io has the images of Kubernetes under the same " +
 				"paths. For Bitnami, use the image of the project itself, or Bitnami's own subscription.",
 			Link: "https://kubernetes.io/blog/2023/03/10/image-registry-redirect/",
