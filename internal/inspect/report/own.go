@@ -14,7 +14,7 @@ func neededByKubeOps(object facts.Ref) string {
 	switch object.Kind {
 	case facts.ClusterRole, facts.ClusterRoleBinding, facts.Role, facts.RoleBinding:
 	case facts.ServiceAccount:
-		if name != "kubeops-manager" && name != "kubeops-dashboard" {
+		if name != "kubeops-manager" && name != "kubeops-worker" && name != "kubeops-dashboard" {
 			return ""
 		}
 	default:
@@ -31,6 +31,12 @@ func neededByKubeOps(object facts.Ref) string {
 		return "PipelineRuns create Jobs with it as the ServiceAccount that it is bound to."
 	case name == "kubeops-pipeline-inspections":
 		return "PipelineRuns request runs of Inspections if the ServiceAccount that it is bound to is permitted to."
+	case name == "kubeops-pipeline-bundles":
+		return "PipelineRuns change and read ResourceBundles with it as the ServiceAccount that it is bound to."
+	case name == "kubeops-pipeline-logs":
+		return "PipelineRuns read logs of a backend if the ServiceAccount that it is bound to is permitted to read those of Pods."
+	case name == "kubeops-worker", strings.HasPrefix(name, "kubeops-worker-impersonation"):
+		return "workers read what inspections refer to with it, and act as the ServiceAccounts of tenants."
 	case name == "kubeops-editor", name == "kubeops-viewer", name == "kubeops-approver":
 		return "it gives users access to the resources of KubeOps."
 	case name == "kubeops-dashboard-impersonation":
