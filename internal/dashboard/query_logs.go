@@ -43,7 +43,7 @@ func (s *Server) getStoredLines(ctx context.Context, input *storedLinesInput) (*
 	if err := s.get(ctx, logs, &named{Namespace: input.Namespace, Name: input.Name}, backend); err != nil {
 		return nil, failed(err)
 	}
-	release, err := s.mayAsk(ctx, permission{"get", "", "pods/log", input.about()})
+	release, err := s.mayAsk(ctx, input.Namespace, permission{"get", "", "pods/log", input.about()})
 	if err != nil {
 		return nil, err
 	}

@@ -270,3 +270,33 @@ func TestQueriesOfBackendsHaveALimit(t *testing.T) {
 		t.Errorf("after the others: %d", got.status)
 	}
 }
+
+func TestATenantLeavesRoomForQueriesOfOthers(t *testing.T) {
+	places := newQueryPlaces()
+	var open []func()
+	for i := range 10 * maxAllQueries { // ServiceAccounts of one tenant, whose server does not answer
+		if release, ok := places.acquire(fmt.Sprint("robot-", i), "shop"); ok {
+			open = append(open, release)
+		}
+	}
+	if len(open) != maxTenantQueries {
+		t.Errorf("a tenant has %d queries", len(open))
+	}
+	for i := range maxAllQueries - maxTenantQueries {
+		if _, ok := places.acquire("ada", fmt.Sprint("lab-", i)); ok != (i < maxQueries) {
+			t.Errorf("query %d of another viewer: %v", i, ok)
+		}
+	}
+	for i := range maxAllQueries - maxTenantQueries - maxQueries {
+		if _, ok := places.acquire(fmt.Sprint("sam-", i), fmt.Sprint("team-", i)); !ok {
+			t.Errorf("viewer %d is refused", i)
+		}
+	}
+	if _, ok := places.acquire("olga", "last"); ok {
+		t.Error("there is no limit of all queries")
+	}
+	open[0]() // what was refused holds no place
+	if _, ok := places.acquire("olga", "last"); !ok {
+		t.Error("a place that was released is not free")
+	}
+}
