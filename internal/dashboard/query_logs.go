@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -84,11 +85,12 @@ func (i *storedLinesInput) query(now time.Time) logbackend.Query {
 	return query
 }
 
-// storedLines of a namespace. That the backend was asked for it is not enough: its owner decides what it answers, and a line without a
-// namespace can be of anyone.
+// storedLines of a namespace, from entries of which the newest is the first. That the backend was asked for it is not enough: its owner
+// decides what it answers, and a line without a namespace can be of anyone.
 func (s *Server) storedLines(entries []logbackend.Entry, namespace, pod string) []StoredLine {
 	lines := []StoredLine{}
-	for _, entry := range entries {
+	readers := map[[2]string]*logReader{} // recognize private keys, which have several lines of one container
+	for _, entry := range slices.Backward(entries) {
 		if entry.Labels[logbackend.LabelNamespace] != namespace || pod != "" && entry.Labels[logbackend.LabelPod] != pod {
 			continue
 		}
@@ -96,12 +98,16 @@ func (s *Server) storedLines(entries []logbackend.Entry, namespace, pod string) 
 		if len(line) > maxLogLine {
 			line = line[:maxLogLine] + "…"
 		}
-		reader := &logReader{} // recognizes the first line of a private key
+		from := [2]string{entry.Labels[logbackend.LabelPod], entry.Labels[logbackend.LabelContainer]}
+		if readers[from] == nil {
+			readers[from] = &logReader{}
+		}
 		lines = append(lines, StoredLine{
 			Time: entry.Time.UTC(), Pod: printable.Line(text.Clip(entry.Labels[logbackend.LabelPod], maxName)),
 			Container: printable.Line(text.Clip(entry.Labels[logbackend.LabelContainer], maxName)),
-			Text:      printable.Line(s.redactor.Text(reader.withoutKey(line))),
+			Text:      printable.Line(s.redactor.Text(readers[from].withoutKey(line))),
 		})
 	}
+	slices.Reverse(lines)
 	return lines
 }

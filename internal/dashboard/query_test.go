@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +22,7 @@ import (
 	"kubeops.io/kubeops/internal/provider"
 	logbackend "kubeops.io/kubeops/internal/provider/logs"
 	metricsbackend "kubeops.io/kubeops/internal/provider/metrics"
+	"kubeops.io/kubeops/internal/redact"
 	"kubeops.io/kubeops/internal/secretref"
 )
 
@@ -298,5 +300,32 @@ func TestATenantLeavesRoomForQueriesOfOthers(t *testing.T) {
 	open[0]() // what was refused holds no place
 	if _, ok := places.acquire("olga", "last"); !ok {
 		t.Error("a place that was released is not free")
+	}
+}
+
+func TestAPrivateKeyInStoredLinesIsRedacted(t *testing.T) {
+	redactor, err := redact.New(redact.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &Server{redactor: redactor}
+	var entries []logbackend.Entry
+	for i, line := range []string{
+		"starting", "-----BEGIN RSA PRIVATE KEY-----", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC", "other: ready", "kR7pQ2vX9mZ4wL8nT1bY5cJ3hF6dS0gA", "-----END RSA PRIVATE KEY-----", "started",
+	} {
+		text, other := strings.CutPrefix(line, "other: ")
+		labels := map[string]string{"namespace": "shop", "pod": "cart-1", "container": "app"}
+		if other {
+			labels["container"] = "proxy"
+		}
+		entries = append([]logbackend.Entry{{Time: time.Unix(int64(i), 0), Line: text, Labels: labels}}, entries...)
+	}
+	var got []string
+	for _, line := range server.storedLines(entries, "shop", "") {
+		got = append(got, line.Text)
+	}
+	const key = "[redacted: private key]"
+	if want := []string{"started", key, key, "ready", key, key, "starting"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
