@@ -135,7 +135,7 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	s.catalog = &catalog{client: s.cluster.own.Discovery(), clock: options.Clock}
 	s.schemas = &schemas{
 		client: func() (rest.Interface, error) { return s.cluster.any(Viewer{Own: true}) }, clock: options.Clock,
-		documents: lru.New(maxDocuments),
+		documents: lru.New(maxDocuments), places: make(chan struct{}, parallelDocuments),
 	}
 	s.tables = explore.NewPool(options.Clock)
 	return s, s.detect(ctx)
