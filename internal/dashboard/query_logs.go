@@ -85,13 +85,23 @@ func (i *storedLinesInput) query(now time.Time) logbackend.Query {
 	return query
 }
 
+// namesOther reports whether a field in which collectors write the namespace of a Pod names another one. The backend may have taken the
+// namespace of a line from a field of the line itself: programs write JSON with a namespace that they act on.
+func namesOther(labels map[string]string, namespace string) bool {
+	return slices.ContainsFunc([]string{
+		"kubernetes.pod_namespace", "kubernetes.namespace_name", "kubernetes.namespace", "k8s.namespace.name",
+		"kubernetes_pod_namespace", "kubernetes_namespace_name", "kubernetes_namespace", "k8s_namespace_name",
+	}, func(name string) bool { return labels[name] != "" && labels[name] != namespace })
+}
+
 // storedLines of a namespace, from entries of which the newest is the first. That the backend was asked for it is not enough: its owner
 // decides what it answers, and a line without a namespace can be of anyone.
 func (s *Server) storedLines(entries []logbackend.Entry, namespace, pod string) []StoredLine {
 	lines := []StoredLine{}
 	readers := map[[2]string]*logReader{} // recognize private keys, which have several lines of one container
 	for _, entry := range slices.Backward(entries) {
-		if entry.Labels[logbackend.LabelNamespace] != namespace || pod != "" && entry.Labels[logbackend.LabelPod] != pod {
+		ofOther := entry.Labels[logbackend.LabelNamespace] != namespace || namesOther(entry.Labels, namespace)
+		if ofOther || pod != "" && entry.Labels[logbackend.LabelPod] != pod {
 			continue
 		}
 		line := entry.Line

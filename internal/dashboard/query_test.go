@@ -329,3 +329,19 @@ func TestAPrivateKeyInStoredLinesIsRedacted(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+// TestALineOfAnotherNamespaceThatNamesThisOneIsNotShown: a controller in lab writes JSON with the namespace that it acts on.
+func TestALineOfAnotherNamespaceThatNamesThisOneIsNotShown(t *testing.T) {
+	redactor, err := redact.New(redact.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for namespace, want := range map[string]int{"lab": 0, "shop": 1, "": 1} {
+		for _, field := range []string{"kubernetes.pod_namespace", "kubernetes_namespace_name"} {
+			entry := logbackend.Entry{Line: "synced", Labels: map[string]string{"namespace": "shop", field: namespace}}
+			if got := (&Server{redactor: redactor}).storedLines([]logbackend.Entry{entry}, "shop", ""); len(got) != want {
+				t.Errorf("%d lines of a Pod whose %s is %q, want %d", len(got), field, namespace, want)
+			}
+		}
+	}
+}
