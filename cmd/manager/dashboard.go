@@ -113,6 +113,7 @@ func serveDashboard(args []string, stdout, stderr io.Writer) error {
 // machine.
 func queriedBackends(local bool) (*backends.Resolver, error) {
 	const memory = 32 << 20 // of the responses that are read at the same time
+	const lines = 4 << 20   // of one answer of a LogBackend: a page keeps those of one answer while it waits for the next
 	logTypes, err := builtin.Logs()
 	if err != nil {
 		return nil, err
@@ -123,7 +124,7 @@ func queriedBackends(local bool) (*backends.Resolver, error) {
 	}
 	return &backends.Resolver{
 		Secrets: &secretref.Source{Config: &rest.Config{}}, LogTypes: logTypes, MetricsTypes: metricsTypes, Queries: &backends.Queries{},
-		Egress: provider.Egress{AllowLoopback: local}, Memory: provider.NewResponseMemory(memory),
+		Egress: provider.Egress{AllowLoopback: local}, Memory: provider.NewResponseMemory(memory), MaxLogBytes: lines,
 	}, nil
 }
 

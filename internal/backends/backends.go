@@ -41,6 +41,8 @@ type Resolver struct {
 	Plugins *plugin.Pool
 	// MaxQueryBytes is the highest spec.queryBudget.maxBytes of a MetricsBackend; zero leaves it to the CRD.
 	MaxQueryBytes int64
+	// MaxLogBytes of one answer of a LogBackend; zero leaves it to the type.
+	MaxLogBytes int64
 	// Egress says which addresses may be called.
 	Egress provider.Egress
 	// Telemetry counts requests; nil counts nothing.

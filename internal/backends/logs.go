@@ -40,7 +40,7 @@ func (r *Resolver) OpenLogs(ctx context.Context, backend *v1alpha1.LogBackend) (
 	}
 	opened, err := config.Open(logs.Settings{
 		Endpoint: endpoint, Fields: logFields(backend.Spec.Fields), Timeout: backend.Spec.RequestTimeout(),
-		Egress: r.Egress, Metrics: r.Telemetry, Memory: r.Memory.For(backend.Namespace),
+		MaxBytes: r.MaxLogBytes, Egress: r.Egress, Metrics: r.Telemetry, Memory: r.Memory.For(backend.Namespace),
 	})
 	if err != nil {
 		return nil, toProblem(err)

@@ -124,6 +124,10 @@ func TestKindsAreReviewedOneByOneWhereRulesAreNotKnown(t *testing.T) {
 		"another authorizer": func(r *http.Request) *http.Response {
 			return answerTo(r, http.StatusCreated, `{"kind":"SelfSubjectRulesReview","apiVersion":"authorization.k8s.io/v1","status":{"incomplete":true,"resourceRules":[],"nonResourceRules":[]}}`)
 		},
+		"a tenant with many roles": func(r *http.Request) *http.Response {
+			return answerTo(r, http.StatusCreated, `{"kind":"SelfSubjectRulesReview","apiVersion":"authorization.k8s.io/v1","status":{"resourceRules":[`+
+				strings.Repeat(`{"verbs":["get"],"apiGroups":[""],"resources":["configmaps"]},`, maxRulesAnswer/60)+`{"verbs":[]}],"nonResourceRules":[]}}`)
+		},
 		"an older role": func(r *http.Request) *http.Response {
 			return answerTo(r, http.StatusForbidden, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","code":403,"message":"users \"ada\" is forbidden: `+
 				`User \"system:serviceaccount:kubeops-system:kubeops-dashboard\" cannot impersonate-on:user-info:create resource \"selfsubjectrulesreviews\" in API group \"authorization.k8s.io\" at the cluster scope"}`)

@@ -12,9 +12,11 @@ import (
 )
 
 const (
-	// maxQueries of one viewer, and maxAllQueries of all viewers, at the same time. Each can have an answer of some MiB in memory.
-	maxQueries    = 2
-	maxAllQueries = 4
+	// maxQueries of one viewer, maxTenantQueries of the backends of one namespace, and maxAllQueries, at the same time. Who writes a backend
+	// decides how long it takes to answer, and can be several viewers. The bytes of answers have a limit of their own.
+	maxQueries       = 2
+	maxTenantQueries = 3
+	maxAllQueries    = 12
 	// maxQueryBytes of an answer of a MetricsBackend, whatever its budget allows.
 	maxQueryBytes = 4 << 20
 	// queryTimeout of one question to a backend.
@@ -39,8 +41,8 @@ func (q *Question) about() string {
 }
 
 // mayAsk checks the permission on what is asked for, beside that on the backend: a backend stores the data of everyone. It reserves a place
-// for the query, which must be released.
-func (s *Server) mayAsk(ctx context.Context, p permission) (release func(), err error) {
+// for the query of a backend in a namespace, which must be released.
+func (s *Server) mayAsk(ctx context.Context, namespace string, p permission) (release func(), err error) {
 	viewer := identityOf(ctx).viewer
 	allowed, err := s.access.allowed(ctx, viewer, p)
 	if err != nil {
@@ -49,19 +51,40 @@ func (s *Server) mayAsk(ctx context.Context, p permission) (release func(), err 
 	if !allowed {
 		return nil, problem(http.StatusNotFound, notFound)
 	}
-	own, ok := s.queries.acquire(viewer.key())
+	release, ok := s.queries.acquire(viewer.key(), namespace)
 	if !ok {
 		return nil, problem(http.StatusTooManyRequests, tooManyQuery)
 	}
-	all, ok := s.allQueries.acquire("")
-	if !ok {
-		own()
-		return nil, problem(http.StatusTooManyRequests, tooManyQuery)
+	return release, nil
+}
+
+// queryPlaces limit the queries at the same time.
+type queryPlaces struct{ viewers, tenants, all *counter }
+
+func newQueryPlaces() *queryPlaces {
+	return &queryPlaces{viewers: newCounter(maxQueries), tenants: newCounter(maxTenantQueries), all: newCounter(maxAllQueries)}
+}
+
+// acquire a place for a query of a viewer to a backend in a namespace. It is false if there is none.
+func (q *queryPlaces) acquire(viewer, namespace string) (release func(), ok bool) {
+	var taken []func()
+	release = func() {
+		for _, one := range taken {
+			one()
+		}
 	}
-	return func() {
-		all()
-		own()
-	}, nil
+	for _, place := range []struct {
+		of  *counter
+		key string
+	}{{q.viewers, viewer}, {q.tenants, namespace}, {q.all, ""}} {
+		one, ok := place.of.acquire(place.key)
+		if !ok {
+			release()
+			return nil, false
+		}
+		taken = append(taken, one)
+	}
+	return release, true
 }
 
 // queryGap is why a backend cannot be queried by the dashboard at all. Empty if it can.

@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -43,7 +44,7 @@ func (s *Server) getStoredLines(ctx context.Context, input *storedLinesInput) (*
 	if err := s.get(ctx, logs, &named{Namespace: input.Namespace, Name: input.Name}, backend); err != nil {
 		return nil, failed(err)
 	}
-	release, err := s.mayAsk(ctx, permission{"get", "", "pods/log", input.about()})
+	release, err := s.mayAsk(ctx, input.Namespace, permission{"get", "", "pods/log", input.about()})
 	if err != nil {
 		return nil, err
 	}
@@ -84,24 +85,39 @@ func (i *storedLinesInput) query(now time.Time) logbackend.Query {
 	return query
 }
 
-// storedLines of a namespace. That the backend was asked for it is not enough: its owner decides what it answers, and a line without a
-// namespace can be of anyone.
+// namesOther reports whether a field in which collectors write the namespace of a Pod names another one. The backend may have taken the
+// namespace of a line from a field of the line itself: programs write JSON with a namespace that they act on.
+func namesOther(labels map[string]string, namespace string) bool {
+	return slices.ContainsFunc([]string{
+		"kubernetes.pod_namespace", "kubernetes.namespace_name", "kubernetes.namespace", "k8s.namespace.name",
+		"kubernetes_pod_namespace", "kubernetes_namespace_name", "kubernetes_namespace", "k8s_namespace_name",
+	}, func(name string) bool { return labels[name] != "" && labels[name] != namespace })
+}
+
+// storedLines of a namespace, from entries of which the newest is the first. That the backend was asked for it is not enough: its owner
+// decides what it answers, and a line without a namespace can be of anyone.
 func (s *Server) storedLines(entries []logbackend.Entry, namespace, pod string) []StoredLine {
 	lines := []StoredLine{}
-	for _, entry := range entries {
-		if entry.Labels[logbackend.LabelNamespace] != namespace || pod != "" && entry.Labels[logbackend.LabelPod] != pod {
+	readers := map[[2]string]*logReader{} // recognize private keys, which have several lines of one container
+	for _, entry := range slices.Backward(entries) {
+		ofOther := entry.Labels[logbackend.LabelNamespace] != namespace || namesOther(entry.Labels, namespace)
+		if ofOther || pod != "" && entry.Labels[logbackend.LabelPod] != pod {
 			continue
 		}
 		line := entry.Line
 		if len(line) > maxLogLine {
 			line = line[:maxLogLine] + "…"
 		}
-		reader := &logReader{} // recognizes the first line of a private key
+		from := [2]string{entry.Labels[logbackend.LabelPod], entry.Labels[logbackend.LabelContainer]}
+		if readers[from] == nil {
+			readers[from] = &logReader{}
+		}
 		lines = append(lines, StoredLine{
 			Time: entry.Time.UTC(), Pod: printable.Line(text.Clip(entry.Labels[logbackend.LabelPod], maxName)),
 			Container: printable.Line(text.Clip(entry.Labels[logbackend.LabelContainer], maxName)),
-			Text:      printable.Line(s.redactor.Text(reader.withoutKey(line))),
+			Text:      printable.Line(s.redactor.Text(readers[from].withoutKey(line))),
 		})
 	}
+	slices.Reverse(lines)
 	return lines
 }

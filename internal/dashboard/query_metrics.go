@@ -63,7 +63,7 @@ func (s *Server) getUsage(ctx context.Context, input *usageInput) (*usageOutput,
 	if err := s.get(ctx, metrics, &named{Namespace: input.Namespace, Name: input.Name}, backend); err != nil {
 		return nil, failed(err)
 	}
-	release, err := s.mayAsk(ctx, permission{"list", "metrics.k8s.io", "pods", input.about()})
+	release, err := s.mayAsk(ctx, input.Namespace, permission{"list", "metrics.k8s.io", "pods", input.about()})
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +22,7 @@ import (
 	"kubeops.io/kubeops/internal/provider"
 	logbackend "kubeops.io/kubeops/internal/provider/logs"
 	metricsbackend "kubeops.io/kubeops/internal/provider/metrics"
+	"kubeops.io/kubeops/internal/redact"
 	"kubeops.io/kubeops/internal/secretref"
 )
 
@@ -268,5 +270,78 @@ func TestQueriesOfBackendsHaveALimit(t *testing.T) {
 	open.Wait()
 	if got := get("ada", "shop/logbackends/loki/lines"); got.status != http.StatusOK {
 		t.Errorf("after the others: %d", got.status)
+	}
+}
+
+func TestATenantLeavesRoomForQueriesOfOthers(t *testing.T) {
+	places := newQueryPlaces()
+	var open []func()
+	for i := range 10 * maxAllQueries { // ServiceAccounts of one tenant, whose server does not answer
+		if release, ok := places.acquire(fmt.Sprint("robot-", i), "shop"); ok {
+			open = append(open, release)
+		}
+	}
+	if len(open) != maxTenantQueries {
+		t.Errorf("a tenant has %d queries", len(open))
+	}
+	for i := range maxAllQueries - maxTenantQueries {
+		if _, ok := places.acquire("ada", fmt.Sprint("lab-", i)); ok != (i < maxQueries) {
+			t.Errorf("query %d of another viewer: %v", i, ok)
+		}
+	}
+	for i := range maxAllQueries - maxTenantQueries - maxQueries {
+		if _, ok := places.acquire(fmt.Sprint("sam-", i), fmt.Sprint("team-", i)); !ok {
+			t.Errorf("viewer %d is refused", i)
+		}
+	}
+	if _, ok := places.acquire("olga", "last"); ok {
+		t.Error("there is no limit of all queries")
+	}
+	open[0]() // what was refused holds no place
+	if _, ok := places.acquire("olga", "last"); !ok {
+		t.Error("a place that was released is not free")
+	}
+}
+
+func TestAPrivateKeyInStoredLinesIsRedacted(t *testing.T) {
+	redactor, err := redact.New(redact.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &Server{redactor: redactor}
+	var entries []logbackend.Entry
+	for i, line := range []string{
+		"starting", "-----BEGIN RSA PRIVATE KEY-----", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC", "other: ready", "kR7pQ2vX9mZ4wL8nT1bY5cJ3hF6dS0gA", "-----END RSA PRIVATE KEY-----", "started",
+	} {
+		text, other := strings.CutPrefix(line, "other: ")
+		labels := map[string]string{"namespace": "shop", "pod": "cart-1", "container": "app"}
+		if other {
+			labels["container"] = "proxy"
+		}
+		entries = append([]logbackend.Entry{{Time: time.Unix(int64(i), 0), Line: text, Labels: labels}}, entries...)
+	}
+	var got []string
+	for _, line := range server.storedLines(entries, "shop", "") {
+		got = append(got, line.Text)
+	}
+	const key = "[redacted: private key]"
+	if want := []string{"started", key, key, "ready", key, key, "starting"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestALineOfAnotherNamespaceThatNamesThisOneIsNotShown: a controller in lab writes JSON with the namespace that it acts on.
+func TestALineOfAnotherNamespaceThatNamesThisOneIsNotShown(t *testing.T) {
+	redactor, err := redact.New(redact.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for namespace, want := range map[string]int{"lab": 0, "shop": 1, "": 1} {
+		for _, field := range []string{"kubernetes.pod_namespace", "kubernetes_namespace_name"} {
+			entry := logbackend.Entry{Line: "synced", Labels: map[string]string{"namespace": "shop", field: namespace}}
+			if got := (&Server{redactor: redactor}).storedLines([]logbackend.Entry{entry}, "shop", ""); len(got) != want {
+				t.Errorf("%d lines of a Pod whose %s is %q, want %d", len(got), field, namespace, want)
+			}
+		}
 	}
 }

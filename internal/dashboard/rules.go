@@ -3,6 +3,8 @@ package dashboard
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"slices"
 	"sync"
 	"time"
@@ -15,17 +17,22 @@ import (
 const (
 	// maxRules of viewers and namespaces in memory.
 	maxRules = 2000
+	// maxRulesAnswer of one review, in bytes. Tenants write roles, and can bind any number of them to themselves.
+	maxRulesAnswer = 256 << 10
 	// noNamespace is no valid name of a namespace. What a viewer can do there, the viewer can do in all namespaces, and in the cluster.
 	noNamespace = "_"
 	// pathRules of the reviews, which the API server does not store.
 	pathRules = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
 )
 
+// errRulesTooLong is an answer that is not read.
+var errRulesTooLong = errors.New("the review of rules has over 256 KiB")
+
 // rules are what a viewer can list and watch in a namespace, as one request for all kinds says it. They are for lists of kinds: the
-// permission for what is read has a review.
+// permission for what is read has a review. What they were made from is not kept: tenants decide how long it is.
 type rules struct {
-	list, watch []rule
-	until       time.Time
+	ids   []string // of resources, sorted
+	until time.Time
 }
 
 type rule struct{ groups, resources []string }
@@ -37,42 +44,67 @@ func (r rule) has(of resource) bool {
 
 // listsAndWatches reports whether the viewer can list and watch a resource.
 func (r *rules) listsAndWatches(of resource) bool {
-	has := func(one rule) bool { return one.has(of) }
-	return slices.ContainsFunc(r.list, has) && slices.ContainsFunc(r.watch, has)
+	_, found := slices.BinarySearch(r.ids, of.id())
+	return found
 }
 
-func (r *rules) empty() bool { return len(r.list) == 0 || len(r.watch) == 0 }
+func (r *rules) empty() bool { return len(r.ids) == 0 }
 
-// rulesIn a namespace. Nil if the API server does not know them all: an authorizer beside RBAC answers only single questions. Also nil if
-// the dashboard is not allowed to ask as the viewer.
-func (s *Server) rulesIn(ctx context.Context, viewer Viewer, namespace string) (*rules, error) {
+// rulesIn a namespace for all kinds. Nil if the API server does not know them all: an authorizer beside RBAC answers only single questions.
+// Also nil if the dashboard is not allowed to ask as the viewer, and if there are too many.
+func (s *Server) rulesIn(ctx context.Context, viewer Viewer, all map[string]resource, namespace string) (*rules, error) {
 	key := [2]string{viewer.key(), namespace}
 	if found, ok := s.rules.Get(key); ok && s.options.Clock.Now().Before(found.(*rules).until) {
 		return found.(*rules), nil
 	}
 	review, err := s.reviewRules(ctx, viewer, namespace)
-	if isImpersonation(err) || err == nil && review.Incomplete {
+	if isImpersonation(err) || errors.Is(err, errRulesTooLong) || err == nil && review.Incomplete {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	found := &rules{until: s.options.Clock.Now().Add(allowedFor)}
-	for _, one := range review.ResourceRules {
-		if len(one.ResourceNames) > 0 {
-			continue // a list needs the permission for all names
-		}
-		for verb, into := range map[string]*[]rule{"list": &found.list, "watch": &found.watch} {
-			if slices.Contains(one.Verbs, verb) || slices.Contains(one.Verbs, "*") {
-				*into = append(*into, rule{one.APIGroups, one.Resources})
-			}
-		}
-	}
+	found := &rules{ids: review.of(all), until: s.options.Clock.Now().Add(allowedFor)}
 	s.rules.Add(key, found)
 	return found, nil
 }
 
-func (s *Server) reviewRules(ctx context.Context, viewer Viewer, namespace string) (*authorizationv1.SubjectRulesReviewStatus, error) {
+// rulesReview is what is read of an answer.
+type rulesReview struct {
+	Incomplete bool `json:"incomplete"`
+	Rules      []struct {
+		Verbs     []string `json:"verbs"`
+		Groups    []string `json:"apiGroups"`
+		Resources []string `json:"resources"`
+		Names     []string `json:"resourceNames"`
+	} `json:"resourceRules"`
+}
+
+// of all kinds those that the rules allow to list and watch.
+func (r *rulesReview) of(all map[string]resource) []string {
+	var list, watch []rule
+	for _, one := range r.Rules {
+		if len(one.Names) > 0 {
+			continue // a list needs the permission for all names
+		}
+		for verb, into := range map[string]*[]rule{"list": &list, "watch": &watch} {
+			if slices.Contains(one.Verbs, verb) || slices.Contains(one.Verbs, "*") {
+				*into = append(*into, rule{one.Groups, one.Resources})
+			}
+		}
+	}
+	var ids []string
+	for id, kind := range all {
+		has := func(one rule) bool { return one.has(kind) }
+		if slices.ContainsFunc(list, has) && slices.ContainsFunc(watch, has) {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func (s *Server) reviewRules(ctx context.Context, viewer Viewer, namespace string) (*rulesReview, error) {
 	client, err := s.cluster.any(viewer)
 	if err != nil {
 		return nil, err
@@ -86,16 +118,23 @@ func (s *Server) reviewRules(ctx context.Context, viewer Viewer, namespace strin
 	if err != nil {
 		return nil, err
 	}
-	result := client.Post().AbsPath(pathRules).SetHeader("Content-Type", "application/json").Body(body).Do(ctx)
-	if err := result.Error(); err != nil { // Raw has it without the message of the API server
-		return nil, err
-	}
-	answer, err := result.Raw()
+	answer, err := client.Post().AbsPath(pathRules).SetHeader("Content-Type", "application/json").SetHeader("Accept", "application/json").
+		Body(body).Stream(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var review authorizationv1.SelfSubjectRulesReview
-	err = json.Unmarshal(answer, &review)
+	defer func() { _ = answer.Close() }()
+	content, err := io.ReadAll(io.LimitReader(answer, maxRulesAnswer+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(content) > maxRulesAnswer {
+		return nil, errRulesTooLong
+	}
+	var review struct {
+		Status rulesReview `json:"status"`
+	}
+	err = json.Unmarshal(content, &review)
 	return &review.Status, err
 }
 
@@ -108,7 +147,7 @@ type reach struct {
 
 // reachOf a viewer, with one request for each namespace. Nil if single reviews must say it.
 func (s *Server) reachOf(ctx context.Context, viewer Viewer, all map[string]resource, namespace string) (*reach, error) {
-	everywhere, err := s.rulesIn(ctx, viewer, noNamespace)
+	everywhere, err := s.rulesIn(ctx, viewer, all, noNamespace)
 	if err != nil || everywhere == nil {
 		return nil, err
 	}
@@ -129,7 +168,7 @@ func (s *Server) reachOf(ctx context.Context, viewer Viewer, all map[string]reso
 	group.SetLimit(parallelReviews)
 	for _, candidate := range candidates {
 		group.Go(func() error {
-			there, err := s.rulesIn(groupCtx, viewer, candidate)
+			there, err := s.rulesIn(groupCtx, viewer, all, candidate)
 			mu.Lock()
 			defer mu.Unlock()
 			if unknown = unknown || err == nil && there == nil; there != nil && !there.empty() {

@@ -26,6 +26,8 @@ const (
 	maxDocument  = 16 << 20
 	maxDocuments = 8
 	schemasFor   = time.Minute
+	// parallelDocuments that are read at the same time. While one is decoded, it takes several times its size.
+	parallelDocuments = 2
 	// maxFields of one level, maxValues of an enumeration, and maxDescription in runes.
 	maxFields      = 500
 	maxValues      = 50
@@ -95,6 +97,7 @@ type schemas struct {
 	clock  clock.PassiveClock
 
 	reading   singleflight.Group
+	places    chan struct{}
 	documents *lru.Cache // of schema.GroupVersion to *definitions
 }
 
@@ -145,6 +148,12 @@ func (s *schemas) of(ctx context.Context, version schema.GroupVersion) (*definit
 	answer := s.reading.DoChan(version.String(), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout) // others wait for it, too
 		defer cancel()
+		select {
+		case s.places <- struct{}{}:
+			defer func() { <-s.places }()
+		case <-ctx.Done():
+			return (*definitions)(nil), ctx.Err()
+		}
 		found, err := s.read(ctx, version)
 		if err == nil {
 			s.documents.Add(version, found)

@@ -1,11 +1,18 @@
 package dashboard
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+	"k8s.io/utils/lru"
 )
 
 func TestTheSchemaOfAKindIsThatOfTheAPIServer(t *testing.T) {
@@ -122,6 +129,41 @@ func TestHostileDescriptions(t *testing.T) {
 			t.Errorf("%s is accepted", broken)
 		}
 	}
+}
+
+// TestSchemasOfManyGroupsAreReadFewAtATime asks for all groups at once, as a viewer can.
+func TestSchemasOfManyGroupsAreReadFewAtATime(t *testing.T) {
+	const groups = 20
+	begun := make(chan struct{}, groups)
+	gate := make(chan struct{})
+	all := &schemas{
+		clock: clock.RealClock{}, documents: lru.New(maxDocuments), places: make(chan struct{}, parallelDocuments),
+		client: func() (rest.Interface, error) {
+			begun <- struct{}{}
+			<-gate
+			return nil, errors.New("no API server")
+		},
+	}
+	var asked sync.WaitGroup
+	for i := range groups {
+		asked.Go(func() {
+			if _, err := all.of(t.Context(), schema.GroupVersion{Group: fmt.Sprint("group-", i), Version: "v1"}); err == nil {
+				t.Error("no error")
+			}
+		})
+	}
+	for range groups / parallelDocuments {
+		for range parallelDocuments {
+			<-begun
+		}
+		if len(begun) > 0 || len(all.places) != parallelDocuments {
+			t.Errorf("%d more are read", len(begun))
+		}
+		for range parallelDocuments {
+			gate <- struct{}{}
+		}
+	}
+	asked.Wait()
 }
 
 func FuzzDefinitions(f *testing.F) {

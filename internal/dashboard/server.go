@@ -82,8 +82,7 @@ type Server struct {
 	logLines      *limiter // of followed logs
 	sockets       *counter
 	logStreams    *counter
-	queries       *counter // of backends, by viewer
-	allQueries    *counter
+	queries       *queryPlaces // of backends
 	impersonation impersonation
 	// recheckInterval of the permissions of subscriptions.
 	recheckInterval time.Duration
@@ -105,7 +104,7 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	s := &Server{
 		options: options, checks: checks.Builtin(), digests: lru.New(maxDigests), rules: lru.New(maxRules), signIns: newLimiter(1, 10),
 		requests: newLimiter(50, 200), logLines: newLimiter(maxLineRate, maxLineBurst), sockets: newCounter(maxSockets),
-		logStreams: newCounter(maxLogStreams), queries: newCounter(maxQueries), allQueries: newCounter(maxAllQueries),
+		logStreams: newCounter(maxLogStreams), queries: newQueryPlaces(),
 		recheckInterval: defaultRecheckInterval,
 	}
 	var err error
@@ -136,7 +135,7 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	s.catalog = &catalog{client: s.cluster.own.Discovery(), clock: options.Clock}
 	s.schemas = &schemas{
 		client: func() (rest.Interface, error) { return s.cluster.any(Viewer{Own: true}) }, clock: options.Clock,
-		documents: lru.New(maxDocuments),
+		documents: lru.New(maxDocuments), places: make(chan struct{}, parallelDocuments),
 	}
 	s.tables = explore.NewPool(options.Clock)
 	return s, s.detect(ctx)

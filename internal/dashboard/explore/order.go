@@ -7,12 +7,15 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 const (
 	// maxOrderings that are kept, and maxOrdered rows of all of them together, 8 bytes each.
 	maxOrderings = 1024
 	maxOrdered   = 2_000_000
+	// orderingFor is how long an ordering is kept that no one uses: it follows no changes, and its rows of before stay in memory.
+	orderingFor = time.Minute
 )
 
 // ordering is the rows that match a search, in the order of a column. Views that ask the same share it. It follows the changes of its
@@ -109,23 +112,36 @@ type kept struct {
 	*ordering
 	key  orderKey
 	rows int
+	used time.Time
 }
 
 func newOrderings() *orderings {
 	return &orderings{used: list.New(), byKey: map[orderKey]*list.Element{}}
 }
 
-// get an ordering. A new one has no rows yet.
-func (o *orderings) get(key orderKey) *ordering {
+// get an ordering. A new one has no rows yet. Those that were not used for a while are forgotten.
+func (o *orderings) get(key orderKey, now time.Time) *ordering {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if found := o.byKey[key]; found != nil {
-		o.used.MoveToFront(found)
-		return found.Value.(*kept).ordering
+	found := o.byKey[key]
+	if found == nil {
+		found = o.used.PushFront(&kept{ordering: &ordering{sort: key.sort, search: key.search}, key: key})
+		o.byKey[key] = found
 	}
-	added := &kept{ordering: &ordering{sort: key.sort, search: key.search}, key: key}
-	o.byKey[key] = o.used.PushFront(added)
-	return added.ordering
+	about := found.Value.(*kept)
+	about.used = now
+	o.used.MoveToFront(found)
+	for now.Sub(o.used.Back().Value.(*kept).used) > orderingFor {
+		o.forgetLast()
+	}
+	return about.ordering
+}
+
+// forgetLast forgets the one that was used longest ago. The caller holds the lock.
+func (o *orderings) forgetLast() {
+	last := o.used.Remove(o.used.Back()).(*kept)
+	o.rows -= last.rows
+	delete(o.byKey, last.key)
 }
 
 // trim what was used longest ago, after an ordering has got a number of rows. The one that is in use stays, however large.
@@ -138,9 +154,7 @@ func (o *orderings) trim(key orderKey, rows int) {
 		about.rows = rows
 	}
 	for o.used.Len() > 1 && (o.rows > maxOrdered || o.used.Len() > maxOrderings) {
-		last := o.used.Remove(o.used.Back()).(*kept)
-		o.rows -= last.rows
-		delete(o.byKey, last.key)
+		o.forgetLast()
 	}
 }
 

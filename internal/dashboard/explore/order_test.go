@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"k8s.io/utils/clock"
+	testclock "k8s.io/utils/clock/testing"
 )
 
 func free(int) bool { return true }
@@ -103,14 +104,14 @@ func TestOrderingsHaveALimitOfRows(t *testing.T) {
 	all := newOrderings()
 	for i := range 5 {
 		key := orderKey{search: strings.Repeat("x", i)}
-		all.get(key)
+		all.get(key, time.Time{})
 		all.trim(key, maxOrdered/2)
 	}
 	if all.used.Len() != 2 || all.rows != maxOrdered {
 		t.Errorf("%d orderings with %d rows", all.used.Len(), all.rows)
 	}
 	key := orderKey{search: "all"}
-	all.get(key)
+	all.get(key, time.Time{})
 	all.trim(key, 10*maxOrdered)
 	if all.used.Len() != 1 {
 		t.Errorf("%d orderings beside one that is too large", all.used.Len())
@@ -118,6 +119,24 @@ func TestOrderingsHaveALimitOfRows(t *testing.T) {
 	all.clear()
 	if all.used.Len() != 0 || all.rows != 0 || len(all.byKey) != 0 {
 		t.Error("some are left")
+	}
+}
+
+// TestOrderingsThatNoOneUsesAreForgotten: each would keep rows that have changed since, which count nowhere.
+func TestOrderingsThatNoOneUsesAreForgotten(t *testing.T) {
+	now := testclock.NewFakePassiveClock(time.Unix(0, 0))
+	pool := NewPool(now)
+	_, view := join(t, pool, newCluster(rowsFrom(0, 100)), "ada")
+	defer view.Close()
+	for i := range 50 { // someone types, and looks at the result
+		view.Window(Query{Search: fmt.Sprint("pod-", i)})
+	}
+	for range 10 {
+		now.SetTime(now.Now().Add(orderingFor / 5))
+		view.Window(Query{Search: "pod-49"})
+	}
+	if kept, keys := pool.orders.used.Len(), len(pool.orders.byKey); kept != 1 || keys != 1 || pool.orders.rows > 1 {
+		t.Errorf("%d orderings with %d rows are kept, %d by key", kept, pool.orders.rows, keys)
 	}
 }
 

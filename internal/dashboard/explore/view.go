@@ -74,7 +74,7 @@ func (v *View) Window(query Query) Window {
 		t.mu.RUnlock()
 	}
 	key := orderKey{v.key, query.Sort, query.Search}
-	window.Total, window.Rows = v.pool.orders.get(key).window(v.tables, window.Columns, query.From, query.To)
+	window.Total, window.Rows = v.pool.orders.get(key, v.pool.clock.Now()).window(v.tables, window.Columns, query.From, query.To)
 	v.pool.orders.trim(key, window.Total)
 	return window
 }
