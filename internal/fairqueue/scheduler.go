@@ -17,8 +17,8 @@ const (
 	reserveFor = 10 * time.Minute
 	// halfLife of the time that a namespace used.
 	halfLife = 10 * time.Minute
-	// credit is how much less, or more, time than the others a namespace may have used when it begins to ask for slots. It bounds how
-	// long a namespace that was served alone waits for one that begins, however many short items that has.
+	// credit is how much less time than the others a namespace may have used when it begins to ask for slots. It bounds how long a
+	// namespace that was served alone waits for one that begins, however many short items that has.
 	credit = 5 * time.Second
 	// aging is the part of the time that a namespace waits that makes up for time that it used. It keeps namespaces that appear
 	// all the time from starving one that used much.
@@ -45,6 +45,10 @@ type scheduler[T comparable] struct {
 	low bool
 	// reclaimed is when an item was last interrupted.
 	reclaimed time.Time
+	// level is the least time that a namespace with items used, in seconds as of the time leveled. It never falls other than by half
+	// with each halfLife.
+	level   float64
+	leveled time.Time
 }
 
 // namespace is what waits and runs of one namespace.
@@ -102,20 +106,28 @@ func (s *scheduler[T]) Push(item T) {
 	s.waiting[item] = n.line(s.low).PushBack(entry[T]{item, s.low})
 }
 
-// join is called when a namespace begins to ask for slots. As a thread that wakes up in Linux' scheduler, it can neither claim what it
-// did not use while it had nothing to do, nor is it held to what it used while no one else asked.
+// join is called when a namespace begins to ask for slots. As a thread that wakes up in Linux' scheduler, it cannot claim what it did not
+// use while it had nothing to do. What it used stays: most namespaces ask again only once their item ended, and owe its time to those
+// that waited. If no one waited, the level rose with it.
 func (s *scheduler[T]) join(n *namespace[T], now time.Time) {
+	s.raise(now)
+	n.used = max(n.usedUntil(now), s.level-credit.Seconds())
+	n.at = now
+}
+
+// raise brings the level up to now. It is called while the items that end are still running.
+func (s *scheduler[T]) raise(now time.Time) {
 	least := math.Inf(1)
-	for _, other := range s.namespaces {
-		if other != n && other.held()+other.pending() > 0 {
-			least = min(least, other.usedAll(now))
+	for _, n := range s.namespaces {
+		if n.held()+n.pending() > 0 {
+			least = min(least, n.usedAll(now))
 		}
 	}
-	if math.IsInf(least, 1) {
-		return
+	s.level *= remains(now.Sub(s.leveled))
+	if !math.IsInf(least, 1) {
+		s.level = max(s.level, least)
 	}
-	n.used = max(least-credit.Seconds(), min(n.usedUntil(now), least+credit.Seconds()), 0)
-	n.at = now
+	s.leveled = now
 }
 
 // Touch implements workqueue.Queue: the item waits, and was added again.
@@ -156,6 +168,7 @@ func (s *scheduler[T]) release(item T) {
 	}
 	now := s.clock.Now()
 	n := ended.namespace
+	s.raise(now)
 	delete(s.running, item)
 	delete(n.running, item)
 	n.used = n.usedUntil(now) + ended.used(now)

@@ -23,9 +23,10 @@ type Judge struct {
 	all   []check.Check
 	kinds []facts.Kind
 	gate  *redact.Redactor
-	// running is what running Pods logged when it was last read, at runningAt.
-	running   *facts.RunningLogs
-	runningAt time.Time
+	// running is what running Pods logged when it was last read, at runningAt, and runningGaps is what could not be read.
+	running     *facts.RunningLogs
+	runningGaps []facts.Gap
+	runningAt   time.Time
 }
 
 // Judging is what differs from one judgement of the same inspection to the next.

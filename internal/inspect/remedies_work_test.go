@@ -59,7 +59,8 @@ func TestRemediesOfferOnlyWhatCanWorkInTheCluster(t *testing.T) {
 		"a Service is created whole":      {documents: withoutService, check: "statefulset-service-missing", with: headless},
 		"a similar target is patched in":  {documents: mistaken, check: "hpa-target-missing", with: `patch hpa cart --type=merge -p '{"spec":{"scaleTargetRef":{"name":"cart"}}}'`},
 		"an account comes with a restart": {documents: withoutAccount, check: "serviceaccount-missing", with: "`kubectl -n shop create serviceaccount robot && kubectl -n shop rollout restart deployment/cart`"},
-		"evicted Pods are removed":        {documents: evicted, check: "pod-evicted", with: "`kubectl -n shop delete pods --field-selector status.phase=Failed`"},
+		"an evicted Pod is removed":       {documents: evicted, check: "pod-evicted", with: "`kubectl -n shop delete pod cart`"},
+		"only Pods of the workload":       {documents: evictedOf, check: "pod-evicted", with: "`kubectl -n shop delete pods -l app=cart --field-selector status.phase=Failed`"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			found := reported(t, tc.documents, tc.check)
@@ -108,6 +109,19 @@ status: {observedGeneration: 1}
 apiVersion: v1
 kind: Pod
 metadata: {name: cart, namespace: shop, creationTimestamp: "2026-01-15T11:00:00Z"}
+spec: {containers: [{name: cart, image: 'cart:1'}]}
+status: {phase: Failed, reason: Evicted, startTime: "2026-01-15T11:30:00Z", message: 'The node was low on resource: memory.'}
+`
+	evictedOf = withoutLimit + `
+---
+apiVersion: apps/v1
+kind: ReplicaSet
+metadata: {name: cart-1, namespace: shop, uid: r, ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: cart, uid: d, controller: true}]}
+spec: {replicas: 1, selector: {matchLabels: {app: cart}}, template: {metadata: {labels: {app: cart}}, spec: {containers: [{name: cart, image: 'cart:1'}]}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: cart-1-a, namespace: shop, labels: {app: cart}, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: cart-1, uid: r, controller: true}]}
 spec: {containers: [{name: cart, image: 'cart:1'}]}
 status: {phase: Failed, reason: Evicted, startTime: "2026-01-15T11:30:00Z", message: 'The node was low on resource: memory.'}
 `

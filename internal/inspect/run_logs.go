@@ -32,16 +32,18 @@ func readLogs(ctx context.Context, in Input, timer *timer, filter *scope.Filter,
 }
 
 // readRunning adds what running Pods log now to the graph. A judgement without evidence uses what was read last, while it is fresh, and
-// reads again after that: a finding must neither outlive the error nor vanish before it.
+// reads again after that: neither a finding nor a gap may outlive the error or vanish before it.
 func (j *Judge) readRunning(ctx context.Context, in Input, timer *timer, filter *scope.Filter, read bool) []facts.Gap {
 	const fresh = 2 * podlogs.Window
 	g := filter.Graph()
-	if !read && j.running == nil {
+	if !read && j.runningAt.IsZero() {
 		return nil
 	}
 	if !read && g.Now.Sub(j.runningAt) < fresh {
-		g.SetRunningLogs(j.running)
-		return nil
+		if j.running != nil {
+			g.SetRunningLogs(j.running)
+		}
+		return j.runningGaps
 	}
 	timer.begin(StageRunning)
 	gaps := podlogs.Collect(ctx, podlogs.Input{
@@ -50,6 +52,7 @@ func (j *Judge) readRunning(ctx context.Context, in Input, timer *timer, filter 
 		Exclude: func(namespace string) bool { return text.MatchAny(in.ExcludeNamespaces, namespace) },
 	})
 	j.running = g.RunningLogs()
+	j.runningGaps = gaps
 	j.runningAt = g.Now
 	timer.done(StageRunning)
 	return gaps

@@ -46,3 +46,15 @@ func TestLogsOfRunningPodsAreUsedWhileTheyAreFreshAndThenReadAgain(t *testing.T)
 		t.Error("a judgement without evidence is the first to read logs")
 	}
 }
+
+func TestAGapOfTheLogsOfRunningPodsStaysWhileTheyAreFresh(t *testing.T) {
+	gaps := []facts.Gap{{Source: "logs"}}
+	for name, running := range map[string]*facts.RunningLogs{"some were read": {}, "none were read": nil} {
+		g := testkit.Graph(t, "")
+		judge := &Judge{running: running, runningGaps: gaps, runningAt: g.Now.Add(-podlogs.Window)}
+		in := Input{Clock: clock.RealClock{}}
+		if got := judge.readRunning(t.Context(), in, newTimer(in), scope.New(g, nil), false); len(got) != 1 || got[0].Source != "logs" {
+			t.Errorf("%s: got %+v", name, got)
+		}
+	}
+}

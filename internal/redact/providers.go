@@ -109,8 +109,8 @@ func isAddressByte(c byte) bool {
 	return isLetter(c) || c >= '0' && c <= '9' || strings.IndexByte("/.@-", c) >= 0
 }
 
-// isProviderKey reports whether a value after the name of a provider may be its key: not a word, a name or a version.
+// isProviderKey reports whether a value after the name of a provider may be its key: not a word, a name, a Pod or a version.
 func isProviderKey(value string) bool {
 	return looksRandom(strings.TrimRight(value, "=")) && isLiteral("", value) && !isAlphabet(value) &&
-		(!isDigest(value) || len(value) > 31) && !isFileName(value)
+		(!isDigest(value) || len(value) > 31) && !isFileName(value) && !isPodName(value)
 }

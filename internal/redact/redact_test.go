@@ -126,3 +126,20 @@ func BenchmarkText(b *testing.B) {
 		})
 	}
 }
+
+func TestNamesOfPodsAreNoKeys(t *testing.T) {
+	r := redactor(t)
+	for _, text := range []string{
+		"redmine issue-tracker-7f6d8c9b5-x2x7z is ready", "sentry: sentry-worker-7d9f8b6c5d-x2x7z restarted",
+		`http client: Client("shop-api-7d9f8b6c5d-x2x7z")`,
+	} {
+		if got := r.Text(text); got != text {
+			t.Errorf("%s became %s", text, got)
+		}
+	}
+	for _, text := range []string{"redmine 7f6d8c9b5x2x7z4c5d6f7b8c", `ShopClient("7f6d8c9b5x2x7z4c5d6f7b8c")`} {
+		if got := r.Text(text); got == text {
+			t.Errorf("%s is shown", text)
+		}
+	}
+}

@@ -160,7 +160,7 @@ func callRules() []rule {
 
 // isClientKey reports whether the argument of a constructor looks generated.
 func isClientKey(_, value string) bool {
-	return looksRandom(strings.TrimRight(value, "=")) && isLiteral("", value) && !isAlphabet(value)
+	return looksRandom(strings.TrimRight(value, "=")) && isLiteral("", value) && !isAlphabet(value) && !isPodName(value)
 }
 
 // settingRules recognize secrets in settings of programs that name them in a way of their own.

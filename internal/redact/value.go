@@ -151,6 +151,17 @@ func isFileName(value string) bool {
 	return false
 }
 
+// isPodName reports whether a value ends like the name of a Pod of a Deployment, with the letters and digits that Kubernetes chooses from:
+// cart-web-7d9f8b6c5d-x2x7z.
+func isPodName(value string) bool {
+	words := strings.Split(value, "-")
+	n := len(words)
+	if n < 3 || len(words[n-1]) != 5 || len(words[n-2]) < 6 || len(words[n-2]) > 10 {
+		return false
+	}
+	return strings.Trim(words[n-1]+words[n-2], "bcdfghjklmnpqrstvwxz2456789") == ""
+}
+
 // isIdentifier reports whether a value is an identifier of a program without digits.
 func isIdentifier(value string) bool {
 	return value != "" && strings.Trim(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_") == ""

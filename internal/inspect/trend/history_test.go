@@ -194,3 +194,23 @@ func TestUsageThatExceedsTheBudgetDoesNotHideRestarts(t *testing.T) {
 		t.Errorf("gaps %+v", gaps)
 	}
 }
+
+// TestWhatTheQueryForBothFailsForIsQueriedForItself refuses only the query for both, which returns more than each.
+func TestWhatTheQueryForBothFailsForIsQueriedForItself(t *testing.T) {
+	measured := metrics.Sample{Labels: labelled(suspectLabel, measuredBefore), Value: 1}
+	f := &fake{
+		t: t, names: []string{restartsMetric, cpuMetric},
+		instant: map[string]metrics.Vector{restarting(""): {}, risenUsage(""): {measured}},
+		refuseInstant: func(expression string) error {
+			if expression == restarting("")+" or "+risenUsage("") {
+				return tooLarge()
+			}
+			return nil
+		},
+	}
+	g := shop(t)
+	gaps := Collect(t.Context(), Input{Provider: listing{f}, Graph: g, Wanting: wanting(facts.SourceRestarts, facts.SourceLoad)})
+	if len(gaps) > 0 || !g.Provided(facts.SourceRestarts) || !g.Provided(facts.SourceLoad) {
+		t.Errorf("gaps %+v", gaps)
+	}
+}

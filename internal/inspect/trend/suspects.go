@@ -4,8 +4,10 @@ import (
 	"context"
 	"strings"
 
+	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/scope"
+	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider/metrics"
 )
 
@@ -24,8 +26,8 @@ type suspicion struct {
 }
 
 // suspects returns what restarted lately, and what uses more than a week ago. The history of nothing else is read, so responses are small
-// in a healthy cluster. One query serves both; if it fails, each is queried for itself: the usage is of a day of all containers, and must
-// not hide restarts. There is a gap for a source without a result.
+// in a healthy cluster. One query serves both; if it fails, each is queried for itself. Only if it takes too long, usage is not queried
+// again: it is of a day of all containers, and must not hide restarts. There is a gap for a source without a result.
 func (r *reader) suspects(ctx context.Context, names map[string]bool) map[facts.Source]metrics.Vector {
 	result := map[facts.Source]metrics.Vector{}
 	queries := r.suspicions(ctx, names)
@@ -44,9 +46,11 @@ func (r *reader) suspects(ctx context.Context, names map[string]bool) map[facts.
 			}
 			return result
 		}
-		last := queries[len(queries)-1]
-		r.addErrorGap(err, last.what, r.checksRequiring(last.source))
-		queries = queries[:len(queries)-1]
+		if p := problem.As(err); p != nil && p.Reason == v1alpha1.ReasonTimeout {
+			last := queries[len(queries)-1]
+			r.addErrorGap(err, last.what, r.checksRequiring(last.source))
+			queries = queries[:len(queries)-1]
+		}
 	}
 	for _, q := range queries {
 		if found, ok := r.instant(ctx, q.what, r.checksRequiring(q.source), q.expression); ok {

@@ -11,14 +11,13 @@ import (
 // (DefaultTypedControllerRateLimiter of client-go).
 const LongestPause = "17 minutes"
 
-// Now is the command that makes a workload try at once: a new revision has no pauses behind it. It is empty for kinds without revisions.
+// Now is the command that makes a workload try at once: the ReplicaSet of a new revision has no pauses behind it. It is empty for other
+// kinds: a restart of a StatefulSet or a DaemonSet, to make up for a few Pods, would end all others, such as the members of a database.
 func Now(workload facts.Ref) remedy.Words {
-	switch workload.Kind {
-	case facts.Deployment, facts.StatefulSet, facts.DaemonSet:
-		return remedy.Command("kubectl -n %s rollout restart %s/%s", workload.Namespace, workload.Kind.Argument(), workload.Name)
-	default:
+	if workload.Kind != facts.Deployment {
 		return ""
 	}
+	return remedy.Command("kubectl -n %s rollout restart deployment/%s", workload.Namespace, workload.Name)
 }
 
 // Then ends a remedy with what makes its effect show; empty for a CronJob, which tries at its next time.

@@ -1,6 +1,7 @@
 package pod
 
 import (
+	"strings"
 	"testing"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
@@ -36,6 +37,18 @@ func TestAnInitContainerThatDoesNotEndIsFound(t *testing.T) {
 			Want: []string{
 				"high Deployment/shop/cart [wait]: Init container wait (1 of 1) of Deployment cart does not end, and its configuration " +
 					"names host cart-queue, of which no Service exists in namespace shop. The containers after it do not start.",
+				"  condition: init container wait has been running since 2026-01-15T11:20:00Z",
+				"  spec: command of container wait: host cart-queue",
+				"  condition: 1 of 1 Pod: cart-7d9f-a",
+			},
+		},
+		"it waits for a name that the Pod has an address for": {
+			ID: "init-container-hanging",
+			Documents: strings.Replace(waitingInit(`sh, -c, "until wget -q http://cart-queue:5672; do sleep 1; done"`, old, "Pending"),
+				"spec: {nodeName", "spec: {hostAliases: [{ip: 10.0.0.7, hostnames: [cart-queue]}], nodeName", 1),
+			Want: []string{
+				"high Deployment/shop/cart [wait]: Init container wait (1 of 1) of Deployment cart does not end, and its configuration " +
+					"names host cart-queue. The containers after it do not start.",
 				"  condition: init container wait has been running since 2026-01-15T11:20:00Z",
 				"  spec: command of container wait: host cart-queue",
 				"  condition: 1 of 1 Pod: cart-7d9f-a",

@@ -2,8 +2,11 @@ package pod
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
@@ -79,10 +82,17 @@ func hangingFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container) check
 // not know it then, though the resolver of the node may.
 func noService(g *facts.Graph, pod *facts.PodNode, host string) string {
 	service := facts.Ref{Kind: facts.Service, Namespace: pod.Namespace, Name: host}
-	if strings.ContainsAny(host, ".:") || !g.Complete(facts.Service, pod.Namespace) || g.Has(service) {
+	if strings.ContainsAny(host, ".:") || !g.Complete(facts.Service, pod.Namespace) || g.Has(service) || isAlias(pod, host) {
 		return ""
 	}
 	return ", of which no Service exists in namespace " + pod.Namespace
+}
+
+// isAlias reports whether a Pod gives a host an address of its own.
+func isAlias(pod *facts.PodNode, host string) bool {
+	return pod.Spec != nil && slices.ContainsFunc(pod.Spec.Lean.HostAliases, func(a corev1.HostAlias) bool {
+		return slices.Contains(a.Hostnames, host)
+	})
 }
 
 // hostsOf are the hosts that a container of a Pod is configured with.

@@ -36,7 +36,7 @@ func podLifecycleChecks() []check.Check {
 			Meaning: "The kubelet evicted the Pod within the recent window (an hour unless set), because its node ran low on " +
 				"memory, disk or PIDs, or because the Pod exceeded a local storage limit.",
 			Remediation: "Set requests that match actual usage, limit what fills the node (logs, emptyDir), or use larger nodes. " +
-				"`kubectl delete pods --field-selector status.phase=Failed` removes evicted Pods.",
+				"`kubectl delete pod <pod>` removes an evicted Pod.",
 			Link:  "https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/",
 			Needs: []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(),
 			ExplainedBy: []string{"node-pressure"}, Run: evicted,
@@ -134,7 +134,7 @@ func evicted(g *facts.Graph, p check.Params) []check.Finding {
 		e := parseEviction(pod.Message)
 		f := check.Finding{
 			Message:     fmt.Sprintf("Pods of %s were evicted: %s.", g.OwnerName(pod), e.why),
-			Remediation: removeFailed(e.remedy, pod), RestrictToCulprits: true,
+			Remediation: removeFailed(g, e.remedy, pod), RestrictToCulprits: true,
 			Evidence: []check.Evidence{check.FromCondition("Pod %s: %s", pod.Name, pod.Message)},
 		}
 		if g.TopOwner(pod.Ref) == pod.Ref {
@@ -152,13 +152,18 @@ func evicted(g *facts.Graph, p check.Params) []check.Finding {
 }
 
 // removeFailed adds to a remedy how to remove the Pods that failed: they stay, with their findings, until they are deleted or an hour has
-// passed. A remedy that is empty is that of the check.
-func removeFailed(fix remedy.Text, pod *facts.PodNode) remedy.Text {
+// passed. Others that failed in the namespace are left alone, such as those of Jobs, whose logs say why. A remedy that is empty is that
+// of the check.
+func removeFailed(g *facts.Graph, fix remedy.Text, pod *facts.PodNode) remedy.Text {
 	if fix == "" {
 		return ""
 	}
-	return fix + remedy.Sprintf(" Then remove the failed Pods: `kubectl -n %s delete pods --field-selector status.phase=Failed`.",
-		pod.Namespace)
+	owner, ok := facts.Lookup[*facts.WorkloadNode](g, g.TopOwner(pod.Ref))
+	if !ok || !owner.Selector.Matches(pod.Labels) || owner.Selector.String() == "" {
+		return fix + remedy.Sprintf(" Then remove the failed Pod: `kubectl -n %s delete pod %s`.", pod.Namespace, pod.Name)
+	}
+	return fix + remedy.Sprintf(" Then remove the failed Pods: `kubectl -n %s delete pods -l %s --field-selector status.phase=Failed`.",
+		pod.Namespace, owner.Selector.String())
 }
 
 // eviction is why the kubelet evicted a Pod.

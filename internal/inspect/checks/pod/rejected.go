@@ -20,7 +20,7 @@ func rejectedCheck() check.Check {
 			"the workload has all its Pods ready: the replacements run. Evicted Pods, and those that a shutdown or a preemption ended, " +
 			"are ignored.",
 		Remediation: "Read the reason in the evidence. `kubectl describe node <node>` shows what the node offers and what is in use; " +
-			"`kubectl delete pods --field-selector status.phase=Failed` removes the failed Pods.",
+			"`kubectl delete pod <pod>` removes a Pod that failed.",
 		Link:  "https://kubernetes.io/docs/tasks/debug/debug-application/debug-pods/",
 		Needs: []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(append(facts.WorkloadKinds(), facts.Node)...),
 		ExplainedBy: check.NodeFailures(), Run: rejected,
@@ -36,7 +36,7 @@ func rejected(g *facts.Graph, p check.Params) []check.Finding {
 		why, fix := rejectionText(pod)
 		f := check.Finding{
 			Message:     fmt.Sprintf("Pods of %s are rejected by the kubelet: %s.", g.OwnerName(pod), why),
-			Remediation: removeFailed(fix, pod), RestrictToCulprits: true,
+			Remediation: removeFailed(g, fix, pod), RestrictToCulprits: true,
 			Evidence: []check.Evidence{check.FromCondition("Pod %s failed with reason %s: %s", pod.Name, pod.Reason, pod.Message)},
 		}
 		if g.TopOwner(pod.Ref) == pod.Ref {

@@ -56,7 +56,7 @@ func jobSetupChecks() []check.Check {
 			Meaning: "Jobs without an owner finished more than seven days ago and have no ttlSecondsAfterFinished: they and their " +
 				"Pods stay until they are deleted. There is one finding per namespace; the evidence lists " +
 				"examples. In manifests, Jobs without ttlSecondsAfterFinished are reported." + check.SystemNamespacesNote,
-			Remediation: "Delete the Jobs that are no longer needed, and set ttlSecondsAfterFinished on such Jobs.",
+			Remediation: "Delete the Jobs that are no longer needed, and set ttlSecondsAfterFinished on such Jobs. " + appliedAgain,
 			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/ttlafterfinished/",
 			Needs:       []facts.Kind{facts.Job}, Run: jobsKept, OnManifests: jobsWithoutTTL,
 		},
@@ -169,12 +169,16 @@ func jobsKept(g *facts.Graph, _ check.Params) []check.Finding {
 			Message: fmt.Sprintf("Finished Jobs accumulate in namespace %s: they are older than 7 days.", namespace),
 			Remediation: remedy.Sprintf(
 				"List them with `kubectl -n %s get jobs --sort-by=.status.completionTime` and delete those that are no longer needed. "+
-					"Set ttlSecondsAfterFinished on such Jobs, so that Kubernetes deletes them automatically.",
-				namespace,
+					"Set ttlSecondsAfterFinished on such Jobs, so that Kubernetes deletes them automatically. %s",
+				namespace, remedy.Text(appliedAgain),
 			),
 		}
 	})
 }
+
+// appliedAgain says where a time to live does harm: what was deleted is created again, and runs again.
+const appliedAgain = "Do not where Flux, Argo CD or a ResourceBundle applies the Job, which would run again each time after its " +
+	"deletion; hooks of Helm and Argo CD have a deletion policy instead."
 
 // jobsWithoutTTL is jobsKept for manifests: Jobs that stay once they are finished.
 func jobsWithoutTTL(g *facts.Graph, _ check.Params) []check.Finding {
@@ -188,7 +192,7 @@ func jobsWithoutTTL(g *facts.Graph, _ check.Params) []check.Finding {
 			Message: fmt.Sprintf("Job %s stays once it is finished, with its Pods: no time is set after which it is deleted.",
 				job.Name),
 			Evidence:    []check.Evidence{check.FromSpec("ttlSecondsAfterFinished is not set")},
-			Remediation: "Set spec.ttlSecondsAfterFinished, for example to 86400, which is a day.",
+			Remediation: "Set spec.ttlSecondsAfterFinished, for example to 86400, which is a day. " + appliedAgain,
 		})
 	}
 	return findings

@@ -40,7 +40,7 @@ func containerSecurityChecks() []check.Check {
 		},
 		{
 			ID: "runs-as-root", Static: true, Severity: v1alpha1.SeverityLow,
-			Summary: "A workload runs as root, or can run as root.",
+			Summary: "A workload runs as root or in its group, or can run as root.",
 			Meaning: "runAsUser is 0 (medium), or neither runAsUser nor runAsNonRoot is set (low): the image selects the user, which " +
 				"is root by default. Or runAsGroup is 0 beside another user (low), which reads files that only root's group " +
 				"may. Root in a container is root on the node after a container escape. Pods with a user namespace " +
@@ -49,7 +49,7 @@ func containerSecurityChecks() []check.Check {
 				"user that the image supports. Set `hostUsers: false` if the container needs root.",
 			Link:        link,
 			ExplainedBy: []string{"container-privileged"},
-			Run:         specCheck(v1alpha1.SeverityLow, "runs as root, or can run as root", runsAsRoot),
+			Run:         specCheck(v1alpha1.SeverityLow, "runs as root or in its group, or can run as root", runsAsRoot),
 		},
 	}
 }

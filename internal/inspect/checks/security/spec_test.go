@@ -212,14 +212,14 @@ func TestSecurityOfOneSpec(t *testing.T) {
 			"root",
 			"runs-as-root",
 			"securityContext: {runAsUser: 1000}, " + oneContainer(", securityContext: {runAsUser: 0}"),
-			[]string{"medium " + subject + "runs as root, or can run as root.", "  spec: container api: runAsUser: 0"},
+			[]string{"medium " + subject + "runs as root or in its group, or can run as root.", "  spec: container api: runAsUser: 0"},
 		},
 		{
 			"the user of the image",
 			"runs-as-root",
 			oneContainer(""),
 			[]string{
-				"low " + subject + "runs as root, or can run as root.",
+				"low " + subject + "runs as root or in its group, or can run as root.",
 				"  spec: container api: neither runAsUser nor runAsNonRoot is set",
 			},
 		},
@@ -227,7 +227,7 @@ func TestSecurityOfOneSpec(t *testing.T) {
 			"the group of root",
 			"runs-as-root",
 			"securityContext: {runAsUser: 1000, runAsGroup: 0}, " + oneContainer(""),
-			[]string{"low " + subject + "runs as root, or can run as root.", "  spec: container api: runAsGroup: 0"},
+			[]string{"low " + subject + "runs as root or in its group, or can run as root.", "  spec: container api: runAsGroup: 0"},
 		},
 		{"another group", "runs-as-root", "securityContext: {runAsUser: 1000, runAsGroup: 0}, " +
 			oneContainer(", securityContext: {runAsGroup: 1000}"), nil},
