@@ -135,7 +135,9 @@ func TestOrderingsThatNoOneUsesAreForgotten(t *testing.T) {
 		now.SetTime(now.Now().Add(orderingFor / 5))
 		view.Window(Query{Search: "pod-49"})
 	}
-	if kept, keys := pool.orders.used.Len(), len(pool.orders.byKey); kept != 1 || keys != 1 || pool.orders.rows > 1 {
+	kept := pool.orders.used.Len()
+	keys := len(pool.orders.byKey)
+	if kept != 1 || keys != 1 || pool.orders.rows > 1 {
 		t.Errorf("%d orderings with %d rows are kept, %d by key", kept, pool.orders.rows, keys)
 	}
 }

@@ -169,9 +169,9 @@ func jobsKept(g *facts.Graph, _ check.Params) []check.Finding {
 			Message: fmt.Sprintf("Finished Jobs accumulate in namespace %s: they are older than 7 days.", namespace),
 			Remediation: remedy.Sprintf(
 				"List them with `kubectl -n %s get jobs --sort-by=.status.completionTime` and delete those that are no longer needed. "+
-					"Set ttlSecondsAfterFinished on such Jobs, so that Kubernetes deletes them automatically. %s",
-				namespace, remedy.Text(appliedAgain),
-			),
+					"Set ttlSecondsAfterFinished on such Jobs, so that Kubernetes deletes them automatically. ",
+				namespace,
+			) + appliedAgain,
 		}
 	})
 }
