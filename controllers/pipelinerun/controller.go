@@ -118,11 +118,12 @@ func SetupWith(m ctrl.Manager, e *environment.Environment, o Options) error {
 
 // New is the reconciler of PipelineRuns.
 func New(e *environment.Environment, o Options) *kind.Reconciler[*v1alpha1.PipelineRun] {
+	approvals := &approval.Driver{Approvals: e.Client, Client: e.Client}
 	l := &logic{
 		client: e.Client, reader: e.Reader, plans: map[client.ObjectKey]stored{}, metrics: o.Metrics,
 		engine: &pipeline.Engine{
 			Drivers: o.Drivers, Expressions: o.Expressions, Redact: o.Redact,
-			Override: (&approval.Driver{Approvals: e.Client, Client: e.Client}).Override,
+			Override: approvals.Override, CheckOverride: approvals.Check,
 		},
 	}
 	empty := func() *v1alpha1.PipelineRun { return &v1alpha1.PipelineRun{} }

@@ -57,6 +57,11 @@ func (w window) about(stage string) bool {
 	return len(w.spec.Stages) == 0 || slices.Contains(w.spec.Stages, stage)
 }
 
+// windowed reports whether windows are about a stage.
+func (p *Plan) windowed(stage string) bool {
+	return !p.final[stage] && slices.ContainsFunc(p.windows, func(w window) bool { return w.about(stage) })
+}
+
 // checkOverruns refuses stages that take longer than any window in which they must end.
 func (p *Plan) checkOverruns() error {
 	for i := range p.spec.Stages {
