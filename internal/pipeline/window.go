@@ -205,7 +205,7 @@ func (p *pass) held(s *v1alpha1.StageStatus) bool {
 	}
 	message := closedText(s.Name, opens)
 	if p.plan.spec.WindowOverride && p.Override != nil {
-		s.Digest = p.digest(s.Name, s.Attempt+1)
+		s.Digest = p.overrideDigest(s.Name, s.Attempt+1)
 		by, err := p.overridden(s)
 		if by != "" {
 			s.NextOpening = nil
