@@ -132,6 +132,35 @@ func TestAnApplicationOfAPersonIsAdoptedWhenTold(t *testing.T) {
 	}
 }
 
+// TestAnApplicationOfAnotherProjectIsNoMissingOne has servers that report it as one that does not exist, when asked for it in the project of
+// the spec.
+func TestAnApplicationOfAnotherProjectIsNoMissingOne(t *testing.T) {
+	pool := argocd.Plugin(t)
+	moved := strings.Replace(specOfShop, `"default"`, `"`+argocd.OtherProject+`"`, 1)
+	t.Run("ours is not moved", func(t *testing.T) {
+		app := manual()
+		app.Annotations = map[string]string{"kubeops.io/pipeline": "team/"}
+		m := newMachine(t, pool, app, defined(moved, false))
+		err := m.engine.Check(t.Context(), m.stored, m.plan, m.now)
+		if p := problem.As(err); p == nil || p.Reason != v1alpha1.ReasonApplicationRefused || !strings.Contains(p.Message, "project default") {
+			t.Errorf("check: %v", err)
+		}
+		if s := m.end(); s.Phase != v1alpha1.StageFailed || s.Reason != v1alpha1.ReasonApplicationRefused {
+			t.Errorf("stage %s %s: %s", s.Phase, s.Reason, s.Message)
+		}
+		if kept, _ := m.fake.Get("shop"); kept.Spec != nil {
+			t.Errorf("the application became %v", kept.Spec)
+		}
+	})
+	t.Run("that of a person stays", func(t *testing.T) {
+		m := newMachine(t, pool, manual(), defined(moved, false))
+		err := m.engine.Check(t.Context(), m.stored, m.plan, m.now)
+		if p := problem.As(err); p == nil || p.Reason != v1alpha1.ReasonApplicationNotManaged {
+			t.Errorf("check: %v", err)
+		}
+	})
+}
+
 // olderPlugin cannot create applications.
 type olderPlugin struct{ argocdplugin.Plugin }
 
