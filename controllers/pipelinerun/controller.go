@@ -69,6 +69,7 @@ type Options struct {
 // Drivers are those of all types of stages. Texts of other systems pass redactText.
 func Drivers(e *environment.Environment, redactText func(string) string) map[v1alpha1.StageType]pipeline.Driver {
 	approvals := &approval.Driver{Approvals: e.Client, Client: e.Client}
+	cluster := (&identity{reader: e.Reader}).get
 	gate := func(driver pipeline.Driver) pipeline.Driver {
 		return &approval.Gate{Driver: driver, Approvals: approvals}
 	}
@@ -76,13 +77,13 @@ func Drivers(e *environment.Environment, redactText func(string) string) map[v1a
 		v1alpha1.StageWait:     wait.Driver{},
 		v1alpha1.StageApproval: approvals,
 		v1alpha1.StageJob:      &job.Driver{Accounts: e.Accounts},
-		v1alpha1.StageDeploy:   &deploy.Driver{Reader: e.Reader, Open: e.Backends.OpenDelivery},
+		v1alpha1.StageDeploy:   &deploy.Driver{Reader: e.Reader, Open: e.Backends.OpenDelivery, Cluster: cluster},
 		v1alpha1.StageCommit: &commit.Driver{
 			Secrets: e.Backends.Secrets, Egress: e.Backends.Egress, Metrics: e.Backends.Telemetry, Memory: e.Backends.Memory,
 			Locks: &gitrepo.Locks{}, Redact: redactText,
 		},
 		v1alpha1.StageBuild: &build.Driver{
-			Open: opener{e}.builds, Accounts: e.Accounts, Cluster: (&identity{reader: e.Reader}).get, Redact: redactText,
+			Open: opener{e}.builds, Accounts: e.Accounts, Cluster: cluster, Redact: redactText,
 		},
 		v1alpha1.StageNotify: &notify.Driver{
 			Open: opener{e}.channel, Limit: notificationchannel.NewRateLimiter().Wait, Redact: redactText,

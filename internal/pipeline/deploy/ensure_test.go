@@ -8,6 +8,7 @@ import (
 
 	pluginv1 "kubeops.io/kubeops/api/plugin/v1"
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/pipeline/deploy"
 	"kubeops.io/kubeops/internal/plugin"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
@@ -159,6 +160,27 @@ func TestAnApplicationOfAnotherProjectIsNoMissingOne(t *testing.T) {
 			t.Errorf("check: %v", err)
 		}
 	})
+}
+
+func TestTwoClustersDoNotShareAnApplication(t *testing.T) {
+	pool := argocd.Plugin(t)
+	for owner, want := range map[string]string{"team/@east": "", "team/@west": "managed for Pipeline team/@west", "team/": "managed for Pipeline team/"} {
+		app := manual()
+		app.Annotations = map[string]string{"kubeops.io/pipeline": owner}
+		m := newMachine(t, pool, app, defined(specOfShop, true))
+		driver, is := m.engine.Drivers[v1alpha1.StageDeploy].(*deploy.Driver)
+		if !is {
+			t.Fatal("another driver")
+		}
+		driver.Cluster = func(context.Context) (string, error) { return "east", nil }
+		switch s := m.end(); {
+		case want == "" && s.Phase != v1alpha1.StageSucceeded, want != "" && !strings.Contains(s.Message, want):
+			t.Errorf("of %s: %s %s: %s", owner, s.Phase, s.Reason, s.Message)
+		}
+		if kept, _ := m.fake.Get("shop"); kept.Annotations["kubeops.io/pipeline"] != owner {
+			t.Errorf("of %s: the owner became %v", owner, kept.Annotations)
+		}
+	}
 }
 
 // olderPlugin cannot create applications.
