@@ -69,6 +69,7 @@ type Options struct {
 // Drivers are those of all types of stages. Texts of other systems pass redactText.
 func Drivers(e *environment.Environment, redactText func(string) string) map[v1alpha1.StageType]pipeline.Driver {
 	approvals := &approval.Driver{Approvals: e.Client, Client: e.Client}
+	cluster := (&identity{reader: e.Reader}).get
 	gate := func(driver pipeline.Driver) pipeline.Driver {
 		return &approval.Gate{Driver: driver, Approvals: approvals}
 	}
@@ -76,13 +77,13 @@ func Drivers(e *environment.Environment, redactText func(string) string) map[v1a
 		v1alpha1.StageWait:     wait.Driver{},
 		v1alpha1.StageApproval: approvals,
 		v1alpha1.StageJob:      &job.Driver{Accounts: e.Accounts},
-		v1alpha1.StageDeploy:   &deploy.Driver{Reader: e.Reader, Open: e.Backends.OpenDelivery},
+		v1alpha1.StageDeploy:   &deploy.Driver{Reader: e.Reader, Open: e.Backends.OpenDelivery, Cluster: cluster},
 		v1alpha1.StageCommit: &commit.Driver{
 			Secrets: e.Backends.Secrets, Egress: e.Backends.Egress, Metrics: e.Backends.Telemetry, Memory: e.Backends.Memory,
 			Locks: &gitrepo.Locks{}, Redact: redactText,
 		},
 		v1alpha1.StageBuild: &build.Driver{
-			Open: opener{e}.builds, Accounts: e.Accounts, Cluster: (&identity{reader: e.Reader}).get, Redact: redactText,
+			Open: opener{e}.builds, Accounts: e.Accounts, Cluster: cluster, Redact: redactText,
 		},
 		v1alpha1.StageNotify: &notify.Driver{
 			Open: opener{e}.channel, Limit: notificationchannel.NewRateLimiter().Wait, Redact: redactText,
@@ -118,11 +119,12 @@ func SetupWith(m ctrl.Manager, e *environment.Environment, o Options) error {
 
 // New is the reconciler of PipelineRuns.
 func New(e *environment.Environment, o Options) *kind.Reconciler[*v1alpha1.PipelineRun] {
+	approvals := &approval.Driver{Approvals: e.Client, Client: e.Client}
 	l := &logic{
 		client: e.Client, reader: e.Reader, plans: map[client.ObjectKey]stored{}, metrics: o.Metrics,
 		engine: &pipeline.Engine{
 			Drivers: o.Drivers, Expressions: o.Expressions, Redact: o.Redact,
-			Override: (&approval.Driver{Approvals: e.Client, Client: e.Client}).Override,
+			Override: approvals.Override, CheckOverride: approvals.Check,
 		},
 	}
 	empty := func() *v1alpha1.PipelineRun { return &v1alpha1.PipelineRun{} }

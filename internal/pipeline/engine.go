@@ -27,13 +27,15 @@ const (
 	callTimeout = 20 * time.Second
 )
 
-// Engine executes runs. All fields are required, except Override.
+// Engine executes runs. All fields are required, except Override and CheckOverride.
 type Engine struct {
 	Drivers     map[v1alpha1.StageType]Driver
 	Expressions expression.Evaluator
 	// Override reports who lets a stage start outside of its windows and why; empty for no one. The attempt is the one that would start.
 	// Nil lets no one.
 	Override func(ctx context.Context, attempt Attempt) (string, error)
+	// CheckOverride finds out whether Override can be relied on, before the first stage starts. Nil relies on it.
+	CheckOverride func(ctx context.Context, attempt Attempt) error
 	// Redact replaces secrets in texts that go to the status.
 	Redact func(string) string
 }
@@ -51,6 +53,9 @@ func (e *Engine) Check(ctx context.Context, run *v1alpha1.PipelineRun, plan *Pla
 		attempt := attemptOf(run, plan, stage, &v1alpha1.StageStatus{Name: stage.Name, Attempt: 1, Key: Key(run.UID, stage.Name, 1)}, now)
 		limited, cancel := context.WithTimeout(ctx, callTimeout)
 		err := driver.Check(limited, attempt)
+		if err == nil && e.CheckOverride != nil && plan.spec.WindowOverride && plan.windowed(stage.Name) {
+			err = e.CheckOverride(limited, attempt)
+		}
 		cancel()
 		if err != nil {
 			return err

@@ -57,6 +57,11 @@ func (w window) about(stage string) bool {
 	return len(w.spec.Stages) == 0 || slices.Contains(w.spec.Stages, stage)
 }
 
+// windowed reports whether windows are about a stage.
+func (p *Plan) windowed(stage string) bool {
+	return !p.final[stage] && slices.ContainsFunc(p.windows, func(w window) bool { return w.about(stage) })
+}
+
 // checkOverruns refuses stages that take longer than any window in which they must end.
 func (p *Plan) checkOverruns() error {
 	for i := range p.spec.Stages {
@@ -200,7 +205,7 @@ func (p *pass) held(s *v1alpha1.StageStatus) bool {
 	}
 	message := closedText(s.Name, opens)
 	if p.plan.spec.WindowOverride && p.Override != nil {
-		s.Digest = p.digest(s.Name, s.Attempt+1)
+		s.Digest = p.overrideDigest(s.Name, s.Attempt+1)
 		by, err := p.overridden(s)
 		if by != "" {
 			s.NextOpening = nil

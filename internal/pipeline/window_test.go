@@ -209,8 +209,41 @@ func TestAPersonLetsAStageStartOutsideOfItsWindow(t *testing.T) {
 			}
 			m.want(v1alpha1.RunRunning, "a=Observing")
 			a := m.stored.Status.Stage("a")
-			if a.Override != "alice: the shop is down, [redacted]" || a.Digest != digest || digest == "" {
+			if a.Override != "alice: the shop is down, [redacted]" || digest == "" {
 				t.Errorf("got %+v, approved %s", a, digest)
+			}
+			if a.Digest == digest {
+				t.Error("an Approval of the start outside of the window approves what the stage asks, too")
+			}
+		})
+	}
+}
+
+func TestWindowsAreOverriddenOnlyIfApprovalsCanBeReliedOn(t *testing.T) {
+	for name, tc := range map[string]struct {
+		overridable bool
+		about       []string
+		want        bool
+	}{
+		"a window that can be overridden": {true, []string{"a"}, true},
+		"one that cannot be":              {false, []string{"a"}, false},
+		"one about another stage":         {true, []string{"b"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			spec := v1alpha1.PipelineSpec{
+				Stages: []v1alpha1.PipelineStage{stage("a"), stage("b")}, WindowOverride: tc.overridable,
+				Windows: []v1alpha1.PipelineWindow{opens(v1alpha1.WindowAllow, "0 22 * * *", time.Hour, onlyFor(tc.about...))},
+			}
+			m := newMachine(t, spec)
+			m.engine.CheckOverride = func(_ context.Context, a Attempt) error {
+				if a.Stage.Name != "a" {
+					return nil
+				}
+				return problem.UserError(v1alpha1.ReasonApprovalPolicyMissing, nil, "anyone could approve")
+			}
+			err := m.engine.Check(t.Context(), m.stored, m.plan, m.now)
+			if p := problem.As(err); (p != nil && p.Reason == v1alpha1.ReasonApprovalPolicyMissing) != tc.want {
+				t.Errorf("check: %v", err)
 			}
 		})
 	}

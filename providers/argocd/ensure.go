@@ -2,6 +2,7 @@ package argocd
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -144,6 +145,11 @@ func (s *server) ensure(ctx context.Context, a *pluginv1.Application, sent *plug
 	if err := found.Metadata.mayChange(wanted); err != nil {
 		return err
 	}
+	if project := cmp.Or(found.Spec.Project, "default"); project != wanted.project { // 2.14 would move it to one that does not exist, too
+		return problem.UserError(v1alpha1.ReasonApplicationRefused, nil,
+			"application %s is one of project %s, and is not moved to another; move it in Argo CD, or correct deploy.ensure.spec.project",
+			a.GetName(), text.Clip(printable.Line(project), maxOwner))
+	}
 	current := found.Metadata.pipeline() == wanted.owner && found.Metadata.Annotations.Definition == wanted.digest
 	if wanted.onlyAsk || current {
 		return nil
@@ -151,20 +157,31 @@ func (s *server) ensure(ctx context.Context, a *pluginv1.Application, sent *plug
 	return s.replace(ctx, a, found, wanted)
 }
 
-// existing application, or nil. Without its project, the server reports one that does not exist as one that cannot be seen.
+// existing application, or nil. One of another project than the wanted one is reported as one that does not exist, so that it is looked for
+// without a project, too: without, one that does not exist is reported as one that cannot be seen.
 func (s *server) existing(ctx context.Context, a *pluginv1.Application, wanted definition) (*application, error) {
-	found := &application{}
-	_, err := s.call(ctx, "get", http.MethodGet, path(a, ""), scope(a, wanted.project), nil, found)
 	var r *refusal
-	switch {
-	case errors.As(err, &r) && r.status == http.StatusNotFound:
-		return nil, nil
-	case errors.As(err, &r):
+	found, err := s.lookUp(ctx, a, wanted.project)
+	if errors.As(err, &r) && r.status == http.StatusNotFound {
+		found, err = s.lookUp(ctx, a, "")
+		if errors.As(err, &r) && (r.status == http.StatusNotFound || r.status == http.StatusForbidden) {
+			return nil, nil
+		}
+	}
+	if errors.As(err, &r) {
 		return nil, r.mustAct(v1alpha1.ReasonApplicationRefused, "application "+a.GetName()+" of project "+
 			text.Clip(printable.Line(wanted.project), maxOwner)+" cannot be read")
-	case err != nil:
+	}
+	return found, err
+}
+
+// lookUp an application of a project; empty for any.
+func (s *server) lookUp(ctx context.Context, a *pluginv1.Application, project string) (*application, error) {
+	found := &application{}
+	if _, err := s.call(ctx, "get", http.MethodGet, path(a, ""), scope(a, project), nil, found); err != nil {
 		return nil, err
-	case found.Metadata.Name != a.GetName():
+	}
+	if found.Metadata.Name != a.GetName() {
 		return nil, s.client.Invalid(errors.New("another application"))
 	}
 	return found, nil
@@ -206,7 +223,7 @@ func (s *server) create(ctx context.Context, a *pluginv1.Application, wanted def
 	}
 	if strings.Contains(r.message, "existing application spec is different") {
 		return problem.Waiting(v1alpha1.ReasonApplicationNotManaged, busyDelay,
-			"application %s was created by someone else at the same time", a.GetName())
+			"application %s exists: someone else created it at the same time, or the token cannot see its project", a.GetName())
 	}
 	return r.mustAct(v1alpha1.ReasonApplicationRefused, "application "+a.GetName()+" cannot be created")
 }

@@ -1,6 +1,6 @@
 // Package bundle is the stage that sets the commit of a Git source of a ResourceBundle, and waits until the bundle is Ready with it. All
-// requests are made as the ServiceAccount of the Pipeline. The annotation that requests a reconcile carries the key of the attempt; setting
-// the same commit a second time changes nothing.
+// requests are made as the ServiceAccount of the Pipeline. The annotation that requests a reconcile carries the key of the attempt and the
+// commit that it set; setting the same commit a second time changes nothing.
 package bundle
 
 import (
@@ -31,6 +31,8 @@ const (
 	missingRetry = 10 * time.Second
 	// maxQuote of a message of the API server, in characters.
 	maxQuote = 300
+	// maxPrevious is the length of the state from before a stage: more would be cut off where it is stored.
+	maxPrevious = 1024
 	// reasonApplying of a bundle that is not Ready yet.
 	reasonApplying = "ApplyingBundle"
 )
@@ -45,18 +47,20 @@ type Driver struct {
 
 // before is the state of a bundle before a stage.
 type before struct {
-	// Repository whose sources were set, and the Ref that they had.
-	Repository string           `json:"repository"`
-	Ref        *v1alpha1.GitRef `json:"ref,omitempty"`
-	// Revision that was applied.
+	// Refs of the sources that were set, in their order; one if all had the same.
+	Refs []*v1alpha1.GitRef `json:"refs"`
+	// Revision that was applied, of the first of them.
 	Revision string `json:"revision,omitempty"`
 }
 
 // decode the state from before a stage; false if it cannot be read.
 func decode(previous string) (was before, ok bool) {
 	err := json.Unmarshal([]byte(previous), &was)
-	return was, err == nil
+	return was, err == nil && len(was.Refs) > 0
 }
+
+// refAt is the reference of the n-th source.
+func refAt(refs []*v1alpha1.GitRef, n int) *v1alpha1.GitRef { return refs[min(n, len(refs)-1)] }
 
 // unreadable is the observation of an attempt whose state from before cannot be read.
 func unreadable() pipeline.Observation {
@@ -149,8 +153,8 @@ func (d *Driver) Check(ctx context.Context, attempt pipeline.Attempt) error {
 	if err != nil {
 		return problem.In(where, err)
 	}
-	probe := &v1alpha1.GitRef{Commit: "0000000000000000000000000000000000000000"}
-	return problem.In(where, set(ctx, c, attempt, found, repository, probe, client.DryRunAll))
+	probe := []*v1alpha1.GitRef{{Commit: "0000000000000000000000000000000000000000"}}
+	return problem.In(where, set(ctx, c, attempt, attempt.Key, found, repository, probe, client.DryRunAll))
 }
 
 // Previous implements pipeline.Reverter.
@@ -159,10 +163,27 @@ func (d *Driver) Previous(ctx context.Context, attempt pipeline.Attempt) (string
 	if err != nil {
 		return "", err
 	}
-	list := sources(found, repository)
-	was := before{Repository: repository, Ref: found.Spec.ManifestsFrom[list[0]].Git.Ref, Revision: applied(found, list[0])}
-	content, err := json.Marshal(was)
+	content, err := json.Marshal(stateOf(found, repository))
+	if err == nil && len(content) > maxPrevious {
+		return "", problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "the sources of ResourceBundle %s have too many different branches "+
+			"and tags to be restored; use one bundle for each", keyOf(attempt))
+	}
 	return string(content), err
+}
+
+// stateOf the sources of a repository.
+func stateOf(found *v1alpha1.ResourceBundle, repository string) before {
+	list := sources(found, repository)
+	was := before{Revision: applied(found, list[0])}
+	different := false
+	for _, i := range list {
+		was.Refs = append(was.Refs, found.Spec.ManifestsFrom[i].Git.Ref)
+		different = different || !same(was.Refs[0], found.Spec.ManifestsFrom[i].Git.Ref)
+	}
+	if !different {
+		was.Refs = was.Refs[:1]
+	}
+	return was
 }
 
 // applied is the revision of a source; empty if unknown.
@@ -186,7 +207,7 @@ func (d *Driver) Start(ctx context.Context, attempt pipeline.Attempt) (string, e
 	if err != nil {
 		return "", err
 	}
-	return revision, set(ctx, c, attempt, found, repository, &v1alpha1.GitRef{Commit: revision})
+	return revision, set(ctx, c, attempt, request(attempt.Key, revision), found, repository, []*v1alpha1.GitRef{{Commit: revision}})
 }
 
 // isCommit reports whether a text is the full hash of a commit.
@@ -195,32 +216,40 @@ func isCommit(text string) bool {
 	return len(text) == digits && strings.Trim(text, "0123456789abcdef") == ""
 }
 
-// set the reference of the sources of a repository, and request a reconcile. The bundle must be as it was read.
+// request is the value of the annotation by which an attempt requests a reconcile with a commit.
+func request(key, commit string) string { return key + "@" + commit }
+
+// requested is the commit that an attempt set, if its request is the last one.
+func requested(found *v1alpha1.ResourceBundle, key string) (commit string, is bool) {
+	return strings.CutPrefix(v1alpha1.RequestOf(found), request(key, ""))
+}
+
+// set the references of the sources of a repository, and request a reconcile. The bundle must be as it was read.
 func set(
-	ctx context.Context, c client.Client, attempt pipeline.Attempt, found *v1alpha1.ResourceBundle, repository string, ref *v1alpha1.GitRef,
-	options ...client.PatchOption,
+	ctx context.Context, c client.Client, attempt pipeline.Attempt, request string, found *v1alpha1.ResourceBundle, repository string,
+	refs []*v1alpha1.GitRef, options ...client.PatchOption,
 ) error {
 	changed := found.DeepCopy()
-	for _, i := range sources(changed, repository) {
-		changed.Spec.ManifestsFrom[i].Git.Ref = ref.DeepCopy()
+	for n, i := range sources(changed, repository) {
+		changed.Spec.ManifestsFrom[i].Git.Ref = refAt(refs, n).DeepCopy()
 	}
-	metav1.SetMetaDataAnnotation(&changed.ObjectMeta, v1alpha1.AnnotationRequestedAt, attempt.Key)
+	metav1.SetMetaDataAnnotation(&changed.ObjectMeta, v1alpha1.AnnotationRequestedAt, request)
 	patch := client.MergeFromWithOptions(found, client.MergeFromWithOptimisticLock{})
 	return toProblem(attempt, "patch", c.Patch(ctx, changed, patch, options...))
 }
 
-// Find implements pipeline.Driver: the request of the attempt is in the bundle. If someone has requested another reconcile since, or
-// changed the reference, the attempt sets it again.
+// Find implements pipeline.Driver: the request of the attempt is in the bundle. If someone has requested another reconcile since, the
+// attempt sets its commit again.
 func (d *Driver) Find(ctx context.Context, attempt pipeline.Attempt) (pipeline.Lookup, error) {
-	_, found, repository, err := d.read(ctx, attempt)
+	_, found, _, err := d.read(ctx, attempt)
 	if err != nil {
 		return pipeline.Lookup{}, err
 	}
-	ref := found.Spec.ManifestsFrom[sources(found, repository)[0]].Git.Ref
-	if v1alpha1.RequestOf(found) != attempt.Key || ref == nil || ref.Commit == "" {
+	commit, is := requested(found, attempt.Key)
+	if !is {
 		return pipeline.Lookup{Presence: pipeline.Never}, nil
 	}
-	return pipeline.Lookup{Presence: pipeline.Found, Handle: ref.Commit}, nil
+	return pipeline.Lookup{Presence: pipeline.Found, Handle: commit}, nil
 }
 
 // Cancel implements pipeline.Driver. The bundle goes on: half of a revision is worse than all of it.

@@ -22,15 +22,15 @@ func (d *Driver) Get(ctx context.Context, attempt pipeline.Attempt, revision str
 	if !ok {
 		return unreadable(), nil
 	}
-	o, err := d.observe(ctx, attempt, &v1alpha1.GitRef{Commit: revision})
+	o, err := d.observe(ctx, attempt, []*v1alpha1.GitRef{{Commit: revision}})
 	if o.State == pipeline.Succeeded {
 		o.Outputs = map[string]string{v1alpha1.OutputRevision: revision, v1alpha1.OutputPreviousRevision: was.Revision}
 	}
 	return o, err
 }
 
-// observe whether the bundle is Ready with a reference.
-func (d *Driver) observe(ctx context.Context, attempt pipeline.Attempt, ref *v1alpha1.GitRef) (pipeline.Observation, error) {
+// observe whether the bundle is Ready with references.
+func (d *Driver) observe(ctx context.Context, attempt pipeline.Attempt, refs []*v1alpha1.GitRef) (pipeline.Observation, error) {
 	_, found, repository, err := d.read(ctx, attempt)
 	if p := problem.As(err); p != nil && p.Action == problem.UserMustAct {
 		return pipeline.Observation{State: pipeline.Failed, Reason: p.Reason, Message: p.Message}, nil
@@ -38,17 +38,17 @@ func (d *Driver) observe(ctx context.Context, attempt pipeline.Attempt, ref *v1a
 	if err != nil {
 		return pipeline.Observation{}, err
 	}
-	return judge(found, repository, ref), nil
+	return judge(found, repository, refs), nil
 }
 
 // judge the state of a bundle.
-func judge(found *v1alpha1.ResourceBundle, repository string, ref *v1alpha1.GitRef) pipeline.Observation {
+func judge(found *v1alpha1.ResourceBundle, repository string, refs []*v1alpha1.GitRef) pipeline.Observation {
 	name := fmt.Sprintf("ResourceBundle %s/%s", found.Namespace, found.Name)
 	applying := func(format string, args ...any) pipeline.Observation {
 		return pipeline.Observation{Reason: reasonApplying, Message: name + " " + fmt.Sprintf(format, args...)}
 	}
-	for _, i := range sources(found, repository) {
-		if !same(found.Spec.ManifestsFrom[i].Git.Ref, ref) {
+	for n, i := range sources(found, repository) {
+		if !same(found.Spec.ManifestsFrom[i].Git.Ref, refAt(refs, n)) {
 			return pipeline.Observation{
 				State: pipeline.Failed, Reason: v1alpha1.ReasonBundleChanged,
 				Message: fmt.Sprintf("someone else changed spec.manifestsFrom[%d].git.ref of %s after the stage; look at its managedFields",
@@ -67,8 +67,8 @@ func judge(found *v1alpha1.ResourceBundle, repository string, ref *v1alpha1.GitR
 			Message: name + " is not Ready: " + outcome.Explanation(found.Status.Conditions),
 		}
 	}
-	for _, i := range sources(found, repository) {
-		if ref != nil && ref.Commit != "" && applied(found, i) != ref.Commit {
+	for n, i := range sources(found, repository) {
+		if ref := refAt(refs, n); ref != nil && ref.Commit != "" && applied(found, i) != ref.Commit {
 			return applying("has not read the revision: %s", sourceMessage(found, i))
 		}
 	}

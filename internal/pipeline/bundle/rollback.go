@@ -3,6 +3,7 @@ package bundle
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/pipeline"
@@ -32,28 +33,43 @@ func (d *rollback) Start(ctx context.Context, attempt pipeline.Attempt) (string,
 	if err != nil {
 		return "", err
 	}
-	for _, i := range sources(found, repository) {
-		switch ref := found.Spec.ManifestsFrom[i].Git.Ref; {
-		case same(ref, was.Ref):
-			return nothing, nil
-		case ref == nil || ref.Commit != attempt.Undo.Handle:
-			return "", problem.UserError(v1alpha1.ReasonValuesChanged, nil,
+	if changed, err := changedBy(attempt, found, repository, was); err != nil || !changed {
+		return nothing, err
+	}
+	return was.Revision, set(ctx, c, attempt, request(attempt.Key, ""), found, repository, was.Refs)
+}
+
+// changedBy reports whether the stage has changed a source of the bundle. The error says that someone else has done so since.
+func changedBy(attempt pipeline.Attempt, found *v1alpha1.ResourceBundle, repository string, was before) (changed bool, err error) {
+	commits := []string{attempt.Undo.Handle}
+	for _, key := range attempt.Undo.Keys { // whose answer may have been lost
+		if commit, is := requested(found, key); is {
+			commits = append(commits, commit)
+		}
+	}
+	for n, i := range sources(found, repository) {
+		ref := found.Spec.ManifestsFrom[i].Git.Ref
+		if same(ref, refAt(was.Refs, n)) {
+			continue
+		}
+		if ref == nil || ref.Commit == "" || !slices.Contains(commits, ref.Commit) {
+			return false, problem.UserError(v1alpha1.ReasonValuesChanged, nil,
 				"someone else changed spec.manifestsFrom[%d].git.ref of ResourceBundle %s after the stage; set it by hand, if it must "+
 					"go back", i, keyOf(attempt))
 		}
+		changed = true
 	}
-	return was.Revision, set(ctx, c, attempt, found, repository, was.Ref)
+	return changed, nil
 }
 
 // Find implements pipeline.Driver.
 func (d *rollback) Find(ctx context.Context, attempt pipeline.Attempt) (pipeline.Lookup, error) {
-	_, found, repository, err := d.read(ctx, attempt)
+	_, found, _, err := d.read(ctx, attempt)
 	if err != nil {
 		return pipeline.Lookup{}, err
 	}
 	was, ok := decode(attempt.Previous)
-	ref := found.Spec.ManifestsFrom[sources(found, repository)[0]].Git.Ref
-	if !ok || v1alpha1.RequestOf(found) != attempt.Key || !same(ref, was.Ref) {
+	if _, is := requested(found, attempt.Key); !ok || !is {
 		return pipeline.Lookup{Presence: pipeline.Never}, nil
 	}
 	return pipeline.Lookup{Presence: pipeline.Found, Handle: was.Revision}, nil
@@ -71,7 +87,7 @@ func (d *rollback) Get(ctx context.Context, attempt pipeline.Attempt, handle str
 	if !ok {
 		return unreadable(), nil
 	}
-	o, err := d.observe(ctx, attempt, was.Ref)
+	o, err := d.observe(ctx, attempt, was.Refs)
 	if o.State == pipeline.Succeeded {
 		o.Outputs = map[string]string{v1alpha1.OutputRevision: was.Revision}
 	}

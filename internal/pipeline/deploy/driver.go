@@ -37,6 +37,9 @@ type Driver struct {
 	Reader client.Reader
 	// Open connects to a CDProvider.
 	Open func(context.Context, *v1alpha1.CDProvider) (*backends.Delivery, error)
+	// Cluster is the identity of the cluster, which the applications that stages define carry: two clusters can have Pipelines of the same
+	// name. Empty leaves it out, and so does nil. Errors are problems.
+	Cluster func(ctx context.Context) (string, error)
 
 	pace pace.Pacer
 }
@@ -104,7 +107,7 @@ func (d *Driver) Check(ctx context.Context, attempt pipeline.Attempt) error {
 		return err
 	}
 	defer p.Close()
-	if err := ensure(ctx, p, attempt, true); err != nil {
+	if err := d.ensure(ctx, p, attempt, true); err != nil {
 		return err
 	}
 	found, err := p.Get(ctx, applicationOf(attempt), "", false)
@@ -135,7 +138,7 @@ func (d *Driver) Start(ctx context.Context, attempt pipeline.Attempt) (string, e
 		return "", err
 	}
 	defer p.Close()
-	if err := ensure(ctx, p, attempt, false); err != nil {
+	if err := d.ensure(ctx, p, attempt, false); err != nil {
 		return "", unsynced(err)
 	}
 	application := applicationOf(attempt)

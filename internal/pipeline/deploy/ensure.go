@@ -16,7 +16,7 @@ import (
 const maxSpec = 64 << 10
 
 // ensure the application of the stage, if the stage defines one, or find out whether that is possible.
-func ensure(ctx context.Context, p *backends.Delivery, attempt pipeline.Attempt, onlyAsk bool) error {
+func (d *Driver) ensure(ctx context.Context, p *backends.Delivery, attempt pipeline.Attempt, onlyAsk bool) error {
 	defined := attempt.Stage.Deploy.Ensure
 	if defined == nil {
 		return nil
@@ -30,9 +30,26 @@ func ensure(ctx context.Context, p *backends.Delivery, attempt pipeline.Attempt,
 		return problem.UserError(v1alpha1.ReasonInvalidPipeline, nil, "stage %s: deploy.ensure.spec has more than 64 KiB",
 			attempt.Stage.Name)
 	}
+	owner, err := d.owner(ctx, attempt)
+	if err != nil {
+		return err
+	}
 	return p.Ensure(ctx, attempt.Key, applicationOf(attempt), &cd.Ensure{
-		Spec: string(defined.Spec.Raw), Owner: attempt.Namespace + "/" + attempt.Pipeline, Adopt: defined.Adopt, DryRun: onlyAsk,
+		Spec: string(defined.Spec.Raw), Owner: owner, Adopt: defined.Adopt, DryRun: onlyAsk,
 	})
+}
+
+// owner of the applications that a Pipeline defines: NAMESPACE/PIPELINE@CLUSTER.
+func (d *Driver) owner(ctx context.Context, attempt pipeline.Attempt) (string, error) {
+	owner := attempt.Namespace + "/" + attempt.Pipeline
+	if d.Cluster == nil {
+		return owner, nil
+	}
+	cluster, err := d.Cluster(ctx)
+	if err != nil || cluster == "" {
+		return owner, err
+	}
+	return owner + "@" + cluster, nil
 }
 
 // unsynced is an error before anything was sent that could start a sync: the stage waits, where it would look for the sync.

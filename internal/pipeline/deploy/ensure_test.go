@@ -8,6 +8,7 @@ import (
 
 	pluginv1 "kubeops.io/kubeops/api/plugin/v1"
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/pipeline/deploy"
 	"kubeops.io/kubeops/internal/plugin"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
@@ -129,6 +130,56 @@ func TestAnApplicationOfAPersonIsAdoptedWhenTold(t *testing.T) {
 	if s.Phase != v1alpha1.StageSucceeded || kept.Annotations["kubeops.io/pipeline"] != "team/" || kept.Annotations["owner"] != "carol" ||
 		kept.Spec["destination"] == nil {
 		t.Errorf("stage %+v, application %+v", s, kept)
+	}
+}
+
+// TestAnApplicationOfAnotherProjectIsNoMissingOne has servers that report it as one that does not exist, when asked for it in the project of
+// the spec.
+func TestAnApplicationOfAnotherProjectIsNoMissingOne(t *testing.T) {
+	pool := argocd.Plugin(t)
+	moved := strings.Replace(specOfShop, `"default"`, `"`+argocd.OtherProject+`"`, 1)
+	t.Run("ours is not moved", func(t *testing.T) {
+		app := manual()
+		app.Annotations = map[string]string{"kubeops.io/pipeline": "team/"}
+		m := newMachine(t, pool, app, defined(moved, false))
+		err := m.engine.Check(t.Context(), m.stored, m.plan, m.now)
+		if p := problem.As(err); p == nil || p.Reason != v1alpha1.ReasonApplicationRefused || !strings.Contains(p.Message, "project default") {
+			t.Errorf("check: %v", err)
+		}
+		if s := m.end(); s.Phase != v1alpha1.StageFailed || s.Reason != v1alpha1.ReasonApplicationRefused {
+			t.Errorf("stage %s %s: %s", s.Phase, s.Reason, s.Message)
+		}
+		if kept, _ := m.fake.Get("shop"); kept.Spec != nil {
+			t.Errorf("the application became %v", kept.Spec)
+		}
+	})
+	t.Run("that of a person stays", func(t *testing.T) {
+		m := newMachine(t, pool, manual(), defined(moved, false))
+		err := m.engine.Check(t.Context(), m.stored, m.plan, m.now)
+		if p := problem.As(err); p == nil || p.Reason != v1alpha1.ReasonApplicationNotManaged {
+			t.Errorf("check: %v", err)
+		}
+	})
+}
+
+func TestTwoClustersDoNotShareAnApplication(t *testing.T) {
+	pool := argocd.Plugin(t)
+	for owner, want := range map[string]string{"team/@east": "", "team/@west": "managed for Pipeline team/@west", "team/": "managed for Pipeline team/"} {
+		app := manual()
+		app.Annotations = map[string]string{"kubeops.io/pipeline": owner}
+		m := newMachine(t, pool, app, defined(specOfShop, true))
+		driver, is := m.engine.Drivers[v1alpha1.StageDeploy].(*deploy.Driver)
+		if !is {
+			t.Fatal("another driver")
+		}
+		driver.Cluster = func(context.Context) (string, error) { return "east", nil }
+		switch s := m.end(); {
+		case want == "" && s.Phase != v1alpha1.StageSucceeded, want != "" && !strings.Contains(s.Message, want):
+			t.Errorf("of %s: %s %s: %s", owner, s.Phase, s.Reason, s.Message)
+		}
+		if kept, _ := m.fake.Get("shop"); kept.Annotations["kubeops.io/pipeline"] != owner {
+			t.Errorf("of %s: the owner became %v", owner, kept.Annotations)
+		}
 	}
 }
 

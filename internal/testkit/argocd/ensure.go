@@ -11,6 +11,9 @@ import (
 	jsonpatch "github.com/evanphx/json-patch/v5"
 )
 
+// OtherProject is a project beside default.
+const OtherProject = "review"
+
 // sentApplication is an application in a request, or after a patch.
 type sentApplication struct {
 	Metadata struct {
@@ -64,6 +67,9 @@ func (a *Application) set(sent sentApplication) {
 	_, a.Automated = policy["automated"]
 }
 
+// isProject reports whether a project exists.
+func isProject(name any) bool { return name == "default" || name == OtherProject }
+
 // refuseSpec answers if the spec is not valid, and reports whether it did.
 func (s *Server) refuseSpec(w http.ResponseWriter, sent sentApplication) bool {
 	name := sent.Metadata.Name
@@ -71,7 +77,7 @@ func (s *Server) refuseSpec(w http.ResponseWriter, sent sentApplication) bool {
 	_, several := sent.Spec["sources"]
 	_, destination := sent.Spec["destination"]
 	switch {
-	case sent.Spec["project"] != "default":
+	case !isProject(sent.Spec["project"]):
 		s.refuse(w, invalid, fmt.Sprintf("app is not allowed in project %q, or the project does not exist", sent.Spec["project"]))
 	case !one && !several:
 		s.refuse(w, invalid, "application spec for "+name+" is invalid: InvalidSpecError: spec.source.repoURL and either source.path, "+

@@ -128,8 +128,11 @@ func (s *Server) application(w http.ResponseWriter, r *http.Request, name, call 
 	case a == nil:
 		s.refuse(w, notFound, "applications.argoproj.io \""+name+"\" not found")
 		return
-	case project != "" && project != "default":
+	case project != "" && !isProject(project):
 		s.refuse(w, denied, "app is not allowed in project")
+		return
+	case project != "" && project != a.describeSpec()["project"]: // of another project it says no more than that it is not in this one
+		s.refuse(w, notFound, "applications.argoproj.io \""+name+"\" not found")
 		return
 	}
 	switch r.Method + " " + call {

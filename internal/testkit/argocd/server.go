@@ -20,7 +20,7 @@ const (
 
 // Application of the server. The fields are the behaviour that a test wants.
 type Application struct {
-	// Name of the application. Its project is default.
+	// Name of the application. Its project is default, unless Spec has another.
 	Name string
 	// Automated is synced by the server.
 	Automated bool

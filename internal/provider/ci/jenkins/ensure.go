@@ -49,10 +49,12 @@ func (p *Provider) mayReplace(found *existing, name, digest string, from ci.Defi
 	switch {
 	case owner == ownerOf(from):
 		return current != digest, nil
-	case owner == from.Owner: // of a version that did not write the cluster
+	case from.Overwrite, owner == from.Owner && current == digest: // the second of a version that did not write the cluster
 		return true, nil
-	case from.Overwrite:
-		return true, nil
+	case owner == from.Owner:
+		return false, problem.UserError(v1alpha1.ReasonJobNotManaged, nil, "job %s on %s has another definition and is managed "+
+			"for Pipeline %s of an unknown cluster; if that is this one, set build.ensure.overwrite until the next run has started",
+			name, p.client.Host(), clip(owner, maxOwner))
 	case owner != "":
 		return false, problem.UserError(v1alpha1.ReasonJobNotManaged, nil,
 			"job %s on %s is managed for Pipeline %s; choose another name, or set build.ensure.overwrite", name, p.client.Host(),

@@ -55,14 +55,23 @@ func TestTwoClustersDoNotShareAJob(t *testing.T) {
 		t.Helper()
 		return problem.As(open(t, s).Ensure(t.Context(), request, definition))
 	}
-	earlier := east
+	earlier := west
+	earlier.Cluster = ""
+	earlier.Config = []byte(project("", Marker, "VERSION", "MORE")) // what a Pipeline of the same name has in the other cluster
+	if p := ensure(earlier); p != nil {
+		t.Fatal(p)
+	}
+	if p := ensure(east); p == nil || p.Reason != v1alpha1.ReasonJobNotManaged || !strings.Contains(p.Message, "of an unknown cluster") {
+		t.Errorf("a job of an unknown cluster with another definition: %v", p)
+	}
+	earlier = east
 	earlier.Cluster = "" // the job of an earlier version, which did not write the cluster
 	for _, definition := range []ci.Definition{earlier, east, east} {
 		if p := ensure(definition); p != nil {
 			t.Fatal(p)
 		}
 	}
-	if config := s.Config("shop"); s.Definitions() != 2 || !strings.Contains(config, "for Pipeline team/shop@0b5e-east (sha256:") {
+	if config := s.Config("shop"); s.Definitions() != 3 || !strings.Contains(config, "for Pipeline team/shop@0b5e-east (sha256:") {
 		t.Errorf("the job was sent %d times: %s", s.Definitions(), config)
 	}
 	if p := ensure(west); p == nil || p.Reason != v1alpha1.ReasonJobNotManaged || !strings.Contains(p.Message, "team/shop@0b5e-east") {
