@@ -3,6 +3,7 @@ package background
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -158,6 +159,10 @@ func flatten(path string, value any, fields map[string]string) {
 				return
 			}
 		}
+		if text, literal := v["value"].(string); literal && strings.Contains(path, ".httpHeaders[") {
+			fields[path] = fmt.Sprintf(": a value with digest %.2x", sha256.Sum256([]byte(text))) // often a credential
+			return
+		}
 		for key, child := range v {
 			if key == "creationTimestamp" || key == "name" && strings.HasSuffix(path, "]") {
 				continue
@@ -168,6 +173,10 @@ func flatten(path string, value any, fields map[string]string) {
 			fields[path] = ": {}"
 		}
 	case []any:
+		if strings.HasSuffix(path, ".command") || strings.HasSuffix(path, ".args") {
+			fields[path] = ": " + clipWords(stringsOf(v)) // whole: redaction knows a password by the flag before it
+			return
+		}
 		for i, child := range v {
 			key := strconv.Itoa(i)
 			if object, isObject := child.(map[string]any); isObject {
@@ -181,6 +190,15 @@ func flatten(path string, value any, fields map[string]string) {
 	default:
 		fields[path] = ": " + clipValue(fmt.Sprint(v))
 	}
+}
+
+// stringsOf are the texts in a list.
+func stringsOf(list []any) []string {
+	texts := make([]string, len(list))
+	for i, one := range list {
+		texts[i] = fmt.Sprint(one)
+	}
+	return texts
 }
 
 // clipValue returns the start of a text, up to a whole word: redaction may not know a part of a secret.

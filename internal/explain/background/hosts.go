@@ -57,7 +57,6 @@ func (g *gatherer) hostsOf(s *subject) []usedHost {
 			}
 		}
 	}
-	hostName := regexp.MustCompile(`(?i)HOST|ADDR|SERVER|ENDPOINT|URL|BROKER|SERVICE$`)
 	for _, log := range g.logged {
 		add("the log", unresolved(log)...)
 		add("the log", hostname.In(log)...)
@@ -65,7 +64,7 @@ func (g *gatherer) hostsOf(s *subject) []usedHost {
 	for _, c := range slices.Concat(s.spec().InitContainers, s.spec().Containers) {
 		for _, env := range c.Env {
 			add("env "+env.Name+" of container "+c.Name, hostname.In(env.Value)...)
-			if use, ok := hostname.Parse(env.Value); ok && hostName.MatchString(env.Name) {
+			if use, ok := hostname.Parse(env.Value); ok && namesHost(env.Name) {
 				add("env "+env.Name+" of container "+c.Name, use)
 			}
 		}
@@ -74,6 +73,13 @@ func (g *gatherer) hostsOf(s *subject) []usedHost {
 		add("the command of container "+c.Name, unresolved(command)...)
 	}
 	return found
+}
+
+// namesHost reports whether the value of a variable is a host. The last word of its name says what it is: the value of BROKER_PASSWORD or
+// GHOST_KEY may look like a host, and is none.
+func namesHost(variable string) bool {
+	return regexp.MustCompile(`(?i)(?:^|[_.-]|DB|REDIS|MYSQL|PG|SMTP|MAIL)` +
+		`(?:HOST(?:_?NAME)?|ADDR(?:ESS)?|SERVER|ENDPOINT|URL|URI|BROKER|SERVICE)S?$`).MatchString(variable)
 }
 
 // unresolved finds names that a program could not resolve, or waits for, in its log or command.
