@@ -57,7 +57,7 @@ func (g *gatherer) replicaSets(ctx context.Context, s *subject) []revision {
 	list := &appsv1.ReplicaSetList{}
 	err := g.cluster.List(ctx, list, client.InNamespace(s.namespace()), client.MatchingLabelsSelector{Selector: s.selector},
 		client.Limit(maxRevisions))
-	if !g.ok("replicasets", err) {
+	if !g.ok("replicasets", err) || list.Continue != "" { // the last revision may not be among the first of a list
 		return nil
 	}
 	var revisions []revision
@@ -78,7 +78,7 @@ func (g *gatherer) controllerRevisions(ctx context.Context, s *subject) []revisi
 	list := &appsv1.ControllerRevisionList{}
 	err := g.cluster.List(ctx, list, client.InNamespace(s.namespace()), client.MatchingLabelsSelector{Selector: s.selector},
 		client.Limit(maxRevisions))
-	if !g.ok("controllerrevisions", err) {
+	if !g.ok("controllerrevisions", err) || list.Continue != "" { // the last revision may not be among the first of a list
 		return nil
 	}
 	var revisions []revision
