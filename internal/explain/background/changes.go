@@ -220,7 +220,7 @@ const maxReferences = 8
 // references says when the ConfigMaps and Secrets of the Pods changed last, and which do not exist. Only their metadata is read.
 func (g *gatherer) references(ctx context.Context, s *subject) {
 	var text, keys []string
-	for _, r := range referencesOf(s.spec()) {
+	for _, r := range referencesOf(s.spec(), maxReferences) {
 		list := &metav1.PartialObjectMetadataList{}
 		list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind(r.kind + "List"))
 		err := g.cluster.List(ctx, list, client.InNamespace(s.namespace()), client.MatchingFields{"metadata.name": r.name}, client.Limit(1))
@@ -265,11 +265,11 @@ func dataChanged(meta metav1.ObjectMeta) (time.Time, string) {
 // reference of a Pod to a ConfigMap or Secret.
 type reference struct{ kind, name string }
 
-// referencesOf a Pod, each once.
-func referencesOf(spec *corev1.PodSpec) []reference {
+// referencesOf a Pod, each once, at most so many.
+func referencesOf(spec *corev1.PodSpec, limit int) []reference {
 	var found []reference
 	add := func(kind, name string) {
-		if r := (reference{kind, name}); name != "" && len(found) < maxReferences && !slices.Contains(found, r) {
+		if r := (reference{kind, name}); name != "" && len(found) < limit && !slices.Contains(found, r) {
 			found = append(found, r)
 		}
 	}

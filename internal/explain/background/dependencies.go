@@ -133,6 +133,7 @@ func (g *gatherer) volumes(ctx context.Context, s *subject) {
 
 // claim describes a PersistentVolumeClaim that is not bound, and the StorageClasses that exist.
 func (g *gatherer) claim(ctx context.Context, claim *corev1.PersistentVolumeClaim) {
+	g.named(claim.Name, claim.Spec.VolumeName)
 	t := &lines{}
 	t.put("phase", string(claim.Status.Phase))
 	t.put("storageClassName", ptrText(claim.Spec.StorageClassName))

@@ -161,6 +161,7 @@ func (r *resolver) resolve(ctx context.Context, use usedHost) {
 		r.named(similar)
 		answer += " Service " + similar + " has a similar name."
 	} else if len(names) > 0 {
+		r.named(names[:min(len(names), 10)]...)
 		answer += " Its Services: " + text.List(names, 10) + "."
 	}
 	r.add("host", v1alpha1.EvidenceSpec, about, answer, answer)
