@@ -35,7 +35,10 @@ func (g *gatherer) hosts(ctx context.Context, s *subject) {
 		if len(service.Spec.Selector) > 0 && selectsAll(service.Spec.Selector, s.labels()) && selecting < 2 {
 			selecting++
 			text := r.describe(ctx, &service, 0)
-			g.add("service", v1alpha1.EvidenceSpec, "Service that selects the Pods of "+s.title(), text, text)
+			// Whether it has ready endpoints follows from the Pods, and changes while they crash on.
+			key, _, _ := strings.Cut(text, " It has ready endpoints.")
+			key, _, _ = strings.Cut(key, " But n")
+			g.add("service", v1alpha1.EvidenceSpec, "Service that selects the Pods of "+s.title(), text, key)
 		}
 	}
 }
