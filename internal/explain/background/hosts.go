@@ -55,7 +55,9 @@ func (g *gatherer) hostsOf(s *subject) []usedHost {
 	add := func(where string, uses ...hostname.Use) {
 		for _, use := range uses {
 			same := func(known usedHost) bool { return known.Host == use.Host && (known.Port == use.Port || use.Port == 0) }
-			alias := slices.ContainsFunc(s.spec().HostAliases, func(a corev1.HostAlias) bool { return slices.Contains(a.Hostnames, use.Host) })
+			alias := slices.ContainsFunc(s.spec().HostAliases, func(a corev1.HostAlias) bool {
+				return slices.Contains(a.Hostnames, use.Host)
+			})
 			if clusterHost(use.Host) && !alias && !slices.ContainsFunc(found, same) {
 				found = append(found, usedHost{use, where})
 			}
