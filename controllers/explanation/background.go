@@ -39,6 +39,8 @@ func (l *logic) background(
 		log.FromContext(ctx).Error(err, "No background of the root causes was read")
 		return gathered
 	}
+	cluster = background.Within(
+		background.Scope{Namespaces: inspection.Spec.Namespaces, Excluded: inspection.Spec.ExcludeNamespaces}, cluster)
 	explained := map[string]bool{}
 	for _, e := range report.Explanations {
 		explained[e.ID] = true

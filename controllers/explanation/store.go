@@ -16,6 +16,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers/environment"
 	"kubeops.io/kubeops/controllers/inspection"
+	"kubeops.io/kubeops/internal/explain"
 )
 
 // maxLookedThrough are the reports before this one in which an explanation is looked for. Each report has a copy of what it uses, so
@@ -36,6 +37,8 @@ type store struct {
 
 	mutex sync.Mutex
 	added int
+	// size of those that were added, in bytes.
+	size int
 }
 
 // Lookup reads the newest reports before this one.
@@ -108,7 +111,11 @@ func (s *store) Add(ctx context.Context, explanations ...v1alpha1.Explanation) e
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	operations := []map[string]any{{"op": "test", "path": "/metadata/uid", "value": s.report.UID}}
-	for i, e := range explanations {
+	left := explain.MaxBytes - explain.SizeOf(s.report.Explanations...) - s.size
+	explanations = slices.Clone(explanations)
+	for i := range explanations {
+		explanations[i], left = explain.Within(explanations[i], left)
+		e := explanations[i]
 		if len(s.report.Explanations)+s.added+i == 0 {
 			operations = append(operations, map[string]any{"op": "add", "path": "/explanations", "value": []v1alpha1.Explanation{e}})
 			continue
@@ -125,8 +132,11 @@ func (s *store) Add(ctx context.Context, explanations ...v1alpha1.Explanation) e
 		return err
 	}
 	s.added += len(explanations)
+	s.size += explain.SizeOf(explanations...)
 	for _, e := range explanations {
-		s.keep(ctx, e)
+		if e.Dropped != explain.DroppedTooLarge { // another report may have room for it
+			s.keep(ctx, e)
+		}
 	}
 	return nil
 }

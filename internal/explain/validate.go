@@ -54,6 +54,8 @@ type expectation struct {
 	gate     *Gate
 	// unquoted answers may be certain without a quote: there is nothing to quote.
 	unquoted bool
+	// cached answers were given for evidence whose times and counts may have changed since.
+	cached bool
 }
 
 // validate turns an answer into an explanation, or sets Dropped to the reason why it is invalid.
@@ -107,6 +109,7 @@ func revalidate(e v1alpha1.Explanation, want expectation) (checked v1alpha1.Expl
 	if e.Dropped != "" {
 		return v1alpha1.Explanation{Dropped: e.Dropped}, regexp.MustCompile(`^[A-Za-z]{1,63}$`).MatchString(e.Dropped)
 	}
+	want.cached = true
 	a := answer{Cause: &e.Summary, Missing: e.Missing, Next: e.Next, Confidence: (*string)(&e.Confidence)}
 	for _, w := range e.Why {
 		a.Why = append(a.Why, answeredClaim{Claim: w.Claim, Evidence: w.Evidence, Quote: w.Quote})
@@ -134,8 +137,7 @@ func revalidate(e v1alpha1.Explanation, want expectation) (checked v1alpha1.Expl
 // sentence returns a text on one line of bounded length, without URLs and pipes into a shell: hostile text in a cluster could make
 // the model suggest them, and a reader might follow.
 func sentence(text string, maxLength int, redact func(string) string) string {
-	urls := regexp.MustCompile(`(?i)\b(?:[a-z][a-z0-9+.-]*://|www\.|mailto:|javascript:|data:)[^\s"'<>)\]]*`)
-	text = urls.ReplaceAllString(clean(text), "[address removed]")
+	text = withoutAddresses(clean(text))
 	text = strings.Join(strings.Fields(redact(text)), " ")
 	pipes := regexp.MustCompile(`(?i)(?:\b(?:curl|wget|base64)\b[^|;&]*)?\|\s*(?:sudo\s+)?(?:[\w./-]*/)?` +
 		`(?:(?:ba|z|k|da)?sh|python3?|perl|node)\b`)
@@ -144,6 +146,12 @@ func sentence(text string, maxLength int, redact func(string) string) string {
 		return string(runes[:maxLength-1]) + "…"
 	}
 	return text
+}
+
+// withoutAddresses is a text without URLs.
+func withoutAddresses(text string) string {
+	urls := regexp.MustCompile(`(?i)\b(?:[a-z][a-z0-9+.-]*://|www\.|mailto:|javascript:|data:)[^\s"'<>)\]]*`)
+	return urls.ReplaceAllString(text, "[address removed]")
 }
 
 // repeats reports whether an answer contains a longer part of the instructions, or a line that fences data.

@@ -121,7 +121,9 @@ func TestTheWorstPodIsDescribedWithoutNoise(t *testing.T) {
 
 func TestKeysDoNotChangeWhileAPodCrashesOn(t *testing.T) {
 	keys := func(restarts int, reason, started, log string) string {
-		cluster := aibench.NewCluster(objects(t, crashing(restarts, reason, started)), map[string]string{"shop/cart-b/app": log})
+		endpoints := fmt.Sprintf("---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\naddressType: IPv4\nmetadata: {name: cart-1, namespace: "+
+			"shop, labels: {kubernetes.io/service-name: cart}}\nendpoints: [{addresses: [10.0.0.1], conditions: {ready: %v}}]\n", restarts > 9)
+		cluster := aibench.NewCluster(objects(t, crashing(restarts, reason, started)+endpoints), map[string]string{"shop/cart-b/app": log})
 		var all []string
 		for _, e := range gather(t, cluster, problemOf("Service", "cart")).Entries {
 			if e.Key != "" {

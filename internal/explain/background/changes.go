@@ -3,6 +3,7 @@ package background
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -56,7 +57,7 @@ func (g *gatherer) replicaSets(ctx context.Context, s *subject) []revision {
 	list := &appsv1.ReplicaSetList{}
 	err := g.cluster.List(ctx, list, client.InNamespace(s.namespace()), client.MatchingLabelsSelector{Selector: s.selector},
 		client.Limit(maxRevisions))
-	if !g.ok("replicasets", err) {
+	if !g.ok("replicasets", err) || list.Continue != "" { // the last revision may not be among the first of a list
 		return nil
 	}
 	var revisions []revision
@@ -77,7 +78,7 @@ func (g *gatherer) controllerRevisions(ctx context.Context, s *subject) []revisi
 	list := &appsv1.ControllerRevisionList{}
 	err := g.cluster.List(ctx, list, client.InNamespace(s.namespace()), client.MatchingLabelsSelector{Selector: s.selector},
 		client.Limit(maxRevisions))
-	if !g.ok("controllerrevisions", err) {
+	if !g.ok("controllerrevisions", err) || list.Continue != "" { // the last revision may not be among the first of a list
 		return nil
 	}
 	var revisions []revision
@@ -158,6 +159,10 @@ func flatten(path string, value any, fields map[string]string) {
 				return
 			}
 		}
+		if text, literal := v["value"].(string); literal && strings.Contains(path, ".httpHeaders[") {
+			fields[path] = fmt.Sprintf(": a value with digest %.2x", sha256.Sum256([]byte(text))) // often a credential
+			return
+		}
 		for key, child := range v {
 			if key == "creationTimestamp" || key == "name" && strings.HasSuffix(path, "]") {
 				continue
@@ -168,6 +173,10 @@ func flatten(path string, value any, fields map[string]string) {
 			fields[path] = ": {}"
 		}
 	case []any:
+		if strings.HasSuffix(path, ".command") || strings.HasSuffix(path, ".args") {
+			fields[path] = ": " + clipWords(stringsOf(v)) // whole: redaction knows a password by the flag before it
+			return
+		}
 		for i, child := range v {
 			key := strconv.Itoa(i)
 			if object, isObject := child.(map[string]any); isObject {
@@ -181,6 +190,15 @@ func flatten(path string, value any, fields map[string]string) {
 	default:
 		fields[path] = ": " + clipValue(fmt.Sprint(v))
 	}
+}
+
+// stringsOf are the texts in a list.
+func stringsOf(list []any) []string {
+	texts := make([]string, len(list))
+	for i, one := range list {
+		texts[i] = fmt.Sprint(one)
+	}
+	return texts
 }
 
 // clipValue returns the start of a text, up to a whole word: redaction may not know a part of a secret.
@@ -202,7 +220,7 @@ const maxReferences = 8
 // references says when the ConfigMaps and Secrets of the Pods changed last, and which do not exist. Only their metadata is read.
 func (g *gatherer) references(ctx context.Context, s *subject) {
 	var text, keys []string
-	for _, r := range referencesOf(s.spec()) {
+	for _, r := range referencesOf(s.spec(), maxReferences) {
 		list := &metav1.PartialObjectMetadataList{}
 		list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind(r.kind + "List"))
 		err := g.cluster.List(ctx, list, client.InNamespace(s.namespace()), client.MatchingFields{"metadata.name": r.name}, client.Limit(1))
@@ -247,11 +265,11 @@ func dataChanged(meta metav1.ObjectMeta) (time.Time, string) {
 // reference of a Pod to a ConfigMap or Secret.
 type reference struct{ kind, name string }
 
-// referencesOf a Pod, each once.
-func referencesOf(spec *corev1.PodSpec) []reference {
+// referencesOf a Pod, each once, at most so many.
+func referencesOf(spec *corev1.PodSpec, limit int) []reference {
 	var found []reference
 	add := func(kind, name string) {
-		if r := (reference{kind, name}); name != "" && len(found) < maxReferences && !slices.Contains(found, r) {
+		if r := (reference{kind, name}); name != "" && len(found) < limit && !slices.Contains(found, r) {
 			found = append(found, r)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/text"
 )
 
 // nodes describes the node of the worst Pod if something is wrong with it or memory ran out, and all nodes if none takes the Pod.
@@ -58,7 +59,10 @@ func (g *gatherer) allNodes(ctx context.Context) {
 		description, _ := nodeText(node)
 		text = append(text, "Node "+node.Name+": "+strings.ReplaceAll(description, "\n", "; "))
 	}
-	if len(list.Items) > maxNodes {
+	switch {
+	case list.Continue != "":
+		text = append(text, "more nodes exist")
+	case len(list.Items) > maxNodes:
 		text = append(text, fmt.Sprintf("%d more nodes", len(list.Items)-maxNodes))
 	}
 	whole := strings.Join(text, "\n")
@@ -128,6 +132,7 @@ func (g *gatherer) volumes(ctx context.Context, s *subject) {
 
 // claim describes a PersistentVolumeClaim that is not bound, and the StorageClasses that exist.
 func (g *gatherer) claim(ctx context.Context, claim *corev1.PersistentVolumeClaim) {
+	g.named(claim.Name, claim.Spec.VolumeName)
 	t := &lines{}
 	t.put("phase", string(claim.Status.Phase))
 	t.put("storageClassName", ptrText(claim.Spec.StorageClassName))
@@ -148,7 +153,7 @@ func (g *gatherer) claim(ctx context.Context, claim *corev1.PersistentVolumeClai
 		if len(names) == 0 {
 			names = []string{"none"}
 		}
-		t.put("StorageClasses of the cluster", strings.Join(names[:min(len(names), 10)], ", "))
+		t.put("StorageClasses of the cluster", text.List(names, 10))
 	}
 	text := t.text()
 	g.add("volume", v1alpha1.EvidenceSpec, "PersistentVolumeClaim "+claim.Namespace+"/"+claim.Name, text, text)

@@ -21,7 +21,7 @@ const maxHosts = 5
 
 // hosts resolves the hosts in environment variables, commands and logs to Services, and describes the Services that select the Pods.
 func (g *gatherer) hosts(ctx context.Context, s *subject) {
-	r := &resolver{gatherer: g, namespace: s.namespace(), services: map[string][]corev1.Service{}}
+	r := &resolver{gatherer: g, namespace: s.namespace(), services: map[string][]corev1.Service{}, partial: map[string]bool{}}
 	uses := g.hostsOf(s)
 	for _, use := range uses[:min(len(uses), maxHosts)] {
 		r.resolve(ctx, use)
@@ -35,7 +35,10 @@ func (g *gatherer) hosts(ctx context.Context, s *subject) {
 		if len(service.Spec.Selector) > 0 && selectsAll(service.Spec.Selector, s.labels()) && selecting < 2 {
 			selecting++
 			text := r.describe(ctx, &service, 0)
-			g.add("service", v1alpha1.EvidenceSpec, "Service that selects the Pods of "+s.title(), text, text)
+			// Whether it has ready endpoints follows from the Pods, and changes while they crash on.
+			key, _, _ := strings.Cut(text, " It has ready endpoints.")
+			key, _, _ = strings.Cut(key, " But n")
+			g.add("service", v1alpha1.EvidenceSpec, "Service that selects the Pods of "+s.title(), text, key)
 		}
 	}
 }
@@ -52,12 +55,14 @@ func (g *gatherer) hostsOf(s *subject) []usedHost {
 	add := func(where string, uses ...hostname.Use) {
 		for _, use := range uses {
 			same := func(known usedHost) bool { return known.Host == use.Host && (known.Port == use.Port || use.Port == 0) }
-			if clusterHost(use.Host) && !slices.ContainsFunc(found, same) {
+			alias := slices.ContainsFunc(s.spec().HostAliases, func(a corev1.HostAlias) bool {
+				return slices.Contains(a.Hostnames, use.Host)
+			})
+			if clusterHost(use.Host) && !alias && !slices.ContainsFunc(found, same) {
 				found = append(found, usedHost{use, where})
 			}
 		}
 	}
-	hostName := regexp.MustCompile(`(?i)HOST|ADDR|SERVER|ENDPOINT|URL|BROKER|SERVICE$`)
 	for _, log := range g.logged {
 		add("the log", unresolved(log)...)
 		add("the log", hostname.In(log)...)
@@ -65,7 +70,7 @@ func (g *gatherer) hostsOf(s *subject) []usedHost {
 	for _, c := range slices.Concat(s.spec().InitContainers, s.spec().Containers) {
 		for _, env := range c.Env {
 			add("env "+env.Name+" of container "+c.Name, hostname.In(env.Value)...)
-			if use, ok := hostname.Parse(env.Value); ok && hostName.MatchString(env.Name) {
+			if use, ok := hostname.Parse(env.Value); ok && namesHost(env.Name) {
 				add("env "+env.Name+" of container "+c.Name, use)
 			}
 		}
@@ -74,6 +79,13 @@ func (g *gatherer) hostsOf(s *subject) []usedHost {
 		add("the command of container "+c.Name, unresolved(command)...)
 	}
 	return found
+}
+
+// namesHost reports whether the value of a variable is a host. The last word of its name says what it is: the value of BROKER_PASSWORD or
+// GHOST_KEY may look like a host, and is none.
+func namesHost(variable string) bool {
+	return regexp.MustCompile(`(?i)(?:^|[_.-]|DB|REDIS|MYSQL|PG|SMTP|MAIL)` +
+		`(?:HOST(?:_?NAME)?|ADDR(?:ESS)?|SERVER|ENDPOINT|URL|URI|BROKER|SERVICE)S?$`).MatchString(variable)
 }
 
 // unresolved finds names that a program could not resolve, or waits for, in its log or command.
@@ -104,6 +116,8 @@ type resolver struct {
 	namespace string
 	// services by namespace.
 	services map[string][]corev1.Service
+	// partial is set for namespaces with more Services than were read: what is not among them may exist.
+	partial map[string]bool
 }
 
 // list returns the Services of a namespace.
@@ -116,6 +130,7 @@ func (r *resolver) list(ctx context.Context, namespace string) ([]corev1.Service
 		return nil, false
 	}
 	r.services[namespace] = list.Items
+	r.partial[namespace] = list.Continue != ""
 	return list.Items, true
 }
 
@@ -131,8 +146,8 @@ func (r *resolver) resolve(ctx context.Context, use usedHost) {
 		return
 	}
 	found := slices.IndexFunc(services, func(s corev1.Service) bool { return s.Name == name })
-	if found < 0 && qualified && len(services) == 0 && cut == use.Host {
-		return // two labels that are no Service: a host outside of the cluster
+	if found < 0 && (r.partial[namespace] || qualified && cut == use.Host && r.outside(ctx, services, namespace)) {
+		return
 	}
 	r.named(name, namespace)
 	about := "host " + use.Host + " in " + use.where
@@ -150,10 +165,19 @@ func (r *resolver) resolve(ctx context.Context, use usedHost) {
 	if similar := text.Similar(names, name); similar != "" {
 		r.named(similar)
 		answer += " Service " + similar + " has a similar name."
-	} else if len(names) > 0 && len(services) < maxObjects {
+	} else if len(names) > 0 {
+		r.named(names[:min(len(names), 10)]...)
 		answer += " Its Services: " + text.List(names, 10) + "."
 	}
 	r.add("host", v1alpha1.EvidenceSpec, about, answer, answer)
+}
+
+// outside reports whether two labels may be the name of something other than a Service: a host outside of the cluster, or a Pod of a
+// Service in the namespace of the subject, such as kafka-0.kafka.
+func (r *resolver) outside(ctx context.Context, services []corev1.Service, second string) bool {
+	own, read := r.list(ctx, r.namespace)
+	return len(services) == 0 || !read || r.partial[r.namespace] ||
+		slices.ContainsFunc(own, func(s corev1.Service) bool { return s.Name == second })
 }
 
 // describe says which ports a Service has, what it selects, and whether that is ready. port is the one that is asked for, or 0.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -79,11 +80,30 @@ func (g *gatherer) subject(ctx context.Context, findings []v1alpha1.Finding) *su
 			g.named(s.owner.GetName())
 		}
 		for _, pod := range s.pods {
-			g.named(pod.Name)
+			g.named(pod.Name, pod.Spec.NodeName)
 		}
+		g.namedIn(s.spec())
 		return s
 	}
 	return nil
+}
+
+// namedIn records the names of the objects that a Pod refers to.
+func (g *gatherer) namedIn(spec *corev1.PodSpec) {
+	if spec.ServiceAccountName != "default" {
+		g.named(spec.ServiceAccountName)
+	}
+	for _, r := range referencesOf(spec, math.MaxInt) {
+		g.named(r.name)
+	}
+	for _, secret := range spec.ImagePullSecrets {
+		g.named(secret.Name)
+	}
+	for _, v := range spec.Volumes {
+		if v.PersistentVolumeClaim != nil {
+			g.named(v.PersistentVolumeClaim.ClaimName)
+		}
+	}
 }
 
 // subjectOf finds the workload of an object.

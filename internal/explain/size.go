@@ -1,0 +1,34 @@
+package explain
+
+import (
+	"encoding/json"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+)
+
+// MaxBytes is the size of all explanations of a report. With the report itself, which can have 512 KiB, they fit into an object.
+const MaxBytes = 640 << 10
+
+// Within returns an explanation that takes at most so many bytes, and the bytes that are left after it. One that takes more is dropped, so
+// that the model is not asked for it again and again.
+func Within(e v1alpha1.Explanation, left int) (fitting v1alpha1.Explanation, after int) {
+	if size := SizeOf(e); size <= left {
+		return e, left - size
+	}
+	return v1alpha1.Explanation{
+		ID: e.ID, Key: e.Key, Provider: e.Provider, Model: e.Model, Language: e.Language, Dropped: DroppedTooLarge,
+	}, left
+}
+
+// SizeOf explanations in bytes.
+func SizeOf(explanations ...v1alpha1.Explanation) int {
+	size := 0
+	for _, e := range explanations {
+		content, err := json.Marshal(e)
+		if err != nil {
+			return MaxBytes // cannot happen for strings and numbers
+		}
+		size += len(content) + 1
+	}
+	return size
+}
