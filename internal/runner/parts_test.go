@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -42,6 +43,12 @@ func engineByName(ctx context.Context, in inspect.Input) (*inspect.Result, error
 			kept = append(kept, make([]byte, 1<<20))
 		}
 		return nil, fmt.Errorf("%d MiB", len(kept))
+	case strings.HasPrefix(name, "large"):
+		kept := make([]byte, 90<<20)
+		for i := range kept {
+			kept[i] = 1
+		}
+		runtime.KeepAlive(kept)
 	case strings.HasPrefix(name, "stuck"):
 		select {} // it ignores its context
 	case strings.HasPrefix(name, "panic"):
@@ -134,6 +141,28 @@ func TestEachClusterHasAProcessOfItsOwn(t *testing.T) {
 	key := processKey{inspection: client.ObjectKeyFromObject(inspection), cluster: "a"}
 	if c.Memory.peaks[key] < 10<<20 || c.Memory.inUse != 0 || c.Memory.parts != 0 {
 		t.Errorf("the peak of a is %d, and %d bytes are in use", c.Memory.peaks[key], c.Memory.inUse)
+	}
+}
+
+// What a process was counted with is its limit: many that were small must not take the memory of all together.
+func TestAProcessThatGrewIsRepeatedWithTheLimitOfAll(t *testing.T) {
+	t.Parallel()
+	c, inspection := fleetOf(t, "large")
+	key := processKey{inspection: client.ObjectKeyFromObject(inspection), cluster: "large"}
+	c.Memory.peaks[key] = 48 << 20
+	given, release, err := c.Memory.acquire(t.Context(), key)
+	if err != nil || given != 60<<20 {
+		t.Fatalf("%d bytes, %v", given, err)
+	}
+	release(48 << 20)
+	began := 0
+	work := Work{Inspection: inspection, Run: "run", Part: &fleet.Part{Cluster: "large", Deadline: time.Minute, Clusters: 1}}
+	done, err := c.Do(t.Context(), work, func(context.Context) error { began++; return nil })
+	if err != nil || done.Result == nil || began != 1 {
+		t.Errorf("%+v, %v, announced %d times", done.Result, err, began)
+	}
+	if peak := c.Memory.peaks[key]; peak < 90<<20 || c.Memory.inUse != 0 {
+		t.Errorf("the peak is %d, and %d bytes are in use", peak, c.Memory.inUse)
 	}
 }
 
