@@ -207,7 +207,7 @@ func (w *Worker) complete(ctx context.Context, t task, deliveries uint64) error 
 	return nil
 }
 
-// errRefused is a run that the leader does not want to start.
+// errRefused is a run that the leader does not want to start, or a part that no one waits for.
 var errRefused = errors.New("the run was refused")
 
 // do the work of a part.
@@ -245,8 +245,9 @@ func (t *task) subject() string {
 	return "ManagedCluster " + t.Part.Cluster
 }
 
-// announce the beginning of a part to the leader. A leader that does not answer is being replaced; the next one announces the run when it
-// gets the result.
+// announce the beginning of a part to the leader. No one waits for a part without a subscription, such as that of a run that has ended: it
+// is not done, so that those that are waited for do not stand behind it. A leader that is back queues what it waits for again. One that is
+// there and does not answer announces the run when it gets the result.
 func (w *Worker) announce(ctx context.Context, id string) error {
 	limited, cancel := context.WithTimeout(ctx, announceTimeout)
 	defer cancel()
@@ -254,7 +255,7 @@ func (w *Worker) announce(ctx context.Context, id string) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case err == nil && string(answer.Data) == refused:
+	case errors.Is(err, nats.ErrNoResponders), err == nil && string(answer.Data) == refused:
 		return errRefused
 	}
 	return nil
