@@ -38,6 +38,11 @@ var _ runner.Parts = (*Queue)(nil)
 
 // Do implements runner.Parts: it queues the part, unless it is queued or done already, and waits for its result.
 func (q *Queue) Do(ctx context.Context, work runner.Work, started func(context.Context) error) (fleet.PartResult, error) {
+	release, err := q.turns.take(ctx, work.Inspection.Namespace)
+	if err != nil {
+		return fleet.PartResult{}, err
+	}
+	defer release()
 	message := taskOf(work)
 	w := &waiter{queue: q, ctx: ctx, id: message.id(), task: message, started: started, done: make(chan struct{}, 1),
 		stopped: make(chan struct{})}

@@ -3,6 +3,7 @@ package workqueue
 import (
 	"context"
 	"errors"
+	"strconv"
 	"sync"
 	"time"
 
@@ -44,7 +45,8 @@ type Worker struct {
 
 // Start takes parts until ctx ends. Those that are not done then are given back.
 func (w *Worker) Start(ctx context.Context) error {
-	here, err := w.Queue.conn.Subscribe(w.Queue.subject("ping", "workers"), func(m *nats.Msg) { _ = m.Respond(nil) })
+	places := []byte(strconv.Itoa(max(w.Parallel, 1)))
+	here, err := w.Queue.conn.Subscribe(w.Queue.subject("ping", "workers"), func(m *nats.Msg) { _ = m.Respond(places) })
 	if err != nil {
 		return err
 	}
