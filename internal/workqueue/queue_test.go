@@ -356,6 +356,7 @@ func TestAbsenceIsReported(t *testing.T) {
 	w := newWorld(t)
 	leader := w.connect()
 	leader.absentSince = time.Now().Add(-absence)
+	leader.checked = time.Now()
 	_, err := leader.Do(w.limited(), workOf("a"), nothing)
 	if p := problem.As(err); p == nil || p.Reason != v1alpha1.ReasonNoWorkers || !strings.Contains(p.Message, "Deployment kubeops-worker") {
 		t.Errorf("without workers: %v", err)

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"kubeops.io/kubeops/internal/inspect/fleet"
 	"kubeops.io/kubeops/internal/runner"
@@ -149,5 +150,55 @@ func TestALargeInspectionDoesNotFillTheQueue(t *testing.T) {
 	group.Wait()
 	if len(order) != large {
 		t.Errorf("%d parts were done", len(order))
+	}
+}
+
+func TestAPartWaitsForAServerThatIsRestarted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	leader := w.connect()
+	taken, goOn := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	w.work(func(ctx context.Context, work runner.Work, started func(context.Context) error) (fleet.PartResult, error) {
+		once.Do(func() { close(taken) })
+		<-goOn
+		return announced(ctx, work, started)
+	})
+	ended := make(chan error, 1)
+	go func() {
+		_, err := leader.Do(w.limited(), workOf("a"), nothing)
+		ended <- err
+	}()
+	<-taken
+	w.server.Stop()
+	w.within("an end of the connection", func() bool { return !leader.Connected() })
+	look := &waiter{queue: leader, ctx: t.Context(), id: "x", stopped: make(chan struct{}), reached: time.Now()}
+	_, err := look.step()
+	if !look.bridges(err) {
+		t.Errorf("%v ends a run", err)
+	}
+	look.reached = time.Now().Add(-patience)
+	if look.bridges(err) {
+		t.Error("a run waits for a server that is away for long")
+	}
+	look.reached = time.Time{}
+	if look.bridges(err) {
+		t.Error("a run waits for a server where it has queued nothing")
+	}
+	close(goOn)
+	w.server.Start()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// One question without an answer, long after another one, is no absence.
+func TestAbsenceIsThatOfTheLastMinute(t *testing.T) {
+	t.Parallel()
+	leader := newWorld(t).connect()
+	leader.checked = time.Now().Add(-time.Hour)
+	leader.absentSince = leader.checked
+	if leader.abandoned() {
+		t.Error("an absence of an hour ago counts")
 	}
 }
