@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/rpc"
 	"net/rpc/jsonrpc"
+	"slices"
 	"sync"
 	"time"
 
@@ -315,8 +316,9 @@ func (c *conversation) refuse(err error) {
 
 // Part has the part of a cluster done. A queue that fails ends the conversation, since no other part can be done either.
 func (s *service) Part(part fleet.Part, outcome *Outcome) error {
-	if s.c.parts == nil {
-		return errors.New("this process does no parts")
+	named := func(c RemoteCluster) bool { return c.Name == part.Cluster }
+	if s.c.parts == nil || !slices.ContainsFunc(s.c.job.Clusters, named) {
+		return errors.New("this process has no such part")
 	}
 	done, err := s.c.parts.Do(s.c.ctx, Work{Inspection: s.c.work.Inspection, Run: s.c.work.Run, Part: &part}, nothingToAnnounce)
 	switch {

@@ -19,8 +19,8 @@ const (
 )
 
 // Memory is what the processes of all runs of this machine share. Each takes what it needed the last time, with a quarter to spare, and
-// waits until there is as much. What it takes is its limit, so that no one takes the memory of others: a process that needs more is repeated
-// with the limit of all. It is safe for concurrent use.
+// waits until there is as much. What it takes is its limit, so that no one takes the memory of others: a process that needs more is
+// repeated with the limit of all. It is safe for concurrent use.
 type Memory struct {
 	// total of all processes and limit of one, in bytes.
 	total, limit int64
@@ -53,8 +53,8 @@ func NewMemory(total, limit int64) *Memory {
 	return &Memory{total: max(total, limit), limit: limit, of: map[string]int64{}, peaks: map[processKey]int64{}}
 }
 
-// acquire waits for the memory of a process, which must not use more than it was given; 0 is no limit. release gives it back, and remembers the peak of
-// the process in bytes; one of 0 is unknown.
+// acquire waits for the memory of a process, which must not use more than it was given; 0 is no limit. release gives it back, and remembers
+// the peak of the process in bytes; one of 0 is unknown.
 func (m *Memory) acquire(ctx context.Context, key processKey) (given int64, release func(peak int64), err error) {
 	if m == nil {
 		return 0, func(int64) {}, nil

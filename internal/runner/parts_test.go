@@ -200,6 +200,21 @@ func TestPartsAreDoneElsewhereAndMergedHere(t *testing.T) {
 	}
 }
 
+func TestAProcessThatMergesHasNoPartsButThoseOfItsRun(t *testing.T) {
+	t.Parallel()
+	_, inspection := fleetOf(t, "a")
+	other := &recorder{}
+	merges := &service{&conversation{
+		ctx: t.Context(), work: Work{Inspection: inspection}, parts: other, job: Job{Clusters: []RemoteCluster{{Name: "a"}}},
+	}}
+	if err := merges.Part(fleet.Part{Cluster: "b"}, &Outcome{}); err == nil || len(other.parts) != 0 {
+		t.Errorf("got %v, parts %+v", err, other.parts)
+	}
+	if err := merges.Part(fleet.Part{Cluster: "a"}, &Outcome{}); err != nil || len(other.parts) != 1 {
+		t.Errorf("got %v, parts %+v", err, other.parts)
+	}
+}
+
 func TestAQueueThatFailsEndsTheRunWithoutAReport(t *testing.T) {
 	t.Parallel()
 	c, inspection := fleetOf(t, "a", "b")

@@ -9,7 +9,7 @@ import (
 const (
 	// fewestTurns are there until workers were counted.
 	fewestTurns = 8
-	// turnsOfPlace is how many parts are queued or running for each place of a worker: the next one waits there for the end of the one before.
+	// turnsOfPlace is how many parts are queued or running for each place of a worker: one waits there for the end of the other.
 	turnsOfPlace = 2
 )
 

@@ -3,6 +3,7 @@ package workqueue
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -11,6 +12,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -231,9 +234,35 @@ func (w *Worker) do(ctx context.Context, t task, deliveries uint64) (fleet.PartR
 	case (inspection.Spec.Clusters == nil) != (t.Part == nil):
 		return fleet.PartResult{}, problem.Retrying(v1alpha1.ReasonRetrying, nil, "the part does not fit Inspection %s", key)
 	}
+	if err := w.selected(ctx, inspection, t.Part); err != nil {
+		return fleet.PartResult{}, err
+	}
 	return w.Parts.Do(ctx, runner.Work{Inspection: inspection, Run: t.Run, Part: t.Part}, func(ctx context.Context) error {
 		return w.announce(ctx, t.id())
 	})
+}
+
+// selected fails for a part of a cluster that the Inspection does not select: anyone with access to the queue may have named it.
+func (w *Worker) selected(ctx context.Context, inspection *v1alpha1.Inspection, part *fleet.Part) error {
+	if part == nil || slices.Contains(inspection.Spec.Clusters.Names, part.Cluster) {
+		return nil
+	}
+	cluster := &v1alpha1.ManagedCluster{}
+	key := client.ObjectKey{Namespace: inspection.Namespace, Name: part.Cluster}
+	if wanted := inspection.Spec.Clusters.Selector; wanted != nil {
+		selector, err := metav1.LabelSelectorAsSelector(wanted)
+		if err == nil {
+			err = w.Reader.Get(ctx, key, cluster)
+		}
+		switch {
+		case err == nil && selector.Matches(labels.Set(cluster.Labels)):
+			return nil
+		case err != nil && !apierrors.IsNotFound(err):
+			return problem.Retrying(v1alpha1.ReasonRetrying, err, "a worker cannot read ManagedCluster %s (%s)", key,
+				apierror.Describe(err))
+		}
+	}
+	return problem.Retrying(v1alpha1.ReasonRetrying, nil, "ManagedCluster %s is not selected any more", key)
 }
 
 // retryAbandoned is when to repeat a part that no worker could do.
