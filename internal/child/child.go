@@ -7,6 +7,7 @@ package child
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,7 +42,7 @@ type Command struct {
 	// Processors the process uses at once. 0 uses all.
 	Processors int
 	// Ended is called when the process has ended, with the most memory that it had in bytes, that of its program included; 0 where that is
-	// not known. Nil calls nothing.
+	// not known. Of a process that ended before the conversation did, it is at least that of this process. Nil calls nothing.
 	Ended func(peak int64)
 }
 
@@ -83,13 +84,14 @@ func (c Command) Run(ctx context.Context, conversation func(io.ReadWriteCloser) 
 		return fmt.Errorf("start a process: %w", err)
 	}
 	talked := conversation(pipe)
+	used := peak(cmd.Process)
 	// The end of its input tells the child to exit. One that does not is killed.
 	_ = pipe.in.Close()
 	overdue := time.AfterFunc(exitDelay, kill)
 	ended := cmd.Wait()
 	exited := overdue.Stop()
 	if c.Ended != nil {
-		c.Ended(peak(cmd.ProcessState))
+		c.Ended(cmp.Or(used, peakAtEnd(cmd.ProcessState)))
 	}
 	switch cause := context.Cause(ctx); {
 	case talked == nil:

@@ -121,6 +121,27 @@ func TestAChildAnswersItsParent(t *testing.T) {
 	}
 }
 
+func TestThePeakOfAChildIsNotThatOfItsParent(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the peak is not known")
+	}
+	ballast := make([]byte, 2*limit)
+	for i := range ballast {
+		ballast[i] = 1
+	}
+	var peak int64
+	waits := command("waits")
+	waits.Ended = func(used int64) { peak = used }
+	err := waits.Run(t.Context(), func(connection io.ReadWriteCloser) error {
+		_, err := bufio.NewReader(connection).ReadString('\n')
+		return err
+	})
+	if err != nil || peak < 1<<20 || peak > limit {
+		t.Errorf("%d bytes, error %v", peak, err)
+	}
+	runtime.KeepAlive(ballast)
+}
+
 func TestAChildCanUseItsMemoryLimit(t *testing.T) {
 	var answer string
 	if err := command("most of the limit").Run(t.Context(), ask(&answer)); err != nil || answer != fmt.Sprintln(limit*3/4) {

@@ -63,8 +63,18 @@ func killed(exit *exec.ExitError) bool {
 	return is && status.Signaled() && status.Signal() == syscall.SIGKILL
 }
 
-// peak is the most memory that a process had in bytes.
-func peak(ended *os.ProcessState) int64 {
+// peak is the most memory that a running process has had in bytes.
+func peak(running *os.Process) int64 {
+	content, err := os.ReadFile("/proc/" + strconv.Itoa(running.Pid) + "/status")
+	if err != nil {
+		return 0
+	}
+	return kibibytes(content, "VmHWM")
+}
+
+// peakAtEnd is the same of a process that has ended. It is at least the peak of its parent, whose memory it shared until it started its
+// program.
+func peakAtEnd(ended *os.ProcessState) int64 {
 	const kib = 1 << 10
 	if ended == nil {
 		return 0

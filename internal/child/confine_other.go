@@ -29,4 +29,6 @@ func confine(limit int64) error {
 
 func killed(*exec.ExitError) bool { return false }
 
-func peak(*os.ProcessState) int64 { return 0 }
+func peak(*os.Process) int64 { return 0 }
+
+func peakAtEnd(*os.ProcessState) int64 { return 0 }

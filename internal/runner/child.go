@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/rpc"
 	"net/rpc/jsonrpc"
+	"slices"
 	"sync"
 	"time"
 
@@ -113,14 +114,39 @@ func (c *Child) target(ctx context.Context, work Work) (Target, error) {
 	return targets[0], nil
 }
 
-// process runs one child, once there is memory for it.
+// errShort is the end of a process that needed more memory than it was given, and may have more.
+var errShort = errors.New("the process needs more memory than the last time")
+
+// process runs a child, once there is memory for it. One that needs more than the last time is repeated with the limit of all: it has
+// written nothing.
 func (c *Child) process(
+	ctx context.Context, work Work, started func(context.Context) error, prepare func(*conversation),
+) (done fleet.PartResult, err error) {
+	announced := false
+	once := func(ctx context.Context) error {
+		if announced {
+			return nil
+		}
+		announced = true
+		return started(ctx)
+	}
+	const attempts = 3
+	for range attempts {
+		if done, err = c.attempt(ctx, work, once, prepare); !errors.Is(err, errShort) {
+			return done, err
+		}
+	}
+	return done, problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot run the inspection in a process of its own; see the manager's log")
+}
+
+// attempt runs one child.
+func (c *Child) attempt(
 	ctx context.Context, work Work, started func(context.Context) error, prepare func(*conversation),
 ) (fleet.PartResult, error) {
 	talk := newConversation(ctx, c, work.Inspection, nil)
 	talk.work = work
 	prepare(talk)
-	release, err := c.Memory.acquire(ctx, processKey{
+	given, release, err := c.Memory.acquire(ctx, processKey{
 		inspection: client.ObjectKeyFromObject(work.Inspection), cluster: work.cluster(), merger: talk.parts != nil,
 	})
 	if err != nil {
@@ -143,16 +169,23 @@ func (c *Child) process(
 		return nil
 	}
 	command := c.Command
+	short := given > 0 && given < command.Memory
+	if short {
+		command.Memory = given
+	}
 	command.Ended = func(used int64) { peak = used }
 	err = command.Run(limited, talk.hold)
 	done := fleet.PartResult{Took: time.Since(began)}
 	switch {
 	case talk.refused != nil:
 		return done, talk.refused
-	case err != nil:
-		if errors.Is(err, child.ErrMemory) {
-			peak = 0 // it needs more than it had: the next one gets what there is
+	case errors.Is(err, child.ErrMemory):
+		peak = c.Command.Memory // it needs more than it had: the next one gets what there is
+		if short {
+			return done, errShort
 		}
+		return done, c.toProblem(ctx, work, err)
+	case err != nil:
 		return done, c.toProblem(ctx, work, err)
 	}
 	done, err = talk.result()
@@ -283,8 +316,9 @@ func (c *conversation) refuse(err error) {
 
 // Part has the part of a cluster done. A queue that fails ends the conversation, since no other part can be done either.
 func (s *service) Part(part fleet.Part, outcome *Outcome) error {
-	if s.c.parts == nil {
-		return errors.New("this process does no parts")
+	named := func(c RemoteCluster) bool { return c.Name == part.Cluster }
+	if s.c.parts == nil || !slices.ContainsFunc(s.c.job.Clusters, named) {
+		return errors.New("this process has no such part")
 	}
 	done, err := s.c.parts.Do(s.c.ctx, Work{Inspection: s.c.work.Inspection, Run: s.c.work.Run, Part: &part}, nothingToAnnounce)
 	switch {

@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	// mergerMemory is what the process of an Inspection over clusters needs until its peak is known, in bytes: it holds reports and
-	// no facts.
-	mergerMemory = 64 << 20
+	// mergerPart of the limit is what the process of an Inspection over clusters gets until its peak is known: it holds reports and no
+	// facts.
+	mergerPart = 2
 	// A process may need a quarter more than the last time.
 	growth = 4
 	// maxPeaks that are remembered. Beyond them, any one is forgotten for a new one, and counts as unknown.
@@ -19,7 +19,8 @@ const (
 )
 
 // Memory is what the processes of all runs of this machine share. Each takes what it needed the last time, with a quarter to spare, and
-// waits until there is as much. It is safe for concurrent use.
+// waits until there is as much. What it takes is its limit, so that no one takes the memory of others: a process that needs more is
+// repeated with the limit of all. It is safe for concurrent use.
 type Memory struct {
 	// total of all processes and limit of one, in bytes.
 	total, limit int64
@@ -52,10 +53,11 @@ func NewMemory(total, limit int64) *Memory {
 	return &Memory{total: max(total, limit), limit: limit, of: map[string]int64{}, peaks: map[processKey]int64{}}
 }
 
-// acquire waits for the memory of a process. release gives it back, and remembers the peak of the process in bytes; one of 0 is unknown.
-func (m *Memory) acquire(ctx context.Context, key processKey) (release func(peak int64), err error) {
+// acquire waits for the memory of a process, which must not use more than it was given; 0 is no limit. release gives it back, and remembers
+// the peak of the process in bytes; one of 0 is unknown.
+func (m *Memory) acquire(ctx context.Context, key processKey) (given int64, release func(peak int64), err error) {
 	if m == nil {
-		return func(int64) {}, nil
+		return 0, func(int64) {}, nil
 	}
 	m.mutex.Lock()
 	w := &waitingProcess{key: key, weight: m.weight(key), granted: make(chan struct{})}
@@ -66,7 +68,7 @@ func (m *Memory) acquire(ctx context.Context, key processKey) (release func(peak
 	release = func(peak int64) { once.Do(func() { m.release(w, peak) }) }
 	select {
 	case <-w.granted:
-		return release, nil
+		return w.weight, release, nil
 	case <-ctx.Done():
 	}
 	m.mutex.Lock()
@@ -74,9 +76,9 @@ func (m *Memory) acquire(ctx context.Context, key processKey) (release func(peak
 	if i := slices.Index(m.waiting, w); i >= 0 {
 		m.waiting = slices.Delete(m.waiting, i, i+1)
 		m.grant()
-		return nil, ctx.Err()
+		return 0, nil, ctx.Err()
 	}
-	return release, nil // it was granted meanwhile
+	return w.weight, release, nil // it was granted meanwhile
 }
 
 // weight of a process: its last peak, or its limit where that is not known.
@@ -86,7 +88,7 @@ func (m *Memory) weight(key processKey) int64 {
 	case peak > 0:
 		return min(peak+peak/growth, m.limit)
 	case key.merger:
-		return min(mergerMemory, m.limit)
+		return m.limit / mergerPart
 	}
 	return m.limit
 }

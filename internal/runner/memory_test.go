@@ -26,7 +26,7 @@ func ask(t *testing.T, m *Memory, key processKey) *waiter {
 	w := &waiter{t: t, granted: make(chan func(int64), 1)}
 	asked := make(chan struct{})
 	go func() {
-		release, err := m.acquire(t.Context(), key)
+		_, release, err := m.acquire(t.Context(), key)
 		if err == nil {
 			w.granted <- release
 		}
@@ -67,7 +67,7 @@ func TestAProcessWeighsItsLastPeak(t *testing.T) {
 		if got := m.weight(key); got != step.want {
 			t.Errorf("weight %d, want %d", got, step.want)
 		}
-		release, err := m.acquire(t.Context(), key)
+		_, release, err := m.acquire(t.Context(), key)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,7 +83,7 @@ func TestSmallProcessesRunTogetherAndLargeOnesWait(t *testing.T) {
 	t.Parallel()
 	m := NewMemory(200, 100)
 	for _, name := range []string{"a", "b", "c", "d"} {
-		release, err := m.acquire(t.Context(), processOf("n", "i", name))
+		_, release, err := m.acquire(t.Context(), processOf("n", "i", name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -144,7 +144,7 @@ func TestOneWhoGivesUpLeavesTheQueue(t *testing.T) {
 	running := ask(t, m, processOf("a", "i", "1"))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := m.acquire(ctx, processOf("a", "i", "2")); !errors.Is(err, context.Canceled) {
+	if _, _, err := m.acquire(ctx, processOf("a", "i", "2")); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	next := ask(t, m, processOf("a", "i", "3"))

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -42,6 +43,12 @@ func engineByName(ctx context.Context, in inspect.Input) (*inspect.Result, error
 			kept = append(kept, make([]byte, 1<<20))
 		}
 		return nil, fmt.Errorf("%d MiB", len(kept))
+	case strings.HasPrefix(name, "large"):
+		kept := make([]byte, 90<<20)
+		for i := range kept {
+			kept[i] = 1
+		}
+		runtime.KeepAlive(kept)
 	case strings.HasPrefix(name, "stuck"):
 		select {} // it ignores its context
 	case strings.HasPrefix(name, "panic"):
@@ -137,6 +144,28 @@ func TestEachClusterHasAProcessOfItsOwn(t *testing.T) {
 	}
 }
 
+// What a process was counted with is its limit: many that were small must not take the memory of all together.
+func TestAProcessThatGrewIsRepeatedWithTheLimitOfAll(t *testing.T) {
+	t.Parallel()
+	c, inspection := fleetOf(t, "large")
+	key := processKey{inspection: client.ObjectKeyFromObject(inspection), cluster: "large"}
+	c.Memory.peaks[key] = 48 << 20
+	given, release, err := c.Memory.acquire(t.Context(), key)
+	if err != nil || given != 60<<20 {
+		t.Fatalf("%d bytes, %v", given, err)
+	}
+	release(48 << 20)
+	began := 0
+	work := Work{Inspection: inspection, Run: "run", Part: &fleet.Part{Cluster: "large", Deadline: time.Minute, Clusters: 1}}
+	done, err := c.Do(t.Context(), work, func(context.Context) error { began++; return nil })
+	if err != nil || done.Result == nil || began != 1 {
+		t.Errorf("%+v, %v, announced %d times", done.Result, err, began)
+	}
+	if peak := c.Memory.peaks[key]; peak < 90<<20 || c.Memory.inUse != 0 {
+		t.Errorf("the peak is %d, and %d bytes are in use", peak, c.Memory.inUse)
+	}
+}
+
 // recorder does parts and records them, or fails.
 type recorder struct {
 	mutex sync.Mutex
@@ -168,6 +197,21 @@ func TestPartsAreDoneElsewhereAndMergedHere(t *testing.T) {
 	}
 	if took := result.Report.Clusters[0].Duration.Duration; took < time.Minute || took > 2*time.Minute {
 		t.Errorf("the cluster took %s", took)
+	}
+}
+
+func TestAProcessThatMergesHasNoPartsButThoseOfItsRun(t *testing.T) {
+	t.Parallel()
+	_, inspection := fleetOf(t, "a")
+	other := &recorder{}
+	merges := &service{&conversation{
+		ctx: t.Context(), work: Work{Inspection: inspection}, parts: other, job: Job{Clusters: []RemoteCluster{{Name: "a"}}},
+	}}
+	if err := merges.Part(fleet.Part{Cluster: "b"}, &Outcome{}); err == nil || len(other.parts) != 0 {
+		t.Errorf("got %v, parts %+v", err, other.parts)
+	}
+	if err := merges.Part(fleet.Part{Cluster: "a"}, &Outcome{}); err != nil || len(other.parts) != 1 {
+		t.Errorf("got %v, parts %+v", err, other.parts)
 	}
 }
 

@@ -24,6 +24,8 @@ const (
 	// pingTimeout is how long workers may take to say that they are there, and pingInterval how often they are asked.
 	pingTimeout  = 2 * time.Second
 	pingInterval = 5 * time.Second
+	// patience of a part in the queue with a server that is away, before it ends the run.
+	patience = 45 * time.Second
 	// absence of all workers after which a run ends, instead of waiting.
 	absence = time.Minute
 	// retryWithoutWorkers is when to try again.
@@ -38,6 +40,11 @@ var _ runner.Parts = (*Queue)(nil)
 
 // Do implements runner.Parts: it queues the part, unless it is queued or done already, and waits for its result.
 func (q *Queue) Do(ctx context.Context, work runner.Work, started func(context.Context) error) (fleet.PartResult, error) {
+	release, err := q.turns.take(ctx, work.Inspection.Namespace)
+	if err != nil {
+		return fleet.PartResult{}, err
+	}
+	defer release()
 	message := taskOf(work)
 	w := &waiter{queue: q, ctx: ctx, id: message.id(), task: message, started: started, done: make(chan struct{}, 1),
 		stopped: make(chan struct{})}
@@ -49,15 +56,20 @@ func (q *Queue) Do(ctx context.Context, work runner.Work, started func(context.C
 	defer unsubscribe()
 	for {
 		outcome, err := w.step()
+		next := lookInterval
 		switch {
 		case ctx.Err() != nil:
 			return fleet.PartResult{}, ctx.Err()
+		case err != nil && w.bridges(err):
+			next = reconnectWait
 		case err != nil:
 			return fleet.PartResult{}, err
 		case outcome != nil:
 			return w.finish(outcome)
+		default:
+			w.reached = time.Now()
 		}
-		look := time.NewTimer(lookInterval)
+		look := time.NewTimer(next)
 		select {
 		case <-w.done:
 		case <-w.stopped:
@@ -79,8 +91,20 @@ type waiter struct {
 	done    chan struct{}
 	stopped chan struct{}
 
+	// reached is when the part was last seen to be in the queue.
+	reached time.Time
+
 	once    sync.Once
 	refusal error
+}
+
+// bridges reports whether to wait for a server that has just gone, such as one that is restarted: workers do the part meanwhile.
+func (w *waiter) bridges(err error) bool {
+	if w.reached.IsZero() || time.Since(w.reached) >= patience {
+		return false
+	}
+	return errors.Is(err, errNotConnected) || errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrTimeout) ||
+		errors.Is(err, context.DeadlineExceeded) || !w.queue.Connected()
 }
 
 // subscribe to what workers say about the part.
@@ -215,6 +239,9 @@ func isQueued(err error) bool {
 func (q *Queue) abandoned() bool {
 	q.mutex.Lock()
 	due := time.Since(q.checked) >= pingInterval
+	if time.Since(q.checked) >= absence { // they may have been there since
+		q.absentSince = time.Time{}
+	}
 	if due {
 		q.checked = time.Now()
 	}

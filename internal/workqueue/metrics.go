@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -86,7 +87,7 @@ func (q *Queue) count(ctx context.Context) {
 		return
 	}
 	var waiting, running float64
-	workers := 0
+	var workers, places int
 	if opened, err := q.open(ctx); err == nil {
 		if info, err := opened.workers.Info(ctx); err == nil {
 			waiting = float64(info.NumPending)
@@ -94,30 +95,36 @@ func (q *Queue) count(ctx context.Context) {
 		} else {
 			q.forget()
 		}
-		workers = q.countWorkers(ctx)
+		workers, places = q.countWorkers(ctx)
+	}
+	if workers > 0 {
+		q.turns.resize(places)
 	}
 	m.parts.WithLabelValues("waiting").Set(waiting)
 	m.parts.WithLabelValues("running").Set(running)
 	m.workers.Set(float64(workers))
 }
 
-// countWorkers that answer within a second.
-func (q *Queue) countWorkers(ctx context.Context) int {
+// countWorkers that answer within a second, and the parts that they do at the same time.
+func (q *Queue) countWorkers(ctx context.Context) (workers, places int) {
 	inbox := q.conn.NewInbox()
 	answers, err := q.conn.SubscribeSync(inbox)
 	if err != nil {
-		return 0
+		return 0, 0
 	}
 	defer func() { _ = answers.Unsubscribe() }()
 	if err := q.conn.PublishRequest(q.subject("ping", "workers"), inbox, nil); err != nil {
-		return 0
+		return 0, 0
 	}
 	limited, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	for n := 0; ; n++ {
+	for ; ; workers++ {
 		message, err := answers.NextMsgWithContext(limited)
 		if err != nil || message.Header.Get("Status") != "" { // no responders
-			return n
+			return workers, places
 		}
+		const most = 100
+		parallel, _ := strconv.Atoi(string(message.Data)) // anything else counts as one
+		places += min(max(parallel, 1), most)
 	}
 }

@@ -65,6 +65,7 @@ type Queue struct {
 	conn     *nats.Conn
 	stream   jetstream.JetStream
 	metrics  *Metrics
+	turns    turns
 
 	mutex  sync.Mutex
 	opened *opened

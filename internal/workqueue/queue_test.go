@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -23,13 +24,17 @@ import (
 	"kubeops.io/kubeops/internal/testkit/servers"
 )
 
-// inspections is an API server that has one Inspection, or none.
+// inspections is an API server that has one Inspection, or none, and every ManagedCluster: its label is its name.
 type inspections struct {
 	client.Reader
 	stored *v1alpha1.Inspection
 }
 
 func (i inspections) Get(_ context.Context, key client.ObjectKey, object client.Object, _ ...client.GetOption) error {
+	if cluster, is := object.(*v1alpha1.ManagedCluster); is {
+		cluster.Labels = map[string]string{"name": key.Name}
+		return nil
+	}
 	if i.stored == nil || client.ObjectKeyFromObject(i.stored) != key {
 		return apierrors.NewNotFound(schema.GroupResource{Resource: "inspections"}, key.Name)
 	}
@@ -77,7 +82,9 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	address, server := servers.NATS(t, servers.NATSOptions{})
 	stored := workOf("").Inspection
-	stored.Spec.Clusters = &v1alpha1.ClusterSelection{Names: []string{"a"}}
+	stored.Spec.Clusters = &v1alpha1.ClusterSelection{Names: []string{"a"}, Selector: &metav1.LabelSelector{
+		MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "name", Operator: metav1.LabelSelectorOpNotIn, Values: []string{"other"}}},
+	}}
 	return &world{t: t, address: address, server: server, stored: stored}
 }
 
@@ -152,8 +159,8 @@ func TestPartsAreDoneByWorkersAndAnnouncedOnce(t *testing.T) {
 	if began.Load() != 12 {
 		t.Errorf("%d of 12 parts were announced", began.Load())
 	}
-	if workers := leader.countWorkers(t.Context()); workers != 2 {
-		t.Errorf("%d of 2 workers answer", workers)
+	if workers, places := leader.countWorkers(t.Context()); workers != 2 || places != 4 {
+		t.Errorf("%d of 2 workers answer, with %d of 4 places", workers, places)
 	}
 }
 
@@ -322,7 +329,7 @@ func TestNoRunIsAnnouncedAfterItsLeaderHasLeft(t *testing.T) {
 	if err := worker.announce(t.Context(), "x"); !errors.Is(err, errRefused) {
 		t.Errorf("got %v", err)
 	}
-	if err := worker.announce(t.Context(), "y"); err != nil {
+	if err := worker.announce(t.Context(), "y"); !errors.Is(err, errRefused) {
 		t.Errorf("without a leader: %v", err)
 	}
 }
@@ -339,6 +346,7 @@ func TestWhatTheMessageDoesNotMatchIsNotDone(t *testing.T) {
 		"another object":     func(w *runner.Work) { w.Inspection.UID = "other" },
 		"another spec":       func(w *runner.Work) { w.Inspection.Generation++ },
 		"another name":       func(w *runner.Work) { w.Inspection.Name = "other" },
+		"another cluster":    func(w *runner.Work) { w.Part.Cluster = "other" },
 		"a cluster too few":  func(w *runner.Work) { w.Part = nil },
 		"another namespace ": func(w *runner.Work) { w.Inspection.Namespace = "other" },
 	} {
@@ -356,6 +364,7 @@ func TestAbsenceIsReported(t *testing.T) {
 	w := newWorld(t)
 	leader := w.connect()
 	leader.absentSince = time.Now().Add(-absence)
+	leader.checked = time.Now()
 	_, err := leader.Do(w.limited(), workOf("a"), nothing)
 	if p := problem.As(err); p == nil || p.Reason != v1alpha1.ReasonNoWorkers || !strings.Contains(p.Message, "Deployment kubeops-worker") {
 		t.Errorf("without workers: %v", err)

@@ -3,6 +3,8 @@ package workqueue
 import (
 	"context"
 	"errors"
+	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -10,6 +12,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -44,7 +48,8 @@ type Worker struct {
 
 // Start takes parts until ctx ends. Those that are not done then are given back.
 func (w *Worker) Start(ctx context.Context) error {
-	here, err := w.Queue.conn.Subscribe(w.Queue.subject("ping", "workers"), func(m *nats.Msg) { _ = m.Respond(nil) })
+	places := []byte(strconv.Itoa(max(w.Parallel, 1)))
+	here, err := w.Queue.conn.Subscribe(w.Queue.subject("ping", "workers"), func(m *nats.Msg) { _ = m.Respond(places) })
 	if err != nil {
 		return err
 	}
@@ -207,7 +212,7 @@ func (w *Worker) complete(ctx context.Context, t task, deliveries uint64) error 
 	return nil
 }
 
-// errRefused is a run that the leader does not want to start.
+// errRefused is a run that the leader does not want to start, or a part that no one waits for.
 var errRefused = errors.New("the run was refused")
 
 // do the work of a part.
@@ -229,9 +234,35 @@ func (w *Worker) do(ctx context.Context, t task, deliveries uint64) (fleet.PartR
 	case (inspection.Spec.Clusters == nil) != (t.Part == nil):
 		return fleet.PartResult{}, problem.Retrying(v1alpha1.ReasonRetrying, nil, "the part does not fit Inspection %s", key)
 	}
+	if err := w.selected(ctx, inspection, t.Part); err != nil {
+		return fleet.PartResult{}, err
+	}
 	return w.Parts.Do(ctx, runner.Work{Inspection: inspection, Run: t.Run, Part: t.Part}, func(ctx context.Context) error {
 		return w.announce(ctx, t.id())
 	})
+}
+
+// selected fails for a part of a cluster that the Inspection does not select: anyone with access to the queue may have named it.
+func (w *Worker) selected(ctx context.Context, inspection *v1alpha1.Inspection, part *fleet.Part) error {
+	if part == nil || slices.Contains(inspection.Spec.Clusters.Names, part.Cluster) {
+		return nil
+	}
+	cluster := &v1alpha1.ManagedCluster{}
+	key := client.ObjectKey{Namespace: inspection.Namespace, Name: part.Cluster}
+	if wanted := inspection.Spec.Clusters.Selector; wanted != nil {
+		selector, err := metav1.LabelSelectorAsSelector(wanted)
+		if err == nil {
+			err = w.Reader.Get(ctx, key, cluster)
+		}
+		switch {
+		case err == nil && selector.Matches(labels.Set(cluster.Labels)):
+			return nil
+		case err != nil && !apierrors.IsNotFound(err):
+			return problem.Retrying(v1alpha1.ReasonRetrying, err, "a worker cannot read ManagedCluster %s (%s)", key,
+				apierror.Describe(err))
+		}
+	}
+	return problem.Retrying(v1alpha1.ReasonRetrying, nil, "ManagedCluster %s is not selected any more", key)
 }
 
 // retryAbandoned is when to repeat a part that no worker could do.
@@ -245,8 +276,9 @@ func (t *task) subject() string {
 	return "ManagedCluster " + t.Part.Cluster
 }
 
-// announce the beginning of a part to the leader. A leader that does not answer is being replaced; the next one announces the run when it
-// gets the result.
+// announce the beginning of a part to the leader. No one waits for a part without a subscription, such as that of a run that has ended: it
+// is not done, so that those that are waited for do not stand behind it. A leader that is back queues what it waits for again. One that is
+// there and does not answer announces the run when it gets the result.
 func (w *Worker) announce(ctx context.Context, id string) error {
 	limited, cancel := context.WithTimeout(ctx, announceTimeout)
 	defer cancel()
@@ -254,7 +286,7 @@ func (w *Worker) announce(ctx context.Context, id string) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case err == nil && string(answer.Data) == refused:
+	case errors.Is(err, nats.ErrNoResponders), err == nil && string(answer.Data) == refused:
 		return errRefused
 	}
 	return nil
