@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// maxQueries of one viewer, maxTenantQueries of the backends of one namespace, and maxAllQueries, at the same time. Who writes a backend
-	// decides how long it takes to answer, and can be several viewers. The bytes of answers have a limit of their own.
+	// maxQueries of one viewer, maxTenantQueries of the backends of one namespace, and maxAllQueries, at the same time. Who writes a
+	// backend decides how long it takes to answer, and can be several viewers. The bytes of answers have a limit of their own.
 	maxQueries       = 2
 	maxTenantQueries = 3
 	maxAllQueries    = 12

@@ -10,7 +10,7 @@ import (
 const MaxBytes = 640 << 10
 
 // Within returns an explanation that takes at most so many bytes, and the bytes that are left after it. One that takes more is dropped, so
-// that the model is not asked for it again and again.
+// that the model is not asked for it in each run.
 func Within(e v1alpha1.Explanation, left int) (fitting v1alpha1.Explanation, after int) {
 	if size := SizeOf(e); size <= left {
 		return e, left - size

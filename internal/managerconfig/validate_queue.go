@@ -16,8 +16,8 @@ func validateWorkQueue(queue *v1alpha1.WorkQueue, path *field.Path) field.ErrorL
 	const maxName, maxReplicas = 32, 5
 	var all field.ErrorList
 	if queue.NATSURL != "" && !isNATS(queue.NATSURL) {
-		all = append(all, field.Invalid(path.Child("natsURL"), field.OmitValueType{}, "must be nats://HOST[:PORT] or tls://HOST[:PORT], or "+
-			"several of them separated by commas, without credentials, a path or a query"))
+		all = append(all, field.Invalid(path.Child("natsURL"), field.OmitValueType{}, "must be nats://HOST[:PORT] or tls://HOST[:PORT], "+
+			"or several of them separated by commas, without credentials, a path or a query"))
 	}
 	if len(validation.IsDNS1123Label(queue.Name)) > 0 || len(queue.Name) > maxName {
 		all = append(all, field.Invalid(path.Child("name"), queue.Name, "must be at most 32 lower case letters, digits and dashes"))

@@ -83,8 +83,8 @@ func notInspected(cluster string, err error) *problem.Problem {
 	reason := v1alpha1.ReasonRetrying
 	switch {
 	case apierror.IsTimeout(err):
-		return problem.Waiting(v1alpha1.ReasonDeadlineExceeded, retryKilled, "cluster %s did not answer before its deadline: nothing of it "+
-			"was inspected; check that its API server is running, or set a longer deadline", cluster)
+		return problem.Waiting(v1alpha1.ReasonDeadlineExceeded, retryKilled, "cluster %s did not answer before its deadline: nothing of "+
+			"it was inspected; check that its API server is running, or set a longer deadline", cluster)
 	case apierrors.IsForbidden(err):
 		reason = v1alpha1.ReasonForbidden
 	}

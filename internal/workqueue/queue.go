@@ -42,8 +42,8 @@ const (
 type Options struct {
 	// URL is nats://HOST[:PORT] or tls://HOST[:PORT], or several of one cluster, separated by commas.
 	URL string
-	// CredentialsFile is a .creds file, and PasswordFile one with the user and the password on two lines, which is ignored beside the former.
-	// They are read at each connection.
+	// CredentialsFile is a .creds file, and PasswordFile one with the user and the password on two lines, which is ignored beside the
+	// former. They are read at each connection.
 	CredentialsFile, PasswordFile string
 	// CAFile has the CA certificates to trust, CertFile and KeyFile the certificate of this client. All are PEM.
 	CAFile, CertFile, KeyFile string
