@@ -77,7 +77,9 @@ func (m *ManagedTargets) target(ctx context.Context, key client.ObjectKey) (Targ
 }
 
 // confirm that the kubeconfig still leads to the cluster that the controller probed: no one probes it here.
-func (m *ManagedTargets) confirm(ctx context.Context, key client.ObjectKey, cluster *v1alpha1.ManagedCluster, access clusters.Access) error {
+func (m *ManagedTargets) confirm(
+	ctx context.Context, key client.ObjectKey, cluster *v1alpha1.ManagedCluster, access clusters.Access,
+) error {
 	if cluster.Status.UID == "" {
 		return problem.Waiting(v1alpha1.ReasonNotConnected, 0, "ManagedCluster %s was not probed yet", key)
 	}

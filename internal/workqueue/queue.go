@@ -1,9 +1,9 @@
 // Package workqueue does the work of runs in other processes, through a work queue of NATS JetStream: the leader puts parts into a stream,
 // any number of workers take them, and results return through an object bucket, compressed.
 //
-// A message has references only: a worker reads the Inspection, the kubeconfig and all else from the API server, as the leader does, so that
-// no spec, Secret or token is in NATS. The id of a part follows from the run, so that a leader that was restarted finds the parts and the
-// results of the one before. A worker acknowledges a part once its result is stored: one that is killed costs one repetition.
+// A message has references only: a worker reads the Inspection, the kubeconfig and all else from the API server, as the leader does, so
+// that no spec, Secret or token is in NATS. The id of a part follows from the run, so that a leader that was restarted finds the parts and
+// the results of the one before. A worker acknowledges a part once its result is stored: one that is killed costs one repetition.
 package workqueue
 
 import (

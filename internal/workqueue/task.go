@@ -22,8 +22,8 @@ import (
 const (
 	// protocol is the version of messages and results. A worker leaves parts of another version to others.
 	protocol = 1
-	// maxTask and maxResult bound a message and an unpacked result, in bytes. A report has 512 KiB at most, and what is kept of a cluster of
-	// 10,000 workloads to compare it with others some MiB.
+	// maxTask and maxResult bound a message and an unpacked result, in bytes. A report has 512 KiB at most, and what is kept of a cluster
+	// of 10,000 workloads to compare it with others some MiB.
 	maxTask   = 4 << 10
 	maxResult = 16 << 20
 	// maxDeadline of a part: no spec can have a longer one.

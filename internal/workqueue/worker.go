@@ -206,8 +206,8 @@ func (w *Worker) complete(ctx context.Context, t task, deliveries uint64) error 
 	if _, err := opened.results.PutBytes(ctx, id, packed); err != nil {
 		return err
 	}
-	logr.FromContextOrDiscard(ctx).Info("Done with a part", "bytes", len(packed), "took", time.Since(began).Round(time.Millisecond).String(),
-		"attempt", deliveries)
+	logr.FromContextOrDiscard(ctx).Info("Done with a part", "bytes", len(packed),
+		"took", time.Since(began).Round(time.Millisecond).String(), "attempt", deliveries)
 	_ = w.Queue.conn.Publish(w.Queue.subject("done", id), nil) // the leader looks from time to time, too
 	return nil
 }
@@ -218,8 +218,8 @@ var errRefused = errors.New("the run was refused")
 // do the work of a part.
 func (w *Worker) do(ctx context.Context, t task, deliveries uint64) (fleet.PartResult, error) {
 	if deliveries > maxDeliveries {
-		return fleet.PartResult{}, problem.Waiting(v1alpha1.ReasonMemoryLimitExceeded, retryAbandoned, "%d workers that inspected %s ended "+
-			"before they were done, most likely for want of memory; see the state of the Pods of Deployment kubeops-worker",
+		return fleet.PartResult{}, problem.Waiting(v1alpha1.ReasonMemoryLimitExceeded, retryAbandoned, "%d workers that inspected %s "+
+			"ended before they were done, most likely for want of memory; see the state of the Pods of Deployment kubeops-worker",
 			maxDeliveries, t.subject())
 	}
 	inspection := &v1alpha1.Inspection{}
