@@ -27,7 +27,7 @@ func TestAServerThatAcceptsTheTokenIsReady(t *testing.T) {
 	}
 	s := p.Status
 	if s.Version != "2.14.21" || s.User != argocd.User || s.Latency == nil || *s.Applications != 2 || !strings.HasPrefix(s.Plugin, "argocd ") ||
-		!slices.Equal(s.Capabilities, []string{"cancel", "find", "logs", "rollback"}) {
+		!slices.Equal(s.Capabilities, []string{"cancel", "ensure", "find", "logs", "rollback"}) {
 		t.Errorf("status: %+v", s)
 	}
 	for _, line := range w.Table("cdproviders", false) {
