@@ -354,9 +354,13 @@ func TestExplanationsAreWaitedForWhereTheyAreAskedFor(t *testing.T) {
 	}
 	r := w.stored("one")
 	r.Explanations = []v1alpha1.Explanation{
-		{ID: "f1", Language: v1alpha1.LanguageEnglish, Confidence: v1alpha1.ConfidenceHigh, Summary: "The label is misspelt."},
+		{
+			ID: "f1", Model: "tiny-1", Language: v1alpha1.LanguageEnglish, Confidence: v1alpha1.ConfidenceHigh,
+			Summary: "The label is misspelt.",
+		},
 		{
 			ID:         v1alpha1.OverallExplanation,
+			Model:      "tiny-1",
 			Language:   v1alpha1.LanguageEnglish,
 			Confidence: v1alpha1.ConfidenceHigh,
 			Summary:    "One Service.",
