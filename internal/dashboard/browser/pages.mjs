@@ -32,7 +32,7 @@ const narrow = { width: 390, height: 844 }
 async function open(browser, name, viewport, colorScheme, language) {
   const context = await browser.newContext({ viewport, colorScheme, baseURL: base, permissions: ['clipboard-read', 'clipboard-write'] })
   const page = await context.newPage()
-  page.setDefaultTimeout(10_000)
+  page.setDefaultTimeout(30_000)
   await page.addInitScript((chosen) => {
     localStorage.setItem('kubeops.language', chosen)
     addEventListener('securitypolicyviolation', (e) => console.error(`policy: ${e.violatedDirective} ${e.blockedURI} ${e.sample}`))
@@ -60,11 +60,11 @@ async function visit(browser, name, viewport, colorScheme, language, audit) {
     expected.text = which === 'forbidden' ? '404' : ''
     await page.goto(path)
     await ready(page)
-    // The page has its heading before the answer of the server is there.
-    if (which === 'forbidden') await page.waitForSelector('.error', { timeout: 30_000 }).catch(() => {})
     if (['explore', 'objects'].includes(which)) await page.waitForSelector('.virtual-space [role=row] a')
     if (which === 'object' && !(await page.locator('pre.yaml').innerText()).includes('<script>alert(1)</script>')) problems.push(`${name}: YAML is not text`)
-    const error = (await page.locator('.error').count()) > 0
+    // The page has its heading before the answer of the server is there, and asks again once its socket is open.
+    const seen = () => page.waitForSelector('.error').then(() => true, () => false)
+    const error = which === 'forbidden' ? await seen() : (await page.locator('.error').count()) > 0
     if (error !== (which === 'forbidden')) problems.push(`${name}: ${which}: ${error ? await page.locator('.error').first().innerText() : 'no error'}`)
     const wideBy = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
     if (wideBy > 0) problems.push(`${name}: ${which} scrolls sideways by ${wideBy} pixels`)
