@@ -288,8 +288,9 @@ func BenchmarkCollect(b *testing.B) {
 	lines := 0
 	for range b.N {
 		b.StopTimer()
+		graph := g.graph()
 		in := Input{
-			Provider: &pages{g: g}, Graph: g.graph(), Wanting: []string{"x"}, Redact: gate(b).Text,
+			Provider: &pages{g: g}, Graph: graph, Scope: scope.New(graph, nil), Wanting: []string{"x"}, Redact: gate(b).Text,
 			Options: Options{Window: time.Hour, Baseline: time.Hour}.withDefaults(),
 		}
 		in.Provider.(*pages).fill(in.Graph.Now)
