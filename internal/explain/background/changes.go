@@ -52,12 +52,17 @@ func (g *gatherer) changes(ctx context.Context, s *subject) {
 	g.add("change", v1alpha1.EvidenceSpec, "last rollout of "+s.title(), text, difference)
 }
 
+// listRevisions reports whether a list has all revisions of a subject: the last one may not be among the first of a longer list.
+func (g *gatherer) listRevisions(ctx context.Context, s *subject, resource string, list client.ObjectList) bool {
+	err := g.cluster.List(ctx, list, client.InNamespace(s.namespace()), client.MatchingLabelsSelector{Selector: s.selector},
+		client.Limit(maxRevisions))
+	return g.ok(resource, err) && list.GetContinue() == ""
+}
+
 // replicaSets are the revisions of a Deployment.
 func (g *gatherer) replicaSets(ctx context.Context, s *subject) []revision {
 	list := &appsv1.ReplicaSetList{}
-	err := g.cluster.List(ctx, list, client.InNamespace(s.namespace()), client.MatchingLabelsSelector{Selector: s.selector},
-		client.Limit(maxRevisions))
-	if !g.ok("replicasets", err) || list.Continue != "" { // the last revision may not be among the first of a list
+	if !g.listRevisions(ctx, s, "replicasets", list) {
 		return nil
 	}
 	var revisions []revision
@@ -76,9 +81,7 @@ func (g *gatherer) replicaSets(ctx context.Context, s *subject) []revision {
 // controllerRevisions are the revisions of a StatefulSet or DaemonSet.
 func (g *gatherer) controllerRevisions(ctx context.Context, s *subject) []revision {
 	list := &appsv1.ControllerRevisionList{}
-	err := g.cluster.List(ctx, list, client.InNamespace(s.namespace()), client.MatchingLabelsSelector{Selector: s.selector},
-		client.Limit(maxRevisions))
-	if !g.ok("controllerrevisions", err) || list.Continue != "" { // the last revision may not be among the first of a list
+	if !g.listRevisions(ctx, s, "controllerrevisions", list) {
 		return nil
 	}
 	var revisions []revision

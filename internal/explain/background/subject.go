@@ -139,37 +139,30 @@ func (g *gatherer) subjectOf(ctx context.Context, kind string, key client.Object
 func (g *gatherer) workload(ctx context.Context, kind string, key client.ObjectKey) *subject {
 	s := &subject{kind: kind}
 	var selector *metav1.LabelSelector
-	read := func(object client.Object) error {
+	read := func(object client.Object, template *corev1.PodTemplateSpec, of **metav1.LabelSelector) error {
+		err := g.cluster.Get(ctx, key, object)
 		s.owner = object
-		return g.cluster.Get(ctx, key, object)
+		s.template = *template
+		selector = *of
+		return err
 	}
 	var err error
 	switch kind {
 	case "Deployment":
 		o := &appsv1.Deployment{}
-		err = read(o)
-		s.template = o.Spec.Template
-		selector = o.Spec.Selector
+		err = read(o, &o.Spec.Template, &o.Spec.Selector)
 	case "StatefulSet":
 		o := &appsv1.StatefulSet{}
-		err = read(o)
-		s.template = o.Spec.Template
-		selector = o.Spec.Selector
+		err = read(o, &o.Spec.Template, &o.Spec.Selector)
 	case "DaemonSet":
 		o := &appsv1.DaemonSet{}
-		err = read(o)
-		s.template = o.Spec.Template
-		selector = o.Spec.Selector
+		err = read(o, &o.Spec.Template, &o.Spec.Selector)
 	case "ReplicaSet":
 		o := &appsv1.ReplicaSet{}
-		err = read(o)
-		s.template = o.Spec.Template
-		selector = o.Spec.Selector
+		err = read(o, &o.Spec.Template, &o.Spec.Selector)
 	case "Job":
 		o := &batchv1.Job{}
-		err = read(o)
-		s.template = o.Spec.Template
-		selector = o.Spec.Selector
+		err = read(o, &o.Spec.Template, &o.Spec.Selector)
 	default:
 		return nil
 	}
