@@ -224,19 +224,9 @@ func TestACrashOfABundleStageSetsOneRevision(t *testing.T) {
 			generation := w.shop().Generation
 			w.run(name, toCommit(digit))
 			w.requests.arm(fails, lost)
-			var run *v1alpha1.PipelineRun
-			for range 30 {
-				wait, err := w.step(name)
-				if err != nil {
-					w.restart()
-					continue
-				}
-				if run = w.get(name); run.Status.Phase.Ended() {
-					break
-				}
+			run := w.throughCrashes(name, func(*v1alpha1.PipelineRun) {
 				w.reconcileBundle(commitHash(digit), "")
-				w.Clock.SetTime(w.Clock.Now().Add(wait))
-			}
+			})
 			w.want(run, v1alpha1.RunSucceeded, "shop=Succeeded")
 			if got := w.shop().Generation; got != generation+1 {
 				t.Errorf("%s: the spec of the bundle changed %d times", name, got-generation)

@@ -60,25 +60,14 @@ func TestACrashAtAnyWriteLeavesOneJobForEachAttempt(t *testing.T) {
 func (w *world) untilEnd(name string, exitCodes map[string][]int32) {
 	w.t.Helper()
 	finished := map[string]bool{}
-	for range 60 {
-		wait, err := w.step(name)
-		if err != nil {
-			w.restart()
-			continue
-		}
-		run := w.get(name)
-		if run.Status.Phase.Ended() {
-			return
-		}
+	w.throughCrashes(name, func(run *v1alpha1.PipelineRun) {
 		for _, stage := range run.Status.Stages {
 			if stage.Phase == v1alpha1.StageObserving && !finished[stage.Key] {
 				w.finish(stage.Key, exitCodes[stage.Name][stage.Attempt-1], "")
 				finished[stage.Key] = true
 			}
 		}
-		w.Clock.SetTime(w.Clock.Now().Add(min(wait, time.Minute)))
-	}
-	w.t.Fatalf("the run does not end: %s", dump(w.get(name)))
+	})
 }
 
 func TestCancelStopsJobsApprovalsAndWaits(t *testing.T) {

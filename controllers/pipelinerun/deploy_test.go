@@ -69,21 +69,10 @@ func TestACrashAtAnyWriteIsOneSync(t *testing.T) {
 	}
 }
 
-// untilDeployed reconciles a run to its end. After an error another manager takes over.
+// untilDeployed reconciles a run to its end.
 func (w *world) untilDeployed(name string) {
 	w.t.Helper()
-	for range 80 {
-		wait, err := w.step(name)
-		if err != nil {
-			w.restart()
-			continue
-		}
-		if w.get(name).Status.Phase.Ended() {
-			return
-		}
-		w.Clock.SetTime(w.Clock.Now().Add(min(max(wait, time.Millisecond), time.Minute)))
-	}
-	w.t.Fatalf("the run does not end: %s", dump(w.get(name)))
+	w.throughCrashes(name, func(*v1alpha1.PipelineRun) {})
 }
 
 func TestADeployThatCannotStartIsFoundBeforeTheFirstStage(t *testing.T) {

@@ -233,16 +233,7 @@ func TestACrashOfAnInspectStageRequestsOneRun(t *testing.T) {
 			w.run(name)
 			w.requests.arm(fails, lost)
 			requests := map[string]bool{}
-			var run *v1alpha1.PipelineRun
-			for range 30 {
-				wait, err := w.step(name)
-				if err != nil {
-					w.restart()
-					continue
-				}
-				if run = w.get(name); run.Status.Phase.Ended() {
-					break
-				}
+			run := w.throughCrashes(name, func(*v1alpha1.PipelineRun) {
 				i := &v1alpha1.Inspection{}
 				if err := w.Client.Get(t.Context(), w.Key("everything"), i); err != nil {
 					t.Fatal(err)
@@ -251,8 +242,7 @@ func TestACrashOfAnInspectStageRequestsOneRun(t *testing.T) {
 					requests[request] = true
 					w.report(name)
 				}
-				w.Clock.SetTime(w.Clock.Now().Add(wait))
-			}
+			})
 			w.want(run, v1alpha1.RunSucceeded, "gate=Succeeded")
 			if len(requests) != 1 {
 				t.Errorf("%s: %d requests: %v", name, len(requests), requests)

@@ -222,6 +222,27 @@ func (w *world) step(name string) (time.Duration, error) {
 	return result.RequeueAfter, err
 }
 
+// throughCrashes reconciles a run to its end, and returns it. After an error another manager takes over. Between the other passes, others
+// do their part.
+func (w *world) throughCrashes(name string, between func(*v1alpha1.PipelineRun)) *v1alpha1.PipelineRun {
+	w.t.Helper()
+	for range 80 {
+		wait, err := w.step(name)
+		if err != nil {
+			w.restart()
+			continue
+		}
+		run := w.get(name)
+		if run.Status.Phase.Ended() {
+			return run
+		}
+		between(run)
+		w.Clock.SetTime(w.Clock.Now().Add(min(max(wait, time.Millisecond), time.Minute)))
+	}
+	w.t.Fatalf("the run does not end: %s", dump(w.get(name)))
+	return nil
+}
+
 // settle reconciles a run until nothing more happens at this time, and returns it.
 func (w *world) settle(name string) *v1alpha1.PipelineRun {
 	w.t.Helper()
