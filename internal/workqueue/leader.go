@@ -21,6 +21,8 @@ import (
 const (
 	// lookInterval is how often the leader looks for a result whose notification was lost.
 	lookInterval = 10 * time.Second
+	// resultTimeout of reading one result, of up to maxResult bytes.
+	resultTimeout = 30 * time.Second
 	// pingTimeout is how long workers may take to say that they are there, and pingInterval how often they are asked.
 	pingTimeout  = 2 * time.Second
 	pingInterval = 5 * time.Second
@@ -47,7 +49,7 @@ func (q *Queue) Do(ctx context.Context, work runner.Work, started func(context.C
 	defer release()
 	message := taskOf(work)
 	w := &waiter{queue: q, ctx: ctx, id: message.id(), task: message, started: started, done: make(chan struct{}, 1),
-		stopped: make(chan struct{})}
+		stopped: make(chan struct{}), began: time.Now()}
 	unsubscribe, err := w.subscribe()
 	if err != nil {
 		return fleet.PartResult{}, q.unavailable(err)
@@ -91,20 +93,22 @@ type waiter struct {
 	done    chan struct{}
 	stopped chan struct{}
 
-	// reached is when the part was last seen to be in the queue.
-	reached time.Time
+	// began is when Do was called, and reached when the part was last seen to be in the queue.
+	began, reached time.Time
 
 	once    sync.Once
 	refusal error
 }
 
-// bridges reports whether to wait for a server that has just gone, such as one that is restarted: workers do the part meanwhile.
+// bridges reports whether to wait for a server that has just gone, such as one that is restarted: workers do the part meanwhile. A request
+// without an answer in time is repeated at the beginning, too: the server, or the other side, may have lost one message.
 func (w *waiter) bridges(err error) bool {
-	if w.reached.IsZero() || time.Since(w.reached) >= patience {
-		return false
+	unanswered := errors.Is(err, nats.ErrTimeout) || errors.Is(err, context.DeadlineExceeded)
+	if w.reached.IsZero() {
+		return unanswered && time.Since(w.began) < patience
 	}
-	return errors.Is(err, errNotConnected) || errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrTimeout) ||
-		errors.Is(err, context.DeadlineExceeded) || !w.queue.Connected()
+	return time.Since(w.reached) < patience &&
+		(unanswered || errors.Is(err, errNotConnected) || errors.Is(err, nats.ErrNoResponders) || !w.queue.Connected())
 }
 
 // subscribe to what workers say about the part.
@@ -174,9 +178,11 @@ func (w *waiter) step() (*runner.Outcome, error) {
 	return outcome, nil
 }
 
-// result of the part; nil if there is none.
+// result of the part; nil if there is none. Each request has a time of its own, since that of the run may be long.
 func (w *waiter) result(o *opened) (*runner.Outcome, error) {
-	info, err := o.results.GetInfo(w.ctx, w.id)
+	ctx, cancel := context.WithTimeout(w.ctx, requestTimeout)
+	defer cancel()
+	info, err := o.results.GetInfo(ctx, w.id)
 	switch {
 	case errors.Is(err, jetstream.ErrObjectNotFound):
 		return nil, nil
@@ -185,16 +191,18 @@ func (w *waiter) result(o *opened) (*runner.Outcome, error) {
 	case info.Size > maxResult:
 		return nil, fmt.Errorf("a result has %d bytes, above the maximum of %d", info.Size, maxResult)
 	}
-	packed, err := o.results.GetBytes(w.ctx, w.id)
+	ctx, cancel = context.WithTimeout(w.ctx, resultTimeout)
+	defer cancel()
+	packed, err := o.results.GetBytes(ctx, w.id)
 	if err != nil {
 		return nil, err
 	}
 	outcome, err := decodeOutcome(packed)
 	if err != nil {
-		return nil, errors.Join(err, o.results.Delete(w.ctx, w.id))
+		return nil, errors.Join(err, o.results.Delete(ctx, w.id))
 	}
 	if outcome.Problem != nil { // the next attempt of the run is another one
-		return &outcome, o.results.Delete(w.ctx, w.id)
+		return &outcome, o.results.Delete(ctx, w.id)
 	}
 	return &outcome, nil
 }
@@ -214,8 +222,10 @@ func (w *waiter) enqueue() error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(w.ctx, requestTimeout)
+	defer cancel()
 	for attempt := range maxAttempts {
-		ack, err := w.queue.stream.Publish(w.ctx, w.queue.subject("parts", w.id), content,
+		ack, err := w.queue.stream.Publish(ctx, w.queue.subject("parts", w.id), content,
 			jetstream.WithMsgID(fmt.Sprintf("%s-%d", w.id, attempt)))
 		switch {
 		case isQueued(err):

@@ -24,6 +24,9 @@ import (
 const (
 	// requestTimeout of one request to NATS.
 	requestTimeout = 10 * time.Second
+	// createAttempts of a queue that another process creates at the same time, which the server may refuse, and the pause between two.
+	createAttempts = 3
+	createPause    = 200 * time.Millisecond
 	// reconnectWait is the time between two attempts to connect.
 	reconnectWait = 2 * time.Second
 	// keepResults is how long a result is kept for a leader that was restarted before it had saved the report.
@@ -173,7 +176,16 @@ func (q *Queue) open(ctx context.Context) (*opened, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	created, err := q.create(ctx)
+	var created *opened
+	var err error
+	for attempt := range createAttempts {
+		if attempt > 0 {
+			pause(ctx, createPause)
+		}
+		if created, err = q.create(ctx); !isRefused(err) {
+			break
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -181,6 +193,12 @@ func (q *Queue) open(ctx context.Context) (*opened, error) {
 	defer q.mutex.Unlock()
 	q.opened = created
 	return created, nil
+}
+
+// isRefused reports whether the server itself refused a request.
+func isRefused(err error) bool {
+	refused := (*jetstream.APIError)(nil)
+	return errors.As(err, &refused)
 }
 
 // errNotConnected is the error while the client tries to connect.
