@@ -208,7 +208,7 @@ func (l *logic) identify(ctx context.Context, run *v1alpha1.PipelineRun, definit
 // cancelWaiting ends a run that has not started, or whose retry has not.
 func (l *logic) cancelWaiting(s *scope, reason, message string) {
 	end(s, v1alpha1.RunCanceled)
-	l.metrics.ended(s.Object)
+	s.AfterWrite(func() { l.metrics.ended(s.Object) })
 	s.Conditions().Failed(problem.UserError(reason, nil, "%s", message))
 	l.Forget(s.Key())
 }

@@ -214,7 +214,7 @@ func (l *logic) advance(ctx context.Context, s *scope) (kind.Result, error) {
 	}
 	if run.Status.Phase.Ended() {
 		run.Status.Delivery = delivery.Summarize(run)
-		l.metrics.ended(run)
+		s.AfterWrite(func() { l.metrics.ended(run) })
 		l.Forget(s.Key())
 		concludeRun(s)
 		return kind.Result{}, nil
@@ -304,6 +304,6 @@ func (l *logic) fail(s *scope, p *problem.Problem) {
 	ended := *p
 	ended.Action = problem.UserMustAct
 	s.Conditions().Failed(&ended)
-	l.metrics.ended(s.Object)
+	s.AfterWrite(func() { l.metrics.ended(s.Object) })
 	l.Forget(s.Key())
 }

@@ -88,7 +88,13 @@ type Scope[T Object] struct {
 	Exclusive []string
 	// complete is the message of Ready that this reconcile set, before it was shortened.
 	complete string
+	// written is called once the status is written.
+	written []func()
 }
+
+// AfterWrite adds what to do once the status of this reconcile is written, such as to count it: a write that is refused is repeated by
+// another reconcile, which would count it again. A status that is written within the reconcile, by Write, does not call it.
+func (s *Scope[T]) AfterWrite(do func()) { s.written = append(s.written, do) }
 
 // Key of the object.
 func (s *Scope[T]) Key() client.ObjectKey { return client.ObjectKeyFromObject(s.Object) }
@@ -190,7 +196,7 @@ func (r *Reconciler[T]) Reconcile(ctx context.Context, request ctrl.Request) (ct
 	if result.Written == nil {
 		return ctrl.Result{RequeueAfter: result.RequeueAfter}, r.write(ctx, scope)
 	}
-	if err := outcome.PatchStatus(ctx, r.Client, scope.Stored, scope.Object, scope.Exclusive...); err != nil {
+	if err := r.patch(ctx, scope); err != nil {
 		return ctrl.Result{}, err
 	}
 	result.Written()
@@ -225,9 +231,20 @@ func (r *Reconciler[T]) failed(ctx context.Context, scope *Scope[T], err error) 
 	return outcome.Next(p)
 }
 
+// patch the status, and do what waits for that.
+func (r *Reconciler[T]) patch(ctx context.Context, scope *Scope[T]) error {
+	if err := outcome.PatchStatus(ctx, r.Client, scope.Stored, scope.Object, scope.Exclusive...); err != nil {
+		return err
+	}
+	for _, do := range scope.written {
+		do()
+	}
+	return nil
+}
+
 // write patches the status and records an event where Ready changed, with its complete message.
 func (r *Reconciler[T]) write(ctx context.Context, scope *Scope[T]) error {
-	if err := outcome.PatchStatus(ctx, r.Client, scope.Stored, scope.Object, scope.Exclusive...); err != nil {
+	if err := r.patch(ctx, scope); err != nil {
 		return err
 	}
 	ready := scope.Condition(v1alpha1.ConditionReady)

@@ -120,6 +120,34 @@ func TestSuspendStopsReconcilesAndResumesThem(t *testing.T) {
 	}
 }
 
+func TestWhatIsCountedAfterTheWriteIsNotCountedTwiceWhenTheWriteIsRefused(t *testing.T) {
+	var w *tenant.Tenant
+	counted, refuse := 0, true
+	l := &logic{reconcile: func(s *scope) (kind.Result, error) {
+		if refuse { // another writer of the field, which is exclusive, between the read and the write
+			refuse = false
+			other := s.Object.DeepCopy()
+			other.Status.Version = "other"
+			if err := w.Client.Status().Update(t.Context(), other); err != nil {
+				t.Error(err)
+			}
+		}
+		s.Exclusive = []string{"version"}
+		s.Object.Status.Version = "mine"
+		s.AfterWrite(func() { counted++ })
+		return succeed(s)
+	}}
+	var r *kind.Reconciler[*v1alpha1.MetricsBackend]
+	w, r = newReconciler(t, l)
+	if _, err := testsuite.Reconcile(t, r, w.Key("b")); err == nil || counted != 0 {
+		t.Fatalf("got %v, counted %d times; want a conflict that counts nothing", err, counted)
+	}
+	testsuite.MustReconcile(t, r, w, get(t, w, "b"))
+	if b := get(t, w, "b"); counted != 1 || b.Status.Version != "mine" {
+		t.Errorf("counted %d times, version %q", counted, b.Status.Version)
+	}
+}
+
 func TestAnEventIsRecordedWhenReadyChangesAndNotOtherwise(t *testing.T) {
 	l := &logic{reconcile: succeed}
 	w, r := newReconciler(t, l)
