@@ -1,7 +1,9 @@
 package backends
 
 import (
+	"maps"
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -9,6 +11,9 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/provider/metrics"
 )
+
+// keepSlots is how long the slots of a MetricsBackend are kept that no one opens. A query takes minutes at most.
+const keepSlots = time.Hour
 
 // QuerySlots hands out the slots of query budgets.
 type QuerySlots interface {
@@ -28,6 +33,8 @@ type ownedSlots struct {
 	uid           types.UID
 	maxConcurrent int
 	slots         metrics.Slots
+	// opened is when they were handed out last.
+	opened time.Time
 }
 
 // Slots implements QuerySlots. Where maxConcurrent has changed, those who have the backend open keep to the number before.
@@ -41,7 +48,14 @@ func (q *Queries) Slots(b *v1alpha1.MetricsBackend, budget metrics.Budget) metri
 	known := q.taken[key]
 	if most := budget.Defaulted().MaxConcurrent; known.uid != b.UID || known.maxConcurrent != most {
 		known = ownedSlots{uid: b.UID, maxConcurrent: most, slots: metrics.NewSlots(budget)}
-		q.taken[key] = known
+		q.forget(time.Now().Add(-keepSlots))
 	}
+	known.opened = time.Now()
+	q.taken[key] = known
 	return known.slots
+}
+
+// forget the slots of backends that were not opened since a time: most are of backends that were deleted.
+func (q *Queries) forget(since time.Time) {
+	maps.DeleteFunc(q.taken, func(_ client.ObjectKey, one ownedSlots) bool { return one.opened.Before(since) })
 }

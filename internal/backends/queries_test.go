@@ -2,19 +2,23 @@ package backends
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/builtin"
+	"kubeops.io/kubeops/internal/provider/metrics"
 )
 
 // busyPrometheus holds every query until the test ends, and tells of each that arrives.
@@ -91,5 +95,22 @@ func TestAllWhoReadAMetricsBackendKeepToItsBudgetTogether(t *testing.T) {
 	cancel()
 	if err := <-ended; err == nil {
 		t.Error("the query that was held has an answer")
+	}
+}
+
+func TestSlotsOfBackendsThatAreNotOpenedAnyMoreAreForgotten(t *testing.T) {
+	queries := &Queries{}
+	open := func(name string) metrics.Slots {
+		return queries.Slots(&v1alpha1.MetricsBackend{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: name}}, metrics.Budget{})
+	}
+	used := open("used")
+	open("deleted")
+	key := client.ObjectKey{Namespace: "team", Name: "deleted"}
+	old := queries.taken[key]
+	old.opened = time.Now().Add(-keepSlots - time.Second)
+	queries.taken[key] = old
+	open("new")
+	if _, kept := queries.taken[key]; kept || len(queries.taken) != 2 || open("used") != used {
+		t.Errorf("slots are kept of %v", slices.Collect(maps.Keys(queries.taken)))
 	}
 }
