@@ -89,9 +89,9 @@ func (c *connection) subscribeLog(ctx context.Context, op operation) error {
 			"A log has a namespace, the name of a Pod, and a tail of up to 5000 lines; at most 8 are open.", false))
 	}
 	viewer := c.viewer.key()
-	release, ok := c.server.logStreams.acquire(viewer)
-	if !ok {
-		return c.send(ctx, end(op.ID, http.StatusTooManyRequests, "unavailable", tooManyLogs, true))
+	release, refusal := c.server.logStreams.acquire(viewer, true)
+	if refusal != "" {
+		return c.send(ctx, end(op.ID, http.StatusTooManyRequests, "unavailable", refusal, true))
 	}
 	readCtx, cancel := context.WithTimeout(ctx, maxFollow)
 	topic := &logTopic{op: op, stop: cancel}

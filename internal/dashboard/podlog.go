@@ -29,7 +29,40 @@ const (
 	// maxLogStreams of one viewer at the same time, on all pages and in all requests: each has up to 2 MiB of lines in memory.
 	maxLogStreams = 16
 	tooManyLogs   = "You have 16 open logs, which is the limit. Close one, and try again."
+	// maxAllLogs are the logs that are read at once for all viewers, each into up to 2 MiB, and maxAllFollowed those that are followed, whose
+	// lines are dropped where pages do not keep up. Pods can write faster than pages read, so that viewers could fill the memory together.
+	maxAllLogs     = 16
+	maxAllFollowed = 128
+	busyLogs       = "Too many logs are open in the dashboard. Try again."
 )
+
+// logPlaces limit the logs that are open at the same time.
+type logPlaces struct{ viewers, read, followed *counter }
+
+func newLogPlaces() *logPlaces {
+	return &logPlaces{viewers: newCounter(maxLogStreams), read: newCounter(maxAllLogs), followed: newCounter(maxAllFollowed)}
+}
+
+// acquire a place for a log of a viewer. The refusal is why there is none; empty if there is one, which must be released.
+func (l *logPlaces) acquire(viewer string, follow bool) (release func(), refusal string) {
+	own, ok := l.viewers.acquire(viewer)
+	if !ok {
+		return nil, tooManyLogs
+	}
+	all := l.read
+	if follow {
+		all = l.followed
+	}
+	shared, ok := all.acquire("")
+	if !ok {
+		own()
+		return nil, busyLogs
+	}
+	return func() {
+		shared()
+		own()
+	}, ""
+}
 
 // LogLine of a container.
 type LogLine struct {
@@ -59,9 +92,9 @@ type logOutput struct{ Body Log }
 func (s *Server) getLog(ctx context.Context, input *logInput) (*logOutput, error) {
 	view := Log{Lines: []LogLine{}, ReadAt: s.now()}
 	viewer := identityOf(ctx).viewer
-	release, ok := s.logStreams.acquire(viewer.key())
-	if !ok {
-		return nil, problem(http.StatusTooManyRequests, tooManyLogs)
+	release, refusal := s.logStreams.acquire(viewer.key(), false)
+	if refusal != "" {
+		return nil, problem(http.StatusTooManyRequests, refusal)
 	}
 	defer release()
 	request := logRequest{

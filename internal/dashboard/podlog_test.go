@@ -213,8 +213,8 @@ func TestOpenLogsOfAViewerHaveALimit(t *testing.T) {
 	viewer := Viewer{User: "ada", Groups: []string{"team-shop", "system:authenticated"}}.key()
 	var release []func()
 	for {
-		done, ok := w.server.logStreams.acquire(viewer)
-		if !ok {
+		done, refusal := w.server.logStreams.acquire(viewer, len(release)%2 == 0)
+		if refusal != "" {
 			break
 		}
 		release = append(release, done)
@@ -244,13 +244,47 @@ func TestOpenLogsOfAViewerHaveALimit(t *testing.T) {
 		}
 	}
 	eventually(t, func() error {
-		w.server.logStreams.mu.Lock()
-		defer w.server.logStreams.mu.Unlock()
-		if open := len(w.server.logStreams.open); open > 0 {
-			return fmt.Errorf("%d viewers have open logs", open)
+		for _, places := range []*counter{w.server.logStreams.viewers, w.server.logStreams.read, w.server.logStreams.followed} {
+			if open := places.inUse(); open > 0 {
+				return fmt.Errorf("%d keys have open logs", open)
+			}
 		}
 		return nil
 	})
+}
+
+func TestOpenLogsOfAllViewersHaveALimit(t *testing.T) {
+	for _, tc := range []struct {
+		follow bool
+		most   int
+	}{{follow: false, most: maxAllLogs}, {follow: true, most: maxAllFollowed}} {
+		places := newLogPlaces()
+		var release []func()
+		for i := range tc.most {
+			done, refusal := places.acquire(fmt.Sprint("viewer ", i), tc.follow)
+			if refusal != "" {
+				t.Fatalf("log %d: %s", i, refusal)
+			}
+			release = append(release, done)
+		}
+		if _, refusal := places.acquire("another", tc.follow); refusal != busyLogs {
+			t.Errorf("one more log: %q", refusal)
+		}
+		if _, refusal := places.acquire("another", !tc.follow); refusal != "" {
+			t.Errorf("a log of the other sort: %q", refusal)
+		}
+		release[0]()
+		if _, refusal := places.acquire("another", tc.follow); refusal != "" {
+			t.Errorf("after one was closed: %q", refusal)
+		}
+	}
+}
+
+// inUse is how many keys have something open.
+func (c *counter) inUse() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.open)
 }
 
 func FuzzALineOfALog(f *testing.F) {

@@ -67,24 +67,7 @@ func newQueryPlaces() *queryPlaces {
 
 // acquire a place for a query of a viewer to a backend in a namespace. It is false if there is none.
 func (q *queryPlaces) acquire(viewer, namespace string) (release func(), ok bool) {
-	var taken []func()
-	release = func() {
-		for _, one := range taken {
-			one()
-		}
-	}
-	for _, place := range []struct {
-		of  *counter
-		key string
-	}{{q.viewers, viewer}, {q.tenants, namespace}, {q.all, ""}} {
-		one, ok := place.of.acquire(place.key)
-		if !ok {
-			release()
-			return nil, false
-		}
-		taken = append(taken, one)
-	}
-	return release, true
+	return acquireAll(place{q.viewers, viewer}, place{q.tenants, namespace}, place{of: q.all})
 }
 
 // queryGap is why a backend cannot be queried by the dashboard at all. Empty if it can.

@@ -155,3 +155,28 @@ func (c *counter) acquire(key string) (release func(), ok bool) {
 		}
 	}, true
 }
+
+// place is what one key may have of a counter.
+type place struct {
+	of  *counter
+	key string
+}
+
+// acquireAll acquires one of each place, or of none: it is false if there is no room in one.
+func acquireAll(places ...place) (release func(), ok bool) {
+	var taken []func()
+	release = func() {
+		for _, one := range taken {
+			one()
+		}
+	}
+	for _, p := range places {
+		one, ok := p.of.acquire(p.key)
+		if !ok {
+			release()
+			return nil, false
+		}
+		taken = append(taken, one)
+	}
+	return release, true
+}

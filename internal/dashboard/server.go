@@ -81,7 +81,7 @@ type Server struct {
 	requests      *limiter
 	logLines      *limiter // of followed logs
 	sockets       *counter
-	logStreams    *counter
+	logStreams    *logPlaces
 	queries       *queryPlaces // of backends
 	impersonation impersonation
 	// recheckInterval of the permissions of subscriptions.
@@ -104,7 +104,7 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	s := &Server{
 		options: options, checks: checks.Builtin(), digests: lru.New(maxDigests), rules: lru.New(maxRules), signIns: newLimiter(1, 10),
 		requests: newLimiter(50, 200), logLines: newLimiter(maxLineRate, maxLineBurst), sockets: newCounter(maxSockets),
-		logStreams: newCounter(maxLogStreams), queries: newQueryPlaces(),
+		logStreams: newLogPlaces(), queries: newQueryPlaces(),
 		recheckInterval: defaultRecheckInterval,
 	}
 	var err error
