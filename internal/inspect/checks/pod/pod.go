@@ -14,7 +14,7 @@ import (
 // Checks are all checks of single Pods, in no fixed order.
 func Checks() []check.Check {
 	return slices.Concat(crashChecks(), imageChecks(), configChecks(), probeChecks(), podLifecycleChecks(), []check.Check{
-		gateCheck(), rejectedCheck(), hangingCheck(), dependencyCheck(),
+		gateCheck(), rejectedCheck(), failedCheck(), hangingCheck(), dependencyCheck(),
 	})
 }
 
