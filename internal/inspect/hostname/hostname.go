@@ -31,7 +31,10 @@ func In(text string) []Use {
 	if len(text) > maxText {
 		text = text[:maxText]
 	}
-	words := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n\"'`,;()[]{}<>|&=\\", r) })
+	// With the punctuation of languages that do without spaces.
+	words := strings.FieldsFunc(text, func(r rune) bool {
+		return strings.ContainsRune(" \t\r\n\"'`,;()[]{}<>|&=\\，。：；、（）「」“”‘’", r)
+	})
 	var uses []Use
 	for i, word := range words {
 		use, ok := ofWord(word)
@@ -71,7 +74,13 @@ func ofWord(word string) (Use, bool) {
 		}
 		return authority(rest[strings.LastIndexByte(rest, '@')+1:])
 	}
-	word, _, _ = strings.Cut(word[strings.LastIndexByte(word, '@')+1:], "/")
+	word, path, _ := strings.Cut(word[strings.LastIndexByte(word, '@')+1:], "/")
+	// Java writes a resolved address as name/address:port.
+	if address, ok := authority(strings.TrimRight(path, ".:")); ok && address.Port > 0 && isName(strings.ToLower(word)) {
+		if _, err := netip.ParseAddr(address.Host); err == nil {
+			return Use{strings.ToLower(word), address.Port}, true
+		}
+	}
 	use, ok := authority(strings.TrimRight(word, ".:"))
 	return use, ok && (use.Port > 0 || isServiceName(use.Host))
 }

@@ -19,6 +19,9 @@ func TestHostsAreFoundInCommandsAndLogLines(t *testing.T) {
 		"dial tcp: lookup db.shop.svc on 10.96.0.10:53: no such host": {
 			{"db.shop.svc", 0}, {"10.96.0.10", 53},
 		},
+		"Connection to node -1 (kafka/10.96.0.9:9092) could not be established.": {{"kafka", 9092}},
+		"错误：无法连接数据库（orders-db:5432），连接超时":                                        {{"orders-db", 5432}},
+		"a/b c/d:80 api/v1:2": nil,
 		"dial tcp 10.96.4.4:8080: connect: connection refused": {{"10.96.4.4", 8080}},
 		"cp config.yaml /etc/app.svc && echo done":             nil,
 		"2026-01-15T11:55:59 12:30:01 v1.2.3:latest":           nil,

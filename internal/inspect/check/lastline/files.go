@@ -227,6 +227,32 @@ func permissionDenied(l line) (Saying, bool) {
 	}, true
 }
 
+// ownership explains files that a program refuses because of their owner or mode: databases, Erlang and SSH do so.
+func ownership(l line) (Saying, bool) {
+	if !l.has("wrong ownership", "accessible by owner only", "must be owned by", "bad owner or permissions", "permissions are too open",
+		"unprotected private key", "has invalid permissions", "insecure permissions", "should be u=rwx") {
+		return Saying{}, false
+	}
+	file := l.path()
+	_, mount, mounted := l.mount(file)
+	if !mounted || file == "" || l.pod.Spec == nil || l.pod.Spec.Lean == nil {
+		return Saying{}, false
+	}
+	s := Saying{
+		Why: fmt.Sprintf("it refuses the owner or the mode of %s in volume %s", file, mount.Name),
+		Fix: remedy.Sprintf("Give the program a folder of its own in the volume that it creates itself (as PGDATA below the mount), or let an "+
+			"init container of %s chown and chmod the files to the user that the program runs as.", l.owner()),
+		Evidence: []check.Evidence{check.FromSpec("volume %s is mounted at %s", mount.Name, mount.MountPath)},
+	}
+	if user, set := l.runsAs(); set {
+		s.Evidence = append(s.Evidence, check.FromSpec("runAsUser: %d", user))
+	}
+	if pod := l.pod.Spec.Lean.SecurityContext; pod != nil && pod.FSGroup != nil {
+		s.Evidence = append(s.Evidence, check.FromSpec("fsGroup: %d, which lets its group read and write the files", *pod.FSGroup))
+	}
+	return s, true
+}
+
 func fileMissing(l line) (Saying, bool) {
 	if !l.has("no such file or directory", "enoent", "filenotfound") {
 		return Saying{}, false

@@ -80,6 +80,18 @@ func TestLastLogLinesAreJoinedWithTheSpec(t *testing.T) {
 		"something of another API": {"", "", `widgets.example.com "a" not found`, ""},
 		"a user in a database":     {"", "", `user "jane" not found`, ""},
 
+		"host, without a dot": {"", "", `psycopg2.OperationalError: could not translate host name "postgres-primary" to address: Name or ` +
+			"service not known", "host-unreachable: it cannot look up postgres-primary: Service postgres-primary does not exist in namespace shop"},
+		"host, of a namespace": {"", "", "Error: getaddrinfo ENOTFOUND cache.shop", "host-unreachable: it cannot look up cache.shop: Service " +
+			"cache does not exist in namespace shop"},
+		"host, with a dot":                {"", "", "Error: getaddrinfo ENOTFOUND example.com", ""},
+		"host, by the resolver of a node": {"dnsPolicy: Default, ", "", "Could not resolve host: intranet", ""},
+		"host, that answered nothing":     {"", "", "Error: connect ECONNREFUSED intranet:80", ""},
+		"host, in Chinese": {"", "", "错误：无法连接消息队列（my-queue:5672），连接超时", "host-unreachable: it cannot reach my-queue: the selector of " +
+			"Service my-queue matches no Pods"},
+		"host, of Java": {"", "", "Connection to node -1 (my-queue/10.96.0.77:5673) could not be established. Broker may not be available.",
+			"host-unreachable: it cannot reach my-queue: Service my-queue has no port 5673"},
+
 		"host, outside": {"", "", "lookup api.example.com: no such host", ""},
 
 		"certificate, unknown": {"", "", "x509: certificate signed by unknown authority", "certificate: it does not trust the " +
@@ -132,6 +144,10 @@ func TestLastLogLinesAreJoinedWithTheSpec(t *testing.T) {
 		"permission in a volume of the group": {volumes + "securityContext: {runAsUser: 70, fsGroup: 70}, ", mounts,
 			"open /data/pg: permission denied", ""},
 
+		"owner of files": {volumes + "securityContext: {runAsUser: 70, fsGroup: 70}, ", mounts, `FATAL: data directory "/data/pg" has wrong ` +
+			"ownership", "ownership: it refuses the owner or the mode of /data/pg in volume data"},
+		"owner of files of the image": {"", "", "Cookie file /root/.erlang.cookie must be accessible by owner only", ""},
+
 		"address of a neighbour": {"", "", "listen tcp :9000: bind: address already in use", "address-in-use: container side of the " +
 			"same Pod " +
 			"has port 9000"},
@@ -147,6 +163,9 @@ func TestLastLogLinesAreJoinedWithTheSpec(t *testing.T) {
 		"open files":      {"", "", "accept: too many open files", "files-exhausted: it has reached the limit of open files"},
 		"heap of Java":    {"", "", "java.lang.OutOfMemoryError: Java heap space", "heap-exhausted: its heap is exhausted"},
 		"heap of Node.js": {"", "", "FATAL ERROR: JavaScript heap out of memory", "heap-exhausted: its heap is exhausted"},
+		"a worker that is killed": {"", ", resources: {limits: {memory: 64Mi}}", "[CRITICAL] Worker (pid:12) was sent SIGKILL! Perhaps out of " +
+			"memory?", "process-killed: a process of it is killed, most likely at the memory limit of 64Mi"},
+		"a worker that is killed without a limit": {"", "", "worker died with signal 9", ""},
 		"library": {"", "", "error while loading shared libraries: libpq.so.5: cannot open", "library-missing: library " +
 			"libpq.so.5 is not in its image"},
 		"module of Node": {"", "", "Error: Cannot find module 'express'", "module-missing: module express is not in its image"},

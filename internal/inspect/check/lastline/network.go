@@ -44,12 +44,15 @@ func serviceLink(l line) (Saying, bool) {
 	return Saying{}, false
 }
 
-// failedLookups and failedConnections are what clients of many languages say, in lower case.
+// failedLookups and failedConnections are what clients say, in lower case: those of many programming languages, and the C library and
+// programs in some languages of people.
 func failedLookups() []string {
 	return []string{
 		"no such host", "could not resolve", "name or service not known", "temporary failure in name resolution", "enotfound", "eai_again",
 		"unknownhost", "unknown host", "could not translate host name", "name resolution", "nodename nor servname", "failed to lookup",
-		"failed to resolve", "getaddrinfo", "servfail", "nxdomain", "bad address", "dial tcp: lookup",
+		"failed to resolve", "getaddrinfo", "servfail", "nxdomain", "bad address", "dial tcp: lookup", "unknown mysql server host",
+		"无法解析", "解析失败", "未知主机", "未知的名称或服务", "名前またはサービスが不明", "der name oder der dienst ist nicht bekannt",
+		"nom ou service inconnu", "nombre o servicio desconocido", "неизвестное имя или служба",
 	}
 }
 
@@ -58,6 +61,10 @@ func failedConnections() []string {
 		"connection refused", "econnrefused", "connection timed out", "etimedout", "i/o timeout", "connect timed out", "no route to host",
 		"ehostunreach", "network is unreachable", "could not connect", "can't connect", "cannot connect", "unable to connect",
 		"failed to connect", "connection timeout", "deadline exceeded", "connectexception", "waiting for", "is unavailable",
+		"could not be established", "broker may not be available", "brokers are down", "no reachable servers", "no servers available",
+		"连接超时", "连接被拒绝", "拒绝连接", "无法连接", "连接失败", "连接不上", "接続が拒否", "接続できません", "接続に失敗", "verbindung verweigert",
+		"verbindungsaufbau abgelehnt", "keine verbindung", "connexion refusée", "connexion impossible", "impossible de se connecter",
+		"conexión rehusada", "conexión rechazada", "no se pudo conectar", "в соединении отказано", "не удалось подключиться",
 	}
 }
 
@@ -76,6 +83,12 @@ func hostUnreachable(l line) (Saying, bool) {
 			}, true
 		}
 	}
+	for _, use := range uses {
+		if o, found := l.index.Unknown(l.pod, use.Host); found && lookup && named {
+			return Saying{Why: fmt.Sprintf("it cannot look up %s: %s", use.Host, o.Why), Fix: o.Fix, Evidence: o.Evidence,
+				Culprits: o.Culprits}, true
+		}
+	}
 	if o, blocked := l.index.Lookup(l.pod); blocked && lookup {
 		return Saying{Why: "it cannot look up a host: " + o.Why, Fix: o.Fix, Evidence: o.Evidence, Culprits: o.Culprits}, true
 	}
@@ -86,7 +99,7 @@ func hostUnreachable(l line) (Saying, bool) {
 func (l line) hosts() (uses []hostname.Use, named bool) {
 	for _, opening := range []string{
 		"lookup ", "enotfound ", "eai_again ", "resolve host: ", "resolve host ", "unknownhostexception: ", "host name ", "unknown host ",
-		"server at ", "bad address ",
+		"server at ", "bad address ", "server host ", "failed to lookup ", "failed to resolve ",
 	} {
 		if use, ok := hostname.Parse(l.after(opening)); ok {
 			uses = append(uses, use)

@@ -95,6 +95,22 @@ func heapExhausted(l line) (Saying, bool) {
 	return s, true
 }
 
+// processKilled explains a process within the container that was killed: the kernel kills the largest one of a container that reaches its
+// memory limit, and the container runs on if that is not its first, so that its state says nothing.
+func processKilled(l line) (Saying, bool) {
+	if !l.has("sent sigkill", "with signal 9", "signal: killed", "by signal 9", "signal sigkill", "perhaps out of memory",
+		"killed by the oom", "out of memory: kill", "exit code 137", "exited with code 137", "exit status 137") ||
+		l.container.MemoryLimit == 0 {
+		return Saying{}, false
+	}
+	return Saying{
+		Why: fmt.Sprintf("a process of it is killed, most likely at the memory limit of %s", phrase.Bytes(l.container.MemoryLimit)),
+		Fix: remedy.Sprintf("Raise resources.limits.memory of container %s in the Pod template of %s, or let it run fewer processes: the "+
+			"kernel's log of the node shows OOM kills.", l.container.Name, l.owner()),
+		Evidence: []check.Evidence{check.FromSpec("container %s: memory limit %s", l.container.Name, phrase.Bytes(l.container.MemoryLimit))},
+	}, true
+}
+
 func libraryMissing(l line) (Saying, bool) {
 	library := l.after("error while loading shared libraries: ", "error loading shared library ")
 	if library == "" {

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/check/endpoints"
 	"kubeops.io/kubeops/internal/inspect/facts"
@@ -138,6 +140,35 @@ func (x *Index) find(pod *facts.PodNode, host string, port int32) (Obstacle, boo
 		return o, true
 	}
 	return x.blocked(pod, service, port)
+}
+
+// Unknown returns the obstacle of a host whose lookup has failed: a name without a dot, of which the cluster's DNS knows only Services of
+// the Pod's namespace, or the name of a Service in another namespace that exists. The resolver of the node may know others, so that it is
+// no obstacle where none was seen to fail.
+func (x *Index) Unknown(pod *facts.PodNode, host string) (Obstacle, bool) {
+	labels := strings.Split(strings.TrimSuffix(host, "."), ".")
+	ref := facts.Ref{Kind: facts.Service, Namespace: pod.Namespace, Name: labels[0]}
+	if len(labels) == 2 {
+		ref.Namespace = labels[1]
+	}
+	foreign := ref.Namespace != pod.Namespace && !x.g.Has(facts.Ref{Kind: facts.Namespace, Name: ref.Namespace})
+	if len(labels) > 2 || foreign || isAddress(host) || x.g.Has(ref) || !usesClusterDNS(pod) {
+		return Obstacle{}, false
+	}
+	return x.missing(ref)
+}
+
+// usesClusterDNS reports whether a Pod looks names up as those of Services.
+func usesClusterDNS(pod *facts.PodNode) bool {
+	if pod.Spec == nil || pod.Spec.Lean == nil {
+		return false
+	}
+	switch policy := pod.Spec.Lean.DNSPolicy; policy {
+	case corev1.DNSClusterFirstWithHostNet:
+		return true
+	default:
+		return (policy == "" || policy == corev1.DNSClusterFirst) && !pod.Spec.HostNetwork
+	}
 }
 
 func isAddress(host string) bool {
