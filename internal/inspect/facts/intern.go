@@ -193,6 +193,10 @@ func (s *PodSpec) appendKey(key []byte) []byte {
 		key = append(append(append(append(append(key, 3), h.Container...), 0), h.Field...), 0)
 		key = strconv.AppendInt(append(append(key, h.Host...), 0), int64(h.Port), 10)
 	}
+	for _, j := range s.Jobs {
+		key = append(append(append(append(append(key, 4), j.Container...), 0), j.Job...), 0)
+		key = strconv.AppendBool(key, j.Typed)
+	}
 	for _, l := range s.Leaks {
 		key = append(append(append(append(key, 1), l.Field...), 0), l.Rule...)
 	}

@@ -90,6 +90,15 @@ type PodSpec struct {
 	PriorityClass string
 	// Hosts are the hosts in commands, arguments and plain environment variables; at most maxHosts.
 	Hosts []HostUse
+	// Jobs are those that the commands and arguments of its init containers name; at most maxJobs.
+	Jobs []JobUse
+}
+
+// JobUse is a Job of the same namespace that an init container names, most likely to wait for it.
+type JobUse struct {
+	Container, Job string
+	// Typed is set if it is named as job/NAME. Otherwise the word after "job" may be something else.
+	Typed bool
 }
 
 // HostUse is a host that a container is configured with.

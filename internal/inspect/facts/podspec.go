@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"kubeops.io/kubeops/internal/inspect/hostname"
 )
@@ -17,8 +18,47 @@ type Leak struct {
 	Rule string
 }
 
-// maxHosts of one spec are kept.
-const maxHosts = 32
+// maxHosts and maxJobs of one spec are kept.
+const (
+	maxHosts = 32
+	maxJobs  = 8
+)
+
+// jobsOf finds the Jobs in commands and arguments of init containers, as kubectl and programs that wait for Jobs take them: job/NAME,
+// job.batch/NAME, or job NAME.
+func jobsOf(s *corev1.PodSpec) []JobUse {
+	var jobs []JobUse
+	for i := range s.InitContainers {
+		c := &s.InitContainers[i]
+		text := strings.Join(slices.Concat(c.Command, c.Args), " ")
+		previous := ""
+		for _, word := range strings.FieldsFunc(text[:min(len(text), maxCommand)], notInName) {
+			kind, name, typed := strings.Cut(word, "/")
+			if !typed {
+				kind, name = previous, word
+			}
+			previous = word
+			switch kind {
+			case "job", "jobs", "job.batch", "jobs.batch":
+			default:
+				continue
+			}
+			found := JobUse{c.Name, strings.TrimRight(name, "."), typed}
+			if len(validation.IsDNS1123Subdomain(found.Job)) == 0 && len(jobs) < maxJobs && !slices.Contains(jobs, found) {
+				jobs = append(jobs, found)
+			}
+		}
+	}
+	return jobs
+}
+
+// maxCommand is how many bytes of a command are searched for names of Jobs.
+const maxCommand = 8 << 10
+
+// notInName is true between words that are names of objects, or types and names.
+func notInName(r rune) bool {
+	return r != '-' && r != '.' && r != '/' && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9')
+}
 
 // hostsOf finds the hosts in commands, arguments and plain environment variables, whose other parts are not kept.
 func hostsOf(s *corev1.PodSpec) []HostUse {

@@ -176,6 +176,7 @@ func reducePodSpec(s *corev1.PodSpec, annotations map[string]string, podName str
 		}
 	}
 	spec.Hosts = hostsOf(s)
+	spec.Jobs = jobsOf(s)
 	spec.CPURequest = requests(s, corev1.ResourceCPU, milliValue)
 	spec.MemoryRequest = requests(s, corev1.ResourceMemory, wholeValue)
 	return spec

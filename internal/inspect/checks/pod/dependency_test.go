@@ -54,6 +54,35 @@ func TestAnInitContainerThatDoesNotEndIsFound(t *testing.T) {
 				"  condition: 1 of 1 Pod: cart-7d9f-a",
 			},
 		},
+		"it waits for a Job that has failed": {
+			ID: "init-container-hanging", Documents: waitingInit(`sh, -c, "until kubectl get job/migrate; do sleep 1; done"`, old, "Pending") +
+				checktest.Document("batch/v1", "Job", `name: migrate, namespace: shop, creationTimestamp: "2026-01-15T11:00:00Z"`,
+					`status: {failed: 1, conditions: [{type: Failed, status: "True"}]}`),
+			Want: []string{
+				"high Deployment/shop/cart [wait]: Init container wait (1 of 1) of Deployment cart does not end, and it waits for Job " +
+					"migrate, which has failed. The containers after it do not start.",
+				"  condition: init container wait has been running since 2026-01-15T11:20:00Z",
+				"  spec: command of container wait: job/migrate",
+				"  condition: 1 of 1 Pod: cart-7d9f-a",
+			},
+		},
+		"it waits for a Job that does not exist": {
+			ID: "init-container-hanging", Documents: waitingInit(`wait, jobs.batch/migrate`, old, "Pending"), Want: []string{
+				"high Deployment/shop/cart [wait]: Init container wait (1 of 1) of Deployment cart does not end, and it waits for Job " +
+					"migrate, which does not exist in namespace shop. The containers after it do not start.",
+				"  condition: init container wait has been running since 2026-01-15T11:20:00Z",
+				"  spec: command of container wait: job/migrate",
+				"  condition: 1 of 1 Pod: cart-7d9f-a",
+			},
+		},
+		"it waits for something else that is called a job": {
+			ID: "init-container-hanging", Documents: waitingInit(`run, job migrate`, old, "Pending"), Want: []string{
+				"medium Deployment/shop/cart [wait]: Init container wait (1 of 1) of Deployment cart does not end. The containers " +
+					"after it do not start.",
+				"  condition: init container wait has been running since 2026-01-15T11:20:00Z",
+				"  condition: 1 of 1 Pod: cart-7d9f-a",
+			},
+		},
 		"it may still work": {
 			ID: "init-container-hanging", Documents: waitingInit("restore", old, "Pending"), Want: []string{
 				"medium Deployment/shop/cart [wait]: Init container wait (1 of 1) of Deployment cart does not end. The containers " +

@@ -22,13 +22,13 @@ func hangingCheck() check.Check {
 		ID: "init-container-hanging", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
 		Summary: "An init container does not end and the Pod's containers do not start.",
 		Meaning: "An init container has been running for longer than ten times the startup grace (ten minutes), without failing. Often " +
-			"it waits in a loop for a host: its last log lines and the hosts in its command are in the evidence. One that names no host " +
-			"of the cluster may still do its work, and is medium. Sidecars (init containers with restartPolicy Always) and Pods of " +
+			"it waits in a loop for a host, or for a Job that has failed: its last log lines and what its command names are in the evidence. " +
+			"One that names neither may still do its work, and is medium. Sidecars (init containers with restartPolicy Always) and Pods of " +
 			"Jobs are ignored.",
 		Remediation: "Read its log (`kubectl logs <pod> -c <init container>`), and fix what it waits for.",
 		Link:        "https://kubernetes.io/docs/tasks/debug/debug-application/debug-init-containers/",
 		Needs:       []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Service),
-		ExplainedBy: append(check.NodeOutages(), dependencyUnreachable), Run: initHanging,
+		ExplainedBy: append(check.NodeOutages(), dependencyUnreachable, "job-failed"), Run: initHanging,
 	}
 }
 
@@ -70,12 +70,40 @@ func hangingFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container) check
 		}
 		f.Evidence = append(f.Evidence, check.FromSpec("%s of container %s: host %s", host.Field, c.Name, host.Host))
 	}
+	if job, why := failedJob(g, pod, c.Name); why != "" {
+		waits = ", and it waits for Job " + job.Name + ", which " + why
+		f.Severity = v1alpha1.SeverityHigh
+		f.Culprits = []facts.Ref{job}
+		f.Evidence = append(f.Evidence, check.FromSpec("command of container %s: job/%s", c.Name, job.Name))
+	}
 	f.Message = fmt.Sprintf("Init container %s (%d of %d) of %s does not end%s. The containers after it do not start.", c.Name,
 		place(pod, c), len(pod.InitContainers), g.OwnerName(pod), waits)
 	f.Remediation = remedy.Sprintf("See in its log what it waits for: `kubectl -n %s logs %s -c %s`, and fix "+
 		"that.", pod.Namespace, pod.Name,
 		c.Name)
 	return f
+}
+
+// failedJob is a Job that an init container names and that will not complete, and why.
+func failedJob(g *facts.Graph, pod *facts.PodNode, container string) (job facts.Ref, why string) {
+	if pod.Spec == nil {
+		return facts.Ref{}, ""
+	}
+	for _, use := range pod.Spec.Jobs {
+		ref := facts.Ref{Kind: facts.Job, Namespace: pod.Namespace, Name: use.Job}
+		found, exists := facts.Lookup[*facts.JobNode](g, ref)
+		if use.Container != container {
+			continue
+		}
+		if exists {
+			if _, failed := found.TrueCondition("Failed"); failed {
+				return ref, "has failed"
+			}
+		} else if use.Typed && g.Complete(facts.Job, pod.Namespace) {
+			return ref, "does not exist in namespace " + pod.Namespace
+		}
+	}
+	return facts.Ref{}, ""
 }
 
 // noService continues a sentence about a host if its name has no dot, and no Service of the Pod's namespace has it: the cluster's DNS does
