@@ -176,17 +176,38 @@ func (p *printer) evidence(text *terminal.Writer, id string, e v1alpha1.Evidence
 	}
 }
 
-// tellingLines are the lines of a log to print: those up to the last one that reports an error, or the last ones. Standard output and
-// standard error are different pipes: a line of one can come after the error in the other.
+// tellingLines are the lines of a log to print: those up to the last one that reports an error and says which, or the last ones. Standard
+// output and standard error are different pipes: a line of one can come after the error in the other.
 func tellingLines(lines []string) []string {
-	end := len(lines)
+	end, reported := len(lines), false
 	for i, line := range slices.Backward(lines) {
-		if event.LevelOf(line).Bad() {
+		if !event.LevelOf(line).Bad() {
+			continue
+		}
+		if !isTrailer(line) {
 			end = i + 1
 			break
 		}
+		if !reported { // without another, it is better than none
+			end, reported = i+1, true
+		}
 	}
 	return lines[max(end-maxLogLines, 0):end]
+}
+
+// isTrailer reports whether a line only follows an error: package managers, build tools and runtimes end so.
+func isTrailer(line string) bool {
+	lower := strings.ToLower(line)
+	for _, trailer := range []string{
+		"a complete log of this run", "elifecycle", "npm err! errno", "npm error errno", "this is probably not a problem with npm",
+		"exit status ", "failed with exit code", "exited with code", "note: run with `rust_backtrace", "for more information",
+	} {
+		if strings.Contains(lower, trailer) {
+			return true
+		}
+	}
+	rest := strings.TrimSpace(strings.TrimPrefix(strings.TrimPrefix(lower, "npm err!"), "npm error"))
+	return rest == ""
 }
 
 // causesLabel precedes the first symptom.

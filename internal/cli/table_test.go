@@ -92,7 +92,10 @@ func TestTheLineOfALogIsTheLastErrorOrTheLastLine(t *testing.T) {
 		"one\ntwo\nthree":                       "three",
 		"starting\nFATAL: no entry\nconnecting": "FATAL: no entry",
 		"error: first\nerror: second\nbye":      "error: second",
-		"":                                      "",
+		"npm ERR! missing script: start\nnpm ERR!\nnpm ERR! A complete log of this run can be found in: /root/.npm/_logs/x.log": "npm ERR! " +
+			"missing script: start",
+		"working\nERROR: exit status 2": "ERROR: exit status 2",
+		"":                              "",
 	} {
 		if got := tellingLines(strings.Split(log, "\n")); len(got) != 1 || got[0] != want {
 			t.Errorf("%q: got %q, want %q", log, got, want)
