@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/url"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -23,6 +25,7 @@ func (s *Server) registerAPI(mux *http.ServeMux) huma.API {
 	config.Transformers = []huma.Transformer{withInstance}
 	config.Formats = map[string]huma.Format{"application/json": jsonFormat(), "json": jsonFormat()}
 	api := humago.New(mux, config)
+	api.UseMiddleware(func(ctx huma.Context, next func(huma.Context)) { rejectEmptyNumbers(api, ctx, next) })
 	read(api, "getYou", "/api/v1/you", "Who you are, and what you can see", s.getYou)
 	read(api, "getOverview", "/api/v1/overview", "What is broken, the newest and worst first", s.getOverview)
 	read(api, "listInspections", "/api/v1/inspections", "Inspections", s.listInspections)
@@ -61,6 +64,27 @@ func read[I, O any](api huma.API, id, path, summary string, handler func(context
 			http.StatusServiceUnavailable, http.StatusGatewayTimeout,
 		},
 	}, handler)
+}
+
+// rejectEmptyNumbers answers 422 to parameters without a value that are not texts: an empty number or truth value would otherwise be the
+// default, which the description does not say.
+func rejectEmptyNumbers(api huma.API, ctx huma.Context, next func(huma.Context)) {
+	given, err := url.ParseQuery(ctx.URL().RawQuery)
+	if err != nil { // what can be parsed is judged as it is
+		next(ctx)
+		return
+	}
+	for _, parameter := range ctx.Operation().Parameters {
+		values, is := given[parameter.Name]
+		if parameter.In != "query" || !is || parameter.Schema.Type == huma.TypeString || parameter.Schema.Type == huma.TypeArray {
+			continue
+		}
+		if slices.Contains(values, "") {
+			_ = huma.WriteErr(api, ctx, http.StatusUnprocessableEntity, "Parameter "+parameter.Name+" has no value.") // the viewer has gone
+			return
+		}
+	}
+	next(ctx)
 }
 
 // withInstance adds the id of the request to a problem.

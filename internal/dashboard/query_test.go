@@ -185,7 +185,7 @@ func TestABackendNeedsThePermissionForWhatItHas(t *testing.T) {
 			t.Errorf("%s as %s: %d %s", tc.path, tc.user, got.status, got.body)
 		}
 	}
-	for _, path := range []string{"shop/logbackends/loki/lines?about=../x", "shop/logbackends/loki/lines?minutes=1441", "shop/logbackends/loki/lines?limit=201", "shop/metricsbackends/prom/usage?minutes=0"} {
+	for _, path := range []string{"shop/logbackends/loki/lines?about=../x", "shop/logbackends/loki/lines?minutes=1441", "shop/logbackends/loki/lines?limit=201", "shop/logbackends/loki/lines?limit=", "shop/pods/cart-1/log?previous=", "shop/metricsbackends/prom/usage?minutes=0"} {
 		if got := get("ada", path); got.status != http.StatusUnprocessableEntity {
 			t.Errorf("%s: %d", path, got.status)
 		}
