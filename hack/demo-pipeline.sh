@@ -19,7 +19,7 @@ rm -f "$WORK/pipeline.pid"
 step() { printf '\n\033[1m==> %s\033[0m\n' "$*" >&2; }
 
 step "Installing KubeOps with the components webhooks and argocd"
-BIN=$BIN hack/servers.sh hudson docker-registry prometheus redis argocd
+BIN=$BIN hack/servers.sh hudson docker-registry prometheus loki redis argocd
 go build -o "$BIN/demo-pipeline" ./internal/testkit/line/demo
 images=""
 for program in manager argocd-provider; do

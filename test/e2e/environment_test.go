@@ -36,8 +36,10 @@ type environment struct {
 
 // clusterStatus is the part of state.json that the specs need.
 type clusterStatus struct {
-	Node    string `json:"node"`
-	Network struct {
+	// Directory has all of the cluster.
+	Directory string `json:"directory"`
+	Node      string `json:"node"`
+	Network   struct {
 		Namespace string `json:"namespace"`
 		HostIP    string `json:"hostIP"`
 		NodeIP    string `json:"nodeIP"`

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"log"
+	"path/filepath"
 	"testing"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -26,6 +27,6 @@ func newLine() *line.Line {
 	network := env.status.Network
 	return line.New(GinkgoTB(), line.Options{
 		Config: env.config, HostIP: network.HostIP, NodeIP: network.NodeIP, NetworkNamespace: network.Namespace,
-		RegistryHosts: env.status.Containerd.RegistryHosts,
+		RegistryHosts: env.status.Containerd.RegistryHosts, PodLogs: filepath.Join(env.status.Directory, "node", "log", "pods"),
 	})
 }

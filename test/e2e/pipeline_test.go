@@ -89,9 +89,13 @@ images:
 		for _, namespace := range []string{line.Namespace, line.ShopNamespace} {
 			env.apply(ctx, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+namespace+"}\n")
 		}
+		for _, name := range []string{"deployment.yaml", "service.yaml"} { // the shop before its first run, which logs something to compare with
+			env.apply(ctx, strings.Replace(l.Manifest(GinkgoTB(), name), "metadata:", "metadata:\n  namespace: "+line.ShopNamespace, 1))
+		}
+		env.kubectl(ctx, "-n", line.ShopNamespace, "rollout", "status", "deployment/shop", "--timeout=90s")
 		env.apply(ctx, l.Manifest(GinkgoTB(), "application.yaml"))
 		env.apply(ctx, l.Manifest(GinkgoTB(), "pipeline.yaml"))
-		for _, resource := range []string{"ciprovider/hudson", "cdprovider/argocd", "metricsbackend/prometheus", "pipeline/shop"} {
+		for _, resource := range []string{"ciprovider/hudson", "cdprovider/argocd", "metricsbackend/prometheus", "logbackend/loki", "pipeline/shop"} {
 			env.kubectl(ctx, "-n", "line", "wait", "--for=condition=Ready", resource, "--timeout=90s")
 		}
 	}, NodeTimeout(6*minute))
@@ -117,7 +121,8 @@ images:
 			commit, name := push(ctx, l, "Open the shop", files)
 			run := ended(ctx, name)
 			Expect(stages(run)).To(Equal([]string{
-				"build Succeeded", "image Succeeded", "promote Succeeded", "deploy Succeeded", "errors Succeeded", "health Succeeded",
+				"build Succeeded", "image Succeeded", "promote Succeeded", "deploy Succeeded", "errors Succeeded", "logs Succeeded",
+				"health Succeeded",
 			}))
 			Expect(run.Status.Phase).To(Equal(v1alpha1.RunSucceeded))
 			Expect(run.Status.Stage("build").Outputs["tag"]).To(Equal(commit))
@@ -130,7 +135,10 @@ images:
 		}, SpecTimeout(5*minute))
 
 		It("rolls a broken image back, and says what is wrong with it, synced "+mode, func(ctx SpecContext) {
-			_, name := push(ctx, l, "Break the shop", line.Shop(GinkgoTB(), line.BrokenOrder))
+			files := line.Shop(GinkgoTB(), line.BrokenOrder)
+			// What the shop said when it broke before is no new error within the hour.
+			files["app/run"] = strings.Replace(files["app/run"], "was not written", "was lost "+mode, 1)
+			_, name := push(ctx, l, "Break the shop", files)
 			Eventually(func(g Gomega) {
 				run := readRun(ctx, g, name)
 				g.Expect(run.Status.Phase.Ended()).To(BeFalse(), "%v", stages(run))
@@ -141,8 +149,9 @@ images:
 			run := ended(ctx, name)
 			Expect(stages(run)).To(Equal([]string{
 				"build Succeeded", "image Succeeded", "promote Succeeded, rollback Succeeded", "deploy Succeeded, rollback Succeeded",
-				"errors Succeeded", "health Failed NewProblems",
+				"errors Succeeded", "logs Failed NewErrors", "health Failed NewProblems",
 			}))
+			Expect(strings.Join(run.Status.Stage("logs").Diagnosis, "\n")).To(ContainSubstring("was lost " + mode))
 			Expect(run.Status.Phase).To(Equal(v1alpha1.RunFailed))
 			Expect(strings.Join(run.Status.Stage("health").Diagnosis, "\n")).To(And(
 				ContainSubstring("pod-crash-looping"), ContainSubstring("Deployment line-shop/shop"),

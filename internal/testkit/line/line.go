@@ -1,5 +1,6 @@
-// Package line has the real servers between a push and the Pods of a local cluster: two Git servers, Hudson, a container registry and
-// Prometheus on the host, and Argo CD on the node. A push to the first repository is built, and deployed from the second.
+// Package line has the real servers between a push and the Pods of a local cluster: two Git servers, Hudson, a container registry,
+// Prometheus and Loki on the host, and Argo CD on the node. A push to the first repository is built, and deployed from the second. What the
+// Pods of the shop log is collected.
 package line
 
 import (
@@ -8,6 +9,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"html"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -45,6 +47,8 @@ type Options struct {
 	NetworkNamespace string
 	// RegistryHosts is the folder where the node's containerd looks for settings of registries.
 	RegistryHosts string
+	// PodLogs is the folder where the node's kubelet keeps the logs of Pods.
+	PodLogs string
 }
 
 // Line is between a push and the Pods.
@@ -71,24 +75,27 @@ func New(t testing.TB, o Options) *Line {
 	if err := os.WriteFile(ca, certificate.CA, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l := &Line{options: o, values: map[string]string{"NODE_PORT": port}}
+	registry := servers.Registry(t, host)
+	pullWithoutTLS(t, o.RegistryHosts, registry)
+	l := &Line{options: o, values: map[string]string{"NODE_PORT": port, "FIRST": first(t, registry)}}
 	l.Source = gitserver.NewAt(t, host.Address+":0", &pair, Shop(t, Order))
 	l.Deployments = gitserver.NewAt(t, host.Address+":0", &pair, map[string]string{
 		"shop/deployment.yaml": l.Manifest(t, "deployment.yaml"), "shop/service.yaml": l.Manifest(t, "service.yaml"),
 	})
-	registry := servers.Registry(t, host)
-	pullWithoutTLS(t, o.RegistryHosts, registry)
 	hudson, _ := servers.HudsonAt(t, host, map[string]string{"shop": job(t, l.Source.URL, ca, registry)})
 	prometheus, _ := servers.Prometheus(t, servers.PrometheusOptions{
 		Place: host, Targets: map[string]string{"shop": node.Address + ":" + port},
 	})
+	loki := servers.StartLoki(t, servers.LokiOptions{Place: host})
+	l.collect(t, loki.URL)
 	argoCD := servers.ArgoCDAt(t, node, o.Config)
-	l.values = map[string]string{
+	maps.Copy(l.values, map[string]string{
 		"DEPLOYMENTS": l.Deployments.URL, "GIT_USER": gitserver.User, "GIT_PASSWORD": gitserver.Password,
 		"GIT_CA": base64.StdEncoding.EncodeToString(certificate.CA), "REGISTRY": registry, "WEBHOOK_SECRET": webhookSecret,
 		"HUDSON": hudson, "HUDSON_USER": servers.HudsonUser, "HUDSON_PASSWORD": servers.HudsonPassword,
 		"ARGOCD": argoCD.URL, "ARGOCD_TOKEN": argoCD.Token, "PROMETHEUS": prometheus,
-	}
+		"LOKI": loki.URL,
+	})
 	return l
 }
 
@@ -103,7 +110,8 @@ func (l *Line) ShopURL(path string) string {
 //go:embed testdata
 var files embed.FS
 
-// Manifest is a file of testdata with the values of its variables: application.yaml for Argo CD, pipeline.yaml for KubeOps.
+// Manifest is a file of testdata with the values of its variables: deployment.yaml and service.yaml for the shop as it is before its first
+// run, application.yaml for Argo CD, pipeline.yaml for KubeOps.
 func (l *Line) Manifest(t testing.TB, name string) string {
 	t.Helper()
 	return os.Expand(read(t, name), func(variable string) string {
@@ -139,10 +147,15 @@ func pullWithoutTLS(t testing.TB, folder, registry string) {
 	hosts := filepath.Join(folder, registry)
 	t.Cleanup(func() { _ = os.RemoveAll(hosts) })
 	config := fmt.Appendf(nil, "server = %[1]q\n\n[host.%[1]q]\n  capabilities = [\"pull\", \"resolve\"]\n", "http://"+registry)
-	if err := os.MkdirAll(hosts, 0o755); err != nil {
+	writeFile(t, filepath.Join(hosts, "hosts.toml"), string(config))
+}
+
+func writeFile(t testing.TB, path, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(hosts, "hosts.toml"), config, 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }

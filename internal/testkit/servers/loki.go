@@ -18,6 +18,8 @@ type LokiOptions struct {
 	Limits []string
 	// Backfill accepts lines of the last days, in the order of time, and keeps all lines in memory, where queries find them at once.
 	Backfill bool
+	// Place to listen on.
+	Place Place
 }
 
 // Loki is a running server.
@@ -26,26 +28,27 @@ type Loki struct {
 	URL string
 }
 
-// StartLoki runs a Loki in one process, with its data in a scratch folder, on loopback only.
+// StartLoki runs a Loki in one process, with its data in a scratch folder, on loopback only unless it has another Place.
 func StartLoki(t testing.TB, options LokiOptions) *Loki {
 	t.Helper()
-	port, grpc := FreePort(t), FreePort(t)
+	address, port := options.Place.port(t)
+	grpc := FreePort(t)
 	data := t.TempDir()
 	config := filepath.Join(data, "loki.yaml")
-	if err := os.WriteFile(config, []byte(lokiConfig(port, grpc, data, options)), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(lokiConfig(options.Place.address(), port, grpc, data, options)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	url := fmt.Sprintf("http://127.0.0.1:%d", port)
+	url := "http://" + address
+	path, line := options.Place.within(filepath.Join(Folder(t, "loki"), "loki"), []string{"-config.file=" + config, "-target=all"})
 	process := Start(t, Spec{
-		Name: "loki", Path: filepath.Join(Folder(t, "loki"), "loki"), Dir: data,
-		Args:  []string{"-config.file=" + config, "-target=all"},
+		Name: "loki", Path: path, Dir: data, Args: line,
 		Env:   []string{"GOMAXPROCS=2"},
 		Ready: Answers(url + "/ready"),
 	})
 	return &Loki{Process: process, URL: url}
 }
 
-func lokiConfig(port, grpc int, data string, options LokiOptions) string {
+func lokiConfig(address, port string, grpc int, data string, options LokiOptions) string {
 	retention := ""
 	limits := ""
 	ingester := ""
@@ -63,12 +66,12 @@ func lokiConfig(port, grpc int, data string, options LokiOptions) string {
 		retention = "  retention_period: " + options.Retention
 		compactor = "  retention_enabled: true\n  delete_request_store: filesystem"
 	}
-	return strings.NewReplacer("PORT", fmt.Sprint(port), "GRPC", fmt.Sprint(grpc), "DATA", data,
+	return strings.NewReplacer("ADDRESS", address, "PORT", port, "GRPC", fmt.Sprint(grpc), "DATA", data,
 		"TENANTS", fmt.Sprint(options.Tenants), "  RETENTION\n", retention+"\n", "  COMPACTOR", compactor,
 		"  LIMITS\n", limits, "  INGESTER", ingester, "QUERIER", querier).Replace(`
 auth_enabled: TENANTS
 server:
-  http_listen_address: 127.0.0.1
+  http_listen_address: ADDRESS
   http_listen_port: PORT
   grpc_listen_address: 127.0.0.1
   grpc_listen_port: GRPC

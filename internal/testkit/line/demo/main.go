@@ -101,7 +101,7 @@ func (d *demo) step(text string) { d.say("\n\033[1m==> " + text + "\033[0m") }
 
 // start the servers, and create the Pipeline.
 func (d *demo) start() {
-	d.step("Starting Git, the build server, the registry, Prometheus and Argo CD")
+	d.step("Starting Git, the build server, the registry, Prometheus, Loki and Argo CD")
 	config, err := clientcmd.BuildConfigFromFlags("", d.kubeconfig)
 	if err != nil {
 		d.Fatal(err)
@@ -111,6 +111,7 @@ func (d *demo) start() {
 		d.Fatal(err)
 	}
 	var state struct {
+		Directory  string
 		Network    struct{ Namespace, HostIP, NodeIP string }
 		Containerd struct{ RegistryHosts string }
 	}
@@ -119,15 +120,20 @@ func (d *demo) start() {
 	}
 	d.line = line.New(d.session, line.Options{
 		Config: config, HostIP: state.Network.HostIP, NodeIP: state.Network.NodeIP, NetworkNamespace: state.Network.Namespace,
-		RegistryHosts: state.Containerd.RegistryHosts,
+		RegistryHosts: state.Containerd.RegistryHosts, PodLogs: filepath.Join(state.Directory, "node", "log", "pods"),
 	})
-	d.step("Creating the Pipeline: build, image, promote, deploy, errors, health")
 	for _, namespace := range []string{line.Namespace, line.ShopNamespace} {
 		d.apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: " + namespace + "}\n")
 	}
+	d.step("Deploying the shop by hand, as it was before its Pipeline")
+	for _, name := range []string{"deployment.yaml", "service.yaml"} {
+		d.command(d.line.Manifest(d.session, name), "kubectl", "-n", line.ShopNamespace, "apply", "--server-side", "-f", "-")
+	}
+	d.command("", "kubectl", "-n", line.ShopNamespace, "rollout", "status", "deployment/shop", "--timeout=120s")
+	d.step("Creating the Pipeline: build, image, promote, deploy, errors and logs, health")
 	d.apply(d.line.Manifest(d.session, "application.yaml"))
 	d.apply(d.line.Manifest(d.session, "pipeline.yaml"))
-	for _, resource := range []string{"ciprovider/hudson", "cdprovider/argocd", "metricsbackend/prometheus", "pipeline/shop"} {
+	for _, resource := range []string{"ciprovider/hudson", "cdprovider/argocd", "metricsbackend/prometheus", "logbackend/loki", "pipeline/shop"} {
 		d.command("", "kubectl", "-n", line.Namespace, "wait", "--for=condition=Ready", resource, "--timeout=120s")
 	}
 }
