@@ -8,7 +8,9 @@ $stdin.each_line do |line|
   job = JSON.parse(line)
   answer =
     begin
-      event = KubeOps::Route.new(job.fetch('route')).call(job.fetch('record'), at)
+      route = job.fetch('route')
+      selected = KubeOps::Dispatch.new('x' => route).call(job.fetch('record')).any?
+      event = selected ? KubeOps::Route.new(route).call(job.fetch('record'), at) : nil
       event && { 'event' => event }
     rescue StandardError => e
       { 'error' => "#{e.class}: #{e.message}" }

@@ -5,11 +5,14 @@ import sys
 
 from vrl_python import VRLRuntime
 
+checked = set()
+
 for line in sys.stdin:
     job = json.loads(line)
     try:
         for program in (job.get("condition"), job["program"]):
-            wrong = VRLRuntime.check_syntax(program) if program else None
+            wrong = VRLRuntime.check_syntax(program) if program and program not in checked else None
+            checked.add(program)
             if wrong is not None:
                 raise ValueError(wrong.formatted_message or wrong.messages)
         if job.get("condition") and not VRLRuntime.run(job["condition"], job["event"], "UTC").runtime_result:

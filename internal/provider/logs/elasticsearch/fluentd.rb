@@ -26,9 +26,10 @@ module KubeOps
       [action, event]
     end
 
+    # In the order of names, as Vector: of two that become the same, the last stays.
     def plain(value)
       case value
-      when Hash then value.to_h { |key, inner| [key.tr('.', '_'), plain(inner)] }
+      when Hash then value.sort.to_h { |key, inner| [key.tr('.', '_'), plain(inner)] }
       when Array then value.map { |inner| plain(inner) }
       else value
       end
