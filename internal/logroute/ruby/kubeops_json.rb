@@ -90,18 +90,18 @@ module KubeOps
       case value
       when Hash then value.sort.to_h { |key, inner| [key, sorted(inner)] }
       when Array then value.map { |inner| sorted(inner) }
-      when Float then (text = value.to_s).include?('e') ? Literal.new(notation(text)) : value
+      when Float then value.to_s.include?('e') ? Literal.new(notation(value)) : value
       else value
       end
     end
 
-    # The notation of Vector: 1e20 where Ruby writes 1.0e+20, and 0.00001 where it writes 1.0e-05.
-    def notation(text)
-      digits, exponent = text.sub('.0e', 'e').split('e')
-      exponent = exponent.to_i
-      return "#{digits}e#{exponent}" unless exponent == -5
+    # The notation of Vector: 1e20 where Ruby writes 1.0e+20, and no exponent between -5 and 15.
+    def notation(number)
+      digits, exponent = number.to_s.sub('.0e', 'e').split('e')
+      return "#{digits}e#{exponent.to_i}" unless (-5..15).cover?(exponent.to_i)
 
-      digits.sub(/\A(-?)(\d)\.?/) { "#{Regexp.last_match(1)}0.0000#{Regexp.last_match(2)}" }
+      text = decimal(number)
+      text.include?('.') ? text : "#{text}.0"
     end
 
     # A number without an exponent, which is what expressions look at.
