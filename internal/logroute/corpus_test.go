@@ -100,7 +100,7 @@ func corpusRoutes() map[string]Backend {
 const (
 	vrlBefore = "set = [decode_base64!(.message), parse_timestamp!(.timestamp, \"%+\")]\n" +
 		".message = get!(set, [0])\n.timestamp = get!(set, [1])\n"
-	vrlAfter  = "if is_timestamp(.timestamp) { .timestamp = format_timestamp!(.timestamp, \"%Y-%m-%dT%H:%M:%S%.9fZ\") }\n" +
+	vrlAfter = "if is_timestamp(.timestamp) { .timestamp = format_timestamp!(.timestamp, \"%Y-%m-%dT%H:%M:%S%.9fZ\") }\n" +
 		"if is_timestamp(.\"@timestamp\") { .\"@timestamp\" = format_timestamp!(.\"@timestamp\", \"%Y-%m-%dT%H:%M:%S%.9fZ\") }\n"
 )
 
