@@ -3,13 +3,10 @@ package logroute
 import (
 	"encoding/base64"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"kubeops.io/kubeops/internal/testkit/servers"
 )
 
 // cri is a line of the container runtime in the only file of a case; restart stops Fluentd and starts it again.
@@ -35,7 +32,7 @@ func runLines(t *testing.T, cases [][]string) (lines, dropped [][]string) {
 		}
 		jobs = append(jobs, job)
 	}
-	for _, a := range run(t, jobs, nil, filepath.Join(servers.Folder(t, "ruby"), "ruby"), filepath.Join("testdata", "run", "lines.rb"), "ruby") {
+	for _, a := range startRuby(t, "lines.rb").askAll(t, jobs) {
 		var whole, reasons []string
 		for _, line := range a.Event["lines"].([]any) {
 			l := line.([]any)

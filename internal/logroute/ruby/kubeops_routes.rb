@@ -72,7 +72,7 @@ module KubeOps
       @drop.each { |path| drop(event, path) }
       redact(event) # what JSON's escapes hid is text by now, and a replacement cannot break the JSON
       text(event)
-      @target.finish(event)
+      @target.finish(event, time)
     end
 
     private

@@ -20,8 +20,8 @@ module KubeOps
       @headers = spec.fetch('headers')
     end
 
-    # The final form of an event.
-    def finish(event)
+    # The final form of an event of a time.
+    def finish(event, _time)
       event
     end
 

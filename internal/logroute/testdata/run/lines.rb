@@ -1,7 +1,7 @@
 # Makes lines of what a container runtime wrote: a list of steps in one line of JSON, [FILE, TEXT in base64] or ["restart"], is answered by
 # the lines, [SECONDS, NANOSECONDS, STREAM, TEXT in base64], and why others were dropped.
 require 'json'
-require File.expand_path("#{ARGV.fetch(0)}/kubeops_lines")
+require File.join(ARGV.fetch(0), 'kubeops_lines')
 
 $stdin.each_line do |steps|
   whole = []
@@ -17,4 +17,5 @@ $stdin.each_line do |steps|
     end
   end
   puts JSON.generate('event' => { 'lines' => whole, 'dropped' => dropped })
+  $stdout.flush
 end
