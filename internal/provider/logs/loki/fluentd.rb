@@ -5,7 +5,7 @@ module KubeOps
   class LokiTarget < Target
     STREAM = { 'namespace' => 'pod_namespace', 'pod' => 'pod_name', 'container' => 'container_name', 'node' => 'pod_node_name' }.freeze
 
-    def finish(event)
+    def finish(event, _time)
       event['level'] ||= 'unknown' if @parse_json
       event
     end
