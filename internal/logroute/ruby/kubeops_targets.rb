@@ -14,6 +14,9 @@ module KubeOps
 
   # Path, headers and body of a request, and how its answer is read.
   class Target
+    # What keeps an event from being written as JSON. It costs this event: a chunk with it could never be sent.
+    UNSENDABLE = [JSON::JSONError, EncodingError, TypeError, NoMethodError].freeze
+
     def initialize(spec)
       @settings = spec['settings'] || {}
       @parse_json = spec.fetch('parseJSON')
@@ -41,11 +44,16 @@ module KubeOps
       'application/x-ndjson'
     end
 
+    # The block gets the error of an event that cannot be written. Without any other, there is no body.
     def body(events)
-      events.map do |event|
+      lines = events.filter_map do |event|
         action, content = document(event)
         "#{JSON.generate('create' => action)}\n#{JSON.generate(content)}\n"
-      end.join
+      rescue *UNSENDABLE => e
+        yield e
+        nil
+      end
+      lines.empty? ? nil : lines.join
     end
 
     # One that exists was sent before.
