@@ -26,7 +26,7 @@ del(.timestamp_end)
 const parse = `deep = false
 if match(.message, r'^[ \t\r\n]*\{') {
   text = .message
-  if match(text, r'[0-9]{16}|[0-9][eE]|[ \t\r\n:,\[]-0') {
+  if match(text, r'[ \t\r\n:,\[](?:-0|-?[0-9][0-9.]*[eE]|-?[0-9.]{16})') {
     text = replace_with(text, r'(?s)"(?:[^"\\]|\\.)*"|-?[0-9][0-9.eE+-]*') -> |found| {
       number = found.string
       _whole, overflow = to_int(number)

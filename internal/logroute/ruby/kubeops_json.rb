@@ -15,8 +15,8 @@ module KubeOps
     NUMBER = /-?(?>0|[1-9][0-9]*+)(?>\.[0-9]++)?(?>[eE][+-]?[0-9]++)?/.freeze
     # Every token of JSON: what is made of others is no JSON, whatever the parser of a version of Ruby thinks.
     TOKENS = /\A(?>[ \t\r\n]++|[\[\]{}:,]++|#{STRING}|#{NUMBER}|true|false|null)*+\z/.freeze
-    # Numbers that may have to become text: long ones, those with an exponent, and -0.
-    UNUSUAL = /[0-9]{16}|[0-9][eE]|[ \t\r\n:,\[]-0/.freeze
+    # Numbers that may have to become text: long ones, those with an exponent, and -0. Hexadecimal ids in text are none.
+    UNUSUAL = /[ \t\r\n:,\[](?:-0|-?[0-9][0-9.]*+[eE]|-?[0-9.]{16})/.freeze
     LITERAL = /"(?>[^"\\]++|\\.)*+"|-?[0-9][0-9.eE+-]*+/m.freeze
     VALID = /\A#{NUMBER}\z/.freeze
     INTEGER = /\A-?(?:0|[1-9][0-9]*)\z/.freeze
@@ -54,16 +54,23 @@ module KubeOps
       end
     end
 
-    # With names that every backend takes, and with other values. Names in the order of bytes: of two that become the same, Vector keeps
-    # the last.
-    def rewrite(value, key, text)
+    # With the names and the values that a redactor gives.
+    def rewrite(value, redactor)
       case value
-      when Hash then value.sort.to_h { |name, inner| [named(key.call(name)), rewrite(inner, key, text)] }
-      when Array then value.map { |inner| rewrite(inner, key, text) }
-      else text.call(value)
+      when Hash
+        renamed = value.to_h { |name, inner| [redactor.name(name), rewrite(inner, redactor)] }
+        renamed.size == value.size ? renamed : last_of_same(value, redactor)
+      when Array then value.map { |inner| rewrite(inner, redactor) }
+      else redactor.one(value)
       end
     end
 
+    # Of names that become the same, Vector keeps the last in the order of bytes.
+    def last_of_same(object, redactor)
+      object.sort.to_h { |name, inner| [redactor.name(name), rewrite(inner, redactor)] }
+    end
+
+    # A name that every backend takes.
     def named(key)
       return '_' if key.match?(/\A[[:space:]]*\z/)
 

@@ -9,7 +9,11 @@ module KubeOps
     ESCAPE = %r{\\+(?:u([0-9a-cefA-CEF][0-9a-fA-F]{3}|[dD][0-7][0-9a-fA-F]{2})|["/nrt])}.freeze
     BLANKS = { 'n' => "\n", 'r' => "\r", 't' => "\t" }.freeze
 
+    # Names of fields that are remembered: lines of one program have the same ones.
+    MAX_NAMES = 5_000
+
     def initialize(expressions)
+      @names = {}
       limit = Regexp.respond_to?(:timeout) ? { timeout: PATIENCE } : {}
       @expressions = expressions.map { |text| limit.empty? ? Regexp.new(text) : Regexp.new(text, **limit) }
     end
@@ -41,6 +45,12 @@ module KubeOps
       end
     end
 
+    # The name of a field without secrets, as every backend takes it.
+    def name(key)
+      @names.clear if @names.size >= MAX_NAMES
+      @names[key] ||= PlainJSON.named(text(key)).freeze
+    end
+
     # A text without secrets. What escapes of JSON hide is looked at, too: those of a line that is no JSON, and of JSON in a string.
     def text(text)
       return text if empty?
@@ -54,7 +64,7 @@ module KubeOps
     private
 
     def replace(text)
-      @expressions.reduce(text) { |left, expression| left.gsub(expression, REDACTED) }
+      @expressions.reduce(text) { |left, expression| left.match?(expression) ? left.gsub(expression, REDACTED) : left }
     end
 
     # A piece whose escapes hide nothing keeps them.

@@ -115,7 +115,7 @@ module KubeOps
       end
       return unless json
 
-      event['json'] = PlainJSON.bounded(PlainJSON.rewrite(json, @redactor.method(:text), @redactor.method(:one)))
+      event['json'] = PlainJSON.bounded(PlainJSON.rewrite(json, @redactor))
     end
 
     def drop(event, path)
