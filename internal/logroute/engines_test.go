@@ -132,7 +132,7 @@ func (l line) vector() map[string]any {
 		l.labels = map[string]string{}
 	}
 	return map[string]any{
-		"file": "/var/log/pods/x", "source_type": "kubernetes_logs", "timestamp_end": "x", "stream": "stdout", "message": l.message,
+		"file": "/var/log/pods/x", "source_type": "kubernetes_logs", "timestamp_end": "x", "_partial": true, "stream": "stdout", "message": l.message,
 		"timestamp": "2026-01-02T03:04:05.000000006Z",
 		"kubernetes": map[string]any{
 			"pod_namespace": l.namespace, "pod_name": l.pod, "container_name": l.container, "pod_node_name": "node-1", "pod_labels": l.labels,

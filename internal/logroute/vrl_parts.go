@@ -17,6 +17,7 @@ const (
 const begin = `del(.file)
 del(.source_type)
 del(.timestamp_end)
+del(._partial)
 .message = replace(string(.message) ?? "", "\0", "\0")
 `
 
