@@ -1,14 +1,17 @@
 package logroute
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
+	"io"
 	"math/rand"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,44 +28,76 @@ type answer struct {
 	Error string
 }
 
-// run jobs through a program that answers each with a line.
-func run(t testing.TB, jobs []any, env []string, name string, args ...string) []*answer {
+// engine is a program that answers each job, a line of JSON, with a line. It ends with the test.
+type engine struct {
+	mu     sync.Mutex
+	in     io.Writer
+	out    *bufio.Reader
+	failed *bytes.Buffer
+}
+
+func startEngine(t testing.TB, env []string, name string, args ...string) *engine {
 	t.Helper()
-	var in, out, failed bytes.Buffer
-	for _, job := range jobs {
-		line, err := json.Marshal(job)
-		if err != nil {
-			t.Fatal(err)
-		}
-		in.Write(append(line, '\n'))
-	}
 	cmd := exec.CommandContext(t.Context(), name, args...)
 	cmd.Env = append(os.Environ(), env...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = &in, &out, &failed
-	if err := cmd.Run(); err != nil {
-		t.Fatalf("%s: %v\n%s", name, err, failed.String())
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
 	}
-	var answers []*answer
-	for _, line := range strings.Split(strings.TrimSpace(out.String()), "\n") {
-		var a *answer
-		if err := json.Unmarshal([]byte(line), &a); err != nil {
-			t.Fatalf("%v in %q", err, line)
-		}
-		answers = append(answers, a)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
 	}
-	if len(answers) != len(jobs) {
-		t.Fatalf("%d answers to %d jobs\n%s", len(answers), len(jobs), failed.String())
+	e := &engine{in: in, out: bufio.NewReader(out), failed: &bytes.Buffer{}}
+	cmd.Stderr = e.failed
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = in.Close()
+		_ = cmd.Wait()
+	})
+	return e
+}
+
+func (e *engine) ask(t testing.TB, job any) *answer {
+	t.Helper()
+	text, err := json.Marshal(job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if _, err := e.in.Write(append(text, '\n')); err != nil {
+		t.Fatalf("%v\n%s", err, e.failed)
+	}
+	line, err := e.out.ReadBytes('\n')
+	if err != nil {
+		t.Fatalf("%v\n%s", err, e.failed)
+	}
+	var a *answer
+	if err := json.Unmarshal(line, &a); err != nil {
+		t.Fatalf("%v in %q", err, line)
+	}
+	return a
+}
+
+func (e *engine) askAll(t testing.TB, jobs []any) []*answer {
+	t.Helper()
+	answers := make([]*answer, 0, len(jobs))
+	for _, job := range jobs {
+		answers = append(answers, e.ask(t, job))
 	}
 	return answers
 }
 
-func runVRL(t testing.TB, jobs []any) []*answer {
+func startVRL(t testing.TB) *engine {
 	t.Helper()
-	return run(t, jobs, []string{"PYTHONPATH=" + filepath.Join(servers.Folder(t, "vrl"), "lib")}, "python3",
-		filepath.Join("testdata", "run", "vrl.py"))
+	return startEngine(t, []string{"PYTHONPATH=" + filepath.Join(servers.Folder(t, "vrl"), "lib")}, "python3", filepath.Join("testdata", "run", "vrl.py"))
 }
 
-func runRuby(t testing.TB, jobs []any) []*answer {
+// startRuby runs a program of testdata/run, which is given the folder of the plug-ins.
+func startRuby(t testing.TB, program string) *engine {
 	t.Helper()
 	folder := t.TempDir()
 	for _, backends := range cases() {
@@ -72,7 +107,17 @@ func runRuby(t testing.TB, jobs []any) []*answer {
 			}
 		}
 	}
-	return run(t, jobs, nil, filepath.Join(servers.Folder(t, "ruby"), "ruby"), filepath.Join("testdata", "run", "route.rb"), folder)
+	return startEngine(t, nil, filepath.Join(servers.Folder(t, "ruby"), "ruby"), filepath.Join("testdata", "run", program), folder)
+}
+
+func runVRL(t testing.TB, jobs []any) []*answer {
+	t.Helper()
+	return startVRL(t).askAll(t, jobs)
+}
+
+func runRuby(t testing.TB, jobs []any) []*answer {
+	t.Helper()
+	return startRuby(t, "route.rb").askAll(t, jobs)
 }
 
 // line of a Pod, as each collector hands it to a route.
@@ -87,7 +132,7 @@ func (l line) vector() map[string]any {
 		l.labels = map[string]string{}
 	}
 	return map[string]any{
-		"file": "/var/log/pods/x", "source_type": "kubernetes_logs", "timestamp_end": "x", "stream": "stdout", "message": l.message,
+		"file": "/var/log/pods/x", "source_type": "kubernetes_logs", "timestamp_end": "x", "_partial": true, "stream": "stdout", "message": l.message,
 		"timestamp": "2026-01-02T03:04:05.000000006Z",
 		"kubernetes": map[string]any{
 			"pod_namespace": l.namespace, "pod_name": l.pod, "container_name": l.container, "pod_node_name": "node-1", "pod_labels": l.labels,
@@ -122,7 +167,8 @@ func through(t testing.TB, b Backend, lines []line) []*answer {
 	}
 	var vrl, ruby []any
 	for _, l := range lines {
-		vrl = append(vrl, map[string]any{"condition": forVector.selects(), "program": forVector.shape(), "event": l.vector()})
+		program := vrlTime + string(forVector.shape()) + vrlAfter
+		vrl = append(vrl, map[string]any{"condition": forVector.selects(), "program": program, "event": l.vector()})
 		ruby = append(ruby, map[string]any{"route": forFluentd.fluentd(), "record": l.fluentd()})
 	}
 	one := runVRL(t, vrl)
@@ -207,7 +253,7 @@ func TestBothCollectorsMakeTheSameOfALine(t *testing.T) {
 	}
 	first := got[0].Event
 	want := map[string]any{
-		"@timestamp": "2026-01-02T03:04:05.000000006Z", "stream": "stdout", "level": "error", "message": "login with [redacted] failed",
+		"@timestamp": "2026-01-02T03:04:05.000000006Z", "kubeops_ns": 1767323045000000006.0, "stream": "stdout", "level": "error", "message": "login with [redacted] failed",
 		"json": map[string]any{
 			"level": "ERROR", "msg": "login with [redacted] failed", "user": map[string]any{"id": 7.0}, "card": "[redacted]",
 			"kubernetes": map[string]any{"pod_namespace": "billing"}, // what a program writes never becomes who it is

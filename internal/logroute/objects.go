@@ -177,5 +177,10 @@ func environment(collector v1alpha1.CollectorType) []any {
 	if collector == v1alpha1.CollectorFluentd {
 		return []any{node("K8S_NODE_NAME")}
 	}
-	return []any{node("VECTOR_SELF_NODE_NAME"), manifest{"name": "VECTOR_DISABLE_ENV_VAR_INTERPOLATION", "value": "true"}}
+	return []any{
+		node("VECTOR_SELF_NODE_NAME"), manifest{"name": "VECTOR_DISABLE_ENV_VAR_INTERPOLATION", "value": "true"},
+		// Errors of these modules quote lines that are too long or in another format, before they are redacted.
+		manifest{"name": "VECTOR_LOG", "value": "info,vector::internal_events::kubernetes_logs=off," +
+			"vector::internal_events::parser=off,vector::internal_events::file::source=off"},
+	}
 }

@@ -209,12 +209,10 @@ func fluentdParams() map[string][]string {
 	return map[string][]string{
 		"tail": {"@type", "@id", "@label", "path", "exclude_path", "pos_file", "tag", "read_from_head", "refresh_interval",
 			"max_line_size"},
-		"regexp": {"@type", "expression", "time_format"},
-		"concat": {"@type", "@id", "key", "use_partial_cri_logtag", "partial_cri_logtag_key", "partial_cri_stream_key", "separator",
-			"flush_interval", "timeout_label"},
+		"none":                {"@type"},
+		"kubeops_lines":       {"@type", "@id", "open_file"},
 		"kubernetes_metadata": {"@type", "@id", "skip_namespace_metadata", "skip_master_url", "annotation_match"},
-		"copy":                {"@type", "@id", "copy_mode"},
-		"relabel":             {"@type", "@id", "@label"},
+		"kubeops_select":      {"@type", "@id", "file"},
 		"kubeops_route":       {"@type", "@id", "file", "route"},
 		"kubeops":             {"@type", "@id", "file", "route", "secrets"},
 		"file": {
@@ -260,10 +258,9 @@ func fluentdStructure(t *testing.T, c Configuration, routes int) {
 	for _, l := range root.all("label") {
 		labels[l.argument] = l
 	}
-	copied := labels["@PODS"].all("match")[0]
-	if len(data) != routes || len(labels) != routes+2 || len(copied.all("store")) != routes || len(root.all("source")) != 1 ||
-		copied.params["copy_mode"] != "deep" {
-		t.Fatalf("%d routes became %d entries, %d labels and %d copies", routes, len(data), len(labels), len(copied.all("store")))
+	selected := labels["@PODS"].all("match")[0].params["@type"]
+	if len(data) != routes || len(labels) != routes+1 || len(root.all("source")) != 1 || selected != "kubeops_select" {
+		t.Fatalf("%d routes became %d entries and %d labels, selected by %q", routes, len(data), len(labels), selected)
 	}
 	for id, route := range data {
 		label := labels["@"+id]

@@ -74,60 +74,40 @@ func quoted(names []string) string {
 // shape is the program that makes of a line what the backend gets.
 func (r *route) shape() program {
 	var p strings.Builder
-	line := func(format string, args ...any) { fmt.Fprintf(&p, format+"\n", args...) }
-	line("del(.file)\ndel(.source_type)\ndel(.timestamp_end)")
+	p.WriteString(begin)
 	if r.Collect.ParseJSON {
-		r.parse(line)
-	}
-	if len(r.redact) > 0 {
-		r.redaction(line)
+		fmt.Fprintf(&p, parse, maxLevels+1, quoted(levels()))
 	}
 	for _, path := range r.drop {
-		line("del(.%s)", dotted(path))
+		fmt.Fprintf(&p, "del(.%s)\n", dotted(path))
 	}
 	if r.Collect.ParseJSON {
-		r.text(line)
+		fmt.Fprintf(&p, rewriteKeys, r.replace("left"), maxKey)
 	}
+	if len(r.redact) > 0 {
+		fmt.Fprintf(&p, redactValues, r.replace("left"))
+	}
+	switch {
+	case r.Collect.ParseJSON && r.Target.Storage().WholeJSON:
+		fmt.Fprintf(&p, wholeMessage, maxLevels)
+	case r.Collect.ParseJSON:
+		fmt.Fprintf(&p, ownMessage, maxLevels)
+	}
+	fmt.Fprintf(&p, cutMessage, maxMessage)
 	p.WriteString(r.forVector().Program)
 	return program(p.String())
 }
 
-// redaction replaces within every text of the event, but for the names that lines are found by. It comes after the parsing: what
-// JSON's escapes hid is text by then, and a replacement cannot break the JSON.
-func (r *route) redaction(line func(string, ...any)) {
-	names := []string{"pod_namespace", "pod_name", "container_name", "pod_node_name"}
-	for _, name := range names {
-		line("%s = .kubernetes.%s", name, name)
+// replace secrets in a variable; nothing without expressions.
+func (r *route) replace(variable string) string {
+	if len(r.redact) == 0 {
+		return ""
 	}
-	line(". = map_values(., recursive: true) -> |value| {\n  if is_string(value) {")
+	var all strings.Builder
 	for _, expression := range r.redact {
-		line("    value = replace!(value, r'%s', \"[redacted]\")", expression)
+		fmt.Fprintf(&all, "        shown = replace(shown, r'%s', \"[redacted]\")\n", expression)
 	}
-	line("    value\n  } else {\n    value\n  }\n}")
-	for _, name := range names {
-		line("if !is_null(%s) { .kubernetes.%s = %s }", name, name, name)
-	}
-}
-
-// parse makes .json of a line that is a JSON object, and .level of a level in it. What the line says stays below .json, so that no
-// program can pass its lines off as those of another Pod.
-func (r *route) parse(line func(string, ...any)) {
-	line("parsed, failed = parse_json(.message)\nif failed == null && is_object(parsed) {\n  .json = parsed")
-	line("  level = \"\"\n  if is_string(parsed.level) {\n    level = downcase(string!(parsed.level))")
-	line("  } else if is_string(parsed.severity) {\n    level = downcase(string!(parsed.severity))\n  }")
-	line("  if includes(%s, level) { .level = level }", quoted(levels()))
-	line("}")
-}
-
-// text makes the message of what is left of the parsed line, so that a field that was dropped does not live on in it.
-func (r *route) text(line func(string, ...any)) {
-	line("if is_object(.json) {")
-	if r.Target.Storage().WholeJSON {
-		line("  .message = encode_json(.json)\n}")
-		return
-	}
-	line("  said = .json.message\n  if !is_string(said) { said = .json.msg }")
-	line("  if is_string(said) { .message = said } else { .message = encode_json(.json) }\n}")
+	return fmt.Sprintf(replaceTwice, variable, all.String())
 }
 
 func dotted(path []string) string {

@@ -24,6 +24,7 @@ module Fluent
         super
         @spec = JSON.parse(File.read(@file)).fetch(@route)
         @target = ::KubeOps.target(@spec)
+        @losses = ::KubeOps::Losses.new(log, 'some lines cannot be sent; they are dropped')
         @uri = URI.parse(@spec.fetch('url') + @target.path)
       end
 
@@ -36,7 +37,10 @@ module Fluent
         chunk.each { |_time, event| events << event }
         return if events.empty?
 
-        status, answer = post(@target.body(events))
+        body = @target.body(events) { |error| @losses.add(error, route: @route) }
+        return unless body
+
+        status, answer = post(body)
         case status
         when 200..299 then judge(answer)
         when 400, 405, 406, 410..428, 430..499 # it will not take these lines later either

@@ -1,6 +1,8 @@
 package elasticsearch_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -306,4 +308,67 @@ func TestRetentionOfEveryKind(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Dates have milliseconds; two collectors' requests may arrive in any order.
+func TestLinesOfOneMillisecondAreInTheOrderOfTheirNanoseconds(t *testing.T) {
+	at := now()
+	sources := []object{}
+	for _, ns := range []int{3, 1, 2} {
+		sources = append(sources, object{"@timestamp": at, "message": fmt.Sprint("line ", ns), "kubeops_ns": 1_767_323_045_000_000_000 + ns,
+			"kubernetes": object{"pod_name": "p", "pod_namespace": "n"}})
+	}
+	check := func(t *testing.T, url, index string, wants map[bool]string) {
+		t.Helper()
+		for backward, want := range wants {
+			q := lastHour()
+			q.Backward = backward
+			page, err := backend(t, settings(url, index)).Search(t.Context(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var lines []string
+			for _, entry := range page.Entries {
+				lines = append(lines, entry.Line)
+			}
+			if got := strings.Join(lines, ", "); got != want {
+				t.Errorf("backward %t: %s, want %s", backward, got, want)
+			}
+		}
+	}
+	t.Run("a fake", func(t *testing.T) {
+		f := newFake(t, false)
+		for i, source := range sources {
+			f.add("logs", fmt.Sprint(i), source)
+		}
+		check(t, f.url, "logs", map[bool]string{false: "line 1, line 2, line 3", true: "line 3, line 2, line 1"})
+	})
+	t.Run("a server", func(t *testing.T) {
+		url, _ := open.get(t)
+		// An index without the field sorts last.
+		for i, source := range append(sources, object{"@timestamp": at, "message": "line of another"}) {
+			index := "nanoseconds-new"
+			if i == len(sources) {
+				index = "nanoseconds-old"
+			}
+			body, err := json.Marshal(source)
+			if err != nil {
+				t.Fatal(err)
+			}
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, fmt.Sprintf("%s/%s/_doc/%d?refresh=true", url, index, i), bytes.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Header.Set("Content-Type", "application/json")
+			answer, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = answer.Body.Close()
+			if answer.StatusCode >= 300 {
+				t.Fatalf("a document is refused: %s", answer.Status)
+			}
+		}
+		check(t, url, "nanoseconds-*", map[bool]string{false: "line 1, line 2, line 3, line of another", true: "line 3, line 2, line 1, line of another"})
+	})
 }

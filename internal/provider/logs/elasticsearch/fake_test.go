@@ -2,9 +2,11 @@ package elasticsearch_test
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"path"
@@ -228,8 +230,17 @@ func at(d stored) int64 {
 	return t.UnixMilli()
 }
 
+// nanoseconds of a document, by which those of one millisecond are sorted; the server puts those without them last.
+func nanoseconds(d stored) int {
+	if ns, ok := d.source["kubeops_ns"].(int); ok {
+		return ns
+	}
+	return math.MaxInt
+}
+
 func (f *fake) hits(found []stored, sort []map[string]object, size int, fields []string) []any {
-	if len(sort) != 2 || sort[0]["@timestamp"] == nil || sort[1]["_seq_no"] == nil || size < 1 || size > 10_000 {
+	if len(sort) != 3 || sort[0]["@timestamp"] == nil || sort[1]["kubeops_ns"]["unmapped_type"] != "long" || sort[2]["_seq_no"] == nil ||
+		size < 1 || size > 10_000 {
 		f.t.Errorf("search: size %d sorted by %v", size, sort)
 		return nil
 	}
@@ -239,6 +250,9 @@ func (f *fake) hits(found []stored, sort []map[string]object, size int, fields [
 		}
 		if at(a) != at(b) {
 			return int(at(a) - at(b))
+		}
+		if c := cmp.Compare(nanoseconds(a), nanoseconds(b)); c != 0 {
+			return c
 		}
 		return a.seq - b.seq
 	})

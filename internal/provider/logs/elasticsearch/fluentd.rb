@@ -4,10 +4,13 @@ require 'securerandom'
 
 module KubeOps
   class ElasticsearchTarget < BulkTarget
-    def finish(event)
+    def finish(event, time)
       # A label app and a label app.kubernetes.io/name cannot both be fields: one would have to hold the other.
       event = plain(event)
       event['@timestamp'] = event.delete('timestamp')
+      # A date has milliseconds. What the runtime wrote within one is sorted by nanoseconds.
+      nanoseconds = (time.to_i * 1_000_000_000) + time.nsec
+      event['kubeops_ns'] = nanoseconds if PlainJSON::INT64.cover?(nanoseconds)
       # With an id of its own, a line is created once however often it is sent.
       event['kubeops_id'] = SecureRandom.uuid
       event
@@ -26,9 +29,10 @@ module KubeOps
       [action, event]
     end
 
+    # In the order of names, as Vector: of two that become the same, the last stays.
     def plain(value)
       case value
-      when Hash then value.to_h { |key, inner| [key.tr('.', '_'), plain(inner)] }
+      when Hash then value.sort.to_h { |key, inner| [key.tr('.', '_'), plain(inner)] }
       when Array then value.map { |inner| plain(inner) }
       else value
       end

@@ -137,8 +137,12 @@ func (s *scanner) ask(ctx context.Context, size int) ([]document, error) {
 	}
 	body := s.plan.body(must, mustNot, object{
 		"size": size, "track_total_hits": false, "_source": s.m.wanted(),
-		// Lines of one time come in the order in which they were stored.
-		"sort": []any{object{s.m.time: byTime}, object{"_seq_no": object{"order": order}}},
+		// Lines of one millisecond come in the order of the collector's nanoseconds, and then in the order in which they were stored.
+		"sort": []any{
+			object{s.m.time: byTime},
+			object{nanosecondsField: object{"order": order, "unmapped_type": "long"}},
+			object{"_seq_no": object{"order": order}},
+		},
 	})
 	request := post("search", "/"+s.p.index+"/_search", body)
 	request.Query = partial()

@@ -5,7 +5,7 @@ module KubeOps
   class LokiTarget < Target
     STREAM = { 'namespace' => 'pod_namespace', 'pod' => 'pod_name', 'container' => 'container_name', 'node' => 'pod_node_name' }.freeze
 
-    def finish(event)
+    def finish(event, _time)
       event['level'] ||= 'unknown' if @parse_json
       event
     end
@@ -18,11 +18,19 @@ module KubeOps
       'application/json'
     end
 
+    # The block gets the error of an event that cannot be written. Without any other, there is no body.
     def body(events)
-      streams = events.group_by { |event| labels(event) }.map do |stream, lines|
-        { 'stream' => stream, 'values' => lines.map { |event| [nanoseconds(event['timestamp']), event['message']] }.sort_by { |at, _| at.to_i } }
+      streams = Hash.new { |all, stream| all[stream] = [] }
+      events.each do |event|
+        at = nanoseconds(event['timestamp'])
+        line = JSON.generate([at.to_s, event['message'].to_str])
+        streams[JSON.generate(labels(event))] << [at, line]
+      rescue *UNSENDABLE => e
+        yield e
       end
-      JSON.generate('streams' => streams)
+      return nil if streams.empty?
+
+      %({"streams":[#{streams.map { |stream, lines| %({"stream":#{stream},"values":[#{sorted(lines)}]}) }.join(',')}]})
     end
 
     private
@@ -36,7 +44,12 @@ module KubeOps
 
     def nanoseconds(text)
       at = Time.utc(*text.scan(/\d+/).first(6).map(&:to_i))
-      ((at.to_i * 1_000_000_000) + text[/\.(\d+)Z/, 1].to_i).to_s
+      (at.to_i * 1_000_000_000) + text[/\.(\d+)Z/, 1].to_i
+    end
+
+    # By time; lines of the same time in the order in which they came.
+    def sorted(lines)
+      lines.sort_by.with_index { |(at, _), index| [at, index] }.map(&:last).join(',')
     end
   end
 
