@@ -124,7 +124,7 @@ fuzz: $(BIN) ## Run each fuzz target for 10 minutes (FUZZTIME=..., JOBS=... at o
 	@BIN=$(BIN) FUZZTIME=$(FUZZTIME) JOBS=$(JOBS) TARGETS='$(value TARGETS)' hack/fuzz.sh
 
 .PHONY: generate
-generate: $(BIN)/controller-gen ## Regenerate deep copies, CRDs, RBAC roles, dashboards, docs/checks.md, docs/cli.md and docs/configuration.md
+generate: $(BIN)/controller-gen ## Regenerate deep copies, CRDs, RBAC roles, dashboards, docs/checks.md, docs/cli.md, docs/configuration.md and the chart
 	$(BIN)/controller-gen object paths=./api/...
 	$(BIN)/controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
 	$(BIN)/controller-gen rbac:roleName=kubeops-manager paths=./controllers/... output:rbac:dir=config/rbac
@@ -132,6 +132,7 @@ generate: $(BIN)/controller-gen ## Regenerate deep copies, CRDs, RBAC roles, das
 	go run ./hack/clidocs docs/cli.md
 	go run ./hack/visual config/components
 	go run ./hack/configdocs api/config/v1alpha1 docs/configuration.md
+	cd hack/chart && go run . ../..
 
 .PHONY: web
 web: $(BIN) ## Build the pages of the dashboard into internal/dashboard/dist (downloads Node and packages into bin/web once)
@@ -150,12 +151,14 @@ proto: $(BIN)/protoc-gen-go $(BIN)/protoc-gen-go-grpc ## Regenerate the Go code 
 verify: ## Check generated files, formatting, style and lint, as CI does
 	@hack/verify.sh
 	go test ./hack/style
+	cd hack/chart && go test ./... # what Helm installs is what Kustomize installs
 	@$(MAKE) --no-print-directory lint
 
 .PHONY: lint
 lint: $(BIN)/golangci-lint ## Run the linters, including the direction of imports
 	$(BIN)/golangci-lint run ./...
 	cd hack/cluster && $(BIN)/golangci-lint run --enable-only lll ./...
+	cd hack/chart && $(BIN)/golangci-lint run ./...
 	cd validator && GOFLAGS=-trimpath $(BIN)/golangci-lint run ./...
 
 .PHONY: vuln
@@ -210,6 +213,9 @@ $(BIN)/protoc-gen-go-grpc: hack/tools/go.mod | $(BIN)
 
 $(BIN)/golangci-lint: hack/tools/go.mod | $(BIN)
 	cd hack/tools && go build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+$(BIN)/helm: hack/chart/go.mod | $(BIN)
+	cd hack/chart && go build -trimpath -o $@ helm.sh/helm/v4/cmd/helm
 
 $(BIN)/govulncheck: hack/tools/go.mod | $(BIN)
 	cd hack/tools && go build -o $@ golang.org/x/vuln/cmd/govulncheck
