@@ -132,7 +132,7 @@ generate: $(BIN)/controller-gen ## Regenerate deep copies, CRDs, RBAC roles, das
 	go run ./hack/clidocs docs/cli.md
 	go run ./hack/visual config/components
 	go run ./hack/configdocs api/config/v1alpha1 docs/configuration.md
-	cd hack/chart && go run . ../..
+	cd hack/chart && go run . generate ../..
 
 .PHONY: web
 web: $(BIN) ## Build the pages of the dashboard into internal/dashboard/dist (downloads Node and packages into bin/web once)
@@ -164,6 +164,19 @@ lint: $(BIN)/golangci-lint ## Run the linters, including the direction of import
 .PHONY: vuln
 vuln: $(BIN)/govulncheck ## Check dependencies for known vulnerabilities (GOVULNDB=file:///FOLDER: with a copy of the database, offline)
 	@BIN=$(BIN) hack/vuln.sh
+
+##@ Release
+
+DIST ?= $(CURDIR)/dist
+RELEASE := cd hack/cluster && go run ./cmd/release --repository $(CURDIR) --output $(DIST) --version "$(VERSION)" $(if $(IMAGES),--images $(IMAGES))
+
+.PHONY: image
+image: ## Build the images for linux/amd64 and linux/arm64 into dist/images, without Docker (VERSION=v1.2.3, IMAGES=REGISTRY/FOLDER, DIST=...)
+	$(RELEASE) --only-images
+
+.PHONY: release
+release: ## Build all of a release into dist/: images, chart, manifests, command line, Krew manifest, components (SPDX), checksums (DOWNLOADS=URL)
+	$(RELEASE) $(if $(DOWNLOADS),--downloads $(DOWNLOADS))
 
 ##@ Local cluster
 

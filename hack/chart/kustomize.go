@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"sigs.k8s.io/kustomize/api/krusty"
-	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
@@ -70,8 +70,8 @@ func readSources(repository string) (*sources, error) {
 	})
 }
 
-// render a kustomization beside config/ that has these folders of it as resources and components, and further lines.
-func (s *sources) render(resources, components []string, more string) (*objects, error) {
+// build a kustomization beside config/ that has these folders of it as resources and components, and further lines.
+func (s *sources) build(resources, components []string, more string) (resmap.ResMap, error) {
 	var kustomization strings.Builder
 	kustomization.WriteString("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n")
 	for field, folders := range map[string][]string{"resources": resources, "components": components} {
@@ -85,14 +85,31 @@ func (s *sources) render(resources, components []string, more string) (*objects,
 		return nil, err
 	}
 	options := krusty.MakeDefaultOptions()
-	options.Reorder = krusty.ReorderOptionUnspecified
-	options.LoadRestrictions = types.LoadRestrictionsRootOnly
-	result, err := krusty.MakeKustomizer(options).Run(s.files, "/site")
+	options.Reorder = krusty.ReorderOptionUnspecified // namespaces and CRDs first, unless a kustomization says otherwise
+	built, err := krusty.MakeKustomizer(options).Run(s.files, "/site")
 	if err != nil {
 		return nil, fmt.Errorf("kustomization of %v and %v: %w", resources, components, err)
 	}
+	return built, nil
+}
+
+// text of a kustomization, as `kubectl kustomize` prints it.
+func (s *sources) text(resources, components []string, more string) ([]byte, error) {
+	built, err := s.build(resources, components, more)
+	if err != nil {
+		return nil, err
+	}
+	return built.AsYaml()
+}
+
+// render the objects of a kustomization.
+func (s *sources) render(resources, components []string, more string) (*objects, error) {
+	built, err := s.build(resources, components, more)
+	if err != nil {
+		return nil, err
+	}
 	rendered := &objects{}
-	for _, resource := range result.Resources() {
+	for _, resource := range built.Resources() {
 		manifest, err := resource.Map()
 		if err != nil {
 			return nil, err
