@@ -108,13 +108,10 @@ func (r *release) krewPlatform(b binary, archive string, content []byte) krewPla
 	}
 }
 
-// writeChecksums writes the SHA-256 of each file, in the format of sha256sum, and removes the binaries that are in archives.
+// writeChecksums writes the SHA-256 of each file, in the format of sha256sum.
 func (r *release) writeChecksums(context.Context) error {
-	if err := os.RemoveAll(r.work); err != nil {
-		return err
-	}
 	var files []string
-	for _, pattern := range []string{"*", "images/*"} {
+	for _, pattern := range []string{"[^.]*", "images/*"} { // not the folder of the binaries, which are in archives
 		matches, err := filepath.Glob(filepath.Join(r.output, pattern))
 		if err != nil {
 			return err

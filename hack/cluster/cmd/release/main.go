@@ -59,6 +59,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := errors.Join(os.RemoveAll(r.output), os.MkdirAll(r.output, 0o755)); err != nil {
 		return err
 	}
+	defer func() { _ = os.RemoveAll(r.work) }() // what was built is in archives
 	steps := []func(context.Context) error{r.writeImages, r.writeCommandLine, r.writeChart, r.writeManifests, r.writeSBOMs, r.writeChecksums}
 	if o.onlyImages {
 		steps = steps[:1]
