@@ -51,7 +51,8 @@ func (r *release) build(ctx context.Context, program, platform string) (binary, 
 	// The version and the commit are set, and not those of the repository, so that an archive of the sources gives the same program.
 	flags := fmt.Sprintf("-s -w -buildid= -X %srelease=%s -X %srevision=%s", info, r.version, info, r.commit)
 	environment := []string{"CGO_ENABLED=0", "GOFLAGS=", "GOOS=" + b.system(), "GOARCH=" + b.architecture()}
-	_, err := command(ctx, r.repository, environment, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", b.path, "./cmd/"+program)
+	_, err := command(ctx, r.repository, environment,
+		"go", "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", b.path, "./cmd/"+program)
 	if err != nil {
 		return b, err
 	}

@@ -91,8 +91,8 @@ func (r *release) krewPlugin() krewPlugin {
 		APIVersion: "krew.googlecontainertools.github.com/v1alpha2", Kind: "Plugin", Metadata: map[string]string{"name": "kubeops"},
 		Spec: krewSpec{
 			Version: r.version, Homepage: "https://kubeops.io", ShortDescription: "Find what is broken in a cluster and why",
-			Description: "Inspects a cluster, or manifests, with over 200 checks and connects the findings: every symptom names its cause.\n" +
-				"It needs nothing in the cluster, changes nothing, and reads with your permissions.\n",
+			Description: "Inspects a cluster, or manifests, with over 200 checks and connects the findings: every symptom names its\n" +
+				"cause. It needs nothing in the cluster, changes nothing, and reads with your permissions.\n",
 		},
 	}
 }

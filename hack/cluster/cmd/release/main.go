@@ -24,7 +24,7 @@ func main() {
 	stop()
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "release:", err)
-		os.Exit(1) //nolint:forbidigo // this is main
+		os.Exit(1)
 	}
 }
 
@@ -43,7 +43,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.StringVar(&o.output, "output", "", "`folder` that is written; what is in it is removed (required)")
 	flags.StringVar(&o.version, "version", "", "version, such as v1.2.3 (default v0.0.0-gCOMMIT)")
 	flags.StringVar(&o.images, "images", "kubeops.local", "registry and folder of the images, in manifests and the chart")
-	flags.StringVar(&o.downloads, "downloads", "https://kubeops.io/releases", "`URL` below which VERSION/FILE will be, in the Krew manifest")
+	flags.StringVar(&o.downloads, "downloads", "https://kubeops.io/releases", "`URL` of VERSION/FILE in the Krew manifest")
 	flags.StringVar(&o.platforms, "platforms", "linux/amd64,linux/arm64", "platforms of the images")
 	flags.BoolVar(&o.onlyImages, "only-images", false, "build the images, and nothing else")
 	if err := flags.Parse(args); err != nil {
@@ -60,7 +60,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(r.work) }() // what was built is in archives
-	steps := []func(context.Context) error{r.writeImages, r.writeCommandLine, r.writeChart, r.writeManifests, r.writeSBOMs, r.writeChecksums}
+	steps := []func(context.Context) error{
+		r.writeImages, r.writeCommandLine, r.writeChart, r.writeManifests, r.writeSBOMs, r.writeChecksums,
+	}
 	if o.onlyImages {
 		steps = steps[:1]
 	}
