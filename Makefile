@@ -156,6 +156,7 @@ verify: ## Check generated files, formatting, style and lint, as CI does
 	@hack/verify.sh
 	go test ./hack/style
 	cd hack/chart && go test ./... # what Helm installs is what Kustomize installs
+	cd hack/site && go test ./... # the documentation has no broken link
 	@$(MAKE) --no-print-directory lint
 
 .PHONY: lint
@@ -163,6 +164,7 @@ lint: $(BIN)/golangci-lint ## Run the linters, including the direction of import
 	$(BIN)/golangci-lint run ./...
 	cd hack/cluster && $(BIN)/golangci-lint run --enable-only lll ./...
 	cd hack/chart && $(BIN)/golangci-lint run ./...
+	cd hack/site && $(BIN)/golangci-lint run ./...
 	cd validator && GOFLAGS=-trimpath $(BIN)/golangci-lint run ./...
 
 .PHONY: vuln
@@ -181,6 +183,10 @@ image: ## Build the images for linux/amd64 and linux/arm64 into dist/images, wit
 .PHONY: release
 release: ## Build all of a release into dist/: images, chart, manifests, command line, Krew manifest, components (SPDX), checksums (DOWNLOADS=URL)
 	$(RELEASE) $(if $(DOWNLOADS),--downloads $(DOWNLOADS))
+
+.PHONY: site
+site: ## Build the documentation as a site into dist/site
+	cd hack/site && go run . $(CURDIR) $(DIST)/site
 
 ##@ Local cluster
 
