@@ -49,11 +49,12 @@ func (c *cluster) objects(t *testing.T) map[string]bool {
 	return found
 }
 
-// added are the objects of the second that the first does not have. Controllers of Kubernetes have accounts, which it creates when it
-// needs them.
+// added are the objects of the second that the first does not have, without those that Kubernetes creates when it first needs them:
+// accounts of its controllers, and Leases of nodes.
 func added(before, after map[string]bool) (names []string) {
 	for name := range after {
-		if !before[name] && !strings.HasPrefix(name, "serviceaccounts kube-system/") {
+		own := strings.HasPrefix(name, "serviceaccounts kube-system/") || strings.HasPrefix(name, "leases.coordination.k8s.io kube-node-lease/")
+		if !before[name] && !own {
 			names = append(names, name)
 		}
 	}
