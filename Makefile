@@ -135,7 +135,7 @@ generate: $(BIN)/controller-gen ## Regenerate deep copies, CRDs, RBAC roles, das
 	go run ./cmd/kubeops checks -o markdown > docs/checks.md
 	go run ./hack/clidocs docs/cli.md
 	go run ./hack/visual config/components
-	go run ./hack/configdocs api/config/v1alpha1 docs/configuration.md
+	go run ./hack/configdocs api/config/v1alpha1 docs/configuration.md charts/kubeops/values.schema.json
 	cd hack/chart && go run . generate ../..
 
 .PHONY: web

@@ -10,6 +10,7 @@ generated() {
 	echo config/rbac/role.yaml
 	echo docs/checks.md
 	echo docs/configuration.md
+	echo charts/kubeops/values.schema.json
 	find charts/kubeops/templates/generated charts/kubeops/files -type f
 	find config/components -name '*.json' -o -name '*.yaml'
 }

@@ -354,6 +354,38 @@ func TestValuesReachTheObjects(t *testing.T) {
 	}
 }
 
+func TestEverySettingOfTheManagerIsAValue(t *testing.T) {
+	t.Parallel()
+	content, err := os.ReadFile(filepath.Join(repository, "internal", "managerconfig", "testdata", "full.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := map[string]any{}
+	if err := yaml.Unmarshal(content, &config); err != nil {
+		t.Fatal(err)
+	}
+	namespaces := config["namespaces"]
+	for _, name := range []string{"apiVersion", "kind", "namespaces"} {
+		delete(config, name)
+	}
+	installed, err := helm(t, namespace, map[string]any{"config": config, "namespaces": namespaces})
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, _ := installed.byKey["ConfigMap/"+namespace+"/"+managerConfig]["data"].(map[string]any)
+	written, _ := data["90-site.yaml"].(string)
+	got, want := map[string]any{}, map[string]any{}
+	if err := yaml.Unmarshal([]byte(written), &got); err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(content, &want); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the settings (-) and the ConfigMap (+) differ:\n%s", diff)
+	}
+}
+
 func TestWrongValuesAreRefusedByName(t *testing.T) {
 	t.Parallel()
 	for values, want := range map[string]string{
@@ -370,8 +402,10 @@ func TestWrongValuesAreRefusedByName(t *testing.T) {
 		"namespaces: [Shop]":                             "namespaces/0",
 		"namespaces: shop":                               "namespaces",
 		"impersonatedServiceAccounts: []":                "impersonatedServiceAccounts",
-		"config: {namespaces: [shop]}":                   "config/namespaces",
-		"config: {kind: ManagerConfig}":                  "config/kind",
+		"config: {namespaces: [shop]}":                   "namespaces",
+		"config: {kind: ManagerConfig}":                  "kind",
+		"config: {inspections: {maxConcurent: 4}}":       "maxConcurent",
+		"config: {inspections: {maxConcurrent: four}}":   "config/inspections/maxConcurrent",
 		"workers: {replicas: 1.5}":                       "workers/replicas",
 		"nodeSelector: [pool]":                           "nodeSelector",
 	} {
