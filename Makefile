@@ -96,7 +96,7 @@ test-e2e: build kube servers ## Run the end-to-end tests on a real node
 	go test ./test/e2e -count=1 -timeout 40m -v -ginkgo.v
 
 .PHONY: test-install
-test-install: kube $(BIN)/helm ## Install, upgrade and uninstall a release by Helm on a real node
+test-install: build kube $(BIN)/helm ## Install, upgrade and uninstall a release by Helm on a real node
 	go test ./test/install -count=1 -timeout 30m -v
 
 .PHONY: race

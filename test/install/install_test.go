@@ -46,6 +46,7 @@ func TestAReleaseIsInstalledUpgradedAndUninstalled(t *testing.T) {
 	c.checkPods(t, version)
 	t.Run("samples have the result that they name", c.samples)
 	t.Run("an upgrade loses no run", c.upgrade)
+	t.Run("an inspection of it finds no problem", c.inspectItself)
 	c.uninstall(t, before)
 }
 

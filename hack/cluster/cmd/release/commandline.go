@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,8 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"sigs.k8s.io/yaml"
+	"text/template"
 )
 
 // writeCommandLine writes an archive of the command line for each platform, and the Krew manifest that makes it a plugin of kubectl.
@@ -19,7 +19,7 @@ func (r *release) writeCommandLine(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	manifest := r.krewPlugin()
+	var platforms []krewPlatform
 	for _, platform := range commandPlatforms() {
 		b, err := r.build(ctx, "kubeops", platform)
 		if err != nil {
@@ -42,70 +42,65 @@ func (r *release) writeCommandLine(ctx context.Context) error {
 			return err
 		}
 		r.say(path, megabytes(int64(len(archive))))
-		manifest.Spec.Platforms = append(manifest.Spec.Platforms, r.krewPlatform(b, filepath.Base(path), archive))
+		platforms = append(platforms, r.krewPlatform(b, filepath.Base(path), archive))
 	}
-	content, err := yaml.Marshal(manifest)
+	manifest, err := r.krew(platforms)
 	if err != nil {
 		return err
 	}
 	path := filepath.Join(r.output, "kubeops.krew.yaml")
-	r.say(path, "")
-	return writeFile(path, content)
+	r.say(path, "manifest of the plugin of kubectl")
+	return writeFile(path, manifest)
 }
 
-// krewPlugin is the manifest of a plugin: https://krew.sigs.k8s.io/docs/developer-guide/plugin-manifest/.
-type krewPlugin struct {
-	APIVersion string            `json:"apiVersion"`
-	Kind       string            `json:"kind"`
-	Metadata   map[string]string `json:"metadata"`
-	Spec       krewSpec          `json:"spec"`
-}
+// krewManifest is https://krew.sigs.k8s.io/docs/developer-guide/plugin-manifest/. Krew installs the program under the name that kubectl
+// looks for.
+const krewManifest = `apiVersion: krew.googlecontainertools.github.com/v1alpha2
+kind: Plugin
+metadata:
+  name: kubeops
+spec:
+  version: {{.Version}}
+  homepage: https://kubeops.io
+  shortDescription: Find what is broken in a cluster and why
+  description: |
+    Inspects a cluster, or manifests, with over 200 checks and connects the findings: every symptom names its cause.
+    It needs nothing in the cluster, changes nothing, and reads with your permissions.
+  platforms:
+{{- range .Platforms}}
+  - selector:
+      matchLabels: {os: {{.OS}}, arch: {{.Architecture}}}
+    uri: {{.URI}}
+    sha256: {{.SHA256}}
+    files:
+    - {from: {{.Program}}, to: kubectl-{{.Program}}}
+    - {from: LICENSE, to: .}
+    bin: kubectl-{{.Program}}
+{{- end}}
+`
 
-type krewSpec struct {
-	Version          string         `json:"version"`
-	Homepage         string         `json:"homepage"`
-	ShortDescription string         `json:"shortDescription"`
-	Description      string         `json:"description"`
-	Platforms        []krewPlatform `json:"platforms"`
-}
+// krewPlatform is an archive of the command line.
+type krewPlatform struct{ OS, Architecture, URI, SHA256, Program string }
 
-type krewPlatform struct {
-	Selector krewSelector `json:"selector"`
-	URI      string       `json:"uri"`
-	SHA256   string       `json:"sha256"`
-	Files    []krewFile   `json:"files"`
-	Bin      string       `json:"bin"`
-}
-
-type krewSelector struct {
-	MatchLabels map[string]string `json:"matchLabels"`
-}
-
-type krewFile struct {
-	From string `json:"from"`
-	To   string `json:"to"`
-}
-
-func (r *release) krewPlugin() krewPlugin {
-	return krewPlugin{
-		APIVersion: "krew.googlecontainertools.github.com/v1alpha2", Kind: "Plugin", Metadata: map[string]string{"name": "kubeops"},
-		Spec: krewSpec{
-			Version: r.version, Homepage: "https://kubeops.io", ShortDescription: "Find what is broken in a cluster and why",
-			Description: "Inspects a cluster, or manifests, with over 200 checks and connects the findings: every symptom names its\n" +
-				"cause. It needs nothing in the cluster, changes nothing, and reads with your permissions.\n",
-		},
-	}
-}
-
-// krewPlatform is the archive of a platform. Krew installs the program under the name that kubectl looks for.
 func (r *release) krewPlatform(b binary, archive string, content []byte) krewPlatform {
 	sum := sha256.Sum256(content)
-	name := filepath.Base(b.path)
 	return krewPlatform{
-		Selector: krewSelector{MatchLabels: map[string]string{"os": b.system(), "arch": b.architecture()}},
-		URI:      strings.TrimSuffix(r.downloads, "/") + "/" + r.version + "/" + archive, SHA256: hex.EncodeToString(sum[:]),
-		Files: []krewFile{{From: name, To: "kubectl-" + name}, {From: "LICENSE", To: "."}}, Bin: "kubectl-" + name,
+		OS: b.system(), Architecture: b.architecture(), URI: strings.TrimSuffix(r.downloads, "/") + "/" + r.version + "/" + archive,
+		SHA256: hex.EncodeToString(sum[:]), Program: filepath.Base(b.path),
 	}
+}
+
+func (r *release) krew(platforms []krewPlatform) ([]byte, error) {
+	parsed, err := template.New("krew").Parse(krewManifest)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	err = parsed.Execute(&out, struct {
+		Version   string
+		Platforms []krewPlatform
+	}{r.version, platforms})
+	return out.Bytes(), err
 }
 
 // writeChecksums writes the SHA-256 of each file, in the format of sha256sum.

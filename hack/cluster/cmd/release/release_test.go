@@ -252,23 +252,37 @@ func TestComponentsOfAProgramAreListedWithTheirVersions(t *testing.T) {
 func TestKrewInstallsTheProgramUnderTheNameThatKubectlLooksFor(t *testing.T) {
 	t.Parallel()
 	r := testRelease(t)
-	for name, tc := range map[string]struct {
-		b    binary
-		want krewPlatform
-	}{
-		"unix": {binary{"kubeops", "darwin/arm64", "x/kubeops"}, krewPlatform{
-			Files: []krewFile{{"kubeops", "kubectl-kubeops"}, {"LICENSE", "."}}, Bin: "kubectl-kubeops",
-		}},
-		"windows": {binary{"kubeops", "windows/amd64", "x/kubeops.exe"}, krewPlatform{
-			Files: []krewFile{{"kubeops.exe", "kubectl-kubeops.exe"}, {"LICENSE", "."}}, Bin: "kubectl-kubeops.exe",
-		}},
+	content := []byte("content")
+	manifest, err := r.krew([]krewPlatform{
+		r.krewPlatform(binary{"kubeops", "darwin/arm64", "x/kubeops"}, "a.tar.gz", content),
+		r.krewPlatform(binary{"kubeops", "windows/amd64", "x/kubeops.exe"}, "b.tar.gz", content),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const sum = "ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"
+	for _, want := range []string{
+		"  version: v1.2.3\n", `
+  - selector:
+      matchLabels: {os: darwin, arch: arm64}
+    uri: https://example.com/releases/v1.2.3/a.tar.gz
+    sha256: ` + sum + `
+    files:
+    - {from: kubeops, to: kubectl-kubeops}
+    - {from: LICENSE, to: .}
+    bin: kubectl-kubeops
+  - selector:
+      matchLabels: {os: windows, arch: amd64}
+    uri: https://example.com/releases/v1.2.3/b.tar.gz
+    sha256: ` + sum + `
+    files:
+    - {from: kubeops.exe, to: kubectl-kubeops.exe}
+    - {from: LICENSE, to: .}
+    bin: kubectl-kubeops.exe
+`,
 	} {
-		got := r.krewPlatform(tc.b, "a.tar.gz", []byte("content"))
-		if got.Bin != tc.want.Bin || got.Files[0] != tc.want.Files[0] || got.Files[1] != tc.want.Files[1] {
-			t.Errorf("%s: %+v", name, got)
-		}
-		if got.URI != "https://example.com/releases/v1.2.3/a.tar.gz" || len(got.SHA256) != 64 || got.Selector.MatchLabels["os"] != tc.b.system() {
-			t.Errorf("%s: %+v", name, got)
+		if !strings.Contains(string(manifest), want) {
+			t.Errorf("the manifest does not contain %s\n%s", want, manifest)
 		}
 	}
 }
