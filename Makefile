@@ -181,8 +181,8 @@ image: ## Build the images for linux/amd64 and linux/arm64 into dist/images, wit
 	$(RELEASE) --only-images
 
 .PHONY: release
-release: ## Build all of a release into dist/: images, chart, manifests, command line, Krew manifest, components (SPDX), checksums (DOWNLOADS=URL)
-	$(RELEASE) $(if $(DOWNLOADS),--downloads $(DOWNLOADS))
+release: ## Build all of a release into dist/: images, chart, manifests, command line, Krew manifest, components (SPDX), checksums (DOWNLOADS=URL, VALIDATOR=1)
+	$(RELEASE) $(if $(DOWNLOADS),--downloads $(DOWNLOADS)) $(if $(VALIDATOR),--validator)
 
 .PHONY: site
 site: ## Build the documentation as a site into dist/site

@@ -18,6 +18,14 @@ func (b binary) system() string {
 	return system
 }
 
+// name of its file.
+func (b binary) name() string {
+	if b.system() == "windows" {
+		return b.program + ".exe"
+	}
+	return b.program
+}
+
 func (b binary) architecture() string {
 	_, architecture, _ := strings.Cut(b.platform, "/")
 	return architecture
@@ -31,7 +39,10 @@ func commandPlatforms() []string {
 	return []string{"darwin/amd64", "darwin/arm64", "linux/amd64", "linux/arm64", "windows/amd64", "windows/arm64"}
 }
 
-// build compiles cmd/PROGRAM for a platform, once.
+// validator is the program that `kubeops inspect -f` runs for the rules of an API server. It is a module of its own.
+const validator = "kubeops-validator"
+
+// build compiles a program for a platform, once.
 func (r *release) build(ctx context.Context, program, platform string) (binary, error) {
 	for _, b := range r.binaries[program] {
 		if b.platform == platform {
@@ -39,20 +50,21 @@ func (r *release) build(ctx context.Context, program, platform string) (binary, 
 		}
 	}
 	b := binary{program: program, platform: platform}
-	name := program
-	if b.system() == "windows" {
-		name += ".exe"
-	}
-	b.path = filepath.Join(r.work, b.system()+"_"+b.architecture(), name)
+	b.path = filepath.Join(r.work, b.system()+"_"+b.architecture(), b.name())
 	if err := os.MkdirAll(filepath.Dir(b.path), 0o755); err != nil {
 		return b, err
 	}
 	const info = "kubeops.io/kubeops/internal/buildinfo."
 	// The version and the commit are set, and not those of the repository, so that an archive of the sources gives the same program.
 	flags := fmt.Sprintf("-s -w -buildid= -X %srelease=%s -X %srevision=%s", info, r.version, info, r.commit)
+	folder := r.repository
+	source := "./cmd/" + program
+	if program == validator {
+		folder = filepath.Join(r.repository, "validator")
+		source = "."
+	}
 	environment := []string{"CGO_ENABLED=0", "GOFLAGS=", "GOOS=" + b.system(), "GOARCH=" + b.architecture()}
-	_, err := command(ctx, r.repository, environment,
-		"go", "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", b.path, "./cmd/"+program)
+	_, err := command(ctx, folder, environment, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", b.path, source)
 	if err != nil {
 		return b, err
 	}

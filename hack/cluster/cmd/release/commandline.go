@@ -21,19 +21,24 @@ func (r *release) writeCommandLine(ctx context.Context) error {
 	}
 	var platforms []krewPlatform
 	for _, platform := range commandPlatforms() {
-		b, err := r.build(ctx, "kubeops", platform)
-		if err != nil {
-			return err
+		programs := []string{"kubeops"}
+		if r.validator {
+			programs = append(programs, validator) // the command line looks for it beside itself
 		}
-		content, err := os.ReadFile(b.path)
-		if err != nil {
-			return err
+		files := []entry{{name: "LICENSE", mode: 0o644, content: license}}
+		for _, program := range programs {
+			b, err := r.build(ctx, program, platform)
+			if err != nil {
+				return err
+			}
+			content, err := os.ReadFile(b.path)
+			if err != nil {
+				return err
+			}
+			files = append(files, entry{name: filepath.Base(b.path), mode: 0o755, content: content})
 		}
+		b := binary{program: "kubeops", platform: platform}
 		path := filepath.Join(r.output, fmt.Sprintf("kubeops_%s_%s_%s.tar.gz", r.version, b.system(), b.architecture()))
-		files := []entry{
-			{name: "LICENSE", mode: 0o644, content: license},
-			{name: filepath.Base(b.path), mode: 0o755, content: content},
-		}
 		if err := tarGzip(path, files, r.created); err != nil {
 			return err
 		}
@@ -86,7 +91,7 @@ func (r *release) krewPlatform(b binary, archive string, content []byte) krewPla
 	sum := sha256.Sum256(content)
 	return krewPlatform{
 		OS: b.system(), Architecture: b.architecture(), URI: strings.TrimSuffix(r.downloads, "/") + "/" + r.version + "/" + archive,
-		SHA256: hex.EncodeToString(sum[:]), Program: filepath.Base(b.path),
+		SHA256: hex.EncodeToString(sum[:]), Program: b.name(),
 	}
 }
 

@@ -33,7 +33,7 @@ type options struct {
 	repository, output         string
 	version, images, downloads string
 	platforms                  string
-	onlyImages                 bool
+	onlyImages, validator      bool
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
@@ -46,6 +46,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.StringVar(&o.downloads, "downloads", "https://kubeops.io/releases", "`URL` of VERSION/FILE in the Krew manifest")
 	flags.StringVar(&o.platforms, "platforms", "linux/amd64,linux/arm64", "platforms of the images")
 	flags.BoolVar(&o.onlyImages, "only-images", false, "build the images, and nothing else")
+	flags.BoolVar(&o.validator, "validator", false,
+		"add kubeops-validator to the archives of the command line; compiles parts of Kubernetes for each platform")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

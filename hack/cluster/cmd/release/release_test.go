@@ -254,8 +254,8 @@ func TestKrewInstallsTheProgramUnderTheNameThatKubectlLooksFor(t *testing.T) {
 	r := testRelease(t)
 	content := []byte("content")
 	manifest, err := r.krew([]krewPlatform{
-		r.krewPlatform(binary{"kubeops", "darwin/arm64", "x/kubeops"}, "a.tar.gz", content),
-		r.krewPlatform(binary{"kubeops", "windows/amd64", "x/kubeops.exe"}, "b.tar.gz", content),
+		r.krewPlatform(binary{program: "kubeops", platform: "darwin/arm64"}, "a.tar.gz", content),
+		r.krewPlatform(binary{program: "kubeops", platform: "windows/amd64"}, "b.tar.gz", content),
 	})
 	if err != nil {
 		t.Fatal(err)
