@@ -29,7 +29,7 @@ demo: build $(BIN)/cluster ## Start a real local cluster, break a small shop in 
 test: test-unit test-dashboard test-e2e ## Run all tests: unit, controllers against a real API server, pages in a browser, end to end on a real node
 
 .PHONY: test-full
-test-full: test test-install test-walls test-remedies test-day test-keycloak test-dashboard-load test-dashboard-api test-workers ## Run all tests, and those that take longer (each has a target of its own)
+test-full: test test-install test-gitops test-walls test-remedies test-day test-keycloak test-dashboard-load test-dashboard-api test-workers ## Run all tests, and those that take longer (each has a target of its own)
 
 ##@ Development
 
@@ -98,6 +98,11 @@ test-e2e: build kube servers ## Run the end-to-end tests on a real node
 .PHONY: test-install
 test-install: build kube $(BIN)/helm ## Install, upgrade and uninstall a release by Helm on a real node
 	go test ./test/install -count=1 -timeout 30m -v
+
+.PHONY: test-gitops
+test-gitops: kube ## Let a real Argo CD apply examples/gitops, and read the health that it shows
+	@BIN=$(BIN) hack/servers.sh argocd
+	go test ./test/gitops -count=1 -v
 
 .PHONY: race
 race: kube servers ## Run the unit tests with the race detector (needs a C compiler)
