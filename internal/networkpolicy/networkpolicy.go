@@ -40,8 +40,8 @@ func Egress(rules provider.Egress, ports ...int64) []any {
 	}
 }
 
-// Manager is the NetworkPolicy for the egress of the manager, its workers and the dashboard. URLs of the manager come from tenants, so every
-// port is open.
+// Manager is the NetworkPolicy for the egress of the manager, its workers and the dashboard. URLs of the manager come from tenants, so
+// every port is open.
 func Manager(rules provider.Egress) map[string]any {
 	return manifest{
 		"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
