@@ -20,7 +20,7 @@ func (r *release) writeCommandLine(ctx context.Context) error {
 		return err
 	}
 	var platforms []krewPlatform
-	for _, platform := range commandPlatforms() {
+	for platform := range strings.SplitSeq(r.commandLine, ",") {
 		programs := []string{"kubeops"}
 		if r.validator {
 			programs = append(programs, validator) // the command line looks for it beside itself

@@ -32,7 +32,7 @@ func main() {
 type options struct {
 	repository, output         string
 	version, images, downloads string
-	platforms                  string
+	platforms, commandLine     string
 	onlyImages, validator      bool
 }
 
@@ -45,6 +45,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.StringVar(&o.images, "images", "kubeops.local", "registry and folder of the images, in manifests and the chart")
 	flags.StringVar(&o.downloads, "downloads", "https://kubeops.io/releases", "`URL` of VERSION/FILE in the Krew manifest")
 	flags.StringVar(&o.platforms, "platforms", "linux/amd64,linux/arm64", "platforms of the images")
+	flags.StringVar(&o.commandLine, "command-line", strings.Join(commandPlatforms(), ","), "platforms of the command line")
 	flags.BoolVar(&o.onlyImages, "only-images", false, "build the images, and nothing else")
 	flags.BoolVar(&o.validator, "validator", false,
 		"add kubeops-validator to the archives of the command line; compiles parts of Kubernetes for each platform")
@@ -113,10 +114,9 @@ func newRelease(ctx context.Context, o options, out io.Writer) (*release, error)
 	if !isVersion(r.version) {
 		return nil, fmt.Errorf("--version %q is no semantic version such as v1.2.3 or v1.2.3-rc.1", r.version)
 	}
-	for platform := range strings.SplitSeq(r.platforms, ",") {
-		if !slices.Contains(imagePlatforms(), platform) {
-			return nil, fmt.Errorf("--platforms %q: images are built for %s", platform, strings.Join(imagePlatforms(), " and "))
-		}
+	if err := errors.Join(checkPlatforms("platforms", r.platforms, imagePlatforms()),
+		checkPlatforms("command-line", r.commandLine, commandPlatforms())); err != nil {
+		return nil, err
 	}
 	for _, folder := range []*string{&r.repository, &r.output} {
 		if *folder, err = filepath.Abs(*folder); err != nil {
@@ -128,6 +128,16 @@ func newRelease(ctx context.Context, o options, out io.Writer) (*release, error)
 	}
 	r.work = filepath.Join(r.output, ".build")
 	return r, nil
+}
+
+// checkPlatforms checks the list of a flag.
+func checkPlatforms(flag, list string, allowed []string) error {
+	for platform := range strings.SplitSeq(list, ",") {
+		if !slices.Contains(allowed, platform) {
+			return fmt.Errorf("--%s %q: the platforms are %s", flag, platform, strings.Join(allowed, ", "))
+		}
+	}
+	return nil
 }
 
 // isVersion reports whether a text is v and a semantic version without build metadata, which tags of images cannot have.
