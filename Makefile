@@ -29,7 +29,7 @@ demo: build $(BIN)/cluster ## Start a real local cluster, break a small shop in 
 test: test-unit test-dashboard test-e2e ## Run all tests: unit, controllers against a real API server, pages in a browser, end to end on a real node
 
 .PHONY: test-full
-test-full: test test-walls test-remedies test-day test-keycloak test-dashboard-load test-dashboard-api test-workers ## Run all tests, and those that take longer (each has a target of its own)
+test-full: test test-install test-gitops test-walls test-remedies test-day test-keycloak test-dashboard-load test-dashboard-api test-workers ## Run all tests, and those that take longer (each has a target of its own)
 
 ##@ Development
 
@@ -46,7 +46,7 @@ validator: $(BIN) ## Build kubeops-validator into bin/: with it, `kubeops inspec
 .PHONY: test-unit
 test-unit: kube servers ## Run the unit tests, with controllers against a real API server and etcd
 	go test ./api/... ./cmd/... ./controllers/... ./hack/signals/... ./internal/... ./providers/... ./test/docs
-	cd hack/cluster && go test . ./internal/...
+	cd hack/cluster && go test . ./cmd/release ./internal/...
 	cd validator && go test -trimpath ./... # with the packages that the build of Kubernetes has compiled
 
 .PHONY: test-day
@@ -95,6 +95,15 @@ test-remedies: build kube ## Break objects and applications on a real node, and 
 test-e2e: build kube servers ## Run the end-to-end tests on a real node
 	go test ./test/e2e -count=1 -timeout 40m -v -ginkgo.v
 
+.PHONY: test-install
+test-install: build kube $(BIN)/helm ## Install, upgrade and uninstall a release by Helm on a real node
+	go test ./test/install -count=1 -timeout 30m -v
+
+.PHONY: test-gitops
+test-gitops: kube ## Let a real Argo CD apply examples/gitops, and read the health that it shows
+	@BIN=$(BIN) hack/servers.sh argocd
+	go test ./test/gitops -count=1 -v
+
 .PHONY: race
 race: kube servers ## Run the unit tests with the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race ./controllers/... ./internal/...
@@ -124,14 +133,15 @@ fuzz: $(BIN) ## Run each fuzz target for 10 minutes (FUZZTIME=..., JOBS=... at o
 	@BIN=$(BIN) FUZZTIME=$(FUZZTIME) JOBS=$(JOBS) TARGETS='$(value TARGETS)' hack/fuzz.sh
 
 .PHONY: generate
-generate: $(BIN)/controller-gen ## Regenerate deep copies, CRDs, RBAC roles, dashboards, docs/checks.md, docs/cli.md and docs/configuration.md
+generate: $(BIN)/controller-gen ## Regenerate deep copies, CRDs, RBAC roles, dashboards, docs/checks.md, docs/cli.md, docs/configuration.md and the chart
 	$(BIN)/controller-gen object paths=./api/...
 	$(BIN)/controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
 	$(BIN)/controller-gen rbac:roleName=kubeops-manager paths=./controllers/... output:rbac:dir=config/rbac
 	go run ./cmd/kubeops checks -o markdown > docs/checks.md
 	go run ./hack/clidocs docs/cli.md
 	go run ./hack/visual config/components
-	go run ./hack/configdocs api/config/v1alpha1 docs/configuration.md
+	go run ./hack/configdocs api/config/v1alpha1 docs/configuration.md charts/kubeops/values.schema.json
+	cd hack/chart && go run . generate ../..
 
 .PHONY: web
 web: $(BIN) ## Build the pages of the dashboard into internal/dashboard/dist (downloads Node and packages into bin/web once)
@@ -150,17 +160,38 @@ proto: $(BIN)/protoc-gen-go $(BIN)/protoc-gen-go-grpc ## Regenerate the Go code 
 verify: ## Check generated files, formatting, style and lint, as CI does
 	@hack/verify.sh
 	go test ./hack/style
+	cd hack/chart && go test ./... # what Helm installs is what Kustomize installs
+	cd hack/site && go test ./... # the documentation has no broken link
 	@$(MAKE) --no-print-directory lint
 
 .PHONY: lint
 lint: $(BIN)/golangci-lint ## Run the linters, including the direction of imports
 	$(BIN)/golangci-lint run ./...
 	cd hack/cluster && $(BIN)/golangci-lint run --enable-only lll ./...
+	cd hack/chart && $(BIN)/golangci-lint run ./...
+	cd hack/site && $(BIN)/golangci-lint run ./...
 	cd validator && GOFLAGS=-trimpath $(BIN)/golangci-lint run ./...
 
 .PHONY: vuln
 vuln: $(BIN)/govulncheck ## Check dependencies for known vulnerabilities (GOVULNDB=file:///FOLDER: with a copy of the database, offline)
 	@BIN=$(BIN) hack/vuln.sh
+
+##@ Release
+
+DIST ?= $(CURDIR)/dist
+RELEASE := cd hack/cluster && go run ./cmd/release --repository $(CURDIR) --output $(DIST) --version "$(VERSION)" $(if $(IMAGES),--images $(IMAGES))
+
+.PHONY: image
+image: ## Build the images for linux/amd64 and linux/arm64 into dist/images, without Docker (VERSION=v1.2.3, IMAGES=REGISTRY/FOLDER, DIST=...)
+	$(RELEASE) --only-images
+
+.PHONY: release
+release: ## Build all of a release into dist/: images, chart, manifests, command line, Krew manifest, components (SPDX), checksums (DOWNLOADS=URL, VALIDATOR=1)
+	$(RELEASE) $(if $(DOWNLOADS),--downloads $(DOWNLOADS)) $(if $(VALIDATOR),--validator)
+
+.PHONY: site
+site: ## Build the documentation as a site into dist/site
+	cd hack/site && go run . $(CURDIR) $(DIST)/site
 
 ##@ Local cluster
 
@@ -210,6 +241,9 @@ $(BIN)/protoc-gen-go-grpc: hack/tools/go.mod | $(BIN)
 
 $(BIN)/golangci-lint: hack/tools/go.mod | $(BIN)
 	cd hack/tools && go build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+$(BIN)/helm: hack/chart/go.mod | $(BIN)
+	cd hack/chart && go build -trimpath -o $@ helm.sh/helm/v4/cmd/helm
 
 $(BIN)/govulncheck: hack/tools/go.mod | $(BIN)
 	cd hack/tools && go build -o $@ golang.org/x/vuln/cmd/govulncheck

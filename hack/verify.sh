@@ -10,6 +10,8 @@ generated() {
 	echo config/rbac/role.yaml
 	echo docs/checks.md
 	echo docs/configuration.md
+	echo charts/kubeops/values.schema.json
+	find charts/kubeops/templates/generated charts/kubeops/files -type f
 	find config/components -name '*.json' -o -name '*.yaml'
 }
 digest() { generated | sort | xargs sha256sum; }
@@ -29,7 +31,7 @@ if [[ -n $unformatted ]]; then
 	echo "not formatted: $unformatted" >&2
 	exit 1
 fi
-for module in . hack/cluster hack/tools validator; do
+for module in . hack/chart hack/cluster hack/site hack/tools validator; do
 	(cd "$module" && go mod tidy -diff >/dev/null) || { echo "$module: run 'go mod tidy' and commit the result." >&2; exit 1; }
 done
 echo "generated files, formatting and go.mod files are up to date"

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"kubeops.io/kubeops/internal/buildinfo"
 	"kubeops.io/kubeops/internal/plugin"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/providers/argocd"
@@ -35,7 +36,7 @@ func main() {
 type options struct {
 	listen                     string
 	certificate, key, clientCA string
-	loopback                   bool
+	loopback, version          bool
 	denied                     []string
 }
 
@@ -47,9 +48,14 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&o.key, "tls-key", "", "file with the key of the certificate")
 	flags.StringVar(&o.clientCA, "client-ca", "", "file with the authority of client certificates")
 	flags.BoolVar(&o.loopback, "allow-loopback", false, "allow Argo CD on a loopback address")
+	flags.BoolVar(&o.version, "version", false, "print the version and the commit, and exit")
 	flags.StringSliceVar(&o.denied, "deny", nil,
 		"networks that are never called, such as 10.0.0.0/8, beside loopback, link-local and metadata addresses")
 	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if o.version {
+		_, err := fmt.Println("kubeops argocd-provider " + buildinfo.Read().String())
 		return err
 	}
 	egress := provider.Egress{AllowLoopback: o.loopback}

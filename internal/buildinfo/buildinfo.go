@@ -7,12 +7,13 @@ import (
 	"runtime/debug"
 )
 
-// release is the version of a release. Builds of releases set it, since a source archive has no version control system:
+// release and revision are the version and the commit of a release. Builds of releases set them, since a source archive has no version
+// control system:
 //
-//	go build -ldflags "-X kubeops.io/kubeops/internal/buildinfo.release=v1.2.3"
+//	go build -ldflags "-X kubeops.io/kubeops/internal/buildinfo.release=v1.2.3 -X kubeops.io/kubeops/internal/buildinfo.revision=0123abc"
 //
-// Other builds have the version that the Go toolchain recorded.
-var release string //nolint:gochecknoglobals // the linker sets variables of packages only
+// Other builds have what the Go toolchain recorded.
+var release, revision string //nolint:gochecknoglobals // the linker sets variables of packages only
 
 // unknown stands for a value that the build did not record.
 const unknown = "unknown"
@@ -37,10 +38,10 @@ func Read() Info {
 	if !ok {
 		recorded = &debug.BuildInfo{}
 	}
-	return read(recorded, release)
+	return read(recorded, release, revision)
 }
 
-func read(recorded *debug.BuildInfo, release string) Info {
+func read(recorded *debug.BuildInfo, release, revision string) Info {
 	info := Info{
 		Version: release, Commit: unknown, GoVersion: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
 	}
@@ -57,6 +58,9 @@ func read(recorded *debug.BuildInfo, release string) Info {
 		case setting.Key == "vcs.modified":
 			info.Modified = setting.Value == "true"
 		}
+	}
+	if revision != "" {
+		info.Commit = revision
 	}
 	return info
 }

@@ -40,15 +40,16 @@ func Egress(rules provider.Egress, ports ...int64) []any {
 	}
 }
 
-// Manager is the NetworkPolicy of the manager and of its workers. Their URLs come from tenants, so every port is open; ingress is not
-// restricted.
+// Manager is the NetworkPolicy for the egress of the manager, its workers and the dashboard. URLs of the manager come from tenants, so
+// every port is open.
 func Manager(rules provider.Egress) map[string]any {
 	return manifest{
 		"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
 		"metadata": manifest{"name": "kubeops-manager", "namespace": "kubeops-system"},
 		"spec": manifest{
 			"podSelector": manifest{"matchExpressions": []any{manifest{
-				"key": "app.kubernetes.io/name", "operator": "In", "values": []any{"kubeops-manager", "kubeops-worker"},
+				"key": "app.kubernetes.io/name", "operator": "In",
+				"values": []any{"kubeops-manager", "kubeops-worker", "kubeops-dashboard"},
 			}}},
 			"policyTypes": []any{"Egress"}, "egress": Egress(rules),
 		},

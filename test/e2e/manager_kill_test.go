@@ -98,7 +98,7 @@ spec:
 		m.kill()
 		env.kubectl(ctx, "delete", "clusterrolebinding", "killed-kubeops-inspector", "--ignore-not-found")
 		env.kubectl(ctx, "delete", "namespace", "killed", "--wait=false", "--ignore-not-found")
-		env.kubectl(ctx, "-n", "kubeops-system", "scale", "deployment/kubeops-manager", "--replicas=1")
+		env.kubectl(ctx, "-n", "kubeops-system", "scale", "deployment/kubeops-manager", "--replicas=2")
 		env.kubectl(ctx, "-n", "kubeops-system", "rollout", "status", "deployment/kubeops-manager", "--timeout=60s")
 	})
 

@@ -12,6 +12,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -23,11 +24,24 @@ import (
 // certificates is Debian's file of trusted certificate authorities.
 const certificates = "/etc/ssl/certs/ca-certificates.crt"
 
-// Binary builds an image of one static program, which runs as an unprivileged user (65532). It has a /tmp, and the trusted
-// certificate authorities of the host, if any.
-func Binary(program string, entrypoint []string) (v1.Image, error) {
-	inside := "/" + filepath.Base(program)
-	content, err := os.ReadFile(program)
+// Program is a static program for an image of its own. It runs as an unprivileged user (65532).
+type Program struct {
+	// Path of the program. In the image, it is in the root folder.
+	Path string
+	// Entrypoint of the image. Default: the program without arguments.
+	Entrypoint []string
+	// Architecture that the program is compiled for. Default: that of this process.
+	Architecture string
+	// Labels of the image.
+	Labels map[string]string
+	// Created is the time that the image states. Default: none.
+	Created time.Time
+}
+
+// Image of the program. It has a /tmp, and the trusted certificate authorities of the host, if any. Equal content gives an equal image.
+func (p Program) Image() (v1.Image, error) {
+	inside := "/" + filepath.Base(p.Path)
+	content, err := os.ReadFile(p.Path)
 	if err != nil {
 		return nil, err
 	}
@@ -40,10 +54,29 @@ func Binary(program string, entrypoint []string) (v1.Image, error) {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
+	entrypoint := p.Entrypoint
 	if len(entrypoint) == 0 {
 		entrypoint = []string{inside}
 	}
-	return build(files, v1.Config{Entrypoint: entrypoint, User: "65532:65532", WorkingDir: "/"})
+	image, err := build(files, v1.Config{Entrypoint: entrypoint, User: "65532:65532", WorkingDir: "/", Labels: p.Labels})
+	if err != nil {
+		return nil, err
+	}
+	config, err := image.ConfigFile()
+	if err != nil {
+		return nil, err
+	}
+	config = config.DeepCopy()
+	config.Created = v1.Time{Time: p.Created}
+	if p.Architecture != "" {
+		config.Architecture = p.Architecture
+	}
+	return mutate.ConfigFile(image, config)
+}
+
+// Binary builds an image of one static program for this machine.
+func Binary(program string, entrypoint []string) (v1.Image, error) {
+	return Program{Path: program, Entrypoint: entrypoint}.Image()
 }
 
 // Busybox builds an image with a shell and common small programs, which runs as root.

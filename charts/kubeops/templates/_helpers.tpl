@@ -1,0 +1,80 @@
+{{- /* kubeops.image is the reference of an image: (dict "image" IMAGE "root" $). */ -}}
+{{- define "kubeops.image" -}}
+{{- if .image.digest -}}
+{{ .image.repository }}@{{ .image.digest }}
+{{- else -}}
+{{ .image.repository }}:{{ .image.tag | default .root.Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+
+{{- /* kubeops.podMetadata of a Pod: (dict "name" NAME "annotations" ANNOTATIONS "labels" LABELS "root" $). */ -}}
+{{- define "kubeops.podMetadata" -}}
+labels:
+  app.kubernetes.io/name: {{ .name }}
+  {{- with .labels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+  {{- with .root.Values.podLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with merge (dict) .annotations .root.Values.podAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- /* kubeops.pod are the fields that all Pods have. */ -}}
+{{- define "kubeops.pod" -}}
+terminationGracePeriodSeconds: 10
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  seccompProfile: {type: RuntimeDefault}
+{{- with $.Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $.Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $.Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $.Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with $.Values.topologySpreadConstraints }}
+topologySpreadConstraints:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- /* kubeops.containerSecurity is what level restricted of Pod Security demands, and a root file system that cannot be written. */ -}}
+{{- define "kubeops.containerSecurity" -}}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities:
+    drop: [ALL]
+{{- end -}}
+
+{{- /* kubeops.memoryLimit makes the garbage collector work harder before the kernel has to kill. Go follows a CPU limit. */ -}}
+{{- define "kubeops.memoryLimit" -}}
+- name: GOMEMLIMIT
+  valueFrom:
+    resourceFieldRef: {resource: limits.memory}
+{{- end -}}
+
+{{- /* kubeops.probes of the manager and of workers. */ -}}
+{{- define "kubeops.probes" -}}
+livenessProbe:
+  httpGet: {path: /healthz, port: probes}
+  initialDelaySeconds: 5
+  periodSeconds: 10
+readinessProbe:
+  httpGet: {path: /readyz, port: probes}
+  periodSeconds: 5
+{{- end -}}

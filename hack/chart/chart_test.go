@@ -1,0 +1,423 @@
+package main
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"helm.sh/helm/v4/pkg/chart/common"
+	"helm.sh/helm/v4/pkg/chart/common/util"
+	"helm.sh/helm/v4/pkg/chart/v2/loader"
+	"helm.sh/helm/v4/pkg/engine"
+	"sigs.k8s.io/yaml"
+)
+
+const repository = "../.."
+
+// helm renders the chart as an installation in a namespace would.
+func helm(t *testing.T, in string, values map[string]any) (*objects, error) {
+	t.Helper()
+	chart, err := loader.LoadDir(filepath.Join(repository, "charts", "kubeops"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := common.ReleaseOptions{Name: "kubeops", Namespace: in, IsInstall: true, Revision: 1}
+	prepared, err := util.ToRenderValues(chart, values, options, common.DefaultCapabilities)
+	if err != nil {
+		return nil, err
+	}
+	files, err := engine.Render(chart, prepared)
+	if err != nil {
+		return nil, err
+	}
+	rendered := &objects{}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if !strings.HasSuffix(name, ".yaml") {
+			continue
+		}
+		for document := range strings.SplitSeq("\n"+files[name], "\n---\n") {
+			manifest := object{}
+			if err := yaml.UnmarshalStrict([]byte(document), &manifest); err != nil {
+				t.Fatalf("%s: %v\n%s", name, err, document)
+			}
+			if len(manifest) == 0 {
+				continue
+			}
+			if err := rendered.add(manifest); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+	}
+	return rendered, nil
+}
+
+// comparable is an installation without what differs on purpose: Helm installs into a namespace that exists, names no ConfigMap by its
+// content, and keeps CRDs.
+func comparable(t *testing.T, rendered *objects) map[string]string {
+	t.Helper()
+	texts := map[string]string{}
+	for key, manifest := range rendered.byKey {
+		if key == "Namespace//"+namespace {
+			continue
+		}
+		content, err := yaml.Marshal(manifest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[key] = string(content)
+		for _, config := range rendered.keys {
+			if strings.HasPrefix(config, "ConfigMap/") {
+				name, _ := rendered.byKey[config]["metadata"].(map[string]any)["name"].(string)
+				if strings.HasPrefix(name, managerConfig) {
+					texts[key] = strings.ReplaceAll(texts[key], name, managerConfig)
+				}
+			}
+		}
+		lines := strings.SplitAfter(texts[key], "\n")
+		texts[key] = strings.Join(slices.DeleteFunc(lines, func(line string) bool {
+			return strings.HasPrefix(line, "        checksum/config: ") || line == "    helm.sh/resource-policy: keep\n" ||
+				line == "      annotations:\n" && !strings.Contains(texts[key], "default-container")
+		}), "")
+	}
+	return texts
+}
+
+// merged values: a value of the second wins, and objects are merged.
+func merged(values ...map[string]any) map[string]any {
+	result := map[string]any{}
+	for _, v := range values {
+		result = loader.MergeMaps(result, v)
+	}
+	return result
+}
+
+func TestHelmAndKustomizeInstallTheSameObjects(t *testing.T) {
+	t.Parallel()
+	config, err := readSources(repository)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range combinations() {
+		t.Run(name, func(t *testing.T) {
+			kustomized, err := config.render(tc.resources, tc.components, tc.more)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tc.tenants != nil {
+				addTenants(t, config, kustomized, tc.tenants)
+			}
+			installed, err := helm(t, namespace, tc.values)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(comparable(t, kustomized), comparable(t, installed)); diff != "" {
+				t.Errorf("Kustomize (-) and Helm (+) differ:\n%s", diff)
+			}
+		})
+	}
+}
+
+// combination of components, for Kustomize and for Helm.
+type combination struct {
+	resources, components, tenants []string
+	more                           string
+	values                         map[string]any
+}
+
+func combinations() map[string]combination {
+	cases := map[string]combination{"default": {resources: []string{"default"}}}
+	all := combination{resources: []string{"default", "dashboard"}}
+	for _, c := range components() {
+		single := combination{resources: []string{"default"}, values: c.values}
+		switch {
+		case c.resource:
+			single.resources = append(single.resources, c.folder)
+		default:
+			single.components = []string{c.folder}
+		}
+		if c.folder == "components/namespaced" {
+			single.tenants = []string{"shop", "inspections"}
+			single.more = site("namespaces:\n    - shop\n    - inspections")
+		}
+		cases[c.folder] = single
+		// Component grafana-operator contains grafana, and plain-impersonation replaces the roles that continuous patches.
+		if c.beside != "" {
+			both := single
+			both.resources = append(both.resources, "dashboard")
+			both.components = append(both.components, c.beside)
+			both.values = merged(both.values, dashboard().values)
+			cases[c.folder+" and the dashboard"] = both
+			continue
+		}
+		all.values = merged(all.values, c.values)
+		if !c.resource && c.folder != "components/grafana" {
+			all.components = append(all.components, c.folder)
+		}
+		if single.tenants != nil {
+			all.tenants = single.tenants
+			all.more = single.more
+		}
+	}
+	cases["all but plain impersonation"] = all
+	cases["without admission"] = combination{
+		resources: []string{"crd", "rbac", "manager"}, more: "namespace: " + namespace + "\n",
+		values: map[string]any{"components": map[string]any{"admission": false}},
+	}
+	cases["without CRDs, and with settings"] = combination{
+		resources: []string{"rbac", "manager", "admission"},
+		more:      "namespace: " + namespace + "\n" + site("inspections:\n      maxConcurrent: 4"),
+		values: map[string]any{
+			"crds": map[string]any{"install": false}, "config": map[string]any{"inspections": map[string]any{"maxConcurrent": 4}},
+		},
+	}
+	return cases
+}
+
+// site is an overlay with settings, as docs/installation.md describes it.
+func site(settings string) string {
+	return "configMapGenerator:\n- name: " + managerConfig + "\n  namespace: " + namespace + "\n  behavior: merge\n  literals:\n  - |\n" +
+		"    90-site.yaml=apiVersion: config.kubeops.io/v1alpha1\n    kind: ManagerConfig\n    " + settings + "\n"
+}
+
+// addTenants adds config/tenant, which is applied in each namespace.
+func addTenants(t *testing.T, config *sources, all *objects, namespaces []string) {
+	t.Helper()
+	for _, name := range namespaces {
+		bindings, err := config.render([]string{"tenant"}, nil, "namespace: "+name+"\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, key := range bindings.keys {
+			if err := all.add(bindings.byKey[key]); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func TestEveryComponentIsInTheChart(t *testing.T) {
+	t.Parallel()
+	folders, err := filepath.Glob(filepath.Join(repository, "config", "components", "*"))
+	if err != nil || len(folders) == 0 {
+		t.Fatalf("no components: %v", err)
+	}
+	for _, folder := range folders {
+		name := "components/" + filepath.Base(folder)
+		switch in := slices.ContainsFunc(components(), func(c component) bool { return c.folder == name }); {
+		case strings.HasPrefix(name, "components/edge-") && in:
+			t.Errorf("%s needs host names and issuers of a site, and so is no part of the chart", name)
+		case !strings.HasPrefix(name, "components/edge-") && !in:
+			t.Errorf("%s is not in components()", name)
+		}
+	}
+}
+
+func TestTheGeneratedPartIsUpToDate(t *testing.T) {
+	t.Parallel()
+	config, err := readSources(repository)
+	if err != nil {
+		t.Fatal(err)
+	}
+	generated, err := collect(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := filepath.Join(repository, "charts", "kubeops")
+	found := 0
+	for _, pattern := range []string{"files/*", "templates/generated/*.yaml", "templates/generated/crd/*"} {
+		paths, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(pattern)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found += len(paths)
+	}
+	if found != len(generated.files) {
+		t.Errorf("there are %d files, and %d are generated; run make generate", found, len(generated.files))
+	}
+	for name, want := range generated.files {
+		if got, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name))); err != nil || string(got) != string(want) {
+			t.Errorf("%s is out of date (%v); run make generate", name, err)
+		}
+	}
+}
+
+func TestCRDsAreKeptWhenTheReleaseIsUninstalled(t *testing.T) {
+	t.Parallel()
+	installed, err := helm(t, namespace, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := 0
+	for key, manifest := range installed.byKey {
+		annotations, _ := manifest["metadata"].(map[string]any)["annotations"].(map[string]any)
+		keep := annotations["helm.sh/resource-policy"] == "keep"
+		if isCRD := manifest["kind"] == "CustomResourceDefinition"; keep != isCRD {
+			t.Errorf("%s: kept %v", key, keep)
+		} else if isCRD {
+			kept++
+		}
+	}
+	if kept < 14 {
+		t.Errorf("%d CRDs", kept)
+	}
+}
+
+func TestTheChartInstallsIntoAnyNamespace(t *testing.T) {
+	t.Parallel()
+	values := map[string]any{}
+	for _, c := range components() {
+		values = merged(values, c.values)
+	}
+	installed, err := helm(t, "platform", values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, manifest := range installed.byKey {
+		if manifest["kind"] == "CustomResourceDefinition" {
+			continue // descriptions name the default
+		}
+		content, err := yaml.Marshal(manifest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(content), namespace) {
+			t.Errorf("%s names %s", key, namespace)
+		}
+	}
+}
+
+func TestValuesReachTheObjects(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		values string
+		key    string
+		want   []string
+	}{
+		"an image by tag": {
+			"image: {repository: example.com/kubeops, tag: v1}", "Deployment/kubeops-system/kubeops-manager",
+			[]string{"image: example.com/kubeops:v1\n"},
+		},
+		"an image by digest": {
+			"image: {tag: v1, digest: 'sha256:" + strings.Repeat("a", 64) + "'}", "Deployment/kubeops-system/kubeops-manager",
+			[]string{"image: kubeops.local/manager@sha256:" + strings.Repeat("a", 64)},
+		},
+		"names of ServiceAccounts": {
+			"impersonatedServiceAccounts: [kubeops, checker]", "ClusterRole//kubeops-manager-impersonation", []string{"  - checker\n"},
+		},
+		"the Pod": {
+			`{nodeSelector: {pool: system}, tolerations: [{operator: Exists}], priorityClassName: high, podLabels: {team: a},
+			  podAnnotations: {note: b}, imagePullSecrets: [{name: pull}], topologySpreadConstraints: [{maxSkew: 1}]}`,
+			"Deployment/kubeops-system/kubeops-manager",
+			[]string{
+				"pool: system", "operator: Exists", "priorityClassName: high", "team: a", "note: b", "- name: pull", "maxSkew: 1",
+				"kubectl.kubernetes.io/default-container: manager",
+			},
+		},
+		"the manager": {
+			`manager: {replicas: 3, env: [{name: HTTPS_PROXY, value: "http://proxy"}], resources: {limits: {memory: 1Gi, cpu: 2}},
+			  volumes: [{name: ca, configMap: {name: ca}}], volumeMounts: [{name: ca, mountPath: /etc/ssl}]}`,
+			"Deployment/kubeops-system/kubeops-manager",
+			[]string{"replicas: 3", "name: HTTPS_PROXY", "memory: 1Gi", "cpu: 2", "mountPath: /etc/ssl", "cpu: 50m"},
+		},
+		"flags of the dashboard": {
+			"{components: {dashboard: true}, dashboard: {args: [--tls-cert-file=/tls/tls.crt]}}",
+			"Deployment/kubeops-system/kubeops-dashboard", []string{"- --tls-cert-file=/tls/tls.crt"},
+		},
+		"workers": {
+			"{components: {workers: true}, workers: {replicas: 5}}", "Deployment/kubeops-system/kubeops-worker", []string{"replicas: 5"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			values := map[string]any{}
+			if err := yaml.Unmarshal([]byte(tc.values), &values); err != nil {
+				t.Fatal(err)
+			}
+			installed, err := helm(t, namespace, values)
+			if err != nil {
+				t.Fatal(err)
+			}
+			content, err := yaml.Marshal(installed.byKey[tc.key])
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range tc.want {
+				if !strings.Contains(string(content), want) {
+					t.Errorf("%s has no %q:\n%s", tc.key, want, content)
+				}
+			}
+		})
+	}
+}
+
+func TestEverySettingOfTheManagerIsAValue(t *testing.T) {
+	t.Parallel()
+	content, err := os.ReadFile(filepath.Join(repository, "internal", "managerconfig", "testdata", "full.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := map[string]any{}
+	if err := yaml.Unmarshal(content, &config); err != nil {
+		t.Fatal(err)
+	}
+	namespaces := config["namespaces"]
+	for _, name := range []string{"apiVersion", "kind", "namespaces"} {
+		delete(config, name)
+	}
+	installed, err := helm(t, namespace, map[string]any{"config": config, "namespaces": namespaces})
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, _ := installed.byKey["ConfigMap/"+namespace+"/"+managerConfig]["data"].(map[string]any)
+	written, _ := data["90-site.yaml"].(string)
+	got, want := map[string]any{}, map[string]any{}
+	if err := yaml.Unmarshal([]byte(written), &got); err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(content, &want); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the settings (-) and the ConfigMap (+) differ:\n%s", diff)
+	}
+}
+
+func TestWrongValuesAreRefusedByName(t *testing.T) {
+	t.Parallel()
+	for values, want := range map[string]string{
+		"componets: {webhooks: true}":                    "componets",
+		"components: {webhook: true}":                    "webhook",
+		"components: {webhooks: yes please}":             "components/webhooks",
+		"image: {repository: ''}":                        "image/repository",
+		"image: {repository: 'a b'}":                     "image/repository",
+		"image: {digest: 'sha256:12'}":                   "image/digest",
+		"image: {pullPolicy: Sometimes}":                 "image/pullPolicy",
+		"manager: {replicas: -1}":                        "manager/replicas",
+		"manager: {replicas: two}":                       "manager/replicas",
+		"manager: {resources: {limits: {memory: null}}}": "manager/resources/limits",
+		"namespaces: [Shop]":                             "namespaces/0",
+		"namespaces: shop":                               "namespaces",
+		"impersonatedServiceAccounts: []":                "impersonatedServiceAccounts",
+		"config: {namespaces: [shop]}":                   "namespaces",
+		"config: {kind: ManagerConfig}":                  "kind",
+		"config: {inspections: {maxConcurent: 4}}":       "maxConcurent",
+		"config: {inspections: {maxConcurrent: four}}":   "config/inspections/maxConcurrent",
+		"workers: {replicas: 1.5}":                       "workers/replicas",
+		"nodeSelector: [pool]":                           "nodeSelector",
+	} {
+		t.Run(values, func(t *testing.T) {
+			t.Parallel()
+			decoded := map[string]any{}
+			if err := yaml.Unmarshal([]byte(values), &decoded); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := helm(t, namespace, decoded); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("got %v, want an error that names %s", err, want)
+			}
+		})
+	}
+}
