@@ -132,7 +132,7 @@ func citations(ids []string, want expectation) (cited []string, known bool) {
 		return nil, false
 	}
 	for _, id := range ids {
-		if !slices.Contains(want.ids, id) {
+		if !want.exists(id) {
 			return nil, false
 		}
 		if !slices.Contains(cited, id) {
@@ -151,7 +151,7 @@ func quoted(quote string, cited []string, want expectation) bool {
 		return false
 	}
 	return slices.ContainsFunc(cited, func(id string) bool {
-		seen := plain(want.gate.seen(clean(want.cited[id].text)))
+		seen := plain(want.gate.seen(clean(want.textOf(id))))
 		if !want.cached {
 			return strings.Contains(seen, quote)
 		}

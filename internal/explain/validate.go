@@ -83,17 +83,7 @@ const maxEvidence, maxEvidenceText = 8, 1000
 // citedEvidence is the evidence that an explanation cites and the report does not have.
 func citedEvidence(e v1alpha1.Explanation, want expectation) []v1alpha1.Evidence {
 	var kept []v1alpha1.Evidence
-	var ids []string
-	for _, w := range e.Why {
-		ids = append(ids, w.Evidence...)
-	}
-	for _, r := range e.RuledOut {
-		ids = append(ids, r.Evidence...)
-	}
-	for _, f := range e.Fix {
-		ids = append(ids, f.Evidence...)
-	}
-	for _, id := range ids {
+	for _, id := range citedBy(e) {
 		s, known := want.cited[id]
 		same := func(other v1alpha1.Evidence) bool { return other.ID == id }
 		if !known || s.ours || len(kept) == maxEvidence || slices.ContainsFunc(kept, same) {
@@ -105,11 +95,13 @@ func citedEvidence(e v1alpha1.Explanation, want expectation) []v1alpha1.Evidence
 }
 
 // revalidate validates a cached explanation like a new answer, since someone else may have written to the cache.
-func revalidate(e v1alpha1.Explanation, want expectation) (checked v1alpha1.Explanation, valid bool) {
+func revalidate(e v1alpha1.Explanation, want expectation) (again v1alpha1.Explanation, valid bool) {
 	if e.Dropped != "" {
 		return v1alpha1.Explanation{Dropped: e.Dropped}, regexp.MustCompile(`^[A-Za-z]{1,63}$`).MatchString(e.Dropped)
 	}
 	want.cached = true
+	investigation := checked(e.Investigation, want.gate)
+	want = want.withTranscript(investigation)
 	a := answer{Cause: &e.Summary, Missing: e.Missing, Next: e.Next, Confidence: (*string)(&e.Confidence)}
 	for _, w := range e.Why {
 		a.Why = append(a.Why, answeredClaim{Claim: w.Claim, Evidence: w.Evidence, Quote: w.Quote})
@@ -126,12 +118,13 @@ func revalidate(e v1alpha1.Explanation, want expectation) (checked v1alpha1.Expl
 	if err != nil {
 		return v1alpha1.Explanation{}, false
 	}
-	checked = validate(string(content), want)
-	checked.DroppedClaims += e.DroppedClaims
-	for i := range min(len(checked.Fix), len(e.Fix)) {
-		checked.Fix[i].Removed = checked.Fix[i].Removed || e.Fix[i].Removed
+	again = validate(string(content), want)
+	again.DroppedClaims += e.DroppedClaims
+	again.Investigation = investigation
+	for i := range min(len(again.Fix), len(e.Fix)) {
+		again.Fix[i].Removed = again.Fix[i].Removed || e.Fix[i].Removed
 	}
-	return checked, checked.Dropped == "" && len(checked.Why) == len(e.Why)
+	return again, again.Dropped == "" && len(again.Why) == len(e.Why)
 }
 
 // sentence returns a text on one line of bounded length, without URLs and pipes into a shell: hostile text in a cluster could make

@@ -3,10 +3,12 @@ package redact
 import (
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Names masks the names of namespaces and objects in a text and restores them in the answer. It is safe for concurrent use.
 type Names struct {
+	mutex        sync.RWMutex
 	masks, names map[string]string
 }
 
@@ -17,21 +19,37 @@ const maxNames = 10_000
 // in any text.
 func NewNames(names ...string) *Names {
 	n := &Names{masks: map[string]string{}, names: map[string]string{}}
+	n.Add(names...)
+	return n
+}
+
+// Add adds names to the table. The masks of others do not change.
+func (n *Names) Add(names ...string) {
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
 	for _, name := range names {
 		if len(name) < 3 || n.masks[name] != "" || len(n.masks) == maxNames {
 			continue
 		}
 		mask := "name-" + strconv.Itoa(len(n.masks)+1)
-		n.masks[name], n.names[mask] = mask, name
+		n.masks[name] = mask
+		n.names[mask] = name
 	}
-	return n
 }
 
 // Mask replaces whole names with name-1, name-2 and so on.
-func (n *Names) Mask(text string) string { return replaceNames(text, n.masks) }
+func (n *Names) Mask(text string) string {
+	n.mutex.RLock()
+	defer n.mutex.RUnlock()
+	return replaceNames(text, n.masks)
+}
 
 // Restore replaces masks with the names.
-func (n *Names) Restore(text string) string { return replaceNames(text, n.names) }
+func (n *Names) Restore(text string) string {
+	n.mutex.RLock()
+	defer n.mutex.RUnlock()
+	return replaceNames(text, n.names)
+}
 
 // replaceNames replaces every run of characters that Kubernetes names consist of.
 func replaceNames(text string, table map[string]string) string {
