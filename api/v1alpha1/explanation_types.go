@@ -1,6 +1,10 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // ConditionExplained is set on an Inspection with spec.ai. It is True once the model was asked about every selected root
 // cause of the last report, and False with a reason while requests fail. It does not affect Ready, since the report is
@@ -291,6 +295,35 @@ type ToolCall struct {
 	// +kubebuilder:validation:MaxLength=8192
 	// +optional
 	Text string `json:"text,omitempty"`
+}
+
+// EvidenceRead is the source of the lines that a model read, where they are shown as evidence. Findings have none.
+const EvidenceRead EvidenceSource = "read"
+
+// Cited returns the evidence that an explanation cites and that its finding does not have: what was read for it, and the lines that the
+// model read, with the call on their first line.
+func (e *Explanation) Cited() []Evidence {
+	cited := slices.Clone(e.Evidence)
+	if e.Investigation == nil {
+		return cited
+	}
+	for _, call := range e.Investigation.Calls {
+		if call.Text != "" {
+			cited = append(cited, Evidence{ID: call.ID, Source: EvidenceRead, Text: call.Tool + " " + call.Arguments + "\n" + call.Text})
+		}
+	}
+	return cited
+}
+
+// Refused returns the number of calls that were refused.
+func (i *Investigation) Refused() int {
+	refused := 0
+	for _, call := range i.Calls {
+		if call.Refused != "" {
+			refused++
+		}
+	}
+	return refused
 }
 
 // Explained returns the explanations of a report by the id of each finding that they hold for, and by OverallExplanation. Those that were
