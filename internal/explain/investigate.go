@@ -33,7 +33,8 @@ func (r *run) investigate(ctx context.Context, q question, c Candidate, first v1
 	l := &look{run: r, candidate: c, session: r.Tools.NewSession(c.Gate)}
 	end := l.read(ctx, q, first)
 	investigation := &v1alpha1.Investigation{Ended: end, Tokens: l.tokens}
-	explanation, tokens := first, l.tokens
+	explanation := first
+	tokens := l.tokens
 	if answered(l.session.Calls()) && ctx.Err() == nil {
 		second, used := r.conclude(ctx, q.after(l.session.Calls()), c)
 		tokens += used
