@@ -3,6 +3,8 @@ package explain
 import (
 	"bytes"
 	"encoding/json"
+	"net/netip"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -127,11 +129,11 @@ func revalidate(e v1alpha1.Explanation, want expectation) (again v1alpha1.Explan
 	return again, again.Dropped == "" && len(again.Why) == len(e.Why)
 }
 
-// sentence returns a text on one line of bounded length, without URLs and pipes into a shell: hostile text in a cluster could make
-// the model suggest them, and a reader might follow.
-func sentence(text string, maxLength int, redact func(string) string) string {
-	text = withoutAddresses(clean(text))
-	text = strings.Join(strings.Fields(redact(text)), " ")
+// sentence returns a text on one line of bounded length, without pipes into a shell and URLs, except those of servers in the cluster that
+// the evidence names: hostile text in a cluster could make the model suggest them, and a reader might follow.
+func (w expectation) sentence(text string, maxLength int) string {
+	text = withoutAddresses(clean(text), w.isEvidence)
+	text = strings.Join(strings.Fields(w.gate.in(text)), " ")
 	pipes := regexp.MustCompile(`(?i)(?:\b(?:curl|wget|base64)\b[^|;&]*)?\|\s*(?:sudo\s+)?(?:[\w./-]*/)?` +
 		`(?:(?:ba|z|k|da)?sh|python3?|perl|node)\b`)
 	text = pipes.ReplaceAllString(text, "[command removed]")
@@ -141,10 +143,42 @@ func sentence(text string, maxLength int, redact func(string) string) string {
 	return text
 }
 
-// withoutAddresses is a text without URLs.
-func withoutAddresses(text string) string {
+// withoutAddresses is a text without URLs, except those that are kept; nil keeps none.
+func withoutAddresses(text string, kept func(url string) bool) string {
 	urls := regexp.MustCompile(`(?i)\b(?:[a-z][a-z0-9+.-]*://|www\.|mailto:|javascript:|data:)[^\s"'<>)\]]*`)
-	return urls.ReplaceAllString(text, "[address removed]")
+	return urls.ReplaceAllStringFunc(text, func(found string) string {
+		trimmed := strings.TrimRight(found, ".,;:!?")
+		if kept != nil && kept(trimmed) {
+			return found
+		}
+		return "[address removed]"
+	})
+}
+
+// isEvidence reports whether a URL is that of a server in the cluster, and a part of the evidence as the model has seen it.
+func (w expectation) isEvidence(address string) bool {
+	parsed, err := url.Parse(address)
+	if err != nil || parsed.User != nil || !isInternal(parsed.Hostname()) ||
+		!slices.Contains([]string{"http", "https", "tcp", "redis", "amqp", "nats", "postgres", "postgresql", "mysql", "mongodb", "kafka", "grpc"},
+			strings.ToLower(parsed.Scheme)) {
+		return false
+	}
+	for _, id := range w.ids {
+		if strings.Contains(w.gate.seen(clean(w.cited[id].text)), address) {
+			return true
+		}
+	}
+	return false
+}
+
+// isInternal reports whether a host is one of a cluster: loopback, a private address, or the name of a Service. A name without a dot that is
+// no address may be one.
+func isInternal(host string) bool {
+	if address, err := netip.ParseAddr(host); err == nil {
+		return address.IsLoopback() || address.IsPrivate()
+	}
+	name := strings.TrimSuffix(strings.ToLower(host), ".cluster.local")
+	return regexp.MustCompile(`^[a-z]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9-]+\.svc)?$`).MatchString(name)
 }
 
 // repeats reports whether an answer contains a longer part of the instructions, or a line that fences data.

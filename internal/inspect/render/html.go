@@ -10,8 +10,8 @@ import (
 	"io"
 	"net/url"
 	"slices"
-	"strings"
 	"strconv"
+	"strings"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
