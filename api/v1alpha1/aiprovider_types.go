@@ -26,6 +26,8 @@ const (
 	ReasonModelNotFound = "ModelNotFound"
 	// ReasonContextTooLong: the prompt exceeds the context length of the model.
 	ReasonContextTooLong = "ContextTooLong"
+	// ReasonToolsNotSupported: the model or its server cannot call tools. It is asked in another way.
+	ReasonToolsNotSupported = "ToolsNotSupported"
 	// ReasonAnswerCutOff: the answer reached spec.maxAnswerTokens before it was complete.
 	ReasonAnswerCutOff = "AnswerCutOff"
 	// ReasonModelRefused: the model or a content filter of its server refused to answer.

@@ -1,6 +1,10 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // ConditionExplained is set on an Inspection with spec.ai. It is True once the model was asked about every selected root
 // cause of the last report, and False with a reason while requests fail. It does not affect Ready, since the report is
@@ -40,6 +44,35 @@ type AIUse struct {
 	// +kubebuilder:validation:Maximum=50
 	// +optional
 	MaxExplanations int32 `json:"maxExplanations,omitempty"`
+	// investigate permits the model to read more about a problem, with the permissions of serviceAccountName and within namespaces: at
+	// most 8 reads, 15,000 tokens and 2 minutes for a problem. No values of Secrets and ConfigMaps are read. Unknown investigates problems
+	// whose cause the model does not know, or with low confidence only; HighOrWorse also those of severity high and critical. Has no
+	// effect on an Inspection of several clusters. Defaults to Never.
+	// +optional
+	Investigate Investigate `json:"investigate,omitempty"`
+}
+
+// Investigate is when a model may read more.
+// +kubebuilder:validation:Enum=Never;Unknown;HighOrWorse
+type Investigate string
+
+// Values of spec.ai.investigate.
+const (
+	InvestigateNever       Investigate = "Never"
+	InvestigateUnknown     Investigate = "Unknown"
+	InvestigateHighOrWorse Investigate = "HighOrWorse"
+)
+
+// Investigates reports whether a problem is investigated after an explanation with a confidence.
+func (i Investigate) Investigates(severity Severity, confidence Confidence) bool {
+	unknown := confidence == ConfidenceLow || confidence == ConfidenceUnknown
+	switch i {
+	case InvestigateUnknown:
+		return unknown
+	case InvestigateHighOrWorse:
+		return unknown || severity == SeverityHigh || severity == SeverityCritical
+	}
+	return false
 }
 
 // Explanations returns maxExplanations or its default.
@@ -76,7 +109,7 @@ type ExplainedClaim struct {
 	// +kubebuilder:validation:MaxLength=1024
 	Claim string `json:"claim"`
 	// evidence that supports the claim: ids of evidence of the finding or of the explanation, or ids of findings in the
-	// explanation of the whole report.
+	// explanation of the whole report. Lines that the model read have the id of the call, with or without their numbers: t3:5-8.
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:items:MaxLength=32
@@ -183,6 +216,9 @@ type Explanation struct {
 	// +listType=atomic
 	// +optional
 	Evidence []Evidence `json:"evidence,omitempty"`
+	// investigation lists what the model read before it gave this explanation. Absent if it read nothing.
+	// +optional
+	Investigation *Investigation `json:"investigation,omitempty"`
 	// droppedClaims is the number of claims of the answer that were discarded, since they cite no evidence or evidence that does not
 	// exist.
 	// +optional
@@ -201,6 +237,93 @@ type Explanation struct {
 	// confidence of the model in this explanation: high, medium, low, or unknown if the evidence is not sufficient.
 	// +optional
 	Confidence Confidence `json:"confidence,omitempty"`
+}
+
+// Investigation is what a model read about a problem. It changes no finding.
+type Investigation struct {
+	// calls of tools, in their order, refused ones too.
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=map
+	// +listMapKey=id
+	Calls []ToolCall `json:"calls"`
+	// tokens that were used for it, without those of the explanation.
+	Tokens int64 `json:"tokens"`
+	// ended is why the model read no more: Done if it wanted to, or a limit: Calls, Tokens, Time or Requests; Failed if the model did not answer.
+	// +kubebuilder:validation:Enum=Done;Calls;Tokens;Time;Requests;Failed
+	Ended InvestigationEnd `json:"ended"`
+}
+
+// InvestigationEnd is why a model read no more.
+type InvestigationEnd string
+
+// Ends of investigations.
+const (
+	InvestigationDone     InvestigationEnd = "Done"
+	InvestigationCalls    InvestigationEnd = "Calls"
+	InvestigationTokens   InvestigationEnd = "Tokens"
+	InvestigationTime     InvestigationEnd = "Time"
+	InvestigationRequests InvestigationEnd = "Requests"
+	InvestigationFailed   InvestigationEnd = "Failed"
+)
+
+// ToolCall is one read of a model.
+type ToolCall struct {
+	// id by which the explanation cites it, for example t1.
+	// +kubebuilder:validation:MaxLength=8
+	ID string `json:"id"`
+	// tool that was called.
+	// +kubebuilder:validation:MaxLength=128
+	Tool string `json:"tool"`
+	// arguments in JSON as the model wrote them, redacted.
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	Arguments string `json:"arguments,omitempty"`
+	// time of the call.
+	Time metav1.Time `json:"time"`
+	// refused is the reason why nothing was read.
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	Refused string `json:"refused,omitempty"`
+	// lines is the number of lines that were read.
+	// +optional
+	Lines int32 `json:"lines,omitempty"`
+	// hash is the SHA-256 of the lines as the model saw them.
+	// +kubebuilder:validation:MaxLength=64
+	// +optional
+	Hash string `json:"hash,omitempty"`
+	// text has the lines, if the explanation cites them. Secrets in it are redacted.
+	// +kubebuilder:validation:MaxLength=8192
+	// +optional
+	Text string `json:"text,omitempty"`
+}
+
+// EvidenceRead is the source of the lines that a model read, where they are shown as evidence. Findings have none.
+const EvidenceRead EvidenceSource = "read"
+
+// Cited returns the evidence that an explanation cites and that its finding does not have: what was read for it, and the lines that the
+// model read, with the call on their first line.
+func (e *Explanation) Cited() []Evidence {
+	cited := slices.Clone(e.Evidence)
+	if e.Investigation == nil {
+		return cited
+	}
+	for _, call := range e.Investigation.Calls {
+		if call.Text != "" {
+			cited = append(cited, Evidence{ID: call.ID, Source: EvidenceRead, Text: call.Tool + " " + call.Arguments + "\n" + call.Text})
+		}
+	}
+	return cited
+}
+
+// Refused returns the number of calls that were refused.
+func (i *Investigation) Refused() int {
+	refused := 0
+	for _, call := range i.Calls {
+		if call.Refused != "" {
+			refused++
+		}
+	}
+	return refused
 }
 
 // Explained returns the explanations of a report by the id of each finding that they hold for, and by OverallExplanation. Those that were

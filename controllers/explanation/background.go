@@ -21,26 +21,30 @@ const (
 	parallelReads = 2
 )
 
-// background reads what surrounds the problems that are explained, as the ServiceAccount of the Inspection. Problems of other clusters are
-// explained from their findings. It never fails: without it, explanations have less to go by.
-func (l *logic) background(
-	ctx context.Context, inspection *v1alpha1.Inspection, report *v1alpha1.InspectionReport,
-) map[string]background.Facts {
-	gathered := map[string]background.Facts{}
+// cluster is the cluster of the manager, read as the ServiceAccount of the Inspection and in its scope. It is nil for an Inspection of
+// several clusters, and if reads cannot be prepared: explanations have less to go by then.
+func (l *logic) cluster(ctx context.Context, inspection *v1alpha1.Inspection) background.Cluster {
 	if inspection.Spec.Clusters != nil {
-		return gathered
+		return nil
 	}
 	config, err := l.accounts.As(inspection.Namespace, inspection.ServiceAccountName())
 	if err != nil {
-		return gathered
+		return nil
 	}
 	cluster, err := background.Open(config)
 	if err != nil {
 		log.FromContext(ctx).Error(err, "No background of the root causes was read")
-		return gathered
+		return nil
 	}
-	cluster = background.Within(
-		background.Scope{Namespaces: inspection.Spec.Namespaces, Excluded: inspection.Spec.ExcludeNamespaces}, cluster)
+	scope := background.Scope{Namespaces: inspection.Spec.Namespaces, Excluded: inspection.Spec.ExcludeNamespaces}
+	return background.Within(scope, cluster)
+}
+
+// background reads what surrounds the problems that are explained. It never fails.
+func (l *logic) background(
+	ctx context.Context, inspection *v1alpha1.Inspection, report *v1alpha1.InspectionReport, cluster background.Cluster,
+) map[string]background.Facts {
+	gathered := map[string]background.Facts{}
 	explained := map[string]bool{}
 	for _, e := range report.Explanations {
 		explained[e.ID] = true

@@ -34,6 +34,8 @@ const (
 	parallel = 8
 	// attemptTimeout bounds one attempt; the next one goes on where it ended.
 	attemptTimeout = 5 * time.Minute
+	// investigatingTimeout is attemptTimeout if the model may read more.
+	investigatingTimeout = 15 * time.Minute
 	// How long to wait before a model that did not answer is asked again: the first time, and at most.
 	minRetry = time.Minute
 	maxRetry = 30 * time.Minute

@@ -17,6 +17,7 @@ import (
 	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/explain"
+	"kubeops.io/kubeops/internal/explain/tools"
 	"kubeops.io/kubeops/internal/outcome"
 	"kubeops.io/kubeops/internal/problem"
 )
@@ -24,7 +25,11 @@ import (
 // explain asks the models about the last report, records the attempt in status.explained, and returns the state of the
 // condition. The report gets each answer as soon as it is there. Only the end of the manager is an error.
 func (l *logic) explain(ctx context.Context, inspection *v1alpha1.Inspection) (outcome.Auxiliary, error) {
-	limited, cancel := context.WithTimeout(ctx, attemptTimeout)
+	timeout := attemptTimeout
+	if inspection.Spec.AI.Investigate != v1alpha1.InvestigateNever && inspection.Spec.AI.Investigate != "" {
+		timeout = investigatingTimeout
+	}
+	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	result, err := l.askModels(limited, inspection)
 	if ctx.Err() != nil {
@@ -76,7 +81,13 @@ func (l *logic) askModels(ctx context.Context, inspection *v1alpha1.Inspection) 
 		Parallel: int(opened[0].Resource.Spec.Concurrency),
 		Store:    &store{client: l.Client, reader: l.Reader, answers: l.answers, inspection: inspection, report: report},
 	}
-	input.Background = l.background(ctx, inspection, report)
+	if cluster := l.cluster(ctx, inspection); cluster != nil {
+		input.Background = l.background(ctx, inspection, report, cluster)
+		if when := inspection.Spec.AI.Investigate; when != "" && when != v1alpha1.InvestigateNever {
+			input.Investigate = when
+			input.Tools = tools.New(cluster, l.Clock.Now)
+		}
+	}
 	for _, m := range opened {
 		defer m.Close()
 		gate, err := explain.NewGate(m.Resource.Spec.Redaction, report, m.Hide, namesIn(input.Background)...)

@@ -43,6 +43,8 @@ type printer struct {
 	recommendations bool
 	// several is set for a report about several clusters: each finding is printed with its cluster.
 	several bool
+	// wholeEvidence prints all lines of cited evidence; for tables.
+	wholeEvidence bool
 	// failOn is the value of --fail-on.
 	failOn v1alpha1.Severity
 	// locate finds the manifest of an object; nil for live clusters.

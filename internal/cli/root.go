@@ -15,6 +15,7 @@ import (
 	"kubeops.io/kubeops/internal/cli/command"
 	"kubeops.io/kubeops/internal/cli/connect"
 	"kubeops.io/kubeops/internal/cli/get"
+	"kubeops.io/kubeops/internal/cli/mcpserver"
 	"kubeops.io/kubeops/internal/cli/pipelines"
 	"kubeops.io/kubeops/internal/cli/terminal"
 	"kubeops.io/kubeops/internal/printable"
@@ -83,10 +84,10 @@ func newRoot(streams command.Streams) *cobra.Command {
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
 	root.AddCommand(
-		newInspect(streams), newReport(streams), newOpen(streams), newRun(streams), newSuspend(streams), newResume(streams),
+		newInspect(streams), newReport(streams), newExplain(streams), newOpen(streams), newRun(streams), newSuspend(streams), newResume(streams),
 		newIgnore(streams), pipelines.NewCommand(streams), get.NewCommand(streams), bundles.NewDiff(streams),
 		bundles.NewConflicts(streams), newChecks(streams),
-		newLogs(streams), newRedact(streams), newVersion(streams),
+		newLogs(streams), newRedact(streams), mcpserver.NewCommand(streams), newVersion(streams),
 	)
 	describeBuiltin(root)
 	return root

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -51,9 +52,24 @@ func (p *printer) explanation(text *terminal.Writer, indent string, e *v1alpha1.
 			}
 		}
 	}
-	for _, cited := range e.Evidence {
+	for _, cited := range e.Cited() {
 		p.citedEvidence(text, indent+"     ", cited)
 	}
+	if i := e.Investigation; i != nil {
+		item("read for it: ", investigationText(i))
+	}
+}
+
+// investigationText counts what a model read.
+func investigationText(i *v1alpha1.Investigation) string {
+	line := terminal.Count(len(i.Calls), "call of a tool", "calls of tools")
+	if refused := i.Refused(); refused > 0 {
+		line += fmt.Sprintf(", %d refused", refused)
+	}
+	if i.Ended != v1alpha1.InvestigationDone {
+		line += fmt.Sprintf("; ended by its limit or an error: %s", i.Ended)
+	}
+	return line
 }
 
 // fixText is a suggestion on one line, without its patch.
@@ -81,7 +97,10 @@ func citing(ids []string) string {
 
 // citedEvidence prints the first lines of evidence that was read for an explanation.
 func (p *printer) citedEvidence(text *terminal.Writer, indent string, e v1alpha1.Evidence) {
-	const maxLines = 3
+	maxLines := 3
+	if p.wholeEvidence {
+		maxLines = math.MaxInt
+	}
 	lines := strings.Split(strings.TrimSpace(e.Text), "\n")
 	lead := fmt.Sprintf("%s%s: ", indent, e.ID)
 	for _, line := range lines[:min(len(lines), maxLines)] {

@@ -72,7 +72,7 @@ func decode(text string, want expectation) (e v1alpha1.Explanation, dropped stri
 	if a.Cause == nil || a.Confidence == nil || len(a.Why) > maxWhy || len(a.Fix) > maxFix {
 		return e, DroppedWrongShape
 	}
-	e.Summary = sentence(*a.Cause, maxSummary, want.gate.in)
+	e.Summary = want.sentence(*a.Cause, maxSummary)
 	e.Confidence = v1alpha1.Confidence(strings.ToLower(strings.TrimSpace(*a.Confidence)))
 	switch e.Confidence {
 	case v1alpha1.ConfidenceHigh, v1alpha1.ConfidenceMedium, v1alpha1.ConfidenceLow, v1alpha1.ConfidenceUnknown:
@@ -101,7 +101,7 @@ func (a *answer) claims(e *v1alpha1.Explanation, want expectation) (dropped stri
 	reason := DroppedNoEvidence
 	verified := want.unquoted
 	for _, w := range a.Why {
-		claim := sentence(w.Claim, maxText, want.gate.in)
+		claim := want.sentence(w.Claim, maxText)
 		cited, known := citations(w.Evidence, want)
 		if claim == "" || len(cited) == 0 || !known {
 			e.DroppedClaims++
@@ -112,7 +112,7 @@ func (a *answer) claims(e *v1alpha1.Explanation, want expectation) (dropped stri
 		}
 		kept := v1alpha1.ExplainedClaim{Claim: claim, Evidence: cited}
 		if quoted(w.Quote, cited, want) {
-			kept.Quote = sentence(w.Quote, maxQuote, want.gate.in)
+			kept.Quote = want.sentence(w.Quote, maxQuote)
 			verified = true
 		}
 		e.Why = append(e.Why, kept)
@@ -132,7 +132,7 @@ func citations(ids []string, want expectation) (cited []string, known bool) {
 		return nil, false
 	}
 	for _, id := range ids {
-		if !slices.Contains(want.ids, id) {
+		if !want.exists(id) {
 			return nil, false
 		}
 		if !slices.Contains(cited, id) {
@@ -151,12 +151,12 @@ func quoted(quote string, cited []string, want expectation) bool {
 		return false
 	}
 	return slices.ContainsFunc(cited, func(id string) bool {
-		seen := plain(want.gate.seen(clean(want.cited[id].text)))
+		seen := plain(want.gate.seen(clean(want.textOf(id))))
 		if !want.cached {
 			return strings.Contains(seen, quote)
 		}
 		// A cached answer quotes without addresses, and the times and counts of then.
-		same := func(text string) string { return background.Stable(withoutAddresses(text)) }
+		same := func(text string) string { return background.Stable(withoutAddresses(text, nil)) }
 		return strings.Contains(seen, quote) || len(letters(same(quote))) >= minQuote && strings.Contains(same(seen), same(quote))
 	})
 }
@@ -164,7 +164,7 @@ func quoted(quote string, cited []string, want expectation) bool {
 // open copies what an answer leaves open: what is missing, and which reads may show it.
 func (a *answer) open(e *v1alpha1.Explanation, want expectation) {
 	for _, text := range a.Missing {
-		if text = sentence(text, maxShort, want.gate.in); text != "" && len(e.Missing) < maxOpen {
+		if text = want.sentence(text, maxShort); text != "" && len(e.Missing) < maxOpen {
 			e.Missing = append(e.Missing, text)
 		}
 	}
@@ -179,7 +179,7 @@ func (a *answer) open(e *v1alpha1.Explanation, want expectation) {
 // ruledOut copies the causes that the model excludes.
 func (a *answer) ruledOut(e *v1alpha1.Explanation, want expectation) {
 	for _, r := range a.RuledOut {
-		cause := sentence(r.Cause, maxShort, want.gate.in)
+		cause := want.sentence(r.Cause, maxShort)
 		cited, known := citations(r.Evidence, want)
 		if cause == "" || !known || len(e.RuledOut) == maxRuledOut {
 			continue
@@ -192,7 +192,7 @@ func (a *answer) ruledOut(e *v1alpha1.Explanation, want expectation) {
 func (a *answer) fixes(e *v1alpha1.Explanation, want expectation) {
 	for _, f := range a.Fix {
 		fix := v1alpha1.SuggestedFix{
-			Description: sentence(f.Description, maxText, want.gate.in), Target: sentence(f.Target, maxShort, want.gate.in),
+			Description: want.sentence(f.Description, maxText), Target: want.sentence(f.Target, maxShort),
 		}
 		if fix.Description == "" {
 			continue

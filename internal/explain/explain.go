@@ -11,6 +11,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/explain/background"
+	"kubeops.io/kubeops/internal/explain/tools"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider/ai"
 )
@@ -51,6 +52,9 @@ type Input struct {
 	MaxCauses int
 	// Background of the root causes, by the id of the finding. Those without one are explained from their finding alone.
 	Background map[string]background.Facts
+	// Tools with which the model may read more about problems, when Investigate says so. Nil permits none.
+	Tools       *tools.Set
+	Investigate v1alpha1.Investigate
 	// Parallel questions. Default 1.
 	Parallel int
 	Store    Store
@@ -172,7 +176,7 @@ func (r *run) cached(ctx context.Context, questions []question) (reused []v1alph
 		}
 		asked = append(asked, q)
 		for _, c := range r.Candidates {
-			keys = append(keys, q.key(c, r.Language))
+			keys = append(keys, r.key(q, c))
 		}
 	}
 	if len(asked) == 0 {
@@ -200,7 +204,7 @@ func (r *run) cached(ctx context.Context, questions []question) (reused []v1alph
 func (r *run) pick(q question, found map[string]v1alpha1.Explanation) (e v1alpha1.Explanation, ok bool) {
 	for _, wantDropped := range []bool{false, true} {
 		for _, c := range r.Candidates {
-			key := q.key(c, r.Language)
+			key := r.key(q, c)
 			e, known := found[key]
 			if !known || (e.Dropped != "") != wantDropped {
 				continue
@@ -238,6 +242,7 @@ func (r *run) answerQuestion(ctx context.Context, q question) error {
 	}
 	c := r.Candidates[asked]
 	e := v1alpha1.Explanation{}
+	tokens := answer.Tokens()
 	if err != nil {
 		e.Dropped = ai.Reason(err)
 	} else {
@@ -245,10 +250,19 @@ func (r *run) answerQuestion(ctx context.Context, q question) error {
 		if correctable(e.Dropped) {
 			e, answer = r.askAgain(ctx, q, c, e, answer)
 		}
+		tokens = answer.Tokens()
+		if r.investigates(q, e) {
+			var used int64
+			e, used = r.investigate(ctx, q, c, e)
+			tokens += used
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 	}
 	e.ID = q.id
 	e.AlsoFor = q.alsoFor
-	e.Key = q.key(c, r.Language)
+	e.Key = r.key(q, c)
 	e.Provider = c.Provider
 	e.Model = c.Name
 	e.Language = r.Language
@@ -257,13 +271,21 @@ func (r *run) answerQuestion(ctx context.Context, q question) error {
 	}
 	r.mutex.Lock()
 	r.failures = 0
-	r.result.Tokens += answer.Tokens()
+	r.result.Tokens += tokens
 	if e.Dropped != "" {
 		r.result.Dropped++
 	}
 	r.explained[q.id] = e
 	r.mutex.Unlock()
 	return r.Store.Add(ctx, e)
+}
+
+// key of the cached answer of a candidate.
+func (r *run) key(q question, c Candidate) string {
+	if r.Tools == nil || r.Investigate == v1alpha1.InvestigateNever {
+		return q.key(c, r.Language, "")
+	}
+	return q.key(c, r.Language, r.Investigate)
 }
 
 // expectation is what an answer of a candidate to a question may cite and say.

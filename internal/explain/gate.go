@@ -12,12 +12,14 @@ type Gate struct {
 	redactor *redact.Redactor
 	names    *redact.Names
 	hide     func(string) string
+	// masks is set if names are masked.
+	masks bool
 
 	mutex  sync.Mutex
 	passed map[string]passed
 }
 
-// passed is the redacted form of a text.
+// passed is the redacted form of a text, with its names.
 type passed struct {
 	text   string
 	counts redact.Counts
@@ -37,6 +39,7 @@ func NewGate(
 	}
 	g := &Gate{redactor: redactor, names: redact.NewNames(), hide: hide, passed: map[string]passed{}}
 	if settings.Names {
+		g.masks = true
 		var names []string
 		for _, f := range report.Findings {
 			names = append(names, f.Object.Namespace, f.Object.Name)
@@ -56,10 +59,9 @@ func (g *Gate) Out(text string) string {
 	p, known := g.passed[text]
 	if !known {
 		p.text, p.counts = g.redactor.Count(g.hide(text))
-		p.text = g.names.Mask(p.text)
 		g.passed[text] = p
 	}
-	return p.text
+	return g.names.Mask(p.text)
 }
 
 // seen is a text as a model sees it, with the names restored. It counts nothing.
@@ -68,9 +70,9 @@ func (g *Gate) seen(text string) string {
 	defer g.mutex.Unlock()
 	p, known := g.passed[text]
 	if !known {
-		p.text = g.names.Mask(g.redactor.Text(g.hide(text)))
+		p.text = g.redactor.Text(g.hide(text))
 	}
-	return g.names.Restore(p.text)
+	return g.names.Restore(g.names.Mask(p.text))
 }
 
 // restore replaces masked names in an answer.
@@ -78,6 +80,17 @@ func (g *Gate) restore(text string) string { return g.names.Restore(text) }
 
 // in redacts a text of an answer for a report.
 func (g *Gate) in(text string) string { return g.redactor.Text(g.hide(text)) }
+
+// Restore implements tools.Gate.
+func (g *Gate) Restore(text string) string { return g.restore(text) }
+
+// Learn implements tools.Gate: further names are masked from now on, if the settings say so.
+func (g *Gate) Learn(names ...string) {
+	if !g.masks {
+		return
+	}
+	g.names.Add(names...)
+}
 
 // Counts of replacements in outgoing text by rule; each text is counted once.
 func (g *Gate) Counts() map[string]int {

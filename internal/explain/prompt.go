@@ -66,6 +66,16 @@ func (q question) prompt(language v1alpha1.Language, gate *Gate, room int64, ans
 		}
 	}
 	left := room - ai.Estimate(p.User)
+	for i, call := range q.read { // each gets a share of what is left
+		entry, ok := fit(entryOf(call), gate, left/int64(len(q.read)-i))
+		if !ok {
+			continue
+		}
+		data.Context = append(data.Context, entry)
+		p.ids = append(slices.Clone(p.ids), call.ID)
+		p.User = q.write(data, p.ids)
+		left = room - ai.Estimate(p.User)
+	}
 	for _, e := range q.entries {
 		entry, ok := fit(e, gate, left)
 		if !ok {
@@ -75,6 +85,10 @@ func (q question) prompt(language v1alpha1.Language, gate *Gate, room int64, ans
 		p.ids = append(slices.Clone(p.ids), e.ID)
 		p.User = q.write(data, p.ids)
 		left = room - ai.Estimate(p.User)
+	}
+	if len(q.read) > 0 {
+		p.Schema = schema(nil, limits) // ids with numbers of lines are not in any list
+		return p
 	}
 	p.Schema = schema(p.ids, limits)
 	return p
@@ -116,7 +130,7 @@ func cite(ids []string) string {
 
 // fence puts data between two lines that do not occur in it. As JSON, the data is always one line. The lines are a hash of the data,
 // so the same question always has the same text. An author of a part of the data cannot forge them: the part changes the hash.
-func fence(data *promptFinding) string {
+func fence(data any) string {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)

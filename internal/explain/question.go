@@ -9,6 +9,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/explain/background"
+	"kubeops.io/kubeops/internal/explain/tools"
 )
 
 // version of prompts and validation. Changing it invalidates all cached answers.
@@ -32,14 +33,21 @@ type question struct {
 	entries []background.Entry
 	// task is the first line of the prompt.
 	task string
+	// investigable is set for problems, of the severity. Recommendations and the report as a whole are not investigated.
+	investigable bool
+	severity     v1alpha1.Severity
+	// read is what the model read for this question.
+	read []tools.Call
 }
 
 // source is what an id stands for.
 type source struct {
 	of   v1alpha1.EvidenceSource
 	text string
-	// ours is set for evidence that the report has already.
+	// ours is set for evidence that the report has, or will have.
 	ours bool
+	// lines of what the model read, which can be cited by their numbers.
+	lines []string
 }
 
 // maxChain is how many effects of a root cause the prompt contains.
@@ -199,7 +207,7 @@ func ofCause(c Cause, facts background.Facts) question {
 	f := c.Finding
 	q := question{
 		id: f.ID, task: "Explain the finding in the data: why it happens, what it breaks, and how to fix it.", entries: facts.Entries,
-		cited: map[string]source{},
+		cited: map[string]source{}, severity: f.Severity, investigable: f.ClassOrDefault() == v1alpha1.ClassProblem,
 	}
 	evidence := slices.DeleteFunc(slices.Clone(f.Evidence), volatile)
 	for _, e := range evidence {
@@ -313,9 +321,12 @@ func (q question) allIDs() []string {
 	return ids
 }
 
-// key of the cached answer.
-func (q question) key(c Candidate, language v1alpha1.Language) string {
+// key of the cached answer. An answer without reads is no answer to a question that is investigated.
+func (q question) key(c Candidate, language v1alpha1.Language, investigate v1alpha1.Investigate) string {
 	parts := []string{q.id, q.digest, c.Identity, c.Provider, c.Name, version, string(language)}
+	if q.investigable && investigate != "" {
+		parts = append(parts, string(investigate))
+	}
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return hex.EncodeToString(sum[:16])
 }

@@ -90,6 +90,13 @@ const maxTarget = 120
 // answerTokens bounds an answer: a model with a small context reserves two thirds of it for the question.
 func (c Candidate) answerTokens() int { return min(c.AnswerTokens, max(int(c.ContextLength/3), 128)) }
 
+// investigatedRoom is room for a prompt with what was read besides.
+func (c Candidate) investigatedRoom() int64 {
+	const more = 4000
+	available := c.ContextLength - int64(c.answerTokens()) - ai.Estimate(system(v1alpha1.LanguageChinese)) - 192
+	return max(c.room(), min(available, c.room()+more))
+}
+
 // room for the user's part of a prompt in tokens. More than maxRoom does not improve answers.
 func (c Candidate) room() int64 {
 	const (

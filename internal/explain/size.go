@@ -9,11 +9,20 @@ import (
 // MaxBytes is the size of all explanations of a report. With the report itself, which can have 512 KiB, they fit into an object.
 const MaxBytes = 640 << 10
 
-// Within returns an explanation that takes at most so many bytes, and the bytes that are left after it. One that takes more is dropped, so
-// that the model is not asked for it in each run.
+// Within returns an explanation that takes at most so many bytes, and the bytes that are left after it. One that takes more loses the lines
+// that the model read, of which the hashes stay. One that is still too large is dropped, so that the model is not asked for it in each run.
 func Within(e v1alpha1.Explanation, left int) (fitting v1alpha1.Explanation, after int) {
 	if size := SizeOf(e); size <= left {
 		return e, left - size
+	}
+	if e.Investigation != nil {
+		e.Investigation = e.Investigation.DeepCopy()
+		for i := range e.Investigation.Calls {
+			e.Investigation.Calls[i].Text = ""
+		}
+		if size := SizeOf(e); size <= left {
+			return e, left - size
+		}
 	}
 	return v1alpha1.Explanation{
 		ID: e.ID, Key: e.Key, Provider: e.Provider, Model: e.Model, Language: e.Language, Dropped: DroppedTooLarge,

@@ -3,6 +3,8 @@ package explain
 import (
 	"bytes"
 	"encoding/json"
+	"net/netip"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -83,17 +85,7 @@ const maxEvidence, maxEvidenceText = 8, 1000
 // citedEvidence is the evidence that an explanation cites and the report does not have.
 func citedEvidence(e v1alpha1.Explanation, want expectation) []v1alpha1.Evidence {
 	var kept []v1alpha1.Evidence
-	var ids []string
-	for _, w := range e.Why {
-		ids = append(ids, w.Evidence...)
-	}
-	for _, r := range e.RuledOut {
-		ids = append(ids, r.Evidence...)
-	}
-	for _, f := range e.Fix {
-		ids = append(ids, f.Evidence...)
-	}
-	for _, id := range ids {
+	for _, id := range citedBy(e) {
 		s, known := want.cited[id]
 		same := func(other v1alpha1.Evidence) bool { return other.ID == id }
 		if !known || s.ours || len(kept) == maxEvidence || slices.ContainsFunc(kept, same) {
@@ -105,11 +97,13 @@ func citedEvidence(e v1alpha1.Explanation, want expectation) []v1alpha1.Evidence
 }
 
 // revalidate validates a cached explanation like a new answer, since someone else may have written to the cache.
-func revalidate(e v1alpha1.Explanation, want expectation) (checked v1alpha1.Explanation, valid bool) {
+func revalidate(e v1alpha1.Explanation, want expectation) (again v1alpha1.Explanation, valid bool) {
 	if e.Dropped != "" {
 		return v1alpha1.Explanation{Dropped: e.Dropped}, regexp.MustCompile(`^[A-Za-z]{1,63}$`).MatchString(e.Dropped)
 	}
 	want.cached = true
+	investigation := checked(e.Investigation, want.gate)
+	want = want.withTranscript(investigation)
 	a := answer{Cause: &e.Summary, Missing: e.Missing, Next: e.Next, Confidence: (*string)(&e.Confidence)}
 	for _, w := range e.Why {
 		a.Why = append(a.Why, answeredClaim{Claim: w.Claim, Evidence: w.Evidence, Quote: w.Quote})
@@ -126,19 +120,20 @@ func revalidate(e v1alpha1.Explanation, want expectation) (checked v1alpha1.Expl
 	if err != nil {
 		return v1alpha1.Explanation{}, false
 	}
-	checked = validate(string(content), want)
-	checked.DroppedClaims += e.DroppedClaims
-	for i := range min(len(checked.Fix), len(e.Fix)) {
-		checked.Fix[i].Removed = checked.Fix[i].Removed || e.Fix[i].Removed
+	again = validate(string(content), want)
+	again.DroppedClaims += e.DroppedClaims
+	again.Investigation = investigation
+	for i := range min(len(again.Fix), len(e.Fix)) {
+		again.Fix[i].Removed = again.Fix[i].Removed || e.Fix[i].Removed
 	}
-	return checked, checked.Dropped == "" && len(checked.Why) == len(e.Why)
+	return again, again.Dropped == "" && len(again.Why) == len(e.Why)
 }
 
-// sentence returns a text on one line of bounded length, without URLs and pipes into a shell: hostile text in a cluster could make
-// the model suggest them, and a reader might follow.
-func sentence(text string, maxLength int, redact func(string) string) string {
-	text = withoutAddresses(clean(text))
-	text = strings.Join(strings.Fields(redact(text)), " ")
+// sentence returns a text on one line of bounded length, without pipes into a shell and URLs, except those of servers in the cluster that
+// the evidence names: hostile text in a cluster could make the model suggest them, and a reader might follow.
+func (w expectation) sentence(text string, maxLength int) string {
+	text = withoutAddresses(clean(text), w.isEvidence)
+	text = strings.Join(strings.Fields(w.gate.in(text)), " ")
 	pipes := regexp.MustCompile(`(?i)(?:\b(?:curl|wget|base64)\b[^|;&]*)?\|\s*(?:sudo\s+)?(?:[\w./-]*/)?` +
 		`(?:(?:ba|z|k|da)?sh|python3?|perl|node)\b`)
 	text = pipes.ReplaceAllString(text, "[command removed]")
@@ -148,10 +143,42 @@ func sentence(text string, maxLength int, redact func(string) string) string {
 	return text
 }
 
-// withoutAddresses is a text without URLs.
-func withoutAddresses(text string) string {
+// withoutAddresses is a text without URLs, except those that are kept; nil keeps none.
+func withoutAddresses(text string, kept func(url string) bool) string {
 	urls := regexp.MustCompile(`(?i)\b(?:[a-z][a-z0-9+.-]*://|www\.|mailto:|javascript:|data:)[^\s"'<>)\]]*`)
-	return urls.ReplaceAllString(text, "[address removed]")
+	return urls.ReplaceAllStringFunc(text, func(found string) string {
+		trimmed := strings.TrimRight(found, ".,;:!?")
+		if kept != nil && kept(trimmed) {
+			return found
+		}
+		return "[address removed]"
+	})
+}
+
+// isEvidence reports whether a URL is that of a server in the cluster, and a part of the evidence as the model has seen it.
+func (w expectation) isEvidence(address string) bool {
+	parsed, err := url.Parse(address)
+	if err != nil || parsed.User != nil || !isInternal(parsed.Hostname()) ||
+		!slices.Contains([]string{"http", "https", "tcp", "redis", "amqp", "nats", "postgres", "postgresql", "mysql", "mongodb", "kafka", "grpc"},
+			strings.ToLower(parsed.Scheme)) {
+		return false
+	}
+	for _, id := range w.ids {
+		if strings.Contains(w.gate.seen(clean(w.cited[id].text)), address) {
+			return true
+		}
+	}
+	return false
+}
+
+// isInternal reports whether a host is one of a cluster: loopback, a private address, or the name of a Service. A name without a dot that is
+// no address may be one.
+func isInternal(host string) bool {
+	if address, err := netip.ParseAddr(host); err == nil {
+		return address.IsLoopback() || address.IsPrivate()
+	}
+	name := strings.TrimSuffix(strings.ToLower(host), ".cluster.local")
+	return regexp.MustCompile(`^[a-z]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9-]+\.svc)?$`).MatchString(name)
 }
 
 // repeats reports whether an answer contains a longer part of the instructions, or a line that fences data.

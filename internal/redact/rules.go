@@ -132,7 +132,10 @@ func emailRule() rule {
 }
 
 func ipRules() []rule {
-	address := func(_, value string) bool { _, err := netip.ParseAddr(value); return err == nil }
+	address := func(_, value string) bool { // loopback and "all addresses" are the same everywhere
+		parsed, err := netip.ParseAddr(value)
+		return err == nil && !parsed.IsLoopback() && !parsed.IsUnspecified()
+	}
 	return []rule{
 		{id: RuleIP, label: "ip", pattern: regexp.MustCompile(`\b\d{1,3}(?:\.\d{1,3}){3}\b`), secret: address},
 		{id: RuleIP, label: "ip", pattern: regexp.MustCompile(`(?i)\b[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}\b`), secret: address},

@@ -99,6 +99,7 @@ func notRun() []struct{ prefix, reason string } {
 		{"manager ", "tested in cmd/manager"},
 		{"kubeops inspect -f deploy --crds ", "needs kubeops-validator; runs in its tests"},
 		{"bin/manager dashboard ", "serves until it is stopped"},
+		{"kubeops mcp", "serves until it is stopped"},
 		{"kubeops completion fish | source", "needs fish"},
 		{"kubeops completion powershell | ", "needs PowerShell"},
 		{"source <(kubeops completion zsh)", "needs zsh"},
@@ -109,7 +110,7 @@ func notRun() []struct{ prefix, reason string } {
 func needCluster() []string {
 	return []string{
 		"kubeops inspect -A", "kubeops inspect -n", "kubeops run", "kubeops report", "kubeops suspend", "kubeops resume", "kubeops ignore",
-		"kubeops pipeline", "kubeops diff", "kubeops conflicts", "kubeops get", "kubeops open",
+		"kubeops pipeline", "kubeops diff", "kubeops conflicts", "kubeops get", "kubeops open", "kubeops explain",
 	}
 }
 

@@ -25,6 +25,14 @@ type Scenario struct {
 	Logs map[string]string `json:"logs"`
 	// Answer of a capable model to the question about the cause; empty for most.
 	Answer string `json:"answer"`
+	// Calls of tools by which a capable model that sees the finding alone finds the cause; empty for most.
+	Calls []Call `json:"calls"`
+}
+
+// Call of a tool.
+type Call struct {
+	Tool      string         `json:"tool"`
+	Arguments map[string]any `json:"arguments"`
 }
 
 // Read returns the scenarios in a folder, by name.

@@ -8,15 +8,8 @@ import (
 	"strconv"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
-	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
-	networkingv1 "k8s.io/api/networking/v1"
-	storagev1 "k8s.io/api/storage/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/discovery"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -80,29 +73,6 @@ func Open(config *rest.Config) (Cluster, error) {
 		return nil, fmt.Errorf("prepare reads: %w", err)
 	}
 	return &live{Reader: reader, logs: logs, version: version}, nil
-}
-
-// mapper knows the kinds that are read, so that nothing has to be discovered.
-func mapper() meta.RESTMapper {
-	m := meta.NewDefaultRESTMapper(nil)
-	for version, kinds := range map[schema.GroupVersion][]string{
-		corev1.SchemeGroupVersion: {
-			"Pod", "Service", "ConfigMap", "Secret", "PersistentVolumeClaim", "ServiceAccount", "ResourceQuota", "Event",
-		},
-		appsv1.SchemeGroupVersion:       {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ControllerRevision"},
-		batchv1.SchemeGroupVersion:      {"Job", "CronJob"},
-		discoveryv1.SchemeGroupVersion:  {"EndpointSlice"},
-		networkingv1.SchemeGroupVersion: {"NetworkPolicy", "Ingress"},
-	} {
-		for _, kind := range kinds {
-			m.Add(version.WithKind(kind), meta.RESTScopeNamespace)
-		}
-	}
-	for _, kind := range []string{"Node", "Namespace", "PersistentVolume"} {
-		m.Add(corev1.SchemeGroupVersion.WithKind(kind), meta.RESTScopeRoot)
-	}
-	m.Add(storagev1.SchemeGroupVersion.WithKind("StorageClass"), meta.RESTScopeRoot)
-	return m
 }
 
 // Log implements Cluster.

@@ -21,7 +21,7 @@ const maxHosts = 5
 
 // hosts resolves the hosts in environment variables, commands and logs to Services, and describes the Services that select the Pods.
 func (g *gatherer) hosts(ctx context.Context, s *subject) {
-	r := &resolver{gatherer: g, namespace: s.namespace(), services: map[string][]corev1.Service{}, partial: map[string]bool{}}
+	r := newResolver(g, s.namespace())
 	uses := g.hostsOf(s)
 	for _, use := range uses[:min(len(uses), maxHosts)] {
 		r.resolve(ctx, use)
@@ -118,6 +118,11 @@ type resolver struct {
 	services map[string][]corev1.Service
 	// partial is set for namespaces with more Services than were read: what is not among them may exist.
 	partial map[string]bool
+}
+
+// newResolver resolves the hosts that Pods of a namespace use.
+func newResolver(g *gatherer, namespace string) *resolver {
+	return &resolver{gatherer: g, namespace: namespace, services: map[string][]corev1.Service{}, partial: map[string]bool{}}
 }
 
 // list returns the Services of a namespace.

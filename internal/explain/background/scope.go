@@ -34,9 +34,20 @@ type within struct {
 	scope Scope
 }
 
+// ScopeError means that a read is outside of the scope. An empty namespace stands for the cluster.
+type ScopeError struct{ Namespace string }
+
+// Error implements error.
+func (e ScopeError) Error() string {
+	if e.Namespace == "" {
+		return "objects of the cluster are not inspected, only those of namespaces"
+	}
+	return fmt.Sprintf("namespace %q is not inspected", e.Namespace)
+}
+
 func (w *within) check(namespace string) error {
 	if !w.scope.reads(namespace) {
-		return fmt.Errorf("namespace %q is not inspected", namespace)
+		return ScopeError{namespace}
 	}
 	return nil
 }

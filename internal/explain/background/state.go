@@ -71,6 +71,16 @@ func (c container) fails() bool {
 	return false
 }
 
+// Failing is the name of the first container of a Pod that fails, init containers too; empty if none does.
+func Failing(pod *corev1.Pod) string {
+	for _, c := range containersOf(pod) {
+		if c.fails() {
+			return c.Name
+		}
+	}
+	return ""
+}
+
 // pending reports whether a container that waits for this reason only waits for others.
 func pending(reason string) bool {
 	return reason == "" || reason == "PodInitializing" || reason == "ContainerCreating"

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
@@ -111,6 +112,7 @@ type anchored[T any] struct {
 
 // anchor is the id of an element: that of evidence of a finding, or of a finding that the explanation of the whole report cites.
 func anchor(finding, id string) string {
+	id, _, _ = strings.Cut(id, ":") // lines of what a model read: t3:5-8
 	if finding == "" {
 		return id
 	}

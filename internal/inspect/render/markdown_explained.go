@@ -49,7 +49,7 @@ func markdownExplained(e *v1alpha1.Explanation) string {
 			lead = "\n"
 		}
 	}
-	b.WriteString(markdownEvidence("Cited evidence", e.Evidence))
+	b.WriteString(markdownEvidence("Cited evidence", e.Cited()))
 	return b.String()
 }
 

@@ -33,12 +33,18 @@ type Request struct {
 	Name string
 	// MaxTokens of the answer. Required.
 	MaxTokens int
+	// Tools that the model may call. A request with tools has no Schema, since most servers permit one of both.
+	Tools []Tool
+	// Turns are the calls that the model has made since User, with their results.
+	Turns []Turn
 }
 
 // Answer of a model.
 type Answer struct {
 	// Text that the model wrote.
 	Text string
+	// Calls of tools, at most MaxCalls. Empty unless the request has tools.
+	Calls []Call
 	// InputTokens and OutputTokens as counted by the server, or estimated if it does not report them.
 	InputTokens, OutputTokens int64
 	// Provider and Model that answered, which may be those of a fallback.
@@ -114,17 +120,21 @@ func Estimate(text string) int64 {
 // Estimate is the maximum that a request costs, in tokens.
 func (r Request) Estimate() int64 {
 	const overhead = 32 // tokens that a chat adds around its messages
-	return Estimate(r.System) + Estimate(r.User) + Estimate(string(r.Schema)) + int64(r.MaxTokens) + overhead
+	return Estimate(r.System) + Estimate(r.User) + Estimate(string(r.Schema)) + int64(r.MaxTokens) + r.estimateTools() +
+		overhead
 }
 
 // Counted estimates the tokens that the server did not report. Impossible numbers count as not reported: with negative ones, a budget
 // would last forever.
 func (a Answer) Counted(request Request) Answer {
 	if a.InputTokens <= 0 || a.InputTokens > 1<<40 {
-		a.InputTokens = Estimate(request.System) + Estimate(request.User)
+		a.InputTokens = Estimate(request.System) + Estimate(request.User) + request.estimateTools()
 	}
 	if a.OutputTokens <= 0 || a.OutputTokens > 1<<40 {
 		a.OutputTokens = Estimate(a.Text)
+		for _, call := range a.Calls {
+			a.OutputTokens += Estimate(string(call.Arguments))
+		}
 	}
 	return a
 }

@@ -164,7 +164,7 @@ func shouldFallBack(err error) bool {
 		return false
 	}
 	switch p.Reason {
-	case v1alpha1.ReasonContextTooLong, v1alpha1.ReasonModelRefused, v1alpha1.ReasonAnswerCutOff:
+	case v1alpha1.ReasonContextTooLong, v1alpha1.ReasonModelRefused, v1alpha1.ReasonAnswerCutOff, v1alpha1.ReasonToolsNotSupported:
 		return false
 	}
 	return true

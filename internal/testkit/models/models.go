@@ -26,12 +26,19 @@ type Turn struct {
 	System, User string
 	Schema       json.RawMessage
 	MaxTokens    int
+	// Tools that may be called, by name, and the results of the calls so far.
+	Tools, Results []string
 }
+
+// Call of a tool by a fake. Arguments are JSON.
+type Call struct{ ID, Tool, Arguments string }
 
 // Reply of a fake. The zero value is an empty answer.
 type Reply struct {
 	// Text of the answer.
 	Text string
+	// Calls of tools.
+	Calls []Call
 	// Status other than 200, with the error's code, parameter and message, and headers.
 	Status               int
 	Code, Param, Message string
@@ -67,6 +74,7 @@ type strictness struct {
 	noTemperature     bool
 	jsonObject        bool
 	proxied           bool
+	withoutTools      bool
 	context           int64
 }
 
@@ -89,6 +97,9 @@ func JSONObject() Option { return func(s *strictness) { s.jsonObject = true } }
 
 // Proxied sends errors as LiteLLM does: without the parameter, which its message names.
 func Proxied() Option { return func(s *strictness) { s.proxied = true } }
+
+// WithoutTools rejects requests with tools, as servers do whose model cannot call them.
+func WithoutTools() Option { return func(s *strictness) { s.withoutTools = true } }
 
 // WithContext reports a context length.
 func WithContext(n int64) Option { return func(s *strictness) { s.context = n } }

@@ -58,6 +58,7 @@ func (f *Fake) chat(w http.ResponseWriter, r *http.Request, body []byte) {
 		Truncate *bool           `json:"truncate"`
 		Shift    *bool           `json:"shift"`
 		Messages []message       `json:"messages"`
+		Tools    []tool          `json:"tools"`
 		Options  struct {
 			Temperature *float64 `json:"temperature"`
 			Seed        *int     `json:"seed"`
@@ -75,23 +76,35 @@ func (f *Fake) chat(w http.ResponseWriter, r *http.Request, body []byte) {
 	if q.Stream == nil || *q.Stream || q.Truncate == nil || *q.Truncate || q.Shift == nil || *q.Shift {
 		f.t.Errorf("stream, truncate and shift must be false: %s", body)
 	}
-	if len(q.Messages) != 2 || q.Messages[0].Role != "system" || q.Messages[1].Role != "user" || len(q.Format) == 0 {
+	if len(q.Tools) > 0 && f.strict.withoutTools {
+		w.WriteHeader(http.StatusBadRequest)
+		f.write(w, map[string]string{"error": "registry.ollama.ai/library/" + Name + ":latest does not support tools"})
+		return
+	}
+	if len(q.Messages) < 2 || q.Messages[0].Role != "system" || q.Messages[1].Role != "user" || (len(q.Format) == 0) != (len(q.Tools) > 0) {
 		f.t.Errorf("messages or format: %s", body)
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	reply := f.turn(Turn{System: q.Messages[0].Content, User: q.Messages[1].Content, Schema: q.Format, MaxTokens: q.Options.NumPredict})
+	turn := Turn{System: q.Messages[0].Content, User: q.Messages[1].Content, Schema: q.Format, MaxTokens: q.Options.NumPredict}
+	turn.Tools, turn.Results = f.tools(q.Tools, q.Messages[2:])
+	reply := f.turn(turn)
 	if f.odd(w, r, reply, func(reply Reply) any { return map[string]string{"error": reply.Message} }) {
 		return
+	}
+	said := message{Role: "assistant", Content: reply.Text}
+	for _, c := range reply.Calls {
+		one := toolCall{ID: c.ID}
+		one.Function.Name = c.Tool
+		one.Function.Arguments = json.RawMessage(c.Arguments)
+		said.ToolCalls = append(said.ToolCalls, one)
 	}
 	reason := "stop"
 	if reply.CutOff {
 		reason = "length"
 	}
 	f.write(w, map[string]any{
-		"model": Name, "created_at": "2026-01-15T12:00:00Z", "message": message{
-			Role: "assistant", Content: reply.Text,
-		}, "done": true, "done_reason": reason,
+		"model": Name, "created_at": "2026-01-15T12:00:00Z", "message": said, "done": true, "done_reason": reason,
 		"prompt_eval_count": reply.In, "eval_count": reply.Out, "total_duration": 1,
 	})
 }

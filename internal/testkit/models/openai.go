@@ -14,6 +14,7 @@ type chatRequest struct {
 	MaxTokens           *int      `json:"max_tokens"`
 	MaxCompletionTokens *int      `json:"max_completion_tokens"`
 	Temperature         *float64  `json:"temperature"`
+	Tools               []tool    `json:"tools"`
 	ResponseFormat      struct {
 		Type       string `json:"type"`
 		JSONSchema *struct {
@@ -25,8 +26,32 @@ type chatRequest struct {
 }
 
 type message struct {
-	Role    string `json:"role"`
-	Content string `json:"content"`
+	Role       string     `json:"role"`
+	Content    string     `json:"content"`
+	ToolCalls  []toolCall `json:"tool_calls,omitempty"`
+	ToolCallID string     `json:"tool_call_id,omitempty"`
+	ToolName   string     `json:"tool_name,omitempty"`
+}
+
+// toolCall of a model. Its arguments are a string of OpenAI, and an object of Ollama.
+type toolCall struct {
+	ID       string `json:"id,omitempty"`
+	Type     string `json:"type,omitempty"`
+	Function struct {
+		Index     int             `json:"index,omitempty"`
+		Name      string          `json:"name"`
+		Arguments json.RawMessage `json:"arguments"`
+	} `json:"function"`
+}
+
+// tool that a model may call.
+type tool struct {
+	Type     string `json:"type"`
+	Function struct {
+		Name        string          `json:"name"`
+		Description string          `json:"description"`
+		Parameters  json.RawMessage `json:"parameters"`
+	} `json:"function"`
 }
 
 // OpenAI starts a fake of OpenAI's API. Its URL ends in /v1.
@@ -62,6 +87,7 @@ func (f *Fake) complete(w http.ResponseWriter, r *http.Request, body []byte) {
 		return
 	}
 	turn := Turn{System: q.Messages[0].Content, User: q.Messages[1].Content}
+	turn.Tools, turn.Results = f.tools(q.Tools, q.Messages[2:])
 	if q.ResponseFormat.JSONSchema != nil {
 		turn.Schema = q.ResponseFormat.JSONSchema.Schema
 	}
@@ -80,6 +106,14 @@ func (f *Fake) complete(w http.ResponseWriter, r *http.Request, body []byte) {
 	if reply.CutOff {
 		finish = "length"
 	}
+	var calls []toolCall
+	for _, c := range reply.Calls {
+		one := toolCall{ID: c.ID, Type: "function"}
+		one.Function.Name = c.Tool
+		one.Function.Arguments, _ = json.Marshal(c.Arguments) //nolint:errchkjson // a string
+		calls = append(calls, one)
+		finish = "tool_calls"
+	}
 	if reply.Refusal != "" {
 		content = nil
 		refusal = reply.Refusal
@@ -88,7 +122,9 @@ func (f *Fake) complete(w http.ResponseWriter, r *http.Request, body []byte) {
 		"id": "chatcmpl-1", "object": "chat.completion", "created": 1700000000, "model": Name,
 		"choices": []any{
 			map[string]any{
-				"index": 0, "finish_reason": finish, "message": map[string]any{"role": "assistant", "content": content, "refusal": refusal},
+				"index": 0, "finish_reason": finish, "message": map[string]any{
+					"role": "assistant", "content": content, "refusal": refusal, "tool_calls": calls,
+				},
 			},
 		},
 		"usage": map[string]any{"prompt_tokens": reply.In, "completion_tokens": reply.Out, "total_tokens": reply.In + reply.Out},
@@ -120,6 +156,14 @@ func (f *Fake) judge(q chatRequest) *Reply {
 	case q.Temperature != nil && f.strict.noTemperature:
 		return refuse("temperature", "unsupported_value")
 	}
+	if len(q.Tools) > 0 && f.strict.withoutTools {
+		return &Reply{
+			Status: http.StatusBadRequest, Message: `"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set`,
+		}
+	}
+	if len(q.Tools) > 0 && q.ResponseFormat.Type == "" {
+		return nil
+	}
 	wantType := "json_schema"
 	if f.strict.jsonObject {
 		wantType = "json_object"
@@ -129,7 +173,7 @@ func (f *Fake) judge(q chatRequest) *Reply {
 		(s != nil && (!s.Strict || s.Name == "" || !json.Valid(s.Schema))) {
 		f.t.Errorf("the answer is not bound to a schema: %+v", q.ResponseFormat)
 	}
-	if len(q.Messages) != 2 || q.Messages[0].Role != "system" || q.Messages[1].Role != "user" {
+	if len(q.Messages) < 2 || q.Messages[0].Role != "system" || q.Messages[1].Role != "user" {
 		f.t.Errorf("messages: %+v", q.Messages)
 		return refuse("messages", "invalid_value")
 	}
@@ -148,4 +192,34 @@ func openAIError(reply Reply) any {
 			"message": reply.Message, "type": "invalid_request_error", "param": nothing(reply.Param), "code": nothing(reply.Code),
 		},
 	}
+}
+
+// tools checks the tools of a request and the messages with their calls, and returns the names of the tools and the results so far.
+func (f *Fake) tools(tools []tool, messages []message) (names, results []string) {
+	for _, t := range tools {
+		var parameters struct{ Type string }
+		if t.Type != "function" || t.Function.Name == "" || json.Unmarshal(t.Function.Parameters, &parameters) != nil ||
+			parameters.Type != "object" {
+			f.t.Errorf("a tool is invalid: %+v", t)
+		}
+		names = append(names, t.Function.Name)
+	}
+	var open []string
+	for _, m := range messages {
+		switch {
+		case m.Role == "assistant" && len(open) == 0 && len(m.ToolCalls) > 0:
+			for _, c := range m.ToolCalls {
+				open = append(open, c.ID)
+			}
+		case m.Role == "tool" && len(open) > 0 && m.ToolCallID == open[0] && m.Content != "":
+			open = open[1:]
+			results = append(results, m.Content)
+		default:
+			f.t.Errorf("unexpected message: %+v", m)
+		}
+	}
+	if len(open) > 0 {
+		f.t.Errorf("calls without a result: %v", open)
+	}
+	return names, results
 }

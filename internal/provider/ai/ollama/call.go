@@ -116,6 +116,9 @@ func (m *Model) toProblem(answer *provider.Answer) *problem.Problem {
 	refusal := ai.Refusal{
 		Status: answer.Status, Message: content.Error, RetryAfter: ai.RetryAfter(answer.Header, time.Now()), Secrets: m.settings.Secrets(),
 	}
+	if refusal.NoTools() {
+		return ai.ToolsNotSupported(m.client.Host(), m.settings.Model)
+	}
 	return refusal.Problem(m.client, m.settings.Model)
 }
 
@@ -135,8 +138,9 @@ type (
 	knownChat struct {
 		Error   string `json:"error,omitempty" max:"64"`
 		Message struct {
-			Role    string `json:"role" max:"64"`
-			Content string `json:"content"`
+			Role      string   `json:"role" max:"64"`
+			Content   string   `json:"content"`
+			ToolCalls ai.Calls `json:"tool_calls,omitempty"`
 		} `json:"message"`
 		Done            bool   `json:"done"`
 		DoneReason      string `json:"done_reason" max:"64"`

@@ -102,10 +102,15 @@ func parseContextLength(parameters string) int64 {
 
 // Ask sends one question.
 func (m *Model) Ask(ctx context.Context, request ai.Request) (ai.Answer, error) {
-	call := m.newCall("chat", &knownChat{})
+	chat, err := m.chatRequest(request)
+	if err != nil {
+		return ai.Answer{}, err
+	}
+	known := &knownChat{}
+	call := m.newCall("chat", known)
 	var response api.ChatResponse
 	parts := 0
-	err := call.api().Chat(ctx, m.chatRequest(request), func(part api.ChatResponse) error {
+	err = call.api().Chat(ctx, chat, func(part api.ChatResponse) error {
 		response = part
 		parts++
 		return nil
@@ -117,7 +122,7 @@ func (m *Model) Ask(ctx context.Context, request ai.Request) (ai.Answer, error) 
 		return ai.Answer{}, m.client.Invalid(nil)
 	}
 	answer := ai.Answer{
-		Text: response.Message.Content, Model: m.settings.Model,
+		Text: response.Message.Content, Model: m.settings.Model, Calls: known.Message.ToolCalls,
 		InputTokens: int64(response.PromptEvalCount), OutputTokens: int64(response.EvalCount),
 	}.Counted(request)
 	if response.DoneReason == "length" {
@@ -126,20 +131,29 @@ func (m *Model) Ask(ctx context.Context, request ai.Request) (ai.Answer, error) 
 	return answer, nil
 }
 
-func (m *Model) chatRequest(request ai.Request) *api.ChatRequest {
+func (m *Model) chatRequest(request ai.Request) (*api.ChatRequest, error) {
 	disabled := false
 	options := map[string]any{"temperature": 0, "seed": 1, "num_predict": request.MaxTokens}
 	if m.settings.ContextLength > 0 {
 		options["num_ctx"] = m.settings.ContextLength
 	}
+	tools, err := toolsOf(request)
+	if err != nil {
+		return nil, err
+	}
+	messages := []api.Message{{Role: "system", Content: request.System}, {Role: "user", Content: request.User}}
+	for _, turn := range request.Turns {
+		messages = append(messages, messagesOf(turn)...)
+	}
 	return &api.ChatRequest{
 		Model:    m.settings.Model,
-		Messages: []api.Message{{Role: "system", Content: request.System}, {Role: "user", Content: request.User}},
+		Messages: messages,
 		Format:   request.Schema,
+		Tools:    tools,
 		Options:  options,
 		// One response instead of a stream: the answer is checked as a whole.
 		Stream: &disabled,
 		// A prompt that is too long must fail. Ollama truncates from the front, where the instructions are.
 		Truncate: &disabled, Shift: &disabled,
-	}
+	}, nil
 }

@@ -39,6 +39,8 @@ func TestConformsToTheContractWithTheFake(t *testing.T) {
 
 func TestErrorsNameTheCause(t *testing.T) { conformance.Refusals(t, models.Ollama, open) }
 
+func TestToolsAreCalled(t *testing.T) { conformance.Tools(t, models.Ollama, open) }
+
 func TestAMisbehavingServerIsAProblem(t *testing.T) {
 	call := func(use func(context.Context, ai.Model) error) func(context.Context, provider.Endpoint) error {
 		return func(ctx context.Context, endpoint provider.Endpoint) error {
@@ -70,6 +72,8 @@ func TestMemoryOfHostileResponses(t *testing.T) {
 		hostile.Response{Path: "/show", Body: `{"model_info":VALUE,"tensors":VALUE,"details":{"family":VALUE}}`},
 		hostile.Response{Path: "/show", Body: `{"parameters":VALUE,"messages":[<<{}>>]}`},
 		hostile.Response{Path: "/chat", Body: `{"message":{"role":"assistant","content":VALUE,"tool_calls":VALUE},"done":true}`},
+		hostile.Response{Path: "/chat", Body: `{"message":{"role":"assistant","tool_calls":[<<{}>>]},"done":true}`},
+		hostile.Response{Path: "/chat", Body: `{"message":{"tool_calls":[{"function":{"name":VALUE,"arguments":{"a":VALUE}}}]},"done":true}`},
 		hostile.Response{Path: "/chat", Body: `{"message":{"role":"assistant","content":"x"},"logprobs":VALUE,"done":true}`},
 		hostile.Response{Path: "/chat", Body: `{"message":{"role":"assistant"},"logprobs":[<<{}>>],"done":true}`},
 	)

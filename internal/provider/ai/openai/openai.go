@@ -121,6 +121,9 @@ func (m *Model) Ask(ctx context.Context, request ai.Request) (ai.Answer, error) 
 		if adjustments < maxAdjustments && m.adjust(*refusal) {
 			continue
 		}
+		if len(request.Tools) > 0 && refusal.NoTools() {
+			return ai.Answer{}, ai.ToolsNotSupported(m.client.Host(), m.settings.Model)
+		}
 		if rejected(*refusal) == responseFormat {
 			return ai.Answer{}, m.formatRejected(*refusal)
 		}
@@ -160,10 +163,13 @@ func (m *Model) ask(ctx context.Context, request ai.Request) (ai.Answer, *ai.Ref
 func (m *Model) params(request ai.Request) sdk.ChatCompletionNewParams {
 	system := request.System
 	params := sdk.ChatCompletionNewParams{Model: m.settings.Model}
-	if m.settings.JSONObject {
+	switch {
+	case len(request.Tools) > 0:
+		params.Tools = toolsOf(request)
+	case m.settings.JSONObject:
 		system += "\n\nAnswer with one JSON object that fits this JSON Schema:\n" + string(request.Schema)
 		params.ResponseFormat.OfJSONObject = &shared.ResponseFormatJSONObjectParam{}
-	} else {
+	default:
 		params.ResponseFormat.OfJSONSchema = &shared.ResponseFormatJSONSchemaParam{
 			JSONSchema: shared.ResponseFormatJSONSchemaJSONSchemaParam{
 				Name: request.Name, Strict: sdk.Bool(true), Schema: m.schema(request.Schema),
@@ -171,6 +177,9 @@ func (m *Model) params(request ai.Request) sdk.ChatCompletionNewParams {
 		}
 	}
 	params.Messages = []sdk.ChatCompletionMessageParamUnion{sdk.SystemMessage(system), sdk.UserMessage(request.User)}
+	for _, turn := range request.Turns {
+		params.Messages = append(params.Messages, messagesOf(turn)...)
+	}
 	if m.completionTokens.Load() {
 		params.MaxCompletionTokens = sdk.Int(int64(request.MaxTokens))
 	} else {
@@ -218,7 +227,7 @@ func (m *Model) answer(request ai.Request, completion *reply) (ai.Answer, error)
 	}
 	choice := completion.Choices[0]
 	answer := ai.Answer{
-		Text: string(choice.Message.Content), Model: m.settings.Model,
+		Text: string(choice.Message.Content), Model: m.settings.Model, Calls: choice.Message.ToolCalls,
 		InputTokens: completion.Usage.PromptTokens, OutputTokens: completion.Usage.CompletionTokens,
 	}.Counted(request)
 	switch {

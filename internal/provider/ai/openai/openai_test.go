@@ -49,6 +49,8 @@ func TestConformsToTheContractWithTheFake(t *testing.T) {
 
 func TestErrorsNameTheCause(t *testing.T) { conformance.Refusals(t, models.OpenAI, open) }
 
+func TestToolsAreCalled(t *testing.T) { conformance.Tools(t, models.OpenAI, open) }
+
 func TestAMisbehavingServerIsAProblem(t *testing.T) {
 	call := func(use func(context.Context, ai.Model) error) func(context.Context, provider.Endpoint) error {
 		return func(ctx context.Context, endpoint provider.Endpoint) error {
@@ -80,6 +82,8 @@ func TestMemoryOfHostileResponses(t *testing.T) {
 		hostile.Response{Path: "/completions", Body: `{"choices":[<<{}>>]}`},
 		hostile.Response{Path: "/completions", Body: `{"choices":VALUE}`},
 		hostile.Response{Path: "/completions", Body: `{"choices":[{"message":{"content":VALUE,"refusal":VALUE}}],"usage":VALUE}`},
+		hostile.Response{Path: "/completions", Body: `{"choices":[{"message":{"tool_calls":[<<{}>>]}}]}`},
+		hostile.Response{Path: "/completions", Body: `{"choices":[{"message":{"tool_calls":[{"function":{"name":VALUE,"arguments":VALUE}}]}}]}`},
 		hostile.Response{Path: "/completions", Body: `{"a":VALUE,"choices":[{"message":{"content":"x"}}]}`},
 	)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/openai/openai-go/v3/option"
 
+	"kubeops.io/kubeops/internal/provider/ai"
 	"kubeops.io/kubeops/internal/provider/stream"
 )
 
@@ -55,8 +56,9 @@ func (r *reply) failure() (said, bool) {
 type choice struct {
 	FinishReason string `json:"finish_reason" max:"64"`
 	Message      struct {
-		Content content `json:"content"`
-		Refusal string  `json:"refusal" max:"64"`
+		Content   content  `json:"content"`
+		Refusal   string   `json:"refusal" max:"64"`
+		ToolCalls ai.Calls `json:"tool_calls"`
 	} `json:"message"`
 	Error said `json:"error"`
 }
