@@ -101,6 +101,7 @@ func fields() map[string]nature {
 		"MetricsStage.Query": free, "MetricsStage.Condition": shaped,
 		"MetricsStage.NoData": shaped, "InspectStage.Severity": shaped, "InspectStage.Namespaces": namespace, "InspectStage.NoData": shaped,
 		"QualityStage.NoData": shaped, "SonarQubeGate.URL": shaped, "SonarQubeGate.Project": shaped, "SonarQubeGate.Branch": free,
+		"SARIFGate.Stage": shaped, "SARIFGate.Artifact": shaped, "SARIFGate.Previous": shaped,
 		"JobSCM.Repository": shaped, "JobSCM.Branch": shaped, "JobSCM.Path": shaped, "JobSCM.CredentialsID": shaped,
 		"BundleStage.Repository": shaped,
 		"PipelineWindow.Name":    shaped, "PipelineWindow.Type": shaped, "PipelineWindow.Cron": shaped, "PipelineWindow.TimeZone": shaped,

@@ -28,6 +28,8 @@ const (
 	Unstable = "unstable"
 	// Lines prints LineCount lines.
 	Lines = "lines"
+	// Archive archives ArtifactContent at ArtifactPath.
+	Archive = "archive"
 )
 
 // LineCount is how many lines a build with Behaviour Lines prints.
@@ -71,6 +73,7 @@ func Run(t *testing.T, s Subject) {
 		{"a running build is cancelled", cancelRunning},
 		{"a waiting build is cancelled", cancelWaiting},
 		{"the log is read in parts and resumed", log},
+		{"an artifact is read", artifact},
 		{"what cannot start is for the user to fix", refused},
 		{"a job is created and updated", ensured},
 		{"a job of others is not replaced", notManaged},
