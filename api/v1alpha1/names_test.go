@@ -90,7 +90,7 @@ func fields() map[string]nature {
 		"DeployedApplication.Name": object, "DeployedApplication.Namespace": shaped, "StageText.Value": free, "StageText.Expression": free,
 		"SyncResource.Group": shaped, "SyncResource.Kind": shaped, "SyncResource.Namespace": shaped, "SyncResource.Name": shaped,
 		"ApprovalSpec.Groups": free, "ApprovalSpec.Decision": shaped, "ApprovalSpec.Comment": free,
-		"ConfigMapKeyReference.Name": object, "ConfigMapKeyReference.Key": secretKey, "EnsuredJob.Jenkinsfile": free,
+		"ConfigMapKeyReference.Name": object, "ConfigMapKeyReference.Key": secretKey, "EnsuredJob.Jenkinsfile": free, "EnsuredJob.Drift": shaped,
 		"GitManifests.URL": shaped, "GitManifests.Path": shaped, "GitRef.Branch": shaped, "GitRef.Tag": shaped, "GitRef.Commit": shaped,
 		"GitTrigger.Repository": shaped, "GitTrigger.Branch": shaped,
 		"BuildStage.Job": shaped, "BuildStage.Unstable": shaped, "BuildStage.Outputs": shaped,

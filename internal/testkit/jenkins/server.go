@@ -264,6 +264,14 @@ func (s *Server) Config(job string) string {
 	return ""
 }
 
+// Edit the config.xml of a job, as a person does.
+func (s *Server) Edit(job string, change func(config string) string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.jobs[job].Config = change(s.jobs[job].Config)
+	s.jobs[job].parse()
+}
+
 func (s *Server) session() string { return fmt.Sprintf("%08x", 0xa1b2c3d4+s.sessions) }
 
 // add a build that runs.

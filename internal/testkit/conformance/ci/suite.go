@@ -52,6 +52,8 @@ type Subject struct {
 	Job, Unmarked, Disabled string
 	// Definition is that of a job like Job, in the format of the server.
 	Definition []byte
+	// Edit replaces texts in the definition of a job, as a person does.
+	Edit func(t testing.TB, job string, texts *strings.Replacer)
 	// Step lets time pass for the provider.
 	Step func(time.Duration)
 	// Name of the run, which makes keys unique on a server that is used several times.
@@ -77,6 +79,7 @@ func Run(t *testing.T, s Subject) {
 		{"what cannot start is for the user to fix", refused},
 		{"a job is created and updated", ensured},
 		{"a job of others is not replaced", notManaged},
+		{"a job that people change is reported and corrected", drift},
 		{"handles of others are refused", foreign},
 		{"a cancelled call tells nothing", called},
 	} {
