@@ -19,7 +19,7 @@ import (
 
 func TestAQualityStageWaitsForTheAnalysisOfItsRevision(t *testing.T) {
 	w := newWorld(t)
-	var analyzed atomic.Bool
+	var queued, analyzed atomic.Bool
 	sonar := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if user, _, _ := r.BasicAuth(); user != "squ_abc" {
 			w.WriteHeader(http.StatusUnauthorized)
@@ -27,6 +27,10 @@ func TestAQualityStageWaitsForTheAnalysisOfItsRevision(t *testing.T) {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		switch {
+		case r.URL.Path == "/api/ce/component" && queued.Load():
+			_, _ = fmt.Fprint(w, `{"queue":[{"type":"REPORT","submittedAt":"2020-01-01T00:00:00+0000"}]}`)
+		case r.URL.Path == "/api/ce/component":
+			_, _ = fmt.Fprint(w, `{"queue":[]}`)
 		case r.URL.Path == "/api/qualitygates/project_status" && r.URL.Query().Get("analysisId") == "A1":
 			_, _ = fmt.Fprint(w, `{"projectStatus":{"status":"OK","conditions":[]}}`)
 		case r.URL.Path == "/api/qualitygates/project_status":
@@ -62,6 +66,9 @@ func TestAQualityStageWaitsForTheAnalysisOfItsRevision(t *testing.T) {
 	w.want(w.settle("good"), v1alpha1.RunRunning, "quality=Observing/AwaitingAnalysis")
 	w.want(w.settle("bad"), v1alpha1.RunRunning, "quality=Observing/AwaitingAnalysis")
 	analyzed.Store(true)
+	queued.Store(true) // the analyses are those of earlier reports of the same revisions
+	w.want(w.pass(10*time.Second, "good"), v1alpha1.RunRunning, "quality=Observing/AwaitingAnalysis")
+	queued.Store(false)
 	run := w.pass(10*time.Second, "good")
 	w.want(run, v1alpha1.RunSucceeded, "quality=Succeeded")
 	if o := run.Status.Stage("quality").Outputs; o["gate"] != "OK" || o["analysis"] != "A1" {

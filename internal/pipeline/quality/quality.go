@@ -26,6 +26,9 @@ import (
 const (
 	// lookAgain for an analysis or a gate.
 	lookAgain = 10 * time.Second
+	// clockSkew between this process and SonarQube. Reports that were submitted later than that after the start of the stage are those of
+	// other runs, which could follow each other forever.
+	clockSkew = time.Minute
 	// maxRevision is the length of a revision.
 	maxRevision = 128
 	// maxShown conditions of a diagnosis.
@@ -138,6 +141,18 @@ func (d *Driver) observe(ctx context.Context, attempt pipeline.Attempt, revision
 	}
 	defer server.Close()
 	spec := attempt.Stage.Quality.SonarQube
+	// In this order: what is analyzed in between has ended before its analysis is looked for.
+	pending, err := server.Pending(ctx, spec.Project, spec.Branch, attempt.Started.Add(clockSkew))
+	if err != nil {
+		return pipeline.Observation{}, err
+	}
+	if pending {
+		return pipeline.Observation{
+			Reason: reasonAnalyzing, After: lookAgain,
+			Message: fmt.Sprintf("project %s has a report that SonarQube has still to analyze, which may be that of revision %s", spec.Project,
+				revision),
+		}, nil
+	}
 	key, err := server.Analysis(ctx, spec.Project, spec.Branch, revision)
 	if err != nil {
 		return pipeline.Observation{}, err
