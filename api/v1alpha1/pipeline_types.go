@@ -150,7 +150,8 @@ type PipelineSpec struct {
 	// +kubebuilder:default=Queue
 	// +optional
 	Concurrency ConcurrencyPolicy `json:"concurrency,omitempty"`
-	// keepRuns is the number of ended PipelineRuns to keep. The oldest are deleted first, with their Jobs. Defaults to 10.
+	// keepRuns is the number of ended PipelineRuns to keep. The oldest are deleted first, with their Jobs, except for the newest that
+	// succeeded. Defaults to 10.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000
 	// +kubebuilder:default=10

@@ -50,6 +50,11 @@ type EnsuredJob struct {
 	// overwrite permits to replace a job that KubeOps does not manage, or manages for another Pipeline. Defaults to false.
 	// +optional
 	Overwrite bool `json:"overwrite,omitempty"`
+	// drift says what happens if people have changed the job in Jenkins since KubeOps defined it: Ignore runs it as it is, Report does so
+	// and says it in the message of the stage, and Correct restores the definition before the build. Settings that the definition does not
+	// have are no change, except for triggers and steps. Defaults to Report.
+	// +optional
+	Drift DriftPolicy `json:"drift,omitempty"`
 }
 
 // JobSCM is a Jenkinsfile in a Git repository.

@@ -1,6 +1,7 @@
 package v1alpha1
 
 import (
+	"strconv"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -213,13 +214,18 @@ func (s *LogsStage) Before() time.Duration { return durationOr(s.Baseline, Defau
 // OutputNewErrors is the output of a stage of type logs: the number of new errors, which is 0.
 const OutputNewErrors = "newErrors"
 
-// QualityStage waits for the analysis of a revision, and fails unless it passes the quality gate.
+// QualityStage fails unless code is good enough: by the quality gate of SonarQube, or by a report of the build.
+// +kubebuilder:validation:XValidation:rule="has(self.sonarQube) != has(self.sarif)",message="set either sonarQube or sarif"
 type QualityStage struct {
-	// sonarQube is the server with the analysis.
-	SonarQube SonarQubeGate `json:"sonarQube"`
-	// noData says what it means that the server computed no quality gate for the analysis: Fail (default) fails the stage, Wait looks again
-	// until the timeout, and Approve does so until a person approves the stage. An analysis that does not exist yet is waited for in all
-	// cases.
+	// sonarQube is the server with the analysis of a revision, whose quality gate must be passed.
+	// +optional
+	SonarQube *SonarQubeGate `json:"sonarQube,omitempty"`
+	// sarif is a report of an earlier build, whose findings are counted.
+	// +optional
+	SARIF *SARIFGate `json:"sarif,omitempty"`
+	// noData says what it means that SonarQube computed no quality gate for the analysis, or that the build has no complete report: Fail
+	// (default) fails the stage, Wait looks again until the timeout, and Approve does so until a person approves the stage. An analysis
+	// that does not exist yet is waited for in all cases.
 	// +optional
 	NoData NoDataPolicy `json:"noData,omitempty"`
 }
@@ -255,16 +261,100 @@ type SonarQubeGate struct {
 	Revision StageText `json:"revision"`
 }
 
+// PreviousPolicy compares the findings of a report with those of an earlier run.
+// +kubebuilder:validation:Enum=NoMore
+type PreviousPolicy string
+
+// PreviousNoMore fails on more findings of a level than the last run had that succeeded.
+const PreviousNoMore PreviousPolicy = "NoMore"
+
+// SARIFGate is a report in the format SARIF 2.1.0 among the artifacts of a build. Results that the report suppresses, and those whose
+// baselineState is unchanged or absent, are not counted.
+type SARIFGate struct {
+	// stage of type build that runs before this one. Its build archived the report. If that stage has no build, such as one that was
+	// skipped, this stage is skipped, too.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=40
+	// +kubebuilder:validation:Pattern=`^[a-z]([-a-z0-9]*[a-z0-9])?$`
+	Stage string `json:"stage"`
+	// artifact is the path of the report among the artifacts of the build, for example build/reports/findings.sarif. The report has at
+	// most 32 MiB.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=255
+	// +kubebuilder:validation:Pattern=`^[-A-Za-z0-9_.@+ ]+(/[-A-Za-z0-9_.@+ ]+)*$`
+	// +kubebuilder:validation:XValidation:rule="self.split('/').all(s, s != '.' && s != '..')",message="artifact must not contain . or .. between slashes"
+	Artifact string `json:"artifact"`
+	// maxErrors is the number of errors that the report may have. Defaults to 0.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000000
+	// +optional
+	MaxErrors *int32 `json:"maxErrors,omitempty"`
+	// maxWarnings is the number of warnings that the report may have. Default: any number.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000000
+	// +optional
+	MaxWarnings *int32 `json:"maxWarnings,omitempty"`
+	// maxNotes is the number of notes that the report may have. Default: any number.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000000
+	// +optional
+	MaxNotes *int32 `json:"maxNotes,omitempty"`
+	// previous compares the report with that of the last run of the Pipeline that succeeded: NoMore fails the stage if there are more
+	// findings of a level. The first run has nothing to compare with. Default: no comparison.
+	// +optional
+	Previous PreviousPolicy `json:"previous,omitempty"`
+}
+
 // Reasons of a stage of type quality.
 const (
-	// ReasonQualityGateFailed: the analysis does not pass the quality gate.
+	// ReasonQualityGateFailed: the analysis does not pass the quality gate, or the report has too many findings.
 	ReasonQualityGateFailed = "QualityGateFailed"
+	// ReasonInvalidReport: the artifact is not a report in the format SARIF 2.1.0.
+	ReasonInvalidReport = "InvalidReport"
+	// ReasonArtifactNotFound: the build has no such artifact.
+	ReasonArtifactNotFound = "ArtifactNotFound"
+	// ReasonArtifactNotAvailable: the server does not return an artifact that the build has.
+	ReasonArtifactNotAvailable = "ArtifactNotAvailable"
 )
 
-// Outputs of a stage of type quality.
+// Outputs of a stage of type quality. Those of a stage that a person approved without data are empty.
 const (
-	// OutputGate is the status of the quality gate, which is OK; empty if a person approved the stage.
+	// OutputGate is the status of the quality gate, which is OK.
 	OutputGate = "gate"
 	// OutputAnalysis is the key of the analysis.
 	OutputAnalysis = "analysis"
+	// OutputErrors, OutputWarnings and OutputNotes are the numbers of findings in the report.
+	OutputErrors   = "errors"
+	OutputWarnings = "warnings"
+	OutputNotes    = "notes"
 )
+
+// Levels are the outputs of a stage with a report, the most severe first.
+func (s *SARIFGate) Levels() []string { return []string{OutputErrors, OutputWarnings, OutputNotes} }
+
+// Limit is the number of findings that a level may have, by the name of its output; nil for any number.
+func (s *SARIFGate) Limit(level string) *int32 {
+	switch level {
+	case OutputErrors:
+		if s.MaxErrors == nil {
+			return new(int32)
+		}
+		return s.MaxErrors
+	case OutputWarnings:
+		return s.MaxWarnings
+	}
+	return s.MaxNotes
+}
+
+// Counts are the numbers of findings that the outputs of a stage have by level; nil if they have none.
+func (s *SARIFGate) Counts(outputs map[string]string) map[string]int {
+	counts := map[string]int{}
+	for _, level := range s.Levels() {
+		count, err := strconv.Atoi(outputs[level])
+		if err != nil || count < 0 {
+			return nil
+		}
+		counts[level] = count
+	}
+	return counts
+}

@@ -37,7 +37,7 @@ const (
 	StageLogs StageType = "logs"
 	// StageBundle sets the revision of a ResourceBundle.
 	StageBundle StageType = "bundle"
-	// StageQuality reads the quality gate of an analysis.
+	// StageQuality reads the quality gate of an analysis, or a report of a build.
 	StageQuality StageType = "quality"
 )
 
@@ -144,7 +144,7 @@ type PipelineStage struct {
 	// bundle sets the revision of a ResourceBundle.
 	// +optional
 	Bundle *BundleStage `json:"bundle,omitempty"`
-	// quality reads the quality gate of an analysis.
+	// quality reads the quality gate of an analysis, or a report of a build.
 	// +optional
 	Quality *QualityStage `json:"quality,omitempty"`
 }
@@ -297,7 +297,7 @@ func (s *PipelineStage) Values() []StageValue {
 		return []StageValue{{Name: ValueTag, Value: s.Image.Tag.Value, Expression: s.Image.Tag.Expression}}
 	case s.Bundle != nil:
 		return []StageValue{{Name: OutputRevision, Value: s.Bundle.Revision.Value, Expression: s.Bundle.Revision.Expression}}
-	case s.Quality != nil:
+	case s.Quality != nil && s.Quality.SonarQube != nil:
 		revision := s.Quality.SonarQube.Revision
 		return []StageValue{{Name: OutputRevision, Value: revision.Value, Expression: revision.Expression}}
 	}
@@ -325,10 +325,20 @@ func (s *PipelineStage) Outputs() []string {
 		return []string{OutputDigest, OutputImage}
 	case s.Logs != nil:
 		return []string{OutputNewErrors}
+	case s.Quality != nil && s.Quality.SARIF != nil:
+		return s.Quality.SARIF.Levels()
 	case s.Quality != nil:
 		return []string{OutputGate, OutputAnalysis}
 	}
 	return nil
+}
+
+// Source is the stage of type build whose build the stage reads; empty for others.
+func (s *PipelineStage) Source() string {
+	if s.Quality != nil && s.Quality.SARIF != nil {
+		return s.Quality.SARIF.Stage
+	}
+	return ""
 }
 
 // MissingData is what missing data of a gate means; NoDataFail for other types.

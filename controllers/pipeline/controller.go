@@ -159,6 +159,7 @@ func (l *logic) runs(ctx context.Context, s *kind.Scope[*v1alpha1.Pipeline]) err
 	if keep == 0 {
 		keep = v1alpha1.DefaultKeepRuns
 	}
+	succeeded := slices.IndexFunc(own, func(run v1alpha1.PipelineRun) bool { return run.Status.Phase == v1alpha1.RunSucceeded })
 	ended := 0
 	for i := range own {
 		run := &own[i]
@@ -172,7 +173,7 @@ func (l *logic) runs(ctx context.Context, s *kind.Scope[*v1alpha1.Pipeline]) err
 			if phase == v1alpha1.RunSucceeded && at != nil && (status.LastSuccessTime == nil || at.After(status.LastSuccessTime.Time)) {
 				status.LastSuccessTime = at
 			}
-			if ended++; ended > keep && run.DeletionTimestamp == nil {
+			if ended++; ended > keep && i != succeeded && run.DeletionTimestamp == nil {
 				if err := l.delete(ctx, run); err != nil {
 					return err
 				}

@@ -153,6 +153,39 @@ func cron(name, expression string) v1alpha1.PipelineTrigger {
 	}
 }
 
+func TestFailedRunsDoNotReplaceTheNewestThatSucceeded(t *testing.T) {
+	n := tenant.New(t, realAPI)
+	r := pipeline.New(testsuite.NewEnvironment(t, n, prometheus.NewRegistry()), expression.Local{}, nil)
+	p := &v1alpha1.Pipeline{ObjectMeta: n.Meta("p"), Spec: v1alpha1.PipelineSpec{KeepRuns: 2, Stages: []v1alpha1.PipelineStage{wait("a")}}}
+	n.Create(p)
+	for i, phase := range []v1alpha1.RunPhase{
+		v1alpha1.RunSucceeded, v1alpha1.RunSucceeded, v1alpha1.RunFailed, v1alpha1.RunFailed, v1alpha1.RunFailed,
+	} {
+		run := &v1alpha1.PipelineRun{ObjectMeta: n.Meta(fmt.Sprintf("r%d", i)), Spec: v1alpha1.PipelineRunSpec{
+			PipelineRef: v1alpha1.LocalReference{Name: "p"},
+		}}
+		n.Create(run)
+		at := metav1.NewTime(n.Clock.Now())
+		run.Status.Phase = phase
+		run.Status.CompletionTime = &at
+		if err := n.Client.Status().Update(t.Context(), run); err != nil {
+			t.Fatal(err)
+		}
+	}
+	testsuite.MustReconcile(t, r, n, p)
+	list := &v1alpha1.PipelineRunList{}
+	if err := n.Client.List(t.Context(), list, client.InNamespace(n.Namespace)); err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, run := range list.Items {
+		left = append(left, run.Name)
+	}
+	if got := strings.Join(left, " "); got != "r1 r3 r4" {
+		t.Errorf("left are %s", got)
+	}
+}
+
 func TestTheOldestRunsAreDeletedAndTheStatusShowsTheOthers(t *testing.T) {
 	n := tenant.New(t, realAPI)
 	r := pipeline.New(testsuite.NewEnvironment(t, n, prometheus.NewRegistry()), expression.Local{}, nil)

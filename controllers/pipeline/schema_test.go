@@ -58,8 +58,15 @@ func TestTheSchemaOfGatesAndBundles(t *testing.T) {
 			Revision: v1alpha1.StageText{Value: ptr.To("c1")},
 		}
 		change(&s)
-		return v1alpha1.PipelineStage{Name: "a", Type: v1alpha1.StageQuality, Quality: &v1alpha1.QualityStage{SonarQube: s}}
+		return v1alpha1.PipelineStage{Name: "a", Type: v1alpha1.StageQuality, Quality: &v1alpha1.QualityStage{SonarQube: &s}}
 	}
+	report := func(change func(*v1alpha1.SARIFGate)) v1alpha1.PipelineStage {
+		s := v1alpha1.SARIFGate{Stage: "build", Artifact: "build/reports/find bugs+1.sarif"}
+		change(&s)
+		return v1alpha1.PipelineStage{Name: "a", Type: v1alpha1.StageQuality, Quality: &v1alpha1.QualityStage{SARIF: &s}}
+	}
+	two := sonar(func(*v1alpha1.SonarQubeGate) {})
+	two.Quality.SARIF = report(func(*v1alpha1.SARIFGate) {}).Quality.SARIF
 	bundle := func(change func(*v1alpha1.BundleStage)) v1alpha1.PipelineStage {
 		s := &v1alpha1.BundleStage{BundleRef: v1alpha1.LocalReference{Name: "shop"}, Revision: v1alpha1.StageText{Value: ptr.To("c1")}}
 		change(s)
@@ -96,7 +103,23 @@ func TestTheSchemaOfGatesAndBundles(t *testing.T) {
 		"credentials in a URL": {
 			sonar(func(s *v1alpha1.SonarQubeGate) { s.URL = "https://a:b@sonarqube.example.com" }), "without credentials",
 		},
-		"a project that is none":   {sonar(func(s *v1alpha1.SonarQubeGate) { s.Project = "a b" }), "should match"},
+		"a project that is none": {sonar(func(s *v1alpha1.SonarQubeGate) { s.Project = "a b" }), "should match"},
+		"a report":               {report(func(*v1alpha1.SARIFGate) {}), ""},
+		"limits of a report": {report(func(s *v1alpha1.SARIFGate) {
+			s.MaxErrors = ptr.To[int32](3)
+			s.MaxNotes = ptr.To[int32](0)
+			s.Previous = v1alpha1.PreviousNoMore
+		}), ""},
+		"two gates":                {two, "set either sonarQube or sarif"},
+		"no gate":                  {v1alpha1.PipelineStage{Name: "a", Type: v1alpha1.StageQuality, Quality: &v1alpha1.QualityStage{}}, "set either sonarQube or sarif"},
+		"a path above":             {report(func(s *v1alpha1.SARIFGate) { s.Artifact = "../secret" }), "must not contain . or .."},
+		"a path above, later":      {report(func(s *v1alpha1.SARIFGate) { s.Artifact = "a/../../b" }), "must not contain . or .."},
+		"dots that are a name":     {report(func(s *v1alpha1.SARIFGate) { s.Artifact = "a..b/...c" }), ""},
+		"an absolute path":         {report(func(s *v1alpha1.SARIFGate) { s.Artifact = "/a.sarif" }), "should match"},
+		"a pattern":                {report(func(s *v1alpha1.SARIFGate) { s.Artifact = "*zip*" }), "should match"},
+		"a limit that is none":     {report(func(s *v1alpha1.SARIFGate) { s.MaxErrors = ptr.To[int32](-1) }), "greater than or equal to 0"},
+		"a stage that is none":     {report(func(s *v1alpha1.SARIFGate) { s.Stage = "Build" }), "should match"},
+		"another comparison":       {report(func(s *v1alpha1.SARIFGate) { s.Previous = "Fewer" }), "Unsupported value"},
 		"a bundle":                 {bundle(func(*v1alpha1.BundleStage) {}), ""},
 		"a bundle of another type": {v1alpha1.PipelineStage{Name: "a", Type: v1alpha1.StageBundle}, "bundle must be set if and only if type is bundle"},
 		"a repository with a query": {

@@ -90,6 +90,7 @@ func Drivers(e *environment.Environment, redactText func(string) string) map[v1a
 		},
 		v1alpha1.StageMetrics: gate(&metrics.Driver{Open: opener{e}.metrics}),
 		v1alpha1.StageQuality: gate(&quality.Driver{
+			OpenBuilds: opener{e}.builds, Runs: e.Client, Reader: e.Reader,
 			Secrets: e.Backends.Secrets, Egress: e.Backends.Egress, Metrics: e.Backends.Telemetry, Memory: e.Backends.Memory,
 		}),
 		v1alpha1.StageBundle: &bundle.Driver{Accounts: e.Accounts, Client: e.Client},

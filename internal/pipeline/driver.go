@@ -81,6 +81,15 @@ type Undo struct {
 	Commits []RevertedCommit
 }
 
+// Source is the work of a stage that a later one reads.
+type Source struct {
+	// Stage of the work.
+	Stage *v1alpha1.PipelineStage
+	// Handle of the work of its last attempt, and its URL for people. They are empty while there is none, which is never so when the
+	// later stage starts.
+	Handle, URL string
+}
+
 // Attempt of a stage, as a Driver needs it.
 type Attempt struct {
 	// Key is unique, and the same in every call for the attempt.
@@ -101,6 +110,8 @@ type Attempt struct {
 	Previous string
 	// Undo is what a rollback undoes; nil for other attempts.
 	Undo *Undo
+	// Source is the work of an earlier stage that this one reads; nil for stages that read none.
+	Source *Source
 	// Digest of what the attempt was given.
 	Digest string
 	// RunStarted is when the first stage of the run could start; zero before that.

@@ -69,7 +69,7 @@ func NewPlan(spec *v1alpha1.PipelineSpec) (*Plan, error) {
 		p.final[spec.Finally[i].Name] = true
 		p.before[spec.Finally[i].Name] = names
 	}
-	return p, nil
+	return p, p.checkSources()
 }
 
 // order computes what ends before a stage; path is how it was reached.

@@ -35,7 +35,8 @@ func attemptOf(run *v1alpha1.PipelineRun, plan *Plan, stage *v1alpha1.PipelineSt
 	}
 	return Attempt{
 		NotBefore: notBefore, RunStarted: runStarted, Deployed: deployed(&run.Status, plan.before[stage.Name]),
-		Key: s.Key, Namespace: run.Namespace, Run: run.Name, UID: run.UID, Pipeline: run.Spec.PipelineRef.Name,
+		Source: plan.source(stage, &run.Status),
+		Key:    s.Key, Namespace: run.Namespace, Run: run.Name, UID: run.UID, Pipeline: run.Spec.PipelineRef.Name,
 		RequestedBy: run.Spec.RequestedBy, ServiceAccount: plan.spec.Account(), Stage: stage, Number: s.Attempt, Digest: s.Digest,
 		Previous: s.Previous, Started: started, Deadline: started.Add(stage.AttemptTimeout()), Now: now,
 	}
@@ -82,7 +83,7 @@ func (p *pass) claimAll() {
 			p.after(s.NextOpening.Sub(p.now))
 			continue
 		}
-		if p.evaluate(s) && !p.held(s) {
+		if p.evaluate(s) && p.sourced(s) && !p.held(s) {
 			p.claim(s)
 		}
 	}

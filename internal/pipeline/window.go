@@ -18,6 +18,8 @@ const (
 	// minute.
 	maxSteps = 64
 	maxAhead = 400 * 24 * time.Hour
+	// maxProof bounds the search for a stage that never starts, for all stages of a Pipeline together.
+	maxProof = 8192
 	// windowCheck is when to look again at a stage that waits for a window, at the latest.
 	windowCheck = time.Hour
 )
@@ -62,23 +64,60 @@ func (p *Plan) windowed(stage string) bool {
 	return !p.final[stage] && slices.ContainsFunc(p.windows, func(w window) bool { return w.about(stage) })
 }
 
-// checkOverruns refuses stages that take longer than any window in which they must end.
+// checkOverruns refuses stages that could start but for their timeout, which fits in no time that windows without overrun leave. What cannot
+// be proven within a bounded search is permitted, and so is what people can start outside of the windows.
 func (p *Plan) checkOverruns() error {
+	if p.spec.WindowOverride {
+		return nil
+	}
+	budget := maxProof
 	for i := range p.spec.Stages {
 		stage := &p.spec.Stages[i]
-		fits, allows := false, false
-		for _, w := range p.windows {
-			if w.spec.Type == v1alpha1.WindowAllow && w.about(stage.Name) {
-				allows = true
-				fits = fits || w.spec.Overruns() || stage.AttemptTimeout() <= w.Closes(w.Next(time.Unix(0, 0))).Sub(w.Next(time.Unix(0, 0)))
-			}
-		}
-		if allows && !fits {
-			return invalid("stage %s: its timeout (%s) is longer than each of its windows without overrun, so it could never start; lower "+
-				"timeout or raise the duration of a window", stage.Name, stage.AttemptTimeout())
+		timeout := stage.AttemptTimeout()
+		if p.windowed(stage.Name) && p.neverStarts(stage.Name, timeout, &budget) && !p.neverStarts(stage.Name, 0, &budget) {
+			return invalid("stage %s: its timeout (%s) is longer than each time that its windows without overrun leave, so it could never "+
+				"start; lower timeout, or change spec.windows", stage.Name, timeout)
 		}
 	}
 	return nil
+}
+
+// neverStarts looks for a time at which a stage can start. There is none if windows that are the same each week permit none in a week, and
+// others none in the time that Opening looks at.
+func (p *Plan) neverStarts(stage string, timeout time.Duration, budget *int) bool {
+	period := maxAhead
+	if p.weekly(stage) {
+		period = 8 * 24 * time.Hour // a week, and what a window of the week before leaves open
+	}
+	begin := time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC) // the same whenever it is read, in a year with daylight saving
+	for at := begin; *budget > 0; *budget-- {
+		next := p.earliest(stage, timeout, at)
+		switch {
+		case next.Equal(at):
+			return false
+		case next.IsZero(), next.Sub(begin) > period:
+			return true
+		}
+		at = next
+	}
+	return false
+}
+
+// weekly reports whether the windows of a stage are the same each week: in several zones, daylight saving moves them against each other.
+func (p *Plan) weekly(stage string) bool {
+	zone := ""
+	first := true
+	for _, w := range p.windows {
+		if !w.about(stage) {
+			continue
+		}
+		if !w.Weekly() || !first && w.spec.TimeZone != zone {
+			return false
+		}
+		zone = w.spec.TimeZone
+		first = false
+	}
+	return true
 }
 
 // Opening is when a stage can start, by the windows of the Pipeline: now or later; zero if no such time was found within 400 days.
@@ -114,7 +153,7 @@ func (p *Plan) earliest(stage string, timeout time.Duration, at time.Time) time.
 		switch {
 		case w.spec.Type == v1alpha1.WindowAllow:
 			allows = true
-			allowed = allowed || open && (w.spec.Overruns() || !at.Add(timeout).After(w.Closes(at)))
+			allowed = allowed || open && (w.spec.Overruns() || w.Covers(at, at.Add(timeout)))
 			if opens.IsZero() || !next.IsZero() && next.Before(opens) {
 				opens = next
 			}

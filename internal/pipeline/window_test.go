@@ -116,6 +116,59 @@ func TestWindowsThatCannotBeAreRefused(t *testing.T) {
 	}
 }
 
+// TestATimeoutThatNeverFitsIsRefused has a stage with a timeout of an hour.
+func TestATimeoutThatNeverFitsIsRefused(t *testing.T) {
+	inUTC := func(w *v1alpha1.PipelineWindow) { w.TimeZone = "UTC" }
+	allow, deny := v1alpha1.WindowAllow, v1alpha1.WindowDeny
+	for name, tc := range map[string]struct {
+		windows []v1alpha1.PipelineWindow
+		refused bool
+	}{
+		"each hour is denied for some minutes":    {[]v1alpha1.PipelineWindow{opens(deny, "0 * * * *", 5*time.Minute, noOverrun)}, true},
+		"each hour is denied, and it may overrun": {[]v1alpha1.PipelineWindow{opens(deny, "0 * * * *", 5*time.Minute)}, false},
+		"each hour of workdays is denied":         {[]v1alpha1.PipelineWindow{opens(deny, "0 * * * 1-5", 5*time.Minute, noOverrun)}, false},
+		"each hour is allowed for some minutes":   {[]v1alpha1.PipelineWindow{opens(allow, "0 * * * *", 50*time.Minute, noOverrun)}, true},
+		"windows of each hour that join":          {[]v1alpha1.PipelineWindow{opens(allow, "0 * * * *", time.Hour, noOverrun)}, false},
+		"a short window, and two that join":       {[]v1alpha1.PipelineWindow{opens(allow, "0 1,9,10 * * *", 40*time.Minute, noOverrun)}, true},
+		"two that join after a short one":         {[]v1alpha1.PipelineWindow{opens(allow, "0,30 1,9 * * *", 30*time.Minute, noOverrun)}, false},
+		"the rest of a window is denied": {
+			[]v1alpha1.PipelineWindow{opens(allow, "0 9 * * *", 2*time.Hour, noOverrun), opens(deny, "45 9 * * *", 30*time.Minute, noOverrun)}, true,
+		},
+		"windows of one day of a month": {[]v1alpha1.PipelineWindow{opens(allow, "0 9 31 * *", 30*time.Minute, noOverrun)}, true},
+		"windows that meet in summer only": {
+			[]v1alpha1.PipelineWindow{opens(allow, "0 9 * * *", time.Hour, noOverrun), opens(deny, "30 8 * * *", time.Hour, noOverrun, inUTC)}, false,
+		},
+		"a freeze":            {[]v1alpha1.PipelineWindow{opens(deny, "* * * * *", time.Hour, noOverrun)}, false},
+		"about another stage": {[]v1alpha1.PipelineWindow{opens(deny, "0 * * * *", 5*time.Minute, noOverrun, onlyFor("long"))}, false},
+	} {
+		spec := &v1alpha1.PipelineSpec{Stages: []v1alpha1.PipelineStage{stage("a"), stage("long")}, Windows: tc.windows}
+		spec.Stages[1].Timeout = &metav1.Duration{Duration: time.Minute}
+		_, err := NewPlan(spec)
+		if p := problem.As(err); (p != nil) != tc.refused || p != nil && !strings.Contains(p.Message, "stage a: its timeout (1h0m0s)") {
+			t.Errorf("%s: got %v", name, err)
+		}
+		spec.WindowOverride = true
+		if _, err := NewPlan(spec); err != nil {
+			t.Errorf("%s, with an override: %v", name, err)
+		}
+	}
+}
+
+func TestAWindowThatNeverClosesHasRoomForAnyTimeout(t *testing.T) {
+	long := stage("a")
+	long.Timeout = &metav1.Duration{Duration: 720 * time.Hour}
+	plan, err := NewPlan(&v1alpha1.PipelineSpec{
+		Stages: []v1alpha1.PipelineStage{long}, Windows: []v1alpha1.PipelineWindow{opens(v1alpha1.WindowAllow, "0 * * * *", time.Hour, noOverrun)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 1, 15, 12, 34, 56, 0, time.UTC)
+	if at := plan.Opening("a", now); !at.Equal(now) {
+		t.Errorf("it can start at %s", at)
+	}
+}
+
 func TestAStageWaitsForItsWindowAndEndsAfterIt(t *testing.T) {
 	spec := v1alpha1.PipelineSpec{
 		Stages:  []v1alpha1.PipelineStage{stage("a"), stage("b", "a")},

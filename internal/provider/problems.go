@@ -121,6 +121,13 @@ func overLimit(limit *stream.LimitError, host string) *problem.Problem {
 		"the response of %s has more than %d %s and was dropped", host, limit.Max, limit.Limit)
 }
 
+// TooLarge reports whether an error is that of a response which exceeds a limit alone: asking again gives the same.
+func TooLarge(err error) bool {
+	var size *sizeError
+	var share *shareError
+	return errors.As(err, &size) || errors.As(err, &share) && !share.others
+}
+
 // isHeader reports whether the header of a response is over maxHeader. net/http has no type for this error, of HTTP/1 and HTTP/2.
 func isHeader(err error) bool {
 	text := err.Error()

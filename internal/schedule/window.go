@@ -11,6 +11,7 @@ import (
 type Window struct {
 	openings Schedule
 	duration time.Duration
+	weekly   bool
 }
 
 // ParseWindow reads the schedule of a window: a cron expression with five fields or @hourly and the like. The error is a problem of reason
@@ -27,9 +28,9 @@ func ParseWindow(spec Spec, duration time.Duration, now time.Time) (*Window, err
 	if _, err := Next(parsed, spec, now); err != nil {
 		return nil, err
 	}
-	w := &Window{openings: fields, duration: duration}
-	const anyHour = 1 << 63 // the bit of a star
-	if fields.Hour&anyHour == 0 {
+	const star = 1 << 63 // the bit of a field with any value
+	w := &Window{openings: fields, duration: duration, weekly: fields.Dom&star != 0 && fields.Month&star != 0}
+	if fields.Hour&star == 0 {
 		w.openings = wallClock{fields}
 	}
 	return w, nil
@@ -65,6 +66,28 @@ func (w *Window) Closes(at time.Time) time.Time {
 	}
 	return closes
 }
+
+// Covers reports whether a window that is open stays open until a time, with its openings before that. It looks ahead by a bounded number of
+// openings, those of more than 30 days if there is one for each hour.
+func (w *Window) Covers(at, until time.Time) bool {
+	const ahead = 1024
+	_, closes := w.Open(at)
+	for range ahead {
+		if !closes.Before(until) {
+			return true
+		}
+		last := Latest(w.openings, at, closes)
+		if !last.After(at) {
+			return false
+		}
+		at = last
+		closes = last.Add(w.duration)
+	}
+	return false
+}
+
+// Weekly reports whether the times of each week are the same, without what daylight saving changes.
+func (w *Window) Weekly() bool { return w.weekly }
 
 // wallClock has the times that the clock on the wall shows, each once.
 type wallClock struct{ *cron.SpecSchedule }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -85,6 +86,35 @@ func (c *Client) Analysis(ctx context.Context, project, branch, revision string)
 		}
 	}
 	return "", nil
+}
+
+// task of the compute engine. The server does not say of which revision its report is.
+type task struct {
+	Type        string `json:"type" max:"32"`
+	Branch      string `json:"branch" max:"256"`
+	PullRequest string `json:"pullRequest" max:"256"`
+	SubmittedAt string `json:"submittedAt" max:"64"`
+}
+
+// report reports whether the task may add an analysis to a branch, of a report that was submitted until a time. Tasks of the main branch
+// have no branch in some versions. A time that cannot be read counts.
+func (t task) report(branch string, until time.Time) bool {
+	const layout = "2006-01-02T15:04:05-0700"
+	at, err := time.Parse(layout, t.SubmittedAt)
+	return t.Type == "REPORT" && t.PullRequest == "" && (t.Branch == branch || t.Branch == "" || branch == "") &&
+		(err != nil || !at.After(until))
+}
+
+// Pending reports whether the server has still to analyze a report of a branch that was submitted until a time. An empty branch is any, as
+// the main branch has a name in some versions. Errors are problems.
+func (c *Client) Pending(ctx context.Context, project, branch string, until time.Time) (bool, error) {
+	var found struct {
+		Queue []task `json:"queue"`
+	}
+	if err := c.get(ctx, "tasks", "/api/ce/component", url.Values{"component": {project}}, project, &found); err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(found.Queue, func(t task) bool { return t.report(branch, until) }), nil
 }
 
 // Gate is the state of a quality gate.

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"testing"
+	"time"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/problem"
@@ -22,6 +23,8 @@ type fake struct {
 	t testing.TB
 	// analyses of project shop by branch; the main branch is "".
 	analyses map[string][]map[string]any
+	// queue of the compute engine for project shop.
+	queue []map[string]any
 	// gates by the key of an analysis.
 	gates map[string]string
 }
@@ -55,6 +58,14 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if err := json.NewEncoder(w).Encode(map[string]any{
 			"paging": map[string]int{"pageIndex": 1, "pageSize": 100, "total": len(list)}, "analyses": list,
 		}); err != nil {
+			f.t.Error(err)
+		}
+	case r.URL.Path == "/sonar/api/ce/component" && only("component"):
+		if query.Get("component") != "shop" {
+			fail(http.StatusNotFound, "Component key '"+query.Get("component")+"' not found")
+			return
+		}
+		if err := json.NewEncoder(w).Encode(map[string]any{"queue": f.queue, "current": map[string]any{"type": "REPORT"}}); err != nil {
 			f.t.Error(err)
 		}
 	case r.URL.Path == "/sonar/api/qualitygates/project_status" && only("analysisId"):
@@ -112,6 +123,41 @@ func TestTheNewestAnalysisOfARevisionIsFound(t *testing.T) {
 	}
 }
 
+func TestReportsThatAreNotAnalyzedYetArePending(t *testing.T) {
+	f, open := serve(t)
+	c := open(token)
+	until := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	queued := func(change ...string) map[string]any {
+		task := map[string]any{"id": "T", "type": "REPORT", "status": "PENDING", "submittedAt": "2026-05-01T13:59:59+0200"}
+		for i := 0; i < len(change); i += 2 {
+			task[change[i]] = change[i+1]
+		}
+		return task
+	}
+	for name, tc := range map[string]struct {
+		queue  []map[string]any
+		branch string
+		want   bool
+	}{
+		"nothing":                          {},
+		"of the main branch":               {queue: []map[string]any{queued()}, want: true},
+		"of the main branch by its name":   {queue: []map[string]any{queued("branch", "main")}, want: true},
+		"the second of two":                {queue: []map[string]any{queued("type", "ISSUE_SYNC"), queued()}, want: true},
+		"of the branch":                    {queue: []map[string]any{queued("branch", "release")}, branch: "release", want: true},
+		"of another branch":                {queue: []map[string]any{queued("branch", "main")}, branch: "release"},
+		"of a branch without a name":       {queue: []map[string]any{queued()}, branch: "main", want: true},
+		"of a pull request":                {queue: []map[string]any{queued("pullRequest", "7")}},
+		"of another type":                  {queue: []map[string]any{queued("type", "PROJECT_EXPORT")}},
+		"submitted later":                  {queue: []map[string]any{queued("submittedAt", "2026-05-01T12:00:01+0000")}},
+		"submitted at a time that is none": {queue: []map[string]any{queued("submittedAt", "yesterday")}, want: true},
+	} {
+		f.queue = tc.queue
+		if got, err := c.Pending(t.Context(), "shop", tc.branch, until); err != nil || got != tc.want {
+			t.Errorf("%s: got %t, %v", name, got, err)
+		}
+	}
+}
+
 func TestAGateHasItsConditions(t *testing.T) {
 	f, open := serve(t)
 	f.gates["A1"] = `{"status":"ERROR","ignoredConditions":false,"caycStatus":"compliant","conditions":[
@@ -160,6 +206,10 @@ func calls() map[string]func(context.Context, *Client) error {
 			_, err := c.Analysis(ctx, "shop", "", "c1")
 			return err
 		},
+		"tasks": func(ctx context.Context, c *Client) error {
+			_, err := c.Pending(ctx, "shop", "", time.Now())
+			return err
+		},
 		"gate": func(ctx context.Context, c *Client) error {
 			_, err := c.Gate(ctx, "shop", "A1")
 			return err
@@ -189,6 +239,7 @@ func TestServersThatMisbehave(t *testing.T) {
 func TestHostileAnswersTakeBoundedMemory(t *testing.T) {
 	for name, responses := range map[string][]hostile.Response{
 		"analyses": {{Body: `{"analyses":VALUE}`}, {Body: `{"analyses":[{"key":VALUE}]}`}, {Body: `{"analyses":[<<{"key":"A","revision":"c"}>>]}`}},
+		"tasks":    {{Body: `{"queue":VALUE}`}, {Body: `{"queue":[{"type":VALUE}]}`}, {Body: `{"queue":[<<{"type":"REPORT"}>>]}`}},
 		"gate": {
 			{Body: `{"projectStatus":VALUE}`}, {Body: `{"projectStatus":{"status":"ERROR","conditions":VALUE}}`},
 			{Body: `{"projectStatus":{"status":"ERROR","conditions":[<<{"metricKey":"m","status":"ERROR"}>>]}}`},

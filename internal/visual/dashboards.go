@@ -2,7 +2,7 @@ package visual
 
 // Dashboards that ship with KubeOps, in the order of their names.
 func Dashboards() []Dashboard {
-	return []Dashboard{Backends(), Cluster(), KubeOps(), Workloads()}
+	return []Dashboard{Backends(), Cluster(), KubeOps(), Pipelines(), Workloads()}
 }
 
 func graph(title, meaning, unit string, queries ...Query) Panel {

@@ -64,17 +64,18 @@ func selector() object {
 	return object{"matchLabels": object{"app.kubernetes.io/name": "kubeops-manager"}}
 }
 
+// serviceMonitor scrapes the manager. Its labels namespace and name are those of resources, and not of its Pod: they are kept.
 func serviceMonitor() object {
 	return object{
 		"apiVersion": "monitoring.coreos.com/v1", "kind": "ServiceMonitor", "metadata": metadata("kubeops-manager"),
-		"spec": object{"selector": selector(), "endpoints": []object{{"port": "metrics", "interval": "30s"}}},
+		"spec": object{"selector": selector(), "endpoints": []object{{"port": "metrics", "interval": "30s", "honorLabels": true}}},
 	}
 }
 
 func serviceScrape() object {
 	return object{
 		"apiVersion": "operator.victoriametrics.com/v1beta1", "kind": "VMServiceScrape", "metadata": metadata("kubeops-manager"),
-		"spec": object{"selector": selector(), "endpoints": []object{{"port": "metrics", "scrape_interval": "30s"}}},
+		"spec": object{"selector": selector(), "endpoints": []object{{"port": "metrics", "scrape_interval": "30s", "honorLabels": true}}},
 	}
 }
 

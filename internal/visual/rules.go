@@ -13,7 +13,7 @@ type Rule struct {
 
 // Rules that ship with KubeOps. They are about KubeOps and what it relies on; findings are in reports and channels.
 func Rules() []Rule {
-	return []Rule{
+	return append([]Rule{
 		{
 			Alert: "KubeOpsDown", Expression: `absent(up{job=~".*kubeops-manager.*"} == 1)`, For: "10m", Severity: "critical",
 			Summary: "KubeOps' manager is not scraped.",
@@ -56,7 +56,7 @@ func Rules() []Rule {
 			Summary: "KubeOps' manager uses more than 90% of its memory limit.",
 			Action:  "Raise the limit in config/manager, or lower inspections.maxConcurrent in the manager's configuration.",
 		},
-	}
+	}, pipelineRules()...)
 }
 
 // groups of rules, in the form that Prometheus, PrometheusRule and VMRule share.

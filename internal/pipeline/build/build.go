@@ -145,6 +145,7 @@ func (d *Driver) Get(ctx context.Context, attempt pipeline.Attempt, handle strin
 	o.After = d.pace.Next(attempt.Namespace+"/"+attempt.Stage.Build.ProviderRef.Name, attempt.Key, attempt.Started, attempt.Now)
 	if o.State == pipeline.Failed {
 		o.Diagnosis = d.diagnose(ctx, server, status)
+		o.Message += d.drift(ctx, attempt, server.Provider)
 	}
 	return o, nil
 }

@@ -48,6 +48,23 @@ func (d *Driver) ensure(ctx context.Context, attempt pipeline.Attempt, server ci
 	return untriggered(err)
 }
 
+// drift says that people changed the job of the stage after it was defined; empty if not, or if that cannot be found out: the build has
+// ended, so that nothing depends on it.
+func (d *Driver) drift(ctx context.Context, attempt pipeline.Attempt, server ci.Provider) string {
+	jobs, err := definer(attempt, server)
+	if err != nil || jobs == nil || attempt.Stage.Build.Ensure.Drift == v1alpha1.DriftIgnore {
+		return ""
+	}
+	definition, err := d.definition(ctx, attempt)
+	if err != nil {
+		return ""
+	}
+	if changed, err := jobs.Changed(ctx, request(attempt), definition); err != nil || !changed {
+		return ""
+	}
+	return "; the job was changed in Jenkins after KubeOps defined it: change build.ensure, or set build.ensure.drift to Correct"
+}
+
 // neverCreated reports whether a lookup found no job, which the stage would have created before it triggered a build. If the job exists and
 // is not visible, it cannot be created again, so that nothing is triggered.
 func neverCreated(attempt pipeline.Attempt, err error) bool {
@@ -102,6 +119,7 @@ func (d *Driver) definition(ctx context.Context, attempt pipeline.Attempt) (ci.D
 	stage := attempt.Stage.Build.Ensure
 	definition := ci.Definition{
 		Script: stage.Jenkinsfile, Owner: attempt.Namespace + "/" + attempt.Pipeline, Overwrite: stage.Overwrite,
+		Correct: stage.Drift == v1alpha1.DriftCorrect,
 	}
 	if d.Cluster != nil {
 		cluster, err := d.Cluster(ctx)

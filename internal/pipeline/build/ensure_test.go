@@ -2,10 +2,12 @@ package build_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	conformance "kubeops.io/kubeops/internal/testkit/conformance/ci"
 	fake "kubeops.io/kubeops/internal/testkit/jenkins"
 )
 
@@ -45,6 +47,33 @@ func TestAJobOfAPersonFailsTheStageUnlessItMayBeOverwritten(t *testing.T) {
 	}
 	m.begin("other", ensured(true))
 	m.want(m.end(), v1alpha1.StageSucceeded, "", 0)
+}
+
+func TestAJobThatPeopleChangedIsReportedOrCorrected(t *testing.T) {
+	for policy, tc := range map[v1alpha1.DriftPolicy]struct{ reported, corrected bool }{
+		"": {reported: true}, v1alpha1.DriftReport: {reported: true}, v1alpha1.DriftCorrect: {corrected: true}, v1alpha1.DriftIgnore: {},
+	} {
+		for _, as := range []string{"", conformance.Fail} {
+			drifting := stage(behaves(as), func(s *v1alpha1.BuildStage) {
+				s.Job = "created"
+				s.Ensure = &v1alpha1.EnsuredJob{Jenkinsfile: "node {}", Drift: policy}
+			})
+			m := newMachine(t, drifting)
+			first := m.end()
+			if strings.Contains(first.Message, "changed in Jenkins") {
+				t.Errorf("%q: a job that no one changed: %s", policy, first.Message)
+			}
+			m.jenkins.Edit("created", strings.NewReplacer("node {}", "node { sh 'rm' }").Replace)
+			m.begin("other", drifting)
+			second := m.end()
+			if got := strings.Contains(second.Message, "; the job was changed in Jenkins after KubeOps defined it"); got != tc.reported {
+				t.Errorf("%q: %s", policy, second.Message)
+			}
+			if got := !strings.Contains(m.jenkins.Config("created"), "rm"); got != tc.corrected || second.Phase != first.Phase {
+				t.Errorf("%q: corrected %t, phases %s and %s", policy, got, first.Phase, second.Phase)
+			}
+		}
+	}
 }
 
 func TestAServerThatCannotCreateAJobYetIsWaitedFor(t *testing.T) {

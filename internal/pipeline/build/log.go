@@ -88,6 +88,7 @@ func (d *Driver) Verify(ctx context.Context, attempt pipeline.Attempt, handle st
 		}
 		o.Outputs = parseOutputs(content)
 	}
+	o.Message += d.drift(ctx, attempt, server.Provider)
 	o.Outputs[v1alpha1.OutputNumber] = fmt.Sprint(status.Number)
 	o.Outputs[v1alpha1.OutputURL] = status.URL
 	o.Outputs[v1alpha1.OutputResult] = string(status.Phase)

@@ -1,5 +1,6 @@
-// Package quality is the stage that waits for the analysis of a revision, and fails unless it passes the quality gate of SonarQube. It
-// starts nothing outside, so that an attempt can be repeated at any time; its handle is the revision.
+// Package quality is the stage that fails unless code is good enough: by the quality gate of SonarQube for the analysis of a revision, or by
+// the findings in a report that an earlier build archived. It starts nothing outside, so that an attempt can be repeated at any time; its
+// handle is the revision, or the path of the report.
 package quality
 
 import (
@@ -9,7 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/names"
 	"kubeops.io/kubeops/internal/pipeline"
 	"kubeops.io/kubeops/internal/printable"
@@ -22,6 +26,9 @@ import (
 const (
 	// lookAgain for an analysis or a gate.
 	lookAgain = 10 * time.Second
+	// clockSkew between this process and SonarQube. Reports that were submitted later than that after the start of the stage are those of
+	// other runs, which could follow each other forever.
+	clockSkew = time.Minute
 	// maxRevision is the length of a revision.
 	maxRevision = 128
 	// maxShown conditions of a diagnosis.
@@ -30,8 +37,12 @@ const (
 	reasonAnalyzing = "AwaitingAnalysis"
 )
 
-// Driver reads quality gates.
+// Driver reads quality gates and reports.
 type Driver struct {
+	// OpenBuilds opens a client of a CIProvider, which the driver closes; required. Errors are problems.
+	OpenBuilds func(ctx context.Context, key client.ObjectKey) (*backends.Builds, error)
+	// Runs lists PipelineRuns, possibly from a cache without their stages, and Reader reads them without a cache; required.
+	Runs, Reader client.Reader
 	// Secrets reads tokens; required.
 	Secrets *secretref.Source
 	// Egress says which servers may be called.
@@ -73,9 +84,12 @@ func (d *Driver) open(ctx context.Context, attempt pipeline.Attempt) (*sonarqube
 	return sonarqube.Open(settings)
 }
 
-// Check implements pipeline.Driver: the token can see the project.
+// Check implements pipeline.Driver: the token can see the project, or the build server keeps artifacts.
 func (d *Driver) Check(ctx context.Context, attempt pipeline.Attempt) error {
 	where := "stage " + attempt.Stage.Name
+	if attempt.Stage.Quality.SARIF != nil {
+		return problem.In(where, d.checkReport(ctx, attempt))
+	}
 	server, err := d.open(ctx, attempt)
 	if err != nil {
 		return problem.In(where, err)
@@ -88,6 +102,9 @@ func (d *Driver) Check(ctx context.Context, attempt pipeline.Attempt) error {
 
 // Start implements pipeline.Driver.
 func (d *Driver) Start(_ context.Context, attempt pipeline.Attempt) (string, error) {
+	if report := attempt.Stage.Quality.SARIF; report != nil {
+		return report.Artifact, nil
+	}
 	revision := attempt.Values[v1alpha1.OutputRevision]
 	if revision == "" || len(revision) > maxRevision || strings.ContainsFunc(revision, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return "", problem.UserError(v1alpha1.ReasonInvalidParameter, nil, "quality.sonarQube.revision %s is no revision",
@@ -105,8 +122,12 @@ func (d *Driver) Find(context.Context, pipeline.Attempt) (pipeline.Lookup, error
 func (d *Driver) Cancel(context.Context, pipeline.Attempt, string) (bool, error) { return true, nil }
 
 // Get implements pipeline.Driver.
-func (d *Driver) Get(ctx context.Context, attempt pipeline.Attempt, revision string) (pipeline.Observation, error) {
-	o, err := d.observe(ctx, attempt, revision)
+func (d *Driver) Get(ctx context.Context, attempt pipeline.Attempt, handle string) (pipeline.Observation, error) {
+	observe := d.observe
+	if attempt.Stage.Quality.SARIF != nil {
+		observe = d.observeReport
+	}
+	o, err := observe(ctx, attempt, handle)
 	if p := problem.As(err); p != nil && p.Action == problem.UserMustAct {
 		return pipeline.Observation{State: pipeline.Failed, Reason: p.Reason, Message: p.Message}, nil
 	}
@@ -120,6 +141,18 @@ func (d *Driver) observe(ctx context.Context, attempt pipeline.Attempt, revision
 	}
 	defer server.Close()
 	spec := attempt.Stage.Quality.SonarQube
+	// In this order: what is analyzed in between has ended before its analysis is looked for.
+	pending, err := server.Pending(ctx, spec.Project, spec.Branch, attempt.Started.Add(clockSkew))
+	if err != nil {
+		return pipeline.Observation{}, err
+	}
+	if pending {
+		return pipeline.Observation{
+			Reason: reasonAnalyzing, After: lookAgain,
+			Message: fmt.Sprintf("project %s has a report that SonarQube has still to analyze, which may be that of revision %s", spec.Project,
+				revision),
+		}, nil
+	}
 	key, err := server.Analysis(ctx, spec.Project, spec.Branch, revision)
 	if err != nil {
 		return pipeline.Observation{}, err
@@ -149,15 +182,7 @@ func judge(stage *v1alpha1.QualityStage, gate sonarqube.Gate) pipeline.Observati
 	case "OK", "WARN":
 		return pipeline.Observation{State: pipeline.Succeeded, Message: fmt.Sprintf("project %s passes its quality gate", project)}
 	case "NONE":
-		o := pipeline.Observation{
-			State: pipeline.Failed, Reason: v1alpha1.ReasonNoData,
-			Message: fmt.Sprintf("project %s has no quality gate for the analysis; assign one, or set quality.noData", project),
-		}
-		if stage.NoData == v1alpha1.NoDataWait {
-			o.State = pipeline.Running
-			o.After = lookAgain
-		}
-		return o
+		return noData(stage, fmt.Sprintf("project %s has no quality gate for the analysis; assign one, or set quality.noData", project))
 	}
 	var lines []string
 	failed := 0
@@ -177,6 +202,16 @@ func judge(stage *v1alpha1.QualityStage, gate sonarqube.Gate) pipeline.Observati
 		Message: fmt.Sprintf("project %s does not pass its quality gate: %d of %d conditions failed; the diagnosis has them", project,
 			failed, len(gate.Conditions)),
 	}
+}
+
+// noData is what missing data means for the stage.
+func noData(stage *v1alpha1.QualityStage, message string) pipeline.Observation {
+	o := pipeline.Observation{State: pipeline.Failed, Reason: v1alpha1.ReasonNoData, Message: message}
+	if stage.NoData == v1alpha1.NoDataWait {
+		o.State = pipeline.Running
+		o.After = lookAgain
+	}
+	return o
 }
 
 // describe a condition that is not met: new_coverage is 75.3, must not be less than 80.

@@ -12,7 +12,7 @@ import (
 )
 
 func stage(noData v1alpha1.NoDataPolicy) *v1alpha1.QualityStage {
-	return &v1alpha1.QualityStage{NoData: noData, SonarQube: v1alpha1.SonarQubeGate{Project: "shop"}}
+	return &v1alpha1.QualityStage{NoData: noData, SonarQube: &v1alpha1.SonarQubeGate{Project: "shop"}}
 }
 
 func TestAGateIsJudgedByItsStatus(t *testing.T) {
@@ -61,13 +61,20 @@ func TestADiagnosisIsBounded(t *testing.T) {
 
 func TestWhatIsNoRevisionIsRefused(t *testing.T) {
 	for _, revision := range []string{"", "a b", "a\n", strings.Repeat("a", 200), "ä"} {
-		_, err := (&Driver{}).Start(t.Context(), pipeline.Attempt{Values: map[string]string{v1alpha1.OutputRevision: revision}})
+		_, err := (&Driver{}).Start(t.Context(), revised(revision))
 		if p := problem.As(err); p == nil || p.Reason != v1alpha1.ReasonInvalidParameter || p.Action != problem.UserMustAct {
 			t.Errorf("%q: %v", revision, err)
 		}
 	}
-	handle, err := (&Driver{}).Start(t.Context(), pipeline.Attempt{Values: map[string]string{v1alpha1.OutputRevision: "c0ffee"}})
+	handle, err := (&Driver{}).Start(t.Context(), revised("c0ffee"))
 	if err != nil || handle != "c0ffee" {
 		t.Errorf("got %q, %v", handle, err)
+	}
+}
+
+// revised is an attempt with a revision.
+func revised(revision string) pipeline.Attempt {
+	return pipeline.Attempt{
+		Stage: &v1alpha1.PipelineStage{Quality: stage("")}, Values: map[string]string{v1alpha1.OutputRevision: revision},
 	}
 }

@@ -10,6 +10,8 @@ type Definer interface {
 	// Ensure that the job of a request exists with a definition. A job that was created by others, or for another owner, is a problem of
 	// reason JobNotManaged, unless the definition permits to overwrite it. It may be called again after any error.
 	Ensure(ctx context.Context, request Request, definition Definition) error
+	// Changed reports whether others changed the job since Ensure created or updated it with this definition.
+	Changed(ctx context.Context, request Request, definition Definition) (bool, error)
 }
 
 // SCM is a script in a Git repository.
@@ -35,4 +37,6 @@ type Definition struct {
 	Cluster string
 	// Overwrite permits to replace a job of others.
 	Overwrite bool
+	// Correct lets Ensure update a job that others changed, as Changed reports it.
+	Correct bool
 }

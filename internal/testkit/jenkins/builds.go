@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"maps"
 	"net/http"
+	"net/url"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -28,6 +31,11 @@ func describeBuild(job *Job, b *Build) map[string]any {
 	if !b.Building {
 		shown["duration"] = 1500
 	}
+	artifacts := []any{}
+	for _, name := range slices.Sorted(maps.Keys(b.Artifacts)) {
+		artifacts = append(artifacts, map[string]any{"displayPath": nil, "fileName": path.Base(name), "relativePath": name})
+	}
+	shown["artifacts"] = artifacts
 	return shown
 }
 
@@ -53,6 +61,8 @@ func (s *Server) build(w http.ResponseWriter, r *http.Request, job *Job, segment
 		_ = json.NewEncoder(w).Encode(map[string]any{"stages": list}) // the client may go away
 	case call == "testReport/api/json" && b.Result == "UNSTABLE":
 		s.json(w, r, map[string]any{"failCount": 1, "passCount": 2, "skipCount": 1})
+	case strings.HasPrefix(call, "artifact/"):
+		s.artifact(w, r, b, strings.TrimPrefix(call, "artifact/"))
 	case r.Method == http.MethodPost && (call == "stop" || job.Pipeline && (call == "term" || call == "kill")):
 		b.Means = append(b.Means, call)
 		if slices.Index([]string{"stop", "term", "kill"}, call) >= job.Stubborn && b.Building {
@@ -61,6 +71,26 @@ func (s *Server) build(w http.ResponseWriter, r *http.Request, job *Job, segment
 			b.Log += "Finished: ABORTED\n"
 		}
 		http.Redirect(w, r, "http://wrong.example.invalid/", http.StatusFound)
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+// artifact sends an archived file by its escaped path, or the page of a folder.
+func (s *Server) artifact(w http.ResponseWriter, r *http.Request, b *Build, escaped string) {
+	name, err := url.PathUnescape(escaped)
+	content, is := b.Artifacts[name]
+	switch {
+	case err != nil:
+		http.Error(w, "path", http.StatusBadRequest)
+	case s.options.ArtifactsElsewhere:
+		http.Redirect(w, r, "http://wrong.example.invalid/bucket/"+escaped, http.StatusFound)
+	case is:
+		s.headers(w)
+		w.Header().Set("Content-Type", "application/octet-stream")
+		_, _ = io.WriteString(w, content) // the client may stop reading
+	case slices.ContainsFunc(slices.Collect(maps.Keys(b.Artifacts)), func(other string) bool { return strings.HasPrefix(other, name) }):
+		_, _ = io.WriteString(w, "<html>folder</html>")
 	default:
 		http.NotFound(w, r)
 	}

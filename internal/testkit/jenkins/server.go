@@ -54,6 +54,8 @@ type Build struct {
 	Stages []Stage
 	// Hidden builds answer 404, as one does whose record is just being written.
 	Hidden bool
+	// Artifacts are its archived files by their paths.
+	Artifacts map[string]string
 	// Means are the calls that asked it to end.
 	Means []string
 	// Trigger is the number of the request that it is from, which is never given again; zero for builds that a test added. An item of the
@@ -124,6 +126,8 @@ type Options struct {
 	PluginsHidden bool
 	// Uncancellable items of the queue (422).
 	Uncancellable bool
+	// ArtifactsElsewhere redirects requests for artifacts to another server, as plugins do that store them there.
+	ArtifactsElsewhere bool
 	// Drop closes the connection of the next trigger after it was executed.
 	Drop bool
 	// Duration of builds, by the clock. Default: until the next request.
@@ -260,6 +264,14 @@ func (s *Server) Config(job string) string {
 	return ""
 }
 
+// Edit the config.xml of a job, as a person does.
+func (s *Server) Edit(job string, change func(config string) string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.jobs[job].Config = change(s.jobs[job].Config)
+	s.jobs[job].parse()
+}
+
 func (s *Server) session() string { return fmt.Sprintf("%08x", 0xa1b2c3d4+s.sessions) }
 
 // add a build that runs.
@@ -330,6 +342,8 @@ func (b *Build) end() {
 		b.Result = "FAILURE"
 	case ci.Unstable:
 		b.Result = "UNSTABLE"
+	case ci.Archive:
+		b.Artifacts = map[string]string{ci.ArtifactPath: ci.ArtifactContent}
 	case ci.Lines:
 		var text strings.Builder
 		for n := range ci.LineCount {

@@ -101,7 +101,11 @@ func (p *Provider) Ensure(ctx context.Context, request ci.Request, from ci.Defin
 	if found == nil {
 		return p.create(ctx, path, request.Job, content, digest, from)
 	}
-	if replace, err := p.mayReplace(found, request.Job, digest, from); err != nil || !replace {
+	replace, err := p.mayReplace(found, request.Job, digest, from)
+	if err == nil && !replace && from.Correct {
+		replace, err = p.differs(ctx, path, request.Job, wanted)
+	}
+	if err != nil || !replace {
 		return err
 	}
 	got, err := p.send(ctx, "update-job", path+"/config.xml", nil, content)

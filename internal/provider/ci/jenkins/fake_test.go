@@ -1,6 +1,7 @@
 package jenkins
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -46,9 +47,10 @@ func TestConformanceOfTheFake(t *testing.T) {
 	conformance.Run(t, conformance.Subject{
 		Open: func(t testing.TB) ci.Provider { return open(t, s) },
 		Job:  "job", Unmarked: "unmarked", Disabled: "disabled", Step: s.Clock.Step,
+		Edit:       func(_ testing.TB, job string, texts *strings.Replacer) { s.Edit(job, texts.Replace) },
 		Definition: []byte(conformance.HudsonJobs(Marker)["job"]),
 	})
-	built := len(s.Builds("job")) + len(s.Builds(conformance.Ensured))
+	built := len(s.Builds("job")) + len(s.Builds(conformance.Ensured)) + len(s.Builds(conformance.Ensured+"-edited"))
 	if _, started := s.Calls(); started != built+1 { // one was cancelled while it waited
 		t.Errorf("%d items for %d builds", started, built)
 	}

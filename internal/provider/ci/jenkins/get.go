@@ -133,7 +133,7 @@ func (h *handle) missingFor(d time.Duration, now time.Time) bool {
 func (p *Provider) build(ctx context.Context, where located) (b *build, lost string, err error) {
 	b = &build{}
 	got, err := p.read(ctx, "build", where.buildPath(), buildTree, b)
-	name := "build " + strconv.FormatInt(where.handle.Build, 10) + " of job " + clip(where.handle.Job, maxReason)
+	name := buildName(where)
 	switch {
 	case got.status == http.StatusNotFound:
 		return nil, name + " was deleted, or is not visible to the user " + clip(p.user, maxShort), nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"testing"
 
 	"kubeops.io/kubeops/internal/provider"
@@ -22,6 +23,9 @@ func calls() map[string]func(context.Context, ci.Provider) error {
 		"Describe": func(ctx context.Context, p ci.Provider) error { _, err := p.Describe(ctx); return err },
 		"Start":    func(ctx context.Context, p ci.Provider) error { _, err := p.Start(ctx, asked); return err },
 		"Get":      func(ctx context.Context, p ci.Provider) error { _, err := p.Get(ctx, running); return err },
+		"Artifact": func(ctx context.Context, p ci.Provider) error {
+			return p.(*Provider).Artifact(ctx, running, "a", func(in io.Reader) error { _, err := io.Copy(io.Discard, in); return err })
+		},
 		"Find": func(ctx context.Context, p ci.Provider) error {
 			lookup, err := p.Find(ctx, asked)
 			if err != nil && lookup.Presence != ci.Unknown {
@@ -85,6 +89,10 @@ func TestHostileAnswersTakeBoundedMemory(t *testing.T) {
 			{Path: "/wfapi/describe", Body: `{"stages":VALUE}`}, {Path: "/testReport/api/json", Body: `{"failCount":VALUE}`},
 			{Path: "/wfapi/describe", Body: `{"stages":[<<{"name":"a","status":"b"}>>]}`},
 		},
+		"Artifact": {
+			{Path: "/1/api/json", Body: `{"actions":[],"artifacts":VALUE}`},
+			{Path: "/1/api/json", Body: `{"artifacts":[<<{"relativePath":"b"}>>]}`},
+		},
 	} {
 		call := calls()[name]
 		hostile.RunMemory(t, hostile.Backend{
@@ -109,6 +117,7 @@ func FuzzDecoders(f *testing.F) {
 		`{"builds":[{"_class":"c","number":1,"queueId":-1,"building":true,"result":null,"timestamp":1,"duration":2,"actions":[]}]}`,
 		`{"buildable":true,"inQueue":false,"lastBuild":{"building":true},"property":[{"parameterDefinitions":[{"name":"a","choices":["b"]}]}]}`,
 		`{"stages":[{"name":"a","status":"SUCCESS"}]}`, `{"failCount":1,"passCount":2,"skipCount":3,"totalCount":6}`,
+		`{"artifacts":[{"relativePath":"reports/a.sarif"}],"actions":[]}`,
 		`{"plugins":[{"shortName":"junit","active":true}]}`, `null`, `[]`,
 	} {
 		f.Add([]byte(seed))
@@ -123,9 +132,12 @@ func FuzzDecoders(f *testing.F) {
 		decode(&waiting)
 		decode(&listed)
 		decode(&described)
+		var kept archived
+		kept.Artifacts.max = 10
+		decode(&kept)
 		decode(&job{})
 		decode(&tests{})
-		if len(waiting.Items.list) > 10 || len(listed.Builds.list) > 10 || len(described.Stages.list) > 10 {
+		if len(waiting.Items.list) > 10 || len(listed.Builds.list) > 10 || len(described.Stages.list) > 10 || len(kept.Artifacts.list) > 10 {
 			t.Error("a list is longer than its limit")
 		}
 		for _, b := range listed.Builds.list {

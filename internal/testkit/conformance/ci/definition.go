@@ -100,3 +100,35 @@ func notManaged(t *testing.T, s Subject) {
 		t.Errorf("the job of a person was changed: %+v", status)
 	}
 }
+
+func drift(t *testing.T, s Subject) {
+	request := s.request("drift", "")
+	request.Job = s.Name + Ensured + "-edited"
+	definition := ci.Definition{Config: s.Definition, Owner: "team/shop"}
+	changed := func(want bool) {
+		t.Helper()
+		if got, err := s.definer(t).Changed(t.Context(), request, definition); err != nil || got != want {
+			t.Errorf("changed is %t, %v, want %t", got, err, want)
+		}
+	}
+	ensure := func() {
+		t.Helper()
+		if err := s.definer(t).Ensure(t.Context(), request, definition); err != nil {
+			t.Fatal(err)
+		}
+	}
+	changed(false) // it does not exist
+	ensure()
+	changed(false)
+	if status := s.until(t, s.start(t, s.Open(t), request), ci.Phase.Ended); status.Phase != ci.Succeeded {
+		t.Errorf("%+v", status)
+	}
+	changed(false) // a build is no change
+	s.Edit(t, request.Job, strings.NewReplacer("exit 1", "exit 2"))
+	changed(true)
+	ensure() // leaves it
+	changed(true)
+	definition.Correct = true
+	ensure()
+	changed(false)
+}

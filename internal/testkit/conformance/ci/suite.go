@@ -28,6 +28,8 @@ const (
 	Unstable = "unstable"
 	// Lines prints LineCount lines.
 	Lines = "lines"
+	// Archive archives ArtifactContent at ArtifactPath.
+	Archive = "archive"
 )
 
 // LineCount is how many lines a build with Behaviour Lines prints.
@@ -50,6 +52,8 @@ type Subject struct {
 	Job, Unmarked, Disabled string
 	// Definition is that of a job like Job, in the format of the server.
 	Definition []byte
+	// Edit replaces texts in the definition of a job, as a person does.
+	Edit func(t testing.TB, job string, texts *strings.Replacer)
 	// Step lets time pass for the provider.
 	Step func(time.Duration)
 	// Name of the run, which makes keys unique on a server that is used several times.
@@ -71,9 +75,11 @@ func Run(t *testing.T, s Subject) {
 		{"a running build is cancelled", cancelRunning},
 		{"a waiting build is cancelled", cancelWaiting},
 		{"the log is read in parts and resumed", log},
+		{"an artifact is read", artifact},
 		{"what cannot start is for the user to fix", refused},
 		{"a job is created and updated", ensured},
 		{"a job of others is not replaced", notManaged},
+		{"a job that people change is reported and corrected", drift},
 		{"handles of others are refused", foreign},
 		{"a cancelled call tells nothing", called},
 	} {
