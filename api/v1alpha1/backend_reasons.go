@@ -16,4 +16,6 @@ const (
 	ReasonFieldConflict = "FieldConflict"
 	// ReasonNotAvailable: the manager is not configured for what the spec requests.
 	ReasonNotAvailable = "NotAvailable"
+	// ReasonCollectorUnsupported: the version of the log collector is not known, or it cannot run the route of this LogBackend.
+	ReasonCollectorUnsupported = "CollectorUnsupported"
 )

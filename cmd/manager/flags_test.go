@@ -150,6 +150,7 @@ func TestConfigurationReachesTheControllers(t *testing.T) {
 	config.LogCollection.ClusterWideNamespaces = []string{"monitoring"}
 	config.LogCollection.Images.Vector = "vector:1"
 	config.LogCollection.Images.Fluentd = "fluentd:1"
+	config.LogCollection.VectorVersion = "0.55.0"
 	options := controllerOptions(&config)
 	collectors := options.LogCollectors
 	if options.ParallelInspections != 7 || !options.Egress.AllowLoopback || collectors.Namespace != "logging" || options.Metrics == nil ||
@@ -171,6 +172,9 @@ func TestConfigurationReachesTheControllers(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"monitoring"}, collectors.Everywhere); diff != "" {
 		t.Error(diff)
+	}
+	if collectors.VectorVersion != "0.55.0" {
+		t.Errorf("version %q of Vector", collectors.VectorVersion)
 	}
 	if diff := cmp.Diff([]string{"fluentd:1", "vector:1"}, slices.Sorted(maps.Values(collectors.Images))); diff != "" {
 		t.Error(diff)

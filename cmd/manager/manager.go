@@ -153,8 +153,9 @@ func controllerOptions(config *configv1alpha1.ManagerConfig) controllers.Options
 		WebhookAddress:        config.Webhooks.BindAddress,
 		DashboardURL:          config.DashboardURL,
 		LogCollectors: controllers.LogCollectors{
-			Namespace:  collection.Namespace,
-			Everywhere: collection.ClusterWideNamespaces,
+			Namespace:     collection.Namespace,
+			Everywhere:    collection.ClusterWideNamespaces,
+			VectorVersion: collection.VectorVersion,
 			Images: map[v1alpha1.CollectorType]string{
 				v1alpha1.CollectorVector:  collection.Images.Vector,
 				v1alpha1.CollectorFluentd: collection.Images.Fluentd,

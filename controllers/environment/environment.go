@@ -82,6 +82,8 @@ type LogCollectors struct {
 	Everywhere []string
 	// Images by collector, where not the default ones.
 	Images map[v1alpha1.CollectorType]string
+	// VectorVersion in the image of Vector, where its tag does not say.
+	VectorVersion string
 }
 
 // Environment is what the controllers share.

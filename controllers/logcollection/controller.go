@@ -117,7 +117,8 @@ func New(e *environment.Environment) *Reconciler {
 	if collectors.Namespace != "" {
 		r.Routes = &Collection{Backends: e.Backends, Router: &logroute.Router{
 			Applier: &apply.Applier{Client: e.Client}, Namespace: collectors.Namespace, Images: collectors.Images, Clock: e.Clock,
-			Options: logroute.Options{Everywhere: collectors.Everywhere, Egress: e.Backends.Egress},
+			Options: logroute.Options{Everywhere: collectors.Everywhere, Egress: e.Backends.Egress,
+				VectorVersion: collectors.VectorVersion},
 		}}
 	}
 	return r

@@ -1,10 +1,15 @@
 package logroute
 
 import (
-	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
 	"fmt"
-	"net/http/httptest"
+	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -27,13 +32,20 @@ func pads(count int) (expressions []string) {
 	return expressions
 }
 
-// ca is a bundle of a number of bytes.
+// ca is a certificate with at least a number of bytes in PEM.
 func ca(t *testing.T, size int) []byte {
 	t.Helper()
-	server := httptest.NewTLSServer(nil)
-	defer server.Close()
-	content := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	return append(content, bytes.Repeat([]byte("#"), size-len(content))...)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	large := pkix.Extension{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 99999, 1}, Value: make([]byte, size*3/4)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), ExtraExtensions: []pkix.Extension{large}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
 func TestOneOffenderCostsItsOwnRouteOnly(t *testing.T) {

@@ -111,9 +111,9 @@ func secrets(routes []*route) map[string][]byte {
 	for _, r := range routes {
 		add(r.authKey(), []byte(r.authorization))
 		if r.secure() {
-			add(r.caKey(), r.Endpoint.TLS.CA)
-			add(r.certificateKey(), r.Endpoint.TLS.Certificate)
-			add(r.keyKey(), r.Endpoint.TLS.Key)
+			add(r.caKey(), r.pem.ca)
+			add(r.certificateKey(), r.pem.certificate)
+			add(r.keyKey(), r.pem.key)
 		}
 	}
 	return all

@@ -86,7 +86,7 @@ func (r *route) fluentd() fluentdRoute {
 	maps.Copy(out.Headers, output.Headers)
 	if r.secure() {
 		settings := r.Endpoint.TLS
-		out.TLS = fluentdTLS{CA: len(settings.CA) > 0, Certificate: len(settings.Certificate) > 0, ServerName: settings.ServerName,
+		out.TLS = fluentdTLS{CA: len(r.pem.ca) > 0, Certificate: len(r.pem.certificate) > 0, ServerName: settings.ServerName,
 			Insecure: settings.InsecureSkipVerify}
 	}
 	return out

@@ -33,6 +33,10 @@ type Options struct {
 	Everywhere []string
 	// Egress rules that a literal address in a URL must keep to.
 	Egress provider.Egress
+	// VectorImage that the configuration is written for: its tag has the version. Defaults to DefaultVectorImage.
+	VectorImage string
+	// VectorVersion in the image, such as 0.57, where its tag does not say.
+	VectorVersion string
 }
 
 // Compiled is the configuration for all LogBackends.

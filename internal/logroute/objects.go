@@ -177,5 +177,6 @@ func environment(collector v1alpha1.CollectorType) []any {
 	if collector == v1alpha1.CollectorFluentd {
 		return []any{node("K8S_NODE_NAME")}
 	}
+	// Versions 0.52 to 0.56 put no variables into the configuration with the second one. Those before always do, and later ones never.
 	return []any{node("VECTOR_SELF_NODE_NAME"), manifest{"name": "VECTOR_DISABLE_ENV_VAR_INTERPOLATION", "value": "true"}}
 }

@@ -42,7 +42,9 @@ type State struct {
 // Sync makes the collectors collect what all LogBackends together ask for, and removes those that have nothing to do. Its error
 // is a problem of the delivery; then what was delivered before goes on.
 func (r *Router) Sync(ctx context.Context, backends []Backend) (map[types.NamespacedName]State, error) {
-	compiled, err := Compile(backends, r.Options)
+	options := r.Options
+	options.VectorImage = r.image(v1alpha1.CollectorVector)
+	compiled, err := Compile(backends, options)
 	if err != nil {
 		return nil, err
 	}

@@ -65,6 +65,7 @@ type (
 		Bulk             *struct{ Action, Index string }
 		IDKey            string `yaml:"id_key"`
 		RetryPartial     *bool  `yaml:"request_retry_partial"`
+		Unconfined       *bool  `yaml:"dangerously_allow_unconfined_template_resolution"`
 		Request          *struct{ Headers map[string]string }
 		Healthcheck      struct{ Enabled bool }
 		TLS              *struct {

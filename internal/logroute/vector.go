@@ -14,8 +14,9 @@ const (
 // VectorFile is the name of Vector's configuration.
 const VectorFile = "vector.yaml"
 
-// vectorFiles makes Vector's configuration, see https://vector.dev/docs/reference/configuration/. It is read the same by versions
-// that put environment variables into it (before 0.57) and by those that do not: secrets come through Vector's own secret backend.
+// vectorFiles makes Vector's configuration, see https://vector.dev/docs/reference/configuration/. Sinks are those of the
+// version that reads them; the rest is read the same by all supported versions, by those that put environment variables into it and by
+// those that do not: secrets come through Vector's own secret backend.
 func vectorFiles(routes []*route) (map[string]string, error) {
 	transforms := newObject()
 	sinks := newObject()
@@ -54,13 +55,7 @@ func vectorFiles(routes []*route) (map[string]string, error) {
 }
 
 // forVector is the sink of the type.
-func (r *route) forVector() logs.VectorSink {
-	to := logs.VectorRoute{URL: r.url, ParseJSON: r.Collect.ParseJSON}
-	if r.authorization != "" {
-		to.Authorization = "SECRET[kubeops." + r.authKey() + "]"
-	}
-	return r.Target.Vector(to)
-}
+func (r *route) forVector() logs.VectorSink { return r.vector }
 
 func (r *route) sink() object {
 	described := r.forVector()
@@ -85,10 +80,10 @@ func (r *route) sink() object {
 func (r *route) tls() object {
 	settings := r.Endpoint.TLS
 	tls := newObject()
-	if len(settings.CA) > 0 {
+	if len(r.pem.ca) > 0 {
 		tls.set("ca_file", secretsFolder+"/"+r.caKey())
 	}
-	if len(settings.Certificate) > 0 {
+	if len(r.pem.certificate) > 0 {
 		tls.set("crt_file", secretsFolder+"/"+r.certificateKey()).set("key_file", secretsFolder+"/"+r.keyKey())
 	}
 	if settings.ServerName != "" {

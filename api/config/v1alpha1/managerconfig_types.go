@@ -205,11 +205,14 @@ type LogCollection struct {
 	ClusterWideNamespaces []string `json:"clusterWideNamespaces"`
 	// images of the collectors.
 	Images CollectorImages `json:"images"`
+	// vectorVersion is the version of Vector in images.vector, 0.48 to 0.57. It is needed if the tag of the image is not a version.
+	// Default: "".
+	VectorVersion string `json:"vectorVersion"`
 }
 
 // CollectorImages are the container images of the collectors.
 type CollectorImages struct {
-	// vector is the image of Vector. Default: timberio/vector:0.48.0-distroless-libc.
+	// vector is the image of Vector. Default: timberio/vector:0.57.0-distroless-libc.
 	Vector string `json:"vector"`
 	// fluentd is the image of Fluentd. It must contain the plugins concat and kubernetes_metadata. Default:
 	// fluent/fluentd-kubernetes-daemonset:v1.16-debian-elasticsearch8-1.
