@@ -65,8 +65,14 @@ type Target struct {
 	Port int32
 }
 
-// Limits of what one backend may hold back on one node while it cannot be reached.
+// Limits of what a collector reads, and of what one backend may hold back on one node while it cannot be reached.
 const (
+	// maxLineBytes is the longest line, with its parts joined. Longer ones are dropped.
+	maxLineBytes = 64 << 10
+	// maxFileLineBytes is the longest line of a file, which has a time, a stream and a flag before the text.
+	maxFileLineBytes = maxLineBytes + 1<<10
+	// maxFileBytesPerSecond is what Fluentd reads of one file in a second, before it turns to the next. Vector reads 2 KiB of each in turn.
+	maxFileBytesPerSecond = 1 << 20
 	// bufferBytes is the smallest disk buffer that Vector takes (its documentation: about 256 MiB).
 	bufferBytes = 268435488
 )

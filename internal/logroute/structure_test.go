@@ -38,6 +38,7 @@ type (
 		Type              string
 		GlobCooldown      int  `yaml:"glob_minimum_cooldown_ms"`
 		MaxLineBytes      int  `yaml:"max_line_bytes"`
+		MaxMergedBytes    int  `yaml:"max_merged_line_bytes"`
 		UseAPIServerCache bool `yaml:"use_apiserver_cache"`
 	}
 	vectorTransform struct {
@@ -209,18 +210,20 @@ func (d *directive) all(name string) (found []*directive) {
 func fluentdParams() map[string][]string {
 	return map[string][]string{
 		"tail": {"@type", "@id", "@label", "path", "exclude_path", "pos_file", "tag", "read_from_head", "refresh_interval",
-			"max_line_size"},
+			"max_line_size", "@log_level", "pos_file_compaction_interval", "read_bytes_limit_per_second"},
 		"regexp": {"@type", "expression", "time_format"},
 		"concat": {"@type", "@id", "key", "use_partial_cri_logtag", "partial_cri_logtag_key", "partial_cri_stream_key", "separator",
-			"flush_interval", "timeout_label"},
-		"kubernetes_metadata": {"@type", "@id", "skip_namespace_metadata", "skip_master_url", "annotation_match"},
-		"copy":                {"@type", "@id", "copy_mode"},
-		"relabel":             {"@type", "@id", "@label"},
-		"kubeops_route":       {"@type", "@id", "file", "route"},
-		"kubeops":             {"@type", "@id", "file", "route", "secrets"},
+			"flush_interval", "timeout_label", "stream_identity_key", "@log_level"},
+		"kubeops_parts":    {"@type", "@id", "limit", "joined"},
+		"kubeops_metadata": {"@type", "@id", "skip_namespace_metadata", "skip_master_url", "annotation_match", "stats_interval"},
+		"null":             {"@type", "@id"},
+		"copy":             {"@type", "@id", "copy_mode"},
+		"relabel":          {"@type", "@id", "@label"},
+		"kubeops_route":    {"@type", "@id", "file", "route"},
+		"kubeops":          {"@type", "@id", "file", "route", "secrets"},
 		"file": {
 			"@type", "path", "chunk_limit_size", "total_limit_size", "overflow_action", "flush_mode", "flush_interval", "flush_thread_count",
-			"retry_type", "retry_forever", "retry_max_interval",
+			"retry_type", "retry_forever", "retry_max_interval", "disable_chunk_backup",
 		},
 		"": {"log_level"},
 	}
@@ -262,7 +265,7 @@ func fluentdStructure(t *testing.T, c Configuration, routes int) {
 		labels[l.argument] = l
 	}
 	copied := labels["@PODS"].all("match")[0]
-	if len(data) != routes || len(labels) != routes+2 || len(copied.all("store")) != routes || len(root.all("source")) != 1 ||
+	if len(data) != routes || len(labels) != routes+3 || len(copied.all("store")) != routes || len(root.all("source")) != 1 ||
 		copied.params["copy_mode"] != "deep" {
 		t.Fatalf("%d routes became %d entries, %d labels and %d copies", routes, len(data), len(labels), len(copied.all("store")))
 	}
@@ -276,7 +279,8 @@ func fluentdStructure(t *testing.T, c Configuration, routes int) {
 		if match.params["route"] != id || label.all("filter")[0].params["route"] != id {
 			t.Errorf("%s is not a chain of its own", id)
 		}
-		if buffer["overflow_action"] != "drop_oldest_chunk" || buffer["total_limit_size"] == "" || buffer["@type"] != "file" {
+		if buffer["overflow_action"] != "drop_oldest_chunk" || buffer["total_limit_size"] == "" || buffer["@type"] != "file" ||
+			buffer["disable_chunk_backup"] != "true" {
 			t.Errorf("%s can block the others: %v", id, buffer)
 		}
 		if route.Authorization != (c.Secrets[id+".authorization"] != nil) {

@@ -48,7 +48,8 @@ func vectorFiles(routes []*route) (map[string]string, error) {
 		set("type", "kubernetes_logs").
 		// A file is noticed within 10 seconds, not 60: short-lived Pods are those that one wants to know about.
 		set("glob_minimum_cooldown_ms", 10000).
-		set("max_line_bytes", 262144).
+		set("max_line_bytes", maxFileLineBytes).
+		set("max_merged_line_bytes", maxLineBytes).note("The container runtime cuts long lines into parts.").
 		set("use_apiserver_cache", true)))
 	text, err := config.set("transforms", transforms).set("sinks", sinks).String()
 	return map[string]string{VectorFile: text}, err
