@@ -156,6 +156,7 @@ func controllerOptions(config *configv1alpha1.ManagerConfig) controllers.Options
 			Namespace:     collection.Namespace,
 			Everywhere:    collection.ClusterWideNamespaces,
 			VectorVersion: collection.VectorVersion,
+			BufferDisk:    bytesOf(collection.BufferDisk),
 			Images: map[v1alpha1.CollectorType]string{
 				v1alpha1.CollectorVector:  collection.Images.Vector,
 				v1alpha1.CollectorFluentd: collection.Images.Fluentd,
@@ -216,6 +217,15 @@ func responseMemory(configured string, detect func() (int64, bool)) int64 {
 		return quantity.Value()
 	}
 	return memlimit.Part(detect, part, withoutLimit)
+}
+
+// bytesOf a validated quantity; 0 for none.
+func bytesOf(text string) int64 {
+	quantity, err := resource.ParseQuantity(text)
+	if err != nil {
+		return 0
+	}
+	return quantity.Value()
 }
 
 func addHealthChecks(manager ctrl.Manager) error {

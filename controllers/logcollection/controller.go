@@ -118,7 +118,7 @@ func New(e *environment.Environment) *Reconciler {
 		r.Routes = &Collection{Backends: e.Backends, Router: &logroute.Router{
 			Applier: &apply.Applier{Client: e.Client}, Namespace: collectors.Namespace, Images: collectors.Images, Clock: e.Clock,
 			Options: logroute.Options{Everywhere: collectors.Everywhere, Egress: e.Backends.Egress,
-				VectorVersion: collectors.VectorVersion},
+				VectorVersion: collectors.VectorVersion, BufferDisk: collectors.BufferDisk},
 		}}
 	}
 	return r

@@ -128,3 +128,31 @@ func TestTheNamespaceWithTheLargestShareMakesRoom(t *testing.T) {
 		}
 	}
 }
+
+func TestBuffersBeyondTheDiskOfANodeAreLeftOut(t *testing.T) {
+	created := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, collector := range both() {
+		backends := []Backend{small(collector)}
+		backends[0].Created = created.Add(time.Hour * 100) // the newest, but alone in its namespace
+		for i := range 6 {
+			b := loki("team", fmt.Sprintf("logs-%d", i), fmt.Sprint(i), v1alpha1.LogCollection{Collector: collector})
+			b.Created = created.Add(time.Duration(i) * time.Hour)
+			backends = append(backends, b)
+		}
+		o := options()
+		o.BufferDisk = 4*bufferBytes + 1
+		out, err := Compile(backends, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		routed := out.Collectors[collector].Routes
+		if len(routed) != 4 || out.Problems[backends[0].Name] != nil || out.Problems[backends[3].Name] != nil {
+			t.Errorf("%s: routed %v", collector, routed)
+		}
+		for _, b := range backends[4:] {
+			if p := out.Problems[b.Name]; p == nil || !strings.Contains(p.Message, "logCollection.bufferDisk") {
+				t.Errorf("%s: %s: got %+v", collector, b.Name, p)
+			}
+		}
+	}
+}

@@ -150,7 +150,7 @@ func (r *route) checkRedact(Options) *problem.Problem {
 			return invalid("spec.collect.redact[%d] %s", i, err)
 		}
 		r.redact = append(r.redact, translated)
-		r.weight.cost += costOf(expression)
+		r.weight.cost += int64(costOf(expression))
 	}
 	return nil
 }

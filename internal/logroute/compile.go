@@ -42,7 +42,7 @@ func Compile(backends []Backend, options Options) (Compiled, error) {
 	slices.SortFunc(routes, func(x, y *route) int { return strings.Compare(x.Name.String(), y.Name.String()) })
 	for collector, print := range printers() {
 		mine := slices.DeleteFunc(slices.Clone(routes), func(r *route) bool { return r.collector() != collector })
-		mine = fit(mine, func(r *route, p *problem.Problem) { out.Problems[r.Name] = p })
+		mine = fit(mine, options.capacity(), func(r *route, p *problem.Problem) { out.Problems[r.Name] = p })
 		if len(mine) == 0 {
 			continue
 		}
@@ -50,6 +50,7 @@ func Compile(backends []Backend, options Options) (Compiled, error) {
 		if err != nil {
 			return out, err
 		}
+		files[routesFile] = ids(mine)
 		out.Collectors[collector] = Configuration{Files: files, Secrets: secrets(mine), Targets: targets(mine), Routes: names(mine)}
 	}
 	return out, nil
@@ -133,6 +134,15 @@ func targets(routes []*route) []Target {
 		return int(x.Port - y.Port)
 	})
 	return slices.Compact(all)
+}
+
+// ids of the routes, one in a line: what else is in the folder of buffers is of routes that are gone.
+func ids(routes []*route) string {
+	var all strings.Builder
+	for _, r := range routes {
+		all.WriteString(r.id + "\n")
+	}
+	return all.String()
 }
 
 func names(routes []*route) []types.NamespacedName {

@@ -37,6 +37,8 @@ type Options struct {
 	VectorImage string
 	// VectorVersion in the image, such as 0.57, where its tag does not say.
 	VectorVersion string
+	// BufferDisk is how many bytes the buffers of a collector may take on the disk of a node. Defaults to DefaultBufferDisk.
+	BufferDisk int64
 }
 
 // Compiled is the configuration for all LogBackends.
@@ -75,4 +77,6 @@ const (
 	maxFileBytesPerSecond = 1 << 20
 	// bufferBytes is the smallest disk buffer that Vector takes (its documentation: about 256 MiB).
 	bufferBytes = 268435488
+	// DefaultBufferDisk is the disk of a node that the buffers of one collector may take, in bytes: 63 routes.
+	DefaultBufferDisk int64 = 16 << 30
 )

@@ -130,6 +130,10 @@ func (r *Router) daemonSet(collector v1alpha1.CollectorType, digest string) mani
 	for key, value := range commandLine(collector) {
 		container[key] = value
 	}
+	initial := []any{}
+	if collector == v1alpha1.CollectorFluentd || images.HasShell(r.image(collector)) {
+		initial = append(initial, r.bufferRemoval(collector, mount))
+	}
 	return manifest{
 		"selector":       manifest{"matchLabels": manifest{"app.kubernetes.io/name": name(collector)}},
 		"updateStrategy": manifest{"type": "RollingUpdate", "rollingUpdate": manifest{"maxUnavailable": "10%"}},
@@ -138,9 +142,9 @@ func (r *Router) daemonSet(collector v1alpha1.CollectorType, digest string) mani
 			"spec": manifest{
 				"serviceAccountName": name(collector), "automountServiceAccountToken": true, "enableServiceLinks": false,
 				"priorityClassName": "system-node-critical", "terminationGracePeriodSeconds": int64(60),
-				"tolerations":  []any{manifest{"operator": "Exists"}}, // every node has Pods whose lines are wanted
-				"nodeSelector": manifest{"kubernetes.io/os": "linux"},
-				"containers":   []any{container},
+				"tolerations":    []any{manifest{"operator": "Exists"}}, // every node has Pods whose lines are wanted
+				"nodeSelector":   manifest{"kubernetes.io/os": "linux"},
+				"initContainers": initial, "containers": []any{container},
 				"volumes": []any{
 					manifest{"name": "config", "configMap": manifest{"name": name(collector)}},
 					manifest{"name": "secrets", "secret": manifest{"secretName": name(collector), "defaultMode": int64(0o400)}},
@@ -149,6 +153,30 @@ func (r *Router) daemonSet(collector v1alpha1.CollectorType, digest string) mani
 				},
 			},
 		},
+	}
+}
+
+// removeBuffers removes the buffers of routes that are gone, before a collector starts. Without it, each LogBackend that is deleted while
+// its server is away would leave its buffer on every node. A failure must not keep the collector from starting.
+const removeBuffers = `cd ` + dataFolder + `/buffer || exit 0
+for folder in b_* v2/b_*; do
+  [ -d "$folder" ] || continue
+  grep -qxF "${folder##*/}" ` + configFolder + "/" + routesFile + ` || rm -rf "$folder"
+done
+exit 0
+`
+
+// bufferRemoval is the step before the start of a collector.
+func (r *Router) bufferRemoval(collector v1alpha1.CollectorType, mount func(name, path string, readOnly bool) manifest) manifest {
+	return manifest{
+		"name": "remove-buffers", "image": r.image(collector), "command": []any{"/bin/sh", "-c", removeBuffers},
+		"resources": manifest{"requests": manifest{"cpu": "10m", "memory": "16Mi"}, "limits": manifest{"memory": "64Mi"}},
+		"securityContext": manifest{
+			"runAsUser": int64(0), "runAsNonRoot": false, "privileged": false, "allowPrivilegeEscalation": false,
+			"readOnlyRootFilesystem": true, "capabilities": manifest{"drop": []any{"ALL"}},
+			"seccompProfile": manifest{"type": "RuntimeDefault"},
+		},
+		"volumeMounts": []any{mount("config", configFolder, true), mount("data", dataFolder, false)},
 	}
 }
 

@@ -103,7 +103,7 @@ func vectorStructure(t *testing.T, c Configuration, routes int) {
 	}
 	text := c.Files[VectorFile]
 	config := parseVector(t, text)
-	if len(c.Files) != 1 || len(config.Sources) != 1 || len(config.Transforms) != 2*routes || len(config.Sinks) != routes {
+	if len(c.Files) != 2 || len(config.Sources) != 1 || len(config.Transforms) != 2*routes || len(config.Sinks) != routes {
 		t.Fatalf("%d routes became %d sources, %d transforms and %d sinks", routes, len(config.Sources), len(config.Transforms),
 			len(config.Sinks))
 	}

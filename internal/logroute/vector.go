@@ -11,6 +11,9 @@ const (
 	dataFolder    = "/var/lib/kubeops/collector"
 )
 
+// routesFile has the ids of all routes of a collector.
+const routesFile = "routes.txt"
+
 // VectorFile is the name of Vector's configuration.
 const VectorFile = "vector.yaml"
 

@@ -217,7 +217,14 @@ func validateLogCollection(collection *v1alpha1.LogCollection, path *field.Path)
 	at := path.Child("images")
 	all = append(all, validateImage(collection.Images.Vector, at.Child("vector"))...)
 	all = append(all, validateImage(collection.Images.Fluentd, at.Child("fluentd"))...)
-	return append(all, validateVectorVersion(collection.VectorVersion, path.Child("vectorVersion"))...)
+	all = append(all, validateVectorVersion(collection.VectorVersion, path.Child("vectorVersion"))...)
+	const minDisk = 512 << 20
+	const maxDisk = 1 << 40
+	quantity, err := resource.ParseQuantity(collection.BufferDisk)
+	if err != nil || quantity.CmpInt64(minDisk) < 0 || quantity.CmpInt64(maxDisk) > 0 {
+		all = append(all, field.Invalid(path.Child("bufferDisk"), collection.BufferDisk, "must be a quantity from 512Mi to 1Ti, such as 16Gi"))
+	}
+	return all
 }
 
 func validateVectorVersion(version string, path *field.Path) field.ErrorList {

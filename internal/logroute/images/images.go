@@ -9,7 +9,7 @@ import (
 
 // Default images.
 const (
-	Vector  = "timberio/vector:0.57.0-distroless-libc"
+	Vector  = "timberio/vector:0.57.0-debian"
 	Fluentd = "fluent/fluentd-kubernetes-daemonset:v1.16-debian-elasticsearch8-1"
 )
 
@@ -21,6 +21,12 @@ const (
 	// NewestVector is the last whose options are known.
 	NewestVector = 57
 )
+
+// HasShell reports whether an image of Vector is known to have a shell: the variants debian and alpine have one, distroless has none.
+func HasShell(image string) bool {
+	name, _, _ := strings.Cut(image, "@")
+	return strings.HasSuffix(name, "-debian") || strings.HasSuffix(name, "-alpine")
+}
 
 // ParseVector returns the minor version of a version of Vector, such as 0.57, 0.57.0 or v0.57.0-distroless-libc. It reports false
 // for other text, and for versions that are not 0.

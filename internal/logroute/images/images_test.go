@@ -38,3 +38,15 @@ func TestTheDefaultImageIsInTheRange(t *testing.T) {
 		t.Errorf("%s has version %d of %d to %d", Vector, minor, OldestVector, NewestVector)
 	}
 }
+
+func TestOnlyVariantsWithAShellHaveOne(t *testing.T) {
+	for image, want := range map[string]bool{
+		Vector: true, "vector:0.57.0-alpine": true, "vector:0.57.0-debian@sha256:0123": true,
+		"vector:0.57.0-distroless-libc": false, "vector:0.57.0-distroless-static": false, "vector:0.57.0": false, "": false,
+		"vector-debian:0.57.0": false,
+	} {
+		if got := HasShell(image); got != want {
+			t.Errorf("%q: got %t", image, got)
+		}
+	}
+}
