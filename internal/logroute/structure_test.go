@@ -39,6 +39,7 @@ type (
 		GlobCooldown      int  `yaml:"glob_minimum_cooldown_ms"`
 		MaxLineBytes      int  `yaml:"max_line_bytes"`
 		MaxMergedBytes    int  `yaml:"max_merged_line_bytes"`
+		ScrapeInterval    int  `yaml:"scrape_interval_secs"`
 		UseAPIServerCache bool `yaml:"use_apiserver_cache"`
 	}
 	vectorTransform struct {
@@ -52,6 +53,7 @@ type (
 	vectorSink struct {
 		Type             string
 		Inputs           []string
+		Address          string
 		Endpoint         string
 		Endpoints        []string
 		TenantID         string `yaml:"tenant_id"`
@@ -103,7 +105,7 @@ func vectorStructure(t *testing.T, c Configuration, routes int) {
 	}
 	text := c.Files[VectorFile]
 	config := parseVector(t, text)
-	if len(c.Files) != 2 || len(config.Sources) != 1 || len(config.Transforms) != 2*routes || len(config.Sinks) != routes {
+	if len(c.Files) != 2 || len(config.Sources) != 2 || len(config.Transforms) != 2*routes || len(config.Sinks) != routes+1 {
 		t.Fatalf("%d routes became %d sources, %d transforms and %d sinks", routes, len(config.Sources), len(config.Transforms),
 			len(config.Sinks))
 	}
@@ -112,6 +114,11 @@ func vectorStructure(t *testing.T, c Configuration, routes int) {
 		t.Errorf("the configuration holds %q, which Vector may replace", found)
 	}
 	secrets := 0
+	exporter := config.Sinks["counts_exporter"]
+	if exporter.Type != "prometheus_exporter" || !slices.Equal(exporter.Inputs, []string{"counts"}) {
+		t.Errorf("the exporter of counts is %+v", exporter)
+	}
+	delete(config.Sinks, "counts_exporter")
 	for id, sink := range config.Sinks {
 		if !regexp.MustCompile(`^b_[a-z0-9_]{0,81}_[0-9a-f]{10}$`).MatchString(id) {
 			t.Errorf("the component %q may be no folder", id)
@@ -217,6 +224,7 @@ func fluentdParams() map[string][]string {
 		"kubeops_parts":    {"@type", "@id", "limit", "joined"},
 		"kubeops_metadata": {"@type", "@id", "skip_namespace_metadata", "skip_master_url", "annotation_match", "stats_interval"},
 		"null":             {"@type", "@id"},
+		"kubeops_metrics":  {"@type", "@id", "port"},
 		"copy":             {"@type", "@id", "copy_mode"},
 		"relabel":          {"@type", "@id", "@label"},
 		"kubeops_route":    {"@type", "@id", "file", "route"},
@@ -265,7 +273,7 @@ func fluentdStructure(t *testing.T, c Configuration, routes int) {
 		labels[l.argument] = l
 	}
 	copied := labels["@PODS"].all("match")[0]
-	if len(data) != routes || len(labels) != routes+3 || len(copied.all("store")) != routes || len(root.all("source")) != 1 ||
+	if len(data) != routes || len(labels) != routes+3 || len(copied.all("store")) != routes || len(root.all("source")) != 2 ||
 		copied.params["copy_mode"] != "deep" {
 		t.Fatalf("%d routes became %d entries, %d labels and %d copies", routes, len(data), len(labels), len(copied.all("store")))
 	}

@@ -1,6 +1,7 @@
 package logroute
 
 import (
+	"kubeops.io/kubeops/internal/logroute/meter"
 	"kubeops.io/kubeops/internal/provider/logs"
 )
 
@@ -13,6 +14,9 @@ const (
 
 // routesFile has the ids of all routes of a collector.
 const routesFile = "routes.txt"
+
+// countsName is the source of Vector's own metrics. No route has an id without b_.
+const countsName = "counts"
 
 // VectorFile is the name of Vector's configuration.
 const VectorFile = "vector.yaml"
@@ -53,7 +57,12 @@ func vectorFiles(routes []*route) (map[string]string, error) {
 		set("glob_minimum_cooldown_ms", 10000).
 		set("max_line_bytes", maxFileLineBytes).
 		set("max_merged_line_bytes", maxLineBytes).note("The container runtime cuts long lines into parts.").
-		set("use_apiserver_cache", true)))
+		set("use_apiserver_cache", true)).
+		set(countsName, newObject().set("type", "internal_metrics").set("scrape_interval_secs", 15)))
+	sinks.set(countsName+"_exporter", newObject().
+		set("type", "prometheus_exporter").
+		set("inputs", []string{countsName}).
+		set("address", "0.0.0.0:"+meter.Port)).note("KubeOps reads how many lines a backend accepted and refused.")
 	text, err := config.set("transforms", transforms).set("sinks", sinks).String()
 	return map[string]string{VectorFile: text}, err
 }
