@@ -84,6 +84,8 @@ type LogCollectors struct {
 	Images map[v1alpha1.CollectorType]string
 	// VectorVersion in the image of Vector, where its tag does not say.
 	VectorVersion string
+	// ManagerNamespace is the namespace of the manager's Pods.
+	ManagerNamespace string
 	// BufferDisk of a node for the buffers of each collector, in bytes.
 	BufferDisk int64
 }

@@ -81,9 +81,11 @@ func (r *route) collector() v1alpha1.CollectorType {
 
 // identity of a backend's components: readable, unique, and short enough for a folder's name. It follows from the name only, so
 // that what waits in a buffer is sent after a change of the spec, too.
-func identity(b *Backend) string {
+func identity(b *Backend) string { return identityOf(b.Name) }
+
+func identityOf(backend types.NamespacedName) string {
 	const most = 40
-	sum := sha256.Sum256([]byte(b.Name.String()))
+	sum := sha256.Sum256([]byte(backend.String()))
 	plain := func(name string) string {
 		name = strings.Map(func(c rune) rune {
 			if (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') {
@@ -93,7 +95,7 @@ func identity(b *Backend) string {
 		}, name)
 		return name[:min(len(name), most)]
 	}
-	return "b_" + plain(b.Name.Namespace) + "_" + plain(b.Name.Name) + "_" + hex.EncodeToString(sum[:5])
+	return "b_" + plain(backend.Namespace) + "_" + plain(backend.Name) + "_" + hex.EncodeToString(sum[:5])
 }
 
 // Names of a route's secrets. Vector takes letters, digits, _ and dots.

@@ -11,8 +11,8 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/apply"
 	"kubeops.io/kubeops/internal/logroute/images"
+	"kubeops.io/kubeops/internal/logroute/meter"
 	"kubeops.io/kubeops/internal/networkpolicy"
-	"kubeops.io/kubeops/internal/provider"
 )
 
 // Images that collectors run, where no other are named. Vector's is its own; Fluentd's must hold the plug-ins concat and
@@ -47,7 +47,7 @@ func (r *Router) objects(collector v1alpha1.CollectorType, c Configuration) ([]*
 		r.object("v1", "ConfigMap", collector, manifest{"data": files}),
 		r.object("v1", "Secret", collector, manifest{"type": "Opaque", "data": secrets}),
 		r.object("networking.k8s.io/v1", "NetworkPolicy", collector,
-			manifest{"spec": networkPolicy(collector, c.Targets, r.Options.Egress)}),
+			manifest{"spec": r.networkPolicy(collector, c.Targets)}),
 		r.object("apps/v1", "DaemonSet", collector, manifest{"spec": r.daemonSet(collector, digest)}),
 	}
 	return all, nil
@@ -89,9 +89,9 @@ func digestOf(parts ...any) (string, error) {
 }
 
 // networkPolicy lets a collector call name servers, the API server and the ports of its backends, wherever the rules for the manager
-// allow addresses: not on the node itself, and not where clouds keep credentials. No one may connect to a collector. A policy cannot
-// name hosts.
-func networkPolicy(collector v1alpha1.CollectorType, targets []Target, rules provider.Egress) manifest {
+// allow addresses: not on the node itself, and not where clouds keep credentials. Only the manager may connect to a collector, to its
+// counts. A policy cannot name hosts.
+func (r *Router) networkPolicy(collector v1alpha1.CollectorType, targets []Target) manifest {
 	ports := []int64{443, 6443}
 	for _, t := range targets {
 		ports = append(ports, int64(t.Port))
@@ -99,7 +99,14 @@ func networkPolicy(collector v1alpha1.CollectorType, targets []Target, rules pro
 	return manifest{
 		"podSelector": manifest{"matchLabels": manifest{"app.kubernetes.io/name": name(collector)}},
 		"policyTypes": []any{"Ingress", "Egress"},
-		"egress":      networkpolicy.Egress(rules, ports...),
+		"egress":      networkpolicy.Egress(r.Options.Egress, ports...),
+		"ingress": []any{manifest{
+			"from": []any{manifest{
+				"namespaceSelector": manifest{"matchLabels": manifest{"kubernetes.io/metadata.name": r.ManagerNamespace}},
+				"podSelector":       manifest{"matchLabels": manifest{"app.kubernetes.io/name": "kubeops-manager"}},
+			}},
+			"ports": []any{manifest{"protocol": "TCP", "port": int64(meter.Port)}},
+		}},
 	}
 }
 

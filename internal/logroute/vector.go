@@ -1,6 +1,8 @@
 package logroute
 
 import (
+	"strconv"
+
 	"kubeops.io/kubeops/internal/logroute/meter"
 	"kubeops.io/kubeops/internal/provider/logs"
 )
@@ -62,7 +64,7 @@ func vectorFiles(routes []*route) (map[string]string, error) {
 	sinks.set(countsName+"_exporter", newObject().
 		set("type", "prometheus_exporter").
 		set("inputs", []string{countsName}).
-		set("address", "0.0.0.0:"+meter.Port)).note("KubeOps reads how many lines a backend accepted and refused.")
+		set("address", "0.0.0.0:"+strconv.Itoa(meter.Port))).note("KubeOps reads how many lines a backend accepted and refused.")
 	text, err := config.set("transforms", transforms).set("sinks", sinks).String()
 	return map[string]string{VectorFile: text}, err
 }

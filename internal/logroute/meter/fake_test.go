@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -54,7 +55,7 @@ func (n *nodes) serve(w http.ResponseWriter, r *http.Request) {
 	n.requests++
 	host, port, err := net.SplitHostPort(r.Host)
 	text, runs := n.metrics[host]
-	if err != nil || port != Port || r.Method != http.MethodGet || r.URL.String() != Path || r.Header.Get("Authorization") != "" {
+	if err != nil || port != strconv.Itoa(Port) || r.Method != http.MethodGet || r.URL.String() != Path || r.Header.Get("Authorization") != "" {
 		n.t.Errorf("%s %s of %s", r.Method, r.URL, r.Host)
 	}
 	if !runs {

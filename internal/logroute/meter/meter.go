@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -22,7 +23,7 @@ import (
 
 const (
 	// Port of the metrics of a collector, and their Path.
-	Port = "9598"
+	Port = 9598
 	Path = "/metrics"
 	// Interval between two readings.
 	Interval = time.Minute
@@ -182,7 +183,7 @@ func (m *Meter) readAll(ctx context.Context, pods []*pod) []map[string]*lines {
 }
 
 func (m *Meter) readOne(ctx context.Context, address string) (map[string]*lines, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(address, Port)+Path, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(address, strconv.Itoa(Port))+Path, nil)
 	if err != nil {
 		return nil, err
 	}
