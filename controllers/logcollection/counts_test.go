@@ -177,7 +177,8 @@ func TestOnlyTheManagerReachesTheCounts(t *testing.T) {
 	if len(policy.Spec.Ingress) != 1 || len(policy.Spec.Ingress[0].From) != 1 || len(policy.Spec.Ingress[0].Ports) != 1 {
 		t.Fatalf("got %+v", policy.Spec.Ingress)
 	}
-	from, port := policy.Spec.Ingress[0].From[0], policy.Spec.Ingress[0].Ports[0].Port
+	from := policy.Spec.Ingress[0].From[0]
+	port := policy.Spec.Ingress[0].Ports[0].Port
 	if from.NamespaceSelector.MatchLabels["kubernetes.io/metadata.name"] != "kubeops-system" || port.IntValue() != meter.Port ||
 		from.PodSelector.MatchLabels["app.kubernetes.io/name"] != "kubeops-manager" {
 		t.Errorf("got %+v", policy.Spec.Ingress)

@@ -39,7 +39,8 @@ func (o Options) capacity() weight {
 
 // share is the largest part of a capacity that a weight takes; above 1 it exceeds it.
 func (w weight) share(of weight) float64 {
-	return max(float64(w.files)/float64(of.files), float64(w.secrets)/float64(of.secrets), w.diskShare(of), float64(w.cost)/float64(of.cost))
+	part := func(used, all int64) float64 { return float64(used) / float64(all) }
+	return max(part(w.files, of.files), part(w.secrets, of.secrets), w.diskShare(of), part(w.cost, of.cost))
 }
 
 func (w weight) diskShare(of weight) float64 { return float64(w.disk) / float64(of.disk) }
@@ -87,8 +88,9 @@ func bytesIn(files map[string]string) (size int64) {
 // exceeds is the problem of a route that has no room beside the others.
 func exceeds(namespace string, disk bool) *problem.Problem {
 	if disk {
-		return invalid("the buffers of all LogBackends exceed logCollection.bufferDisk of the manager's configuration, and namespace %s has "+
-			"the most; remove spec.collect of one of its LogBackends, use the other collector, or raise logCollection.bufferDisk", namespace)
+		return invalid("the buffers of all LogBackends exceed logCollection.bufferDisk of the manager's configuration, and namespace "+
+			"%s has the most; remove spec.collect of one of its LogBackends, use the other collector, or raise logCollection.bufferDisk",
+			namespace)
 	}
 	return invalid("the routes of all LogBackends exceed the size of one collector, and namespace %s has the largest share; "+
 		"shorten the lists and expressions in spec.collect of its LogBackends, or use the other collector", namespace)

@@ -233,7 +233,7 @@ func fluentdParams() map[string][]string {
 			"@type", "path", "chunk_limit_size", "total_limit_size", "overflow_action", "flush_mode", "flush_interval", "flush_thread_count",
 			"retry_type", "retry_forever", "retry_max_interval", "disable_chunk_backup",
 		},
-		"": {"log_level"},
+		"": {"log_level", "disable_shared_socket"},
 	}
 }
 

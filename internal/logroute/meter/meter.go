@@ -22,8 +22,9 @@ import (
 )
 
 const (
-	// Port of the metrics of a collector, and their Path.
+	// Port of the metrics of a collector.
 	Port = 9598
+	// Path of the metrics of a collector.
 	Path = "/metrics"
 	// Interval between two readings.
 	Interval = time.Minute
@@ -98,8 +99,10 @@ type trouble struct {
 // NewClient returns a client for the requests of a Meter.
 func NewClient() *http.Client {
 	return &http.Client{
-		Timeout:       timeout,
-		Transport:     &http.Transport{Proxy: nil, DisableKeepAlives: true, ResponseHeaderTimeout: timeout, MaxResponseHeaderBytes: 16 << 10},
+		Timeout: timeout,
+		Transport: &http.Transport{
+			Proxy: nil, DisableKeepAlives: true, ResponseHeaderTimeout: timeout, MaxResponseHeaderBytes: 16 << 10,
+		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
@@ -337,10 +340,12 @@ func sum(all, one *lines) *lines {
 
 // mainReason is the most frequent reason of what was refused. A server that says so in a response of 200 has none.
 func (l *lines) mainReason() string {
-	most, count := "response", int64(0)
+	most := "response"
+	var count int64
 	for _, reason := range slices.Sorted(maps.Keys(l.reasons)) {
 		if l.reasons[reason] > count {
-			most, count = reason, l.reasons[reason]
+			most = reason
+			count = l.reasons[reason]
 		}
 	}
 	return most

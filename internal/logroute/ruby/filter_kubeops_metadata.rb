@@ -18,6 +18,11 @@ module Fluent
         super
       end
 
+      # Fluentd looks for this method in the class itself.
+      def filter(tag, time, record)
+        super
+      end
+
       def fetch_pod_metadata(namespace_name, pod_name)
         key = "#{namespace_name}/#{pod_name}"
         wait, again_at = @misses[key]
