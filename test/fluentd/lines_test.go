@@ -3,6 +3,7 @@ package fluentd
 import (
 	"bufio"
 	"compress/gzip"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -31,7 +32,8 @@ type file struct {
 
 func (c *collector) file(namespace, pod string) *file {
 	c.t.Helper()
-	f := &file{t: c.t, path: filepath.Join(c.root, "logs", pod+"_"+namespace+"_main-"+fmt.Sprintf("%064x", len(pod))+".log")}
+	id := fmt.Sprintf("%x", sha256.Sum256([]byte(namespace+"/"+pod))) // of the container
+	f := &file{t: c.t, path: filepath.Join(c.root, "logs", pod+"_"+namespace+"_main-"+id+".log")}
 	f.open()
 	c.t.Cleanup(func() { _ = f.handle.Close() })
 	return f
