@@ -222,7 +222,8 @@ func validateLogCollection(collection *v1alpha1.LogCollection, path *field.Path)
 	const maxDisk = 1 << 40
 	quantity, err := resource.ParseQuantity(collection.BufferDisk)
 	if err != nil || quantity.CmpInt64(minDisk) < 0 || quantity.CmpInt64(maxDisk) > 0 {
-		all = append(all, field.Invalid(path.Child("bufferDisk"), collection.BufferDisk, "must be a quantity from 512Mi to 1Ti, such as 16Gi"))
+		all = append(all, field.Invalid(path.Child("bufferDisk"), collection.BufferDisk,
+			"must be a quantity from 512Mi to 1Ti, such as 16Gi"))
 	}
 	return all
 }

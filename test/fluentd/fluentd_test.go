@@ -243,15 +243,15 @@ func (f *file) hostile() {
 	if err := f.handle.Truncate(0); err != nil {
 		f.t.Fatal(err)
 	}
-	vanishing := strings.Replace(f.path, "evil_", "evil-vanishes_", 1)
-	if err := os.Symlink("/dev/zero", vanishing+".link"); err != nil && !os.IsExist(err) {
-		f.t.Fatal(err)
-	}
-	if err := os.WriteFile(vanishing, []byte("x\n"), 0o600); err != nil {
-		f.t.Fatal(err)
-	}
-	if err := os.Remove(vanishing); err != nil {
-		f.t.Fatal(err)
+	// A link to nothing, and a file that vanishes.
+	vanishing := strings.Replace(f.link, "evil_", "evil-vanishes_", 1)
+	for _, target := range []string{f.path + ".none", f.path} {
+		if err := os.Symlink(target, vanishing); err != nil {
+			f.t.Fatal(err)
+		}
+		if err := os.Remove(vanishing); err != nil {
+			f.t.Fatal(err)
+		}
 	}
 }
 

@@ -22,10 +22,11 @@ import (
 	"time"
 )
 
-// file is the log file of a container, as a container runtime writes it.
+// file is the log file of a container, as a container runtime writes it: collectors find it by a symbolic link.
 type file struct {
 	t      *testing.T
 	path   string
+	link   string
 	handle *os.File
 	line   int
 }
@@ -33,8 +34,15 @@ type file struct {
 func (c *collector) file(namespace, pod string) *file {
 	c.t.Helper()
 	id := fmt.Sprintf("%x", sha256.Sum256([]byte(namespace+"/"+pod))) // of the container
-	f := &file{t: c.t, path: filepath.Join(c.root, "logs", pod+"_"+namespace+"_main-"+id+".log")}
+	f := &file{t: c.t, path: filepath.Join(c.root, "pods", namespace+"_"+pod+"_"+id, "main", "0.log")}
+	if err := os.MkdirAll(filepath.Dir(f.path), 0o755); err != nil {
+		c.t.Fatal(err)
+	}
 	f.open()
+	f.link = filepath.Join(c.root, "logs", pod+"_"+namespace+"_main-"+id+".log")
+	if err := os.Symlink(f.path, f.link); err != nil {
+		c.t.Fatal(err)
+	}
 	c.t.Cleanup(func() { _ = f.handle.Close() })
 	return f
 }
@@ -51,7 +59,7 @@ func (f *file) open() {
 // rotate as the kubelet does: the file gets another name, and a new one is created.
 func (f *file) rotate() {
 	f.t.Helper()
-	if err := os.Rename(f.path, strings.TrimSuffix(f.path, ".log")+".rotated"); err != nil {
+	if err := os.Rename(f.path, f.path+".20260101-000000"); err != nil {
 		f.t.Fatal(err)
 	}
 	old := f.handle
