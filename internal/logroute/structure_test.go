@@ -216,7 +216,7 @@ func (d *directive) all(name string) (found []*directive) {
 // fluentdParams are the parameters that the documentation of each plug-in lists; those that are used.
 func fluentdParams() map[string][]string {
 	return map[string][]string{
-		"tail": {"@type", "@id", "@label", "path", "exclude_path", "pos_file", "tag", "read_from_head", "refresh_interval",
+		"kubeops_tail": {"@type", "@id", "@label", "path", "exclude_path", "pos_file", "tag", "read_from_head", "refresh_interval",
 			"max_line_size", "@log_level", "pos_file_compaction_interval", "read_bytes_limit_per_second"},
 		"regexp": {"@type", "expression", "time_format"},
 		"concat": {"@type", "@id", "key", "use_partial_cri_logtag", "partial_cri_logtag_key", "partial_cri_stream_key", "separator",
