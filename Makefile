@@ -29,7 +29,7 @@ demo: build $(BIN)/cluster ## Start a real local cluster, break a small shop in 
 test: test-unit test-dashboard test-e2e ## Run all tests: unit, controllers against a real API server, pages in a browser, end to end on a real node
 
 .PHONY: test-full
-test-full: test test-install test-gitops test-walls test-remedies test-day test-keycloak test-dashboard-load test-dashboard-api test-workers ## Run all tests, and those that take longer (each has a target of its own)
+test-full: test test-install test-gitops test-walls test-remedies test-day test-keycloak test-dashboard-load test-dashboard-api test-workers $(if $(FLUENTD),test-fluentd) ## Run all tests, and those that take longer (each has a target of its own)
 
 ##@ Development
 
@@ -82,6 +82,13 @@ servers: $(BIN) ## Download or build the servers that the tests use, such as Pro
 .PHONY: test-walls
 test-walls: kube ## Run the manager in 256 MiB beside the hostile resources of a tenant, on a real API server
 	go test ./test/walls -skip TestKilledWorkers -count=1 -timeout 40m -v
+
+# A folder with checkouts of Fluentd and of its plug-ins in fluentd, concat and kubernetes_metadata. No package registry has them.
+export FLUENTD ?=
+
+.PHONY: test-fluentd
+test-fluentd: servers ## Run log collection in a real Fluentd (FLUENTD=FOLDER of checkouts; KUBEOPS_HOSTILE_FOR=10m for a longer attack)
+	go test ./test/fluentd -count=1 -timeout 40m -v
 
 .PHONY: test-workers
 test-workers: kube servers ## Inspect four clusters of 10,000 Pods by 1, 2 and 4 workers, and kill workers (KUBEOPS_WORKER_PODS=..., KUBEOPS_WORKER_KILLS=...)

@@ -16,4 +16,10 @@ const (
 	ReasonFieldConflict = "FieldConflict"
 	// ReasonNotAvailable: the manager is not configured for what the spec requests.
 	ReasonNotAvailable = "NotAvailable"
+	// ReasonCollectorUnsupported: the version of the log collector is not known, or it cannot run the route of this LogBackend.
+	ReasonCollectorUnsupported = "CollectorUnsupported"
+	// ReasonLinesRefused: the backend rejected lines that collectors sent, within the last 5 minutes.
+	ReasonLinesRefused = "LinesRefused"
+	// ReasonBufferFull: the buffer of a collector was full and lost lines, within the last 5 minutes.
+	ReasonBufferFull = "BufferFull"
 )

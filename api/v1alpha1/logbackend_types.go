@@ -265,8 +265,8 @@ type LogBackendSpec struct {
 const (
 	// ConditionRetentionMatches is set on a LogBackend with spec.retention.
 	ConditionRetentionMatches = "RetentionMatches"
-	// ConditionCollectionReady is set on a LogBackend with spec.collect. It is True once the collectors run with its
-	// routes.
+	// ConditionCollectionReady is set on a LogBackend with spec.collect. It is True while the collectors run with its
+	// routes, and neither the backend refuses lines nor a buffer is full.
 	ConditionCollectionReady = "CollectionReady"
 	// ConditionDataViewReady is set on a LogBackend with spec.elasticsearch.dataView. It is True once the data view exists.
 	ConditionDataViewReady = "DataViewReady"
@@ -278,6 +278,23 @@ type ShardCounts struct {
 	Active int32 `json:"active"`
 	// unassigned is the number of unassigned shards.
 	Unassigned int32 `json:"unassigned"`
+}
+
+// CollectionCounts are numbers of log lines, as the collectors that run on the nodes have counted them.
+type CollectionCounts struct {
+	// sent is the number of lines that the backend accepted.
+	Sent int64 `json:"sent"`
+	// refused is the number of lines that the backend rejected. They are lost.
+	Refused int64 `json:"refused"`
+	// dropped is the number of lines that did not reach the backend: the buffer of a node was full, or a line could not be processed.
+	Dropped int64 `json:"dropped"`
+	// since is when the oldest of the collectors began to count. A collector begins again with each change of its configuration.
+	Since metav1.Time `json:"since"`
+	// collectors is the number of collectors that were read.
+	Collectors int32 `json:"collectors"`
+	// unread is the number of collectors that could not be read. Their last counts are included, if there are any.
+	// +optional
+	Unread int32 `json:"unread,omitempty"`
 }
 
 // LogBackendStatus is the observed state of a LogBackend.
@@ -327,6 +344,9 @@ type LogBackendStatus struct {
 	// schema of the fields that was detected.
 	// +optional
 	Schema FieldSchema `json:"schema,omitempty"`
+	// collection counts the lines that were routed to this backend, about once a minute. Only with spec.collect.
+	// +optional
+	Collection *CollectionCounts `json:"collection,omitempty"`
 	// capabilities of this backend, such as search, tail, histogram, labels, write, retention.
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=32

@@ -150,6 +150,8 @@ func TestConfigurationReachesTheControllers(t *testing.T) {
 	config.LogCollection.ClusterWideNamespaces = []string{"monitoring"}
 	config.LogCollection.Images.Vector = "vector:1"
 	config.LogCollection.Images.Fluentd = "fluentd:1"
+	config.LogCollection.VectorVersion = "0.55.0"
+	config.LogCollection.BufferDisk = "8Gi"
 	options := controllerOptions(&config)
 	collectors := options.LogCollectors
 	if options.ParallelInspections != 7 || !options.Egress.AllowLoopback || collectors.Namespace != "logging" || options.Metrics == nil ||
@@ -171,6 +173,9 @@ func TestConfigurationReachesTheControllers(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"monitoring"}, collectors.Everywhere); diff != "" {
 		t.Error(diff)
+	}
+	if collectors.VectorVersion != "0.55.0" || collectors.BufferDisk != 8<<30 {
+		t.Errorf("version %q of Vector, %d bytes of disk", collectors.VectorVersion, collectors.BufferDisk)
 	}
 	if diff := cmp.Diff([]string{"fluentd:1", "vector:1"}, slices.Sorted(maps.Values(collectors.Images))); diff != "" {
 		t.Error(diff)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"os"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -153,8 +155,11 @@ func controllerOptions(config *configv1alpha1.ManagerConfig) controllers.Options
 		WebhookAddress:        config.Webhooks.BindAddress,
 		DashboardURL:          config.DashboardURL,
 		LogCollectors: controllers.LogCollectors{
-			Namespace:  collection.Namespace,
-			Everywhere: collection.ClusterWideNamespaces,
+			Namespace:        collection.Namespace,
+			Everywhere:       collection.ClusterWideNamespaces,
+			VectorVersion:    collection.VectorVersion,
+			ManagerNamespace: ownNamespace(config.LeaderElection.Namespace, serviceAccountNamespace),
+			BufferDisk:       bytesOf(collection.BufferDisk),
 			Images: map[v1alpha1.CollectorType]string{
 				v1alpha1.CollectorVector:  collection.Images.Vector,
 				v1alpha1.CollectorFluentd: collection.Images.Fluentd,
@@ -215,6 +220,33 @@ func responseMemory(configured string, detect func() (int64, bool)) int64 {
 		return quantity.Value()
 	}
 	return memlimit.Part(detect, part, withoutLimit)
+}
+
+const (
+	// serviceAccountNamespace is where the kubelet says which namespace a Pod is in.
+	serviceAccountNamespace = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+	// defaultNamespace is that of config/default.
+	defaultNamespace = "kubeops-system"
+)
+
+// ownNamespace is the namespace of this Pod.
+func ownNamespace(configured, file string) string {
+	if configured != "" {
+		return configured
+	}
+	if content, err := os.ReadFile(file); err == nil && len(content) > 0 {
+		return strings.TrimSpace(string(content))
+	}
+	return defaultNamespace
+}
+
+// bytesOf a validated quantity; 0 for none.
+func bytesOf(text string) int64 {
+	quantity, err := resource.ParseQuantity(text)
+	if err != nil {
+		return 0
+	}
+	return quantity.Value()
 }
 
 func addHealthChecks(manager ctrl.Manager) error {

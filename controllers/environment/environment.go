@@ -82,6 +82,12 @@ type LogCollectors struct {
 	Everywhere []string
 	// Images by collector, where not the default ones.
 	Images map[v1alpha1.CollectorType]string
+	// VectorVersion in the image of Vector, where its tag does not say.
+	VectorVersion string
+	// ManagerNamespace is the namespace of the manager's Pods.
+	ManagerNamespace string
+	// BufferDisk of a node for the buffers of each collector, in bytes.
+	BufferDisk int64
 }
 
 // Environment is what the controllers share.

@@ -51,6 +51,8 @@ type collecting struct {
 	t          *testing.T
 	a, b       *tenant.Tenant
 	collection *Collection
+	// manager has the permissions of the manager.
+	manager client.Client
 }
 
 func newCollecting(t *testing.T, everywhere ...string) *collecting {
@@ -65,6 +67,7 @@ func newCollecting(t *testing.T, everywhere ...string) *collecting {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.manager = manager
 	logTypes, err := builtin.Logs()
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +76,8 @@ func newCollecting(t *testing.T, everywhere ...string) *collecting {
 		Backends: &backends.Resolver{Secrets: &secretref.Source{Reader: w.a.Client, Config: realAPI}, LogTypes: logTypes},
 		Router: &logroute.Router{
 			Applier: &apply.Applier{Client: manager}, Namespace: collectorNamespace, Clock: w.a.Clock,
-			Options: logroute.Options{Everywhere: everywhere},
+			ManagerNamespace: "kubeops-system",
+			Options:          logroute.Options{Everywhere: everywhere},
 		},
 	}
 	t.Cleanup(func() { // the next test begins without collectors

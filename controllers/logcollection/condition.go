@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -38,10 +39,25 @@ func (r *Reconciler) apply(b, stored *v1alpha1.LogBackend, states map[types.Name
 	scope := &kind.Scope[*v1alpha1.LogBackend]{Object: b, Stored: stored, Now: r.Clock.Now()}
 	if b.Spec.Collect == nil {
 		scope.Conditions().Remove(v1alpha1.ConditionCollectionReady)
+		b.Status.Collection = nil
 	} else {
-		scope.Conditions().SetAuxiliary(v1alpha1.ConditionCollectionReady, r.state(scope.Key(), states, syncErr))
+		state, known := states[scope.Key()]
+		if !state.Provisional || !refused(stored) || syncErr != nil {
+			scope.Conditions().SetAuxiliary(v1alpha1.ConditionCollectionReady, r.state(scope.Key(), states, syncErr))
+		}
+		if known && syncErr == nil && state.Counts != nil {
+			b.Status.Collection = state.Counts
+		}
 	}
-	return !equality.Semantic.DeepEqual(b.Status.Conditions, stored.Status.Conditions)
+	return !equality.Semantic.DeepEqual(b.Status.Conditions, stored.Status.Conditions) ||
+		!equality.Semantic.DeepEqual(b.Status.Collection, stored.Status.Collection)
+}
+
+// refused reports whether the condition says that lines are lost. It stays until that is known to have ended.
+func refused(b *v1alpha1.LogBackend) bool {
+	c := meta.FindStatusCondition(b.Status.Conditions, v1alpha1.ConditionCollectionReady)
+	return c != nil && c.ObservedGeneration == b.Generation &&
+		(c.Reason == v1alpha1.ReasonLinesRefused || c.Reason == v1alpha1.ReasonBufferFull)
 }
 
 func (r *Reconciler) state(key client.ObjectKey, states map[types.NamespacedName]logroute.State, syncErr error) outcome.Auxiliary {

@@ -26,6 +26,7 @@ import (
 	"kubeops.io/kubeops/internal/apply"
 	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/logroute"
+	"kubeops.io/kubeops/internal/logroute/meter"
 	"kubeops.io/kubeops/internal/probe"
 	"kubeops.io/kubeops/internal/refwatch"
 )
@@ -117,7 +118,10 @@ func New(e *environment.Environment) *Reconciler {
 	if collectors.Namespace != "" {
 		r.Routes = &Collection{Backends: e.Backends, Router: &logroute.Router{
 			Applier: &apply.Applier{Client: e.Client}, Namespace: collectors.Namespace, Images: collectors.Images, Clock: e.Clock,
-			Options: logroute.Options{Everywhere: collectors.Everywhere, Egress: e.Backends.Egress},
+			ManagerNamespace: collectors.ManagerNamespace,
+			Meter:            &meter.Meter{Pods: e.Reader, Client: meter.NewClient(), Namespace: collectors.Namespace, Clock: e.Clock},
+			Options: logroute.Options{Everywhere: collectors.Everywhere, Egress: e.Backends.Egress,
+				VectorVersion: collectors.VectorVersion, BufferDisk: collectors.BufferDisk},
 		}}
 	}
 	return r
@@ -142,7 +146,20 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	if retries(states) {
 		return ctrl.Result{RequeueAfter: retryUnresolved}, nil
 	}
+	if counting(states) {
+		return ctrl.Result{RequeueAfter: meter.Interval}, nil
+	}
 	return ctrl.Result{RequeueAfter: resync}, nil
+}
+
+// counting reports whether collectors run, whose counts are read regularly.
+func counting(states map[types.NamespacedName]logroute.State) bool {
+	for _, s := range states {
+		if s.Ready || s.Counts != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // sync delivers the configuration, and returns the state of each LogBackend that collects.

@@ -24,17 +24,26 @@ const (
 	maxAllCost   = 10 * maxCost
 )
 
-// weight is what a route adds to its collector.
-type weight struct{ files, secrets, cost int }
+// weight is what a route adds to its collector: bytes of the files, of the Secret and of the disk of each node, and the compiled size of
+// its expressions.
+type weight struct{ files, secrets, disk, cost int64 }
 
 func (w weight) plus(other weight) weight {
-	return weight{w.files + other.files, w.secrets + other.secrets, w.cost + other.cost}
+	return weight{w.files + other.files, w.secrets + other.secrets, w.disk + other.disk, w.cost + other.cost}
 }
 
-// share is the largest part of the limits of all routes together that a weight takes; above 1 it exceeds one.
-func (w weight) share() float64 {
-	return max(float64(w.files)/maxFileBytes, float64(w.secrets)/maxSecretBytes, float64(w.cost)/maxAllCost)
+// capacity is what all routes of a collector together may add.
+func (o Options) capacity() weight {
+	return weight{maxFileBytes, maxSecretBytes, cmp.Or(o.BufferDisk, DefaultBufferDisk), maxAllCost}
 }
+
+// share is the largest part of a capacity that a weight takes; above 1 it exceeds it.
+func (w weight) share(of weight) float64 {
+	part := func(used, all int64) float64 { return float64(used) / float64(all) }
+	return max(part(w.files, of.files), part(w.secrets, of.secrets), w.diskShare(of), part(w.cost, of.cost))
+}
+
+func (w weight) diskShare(of weight) float64 { return float64(w.disk) / float64(of.disk) }
 
 // filesOf prints the files of a collector.
 type filesOf func([]*route) (map[string]string, error)
@@ -50,8 +59,9 @@ func (r *route) weigh(print filesOf) *problem.Problem {
 		return problem.UserError(v1alpha1.ReasonInvalidSpec, err, "the route cannot be written as configuration of the collector")
 	}
 	r.weight.files = bytesIn(files) - bytesIn(common)
+	r.weight.disk = bufferBytes
 	for _, content := range secrets([]*route{r}) {
-		r.weight.secrets += len(content)
+		r.weight.secrets += int64(len(content))
 	}
 	switch {
 	case r.weight.files > maxRouteBytes:
@@ -68,16 +78,27 @@ func (r *route) weigh(print filesOf) *problem.Problem {
 	return nil
 }
 
-func bytesIn(files map[string]string) (size int) {
+func bytesIn(files map[string]string) (size int64) {
 	for _, content := range files {
-		size += len(content)
+		size += int64(len(content))
 	}
 	return size
 }
 
+// exceeds is the problem of a route that has no room beside the others.
+func exceeds(namespace string, disk bool) *problem.Problem {
+	if disk {
+		return invalid("the buffers of all LogBackends exceed logCollection.bufferDisk of the manager's configuration, and namespace "+
+			"%s has the most; remove spec.collect of one of its LogBackends, use the other collector, or raise logCollection.bufferDisk",
+			namespace)
+	}
+	return invalid("the routes of all LogBackends exceed the size of one collector, and namespace %s has the largest share; "+
+		"shorten the lists and expressions in spec.collect of its LogBackends, or use the other collector", namespace)
+}
+
 // fit leaves out routes until all fit into one collector: of the namespace with the largest share the newest one, and again. The
 // namespaces of the routes that stay are not affected.
-func fit(routes []*route, leaveOut func(*route, *problem.Problem)) []*route {
+func fit(routes []*route, capacity weight, leaveOut func(*route, *problem.Problem)) []*route {
 	for {
 		all := weight{}
 		byNamespace := map[string]weight{}
@@ -85,16 +106,15 @@ func fit(routes []*route, leaveOut func(*route, *problem.Problem)) []*route {
 			all = all.plus(r.weight)
 			byNamespace[r.Name.Namespace] = byNamespace[r.Name.Namespace].plus(r.weight)
 		}
-		if all.share() <= 1 {
+		if all.share(capacity) <= 1 {
 			return routes
 		}
 		out := slices.MaxFunc(routes, func(x, y *route) int {
 			return cmp.Or(
-				cmp.Compare(byNamespace[x.Name.Namespace].share(), byNamespace[y.Name.Namespace].share()),
+				cmp.Compare(byNamespace[x.Name.Namespace].share(capacity), byNamespace[y.Name.Namespace].share(capacity)),
 				cmp.Compare(x.Name.Namespace, y.Name.Namespace), x.Created.Compare(y.Created), cmp.Compare(x.Name.Name, y.Name.Name))
 		})
-		leaveOut(out, invalid("the routes of all LogBackends exceed the size of one collector, and namespace %s has the largest share; "+
-			"shorten the lists and expressions in spec.collect of its LogBackends, or use the other collector", out.Name.Namespace))
+		leaveOut(out, exceeds(out.Name.Namespace, all.diskShare(capacity) > 1))
 		routes = slices.DeleteFunc(slices.Clone(routes), func(r *route) bool { return r == out })
 	}
 }

@@ -1,10 +1,15 @@
 package logroute
 
 import (
-	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
 	"fmt"
-	"net/http/httptest"
+	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -27,13 +32,20 @@ func pads(count int) (expressions []string) {
 	return expressions
 }
 
-// ca is a bundle of a number of bytes.
+// ca is a certificate with at least a number of bytes in PEM.
 func ca(t *testing.T, size int) []byte {
 	t.Helper()
-	server := httptest.NewTLSServer(nil)
-	defer server.Close()
-	content := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	return append(content, bytes.Repeat([]byte("#"), size-len(content))...)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	large := pkix.Extension{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 99999, 1}, Value: make([]byte, size*3/4)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), ExtraExtensions: []pkix.Extension{large}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
 func TestOneOffenderCostsItsOwnRouteOnly(t *testing.T) {
@@ -112,6 +124,34 @@ func TestTheNamespaceWithTheLargestShareMakesRoom(t *testing.T) {
 			newest := types.NamespacedName{Namespace: "team", Name: "large-59"}
 			if p := out.Problems[newest]; p == nil || !strings.Contains(p.Message, "namespace team") || len(out.Problems)+len(c.Routes) != 61 {
 				t.Errorf("%s of %s: %d routes, %d problems, %v", name, collector, len(c.Routes), len(out.Problems), p)
+			}
+		}
+	}
+}
+
+func TestBuffersBeyondTheDiskOfANodeAreLeftOut(t *testing.T) {
+	created := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, collector := range both() {
+		backends := []Backend{small(collector)}
+		backends[0].Created = created.Add(time.Hour * 100) // the newest, but alone in its namespace
+		for i := range 6 {
+			b := loki("team", fmt.Sprintf("logs-%d", i), fmt.Sprint(i), v1alpha1.LogCollection{Collector: collector})
+			b.Created = created.Add(time.Duration(i) * time.Hour)
+			backends = append(backends, b)
+		}
+		o := options()
+		o.BufferDisk = 4*bufferBytes + 1
+		out, err := Compile(backends, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		routed := out.Collectors[collector].Routes
+		if len(routed) != 4 || out.Problems[backends[0].Name] != nil || out.Problems[backends[3].Name] != nil {
+			t.Errorf("%s: routed %v", collector, routed)
+		}
+		for _, b := range backends[4:] {
+			if p := out.Problems[b.Name]; p == nil || !strings.Contains(p.Message, "logCollection.bufferDisk") {
+				t.Errorf("%s: %s: got %+v", collector, b.Name, p)
 			}
 		}
 	}

@@ -1,7 +1,6 @@
 package logroute
 
 import (
-	"crypto/x509"
 	"encoding/base64"
 	"fmt"
 	"net"
@@ -17,6 +16,7 @@ import (
 	"kubeops.io/kubeops/internal/pattern"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/provider/logs"
 )
 
 // route is a LogBackend that passed every check, in the form that both collectors print.
@@ -34,7 +34,10 @@ type route struct {
 	redact []string
 	// authorization is the value of the header, or "".
 	authorization string
-	weight        weight
+	pem           certificates
+	// vector describes the sink of a route of Vector.
+	vector logs.VectorSink
+	weight weight
 }
 
 // check a LogBackend on its own, without the others.
@@ -44,7 +47,7 @@ func check(b *Backend, options Options) (*route, *problem.Problem) {
 	}
 	r := &route{Backend: b, id: identity(b)}
 	for _, step := range []func(Options) *problem.Problem{r.checkSelection, r.checkURL, r.checkFields, r.checkRedact, r.checkAuth,
-		r.checkTLS} {
+		r.checkTLS, r.checkCollector} {
 		if p := step(options); p != nil {
 			return nil, p
 		}
@@ -75,12 +78,18 @@ func (r *route) checkURL(options Options) *problem.Problem {
 	path := strings.NewReplacer("$", "%24", "{", "%7B", "}", "%7D", "[", "%5B", "]", "%5D", "'", "%27", "#", "%23").
 		Replace(base.EscapedPath())
 	port, err := portOf(base)
-	if err != nil || !ascii(base.Host) || strings.ContainsAny(base.Host, "${}\"'\\#") || !ascii(path) {
+	host := base.Hostname()
+	if err != nil || !ascii(path) || (!hostName().MatchString(host) && net.ParseIP(host) == nil) {
 		return invalid("%s cannot be used by a collector: it needs an ASCII host name and a port from 1 to 65535", r.Endpoint.Fields.URL)
 	}
-	r.url = base.Scheme + "://" + base.Host + path
-	r.target = Target{Host: base.Hostname(), Port: port}
+	r.url = base.Scheme + "://" + strings.TrimSuffix(base.Host, ":") + path
+	r.target = Target{Host: host, Port: port}
 	return nil
+}
+
+// hostName is what every parser of URLs accepts as a host, besides IP addresses: Vector does not start for another.
+func hostName() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9.])?$`)
 }
 
 func portOf(u *url.URL) (int32, error) {
@@ -141,7 +150,7 @@ func (r *route) checkRedact(Options) *problem.Problem {
 			return invalid("spec.collect.redact[%d] %s", i, err)
 		}
 		r.redact = append(r.redact, translated)
-		r.weight.cost += costOf(expression)
+		r.weight.cost += int64(costOf(expression))
 	}
 	return nil
 }
@@ -167,24 +176,6 @@ func (r *route) checkAuth(Options) *problem.Problem {
 		r.authorization = "ApiKey " + a.APIKey
 	case a.Username != "" || a.Password != "":
 		r.authorization = "Basic " + base64.StdEncoding.EncodeToString([]byte(a.Username+":"+a.Password))
-	}
-	return nil
-}
-
-// checkTLS keeps one broken certificate from keeping a collector, and so every backend, from starting.
-func (r *route) checkTLS(Options) *problem.Problem {
-	settings := r.Endpoint.TLS
-	if len(settings.CA) > 0 && !x509.NewCertPool().AppendCertsFromPEM(settings.CA) {
-		return problem.UserError(v1alpha1.ReasonInvalidSecret, nil, "spec.tls.ca contains no certificate in PEM form")
-	}
-	if name := settings.ServerName; name != "" && !regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`).MatchString(name) {
-		return invalid("spec.tls.serverName is not a host name")
-	}
-	if err := provider.CheckTLS(r.Endpoint); err != nil {
-		if p := problem.As(err); p != nil {
-			return p
-		}
-		return problem.UserError(v1alpha1.ReasonInvalidSecret, nil, "the certificates of spec.tls are not valid")
 	}
 	return nil
 }

@@ -42,7 +42,7 @@ func Compile(backends []Backend, options Options) (Compiled, error) {
 	slices.SortFunc(routes, func(x, y *route) int { return strings.Compare(x.Name.String(), y.Name.String()) })
 	for collector, print := range printers() {
 		mine := slices.DeleteFunc(slices.Clone(routes), func(r *route) bool { return r.collector() != collector })
-		mine = fit(mine, func(r *route, p *problem.Problem) { out.Problems[r.Name] = p })
+		mine = fit(mine, options.capacity(), func(r *route, p *problem.Problem) { out.Problems[r.Name] = p })
 		if len(mine) == 0 {
 			continue
 		}
@@ -50,6 +50,7 @@ func Compile(backends []Backend, options Options) (Compiled, error) {
 		if err != nil {
 			return out, err
 		}
+		files[routesFile] = ids(mine)
 		out.Collectors[collector] = Configuration{Files: files, Secrets: secrets(mine), Targets: targets(mine), Routes: names(mine)}
 	}
 	return out, nil
@@ -80,9 +81,11 @@ func (r *route) collector() v1alpha1.CollectorType {
 
 // identity of a backend's components: readable, unique, and short enough for a folder's name. It follows from the name only, so
 // that what waits in a buffer is sent after a change of the spec, too.
-func identity(b *Backend) string {
+func identity(b *Backend) string { return identityOf(b.Name) }
+
+func identityOf(backend types.NamespacedName) string {
 	const most = 40
-	sum := sha256.Sum256([]byte(b.Name.String()))
+	sum := sha256.Sum256([]byte(backend.String()))
 	plain := func(name string) string {
 		name = strings.Map(func(c rune) rune {
 			if (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') {
@@ -92,7 +95,7 @@ func identity(b *Backend) string {
 		}, name)
 		return name[:min(len(name), most)]
 	}
-	return "b_" + plain(b.Name.Namespace) + "_" + plain(b.Name.Name) + "_" + hex.EncodeToString(sum[:5])
+	return "b_" + plain(backend.Namespace) + "_" + plain(backend.Name) + "_" + hex.EncodeToString(sum[:5])
 }
 
 // Names of a route's secrets. Vector takes letters, digits, _ and dots.
@@ -111,9 +114,9 @@ func secrets(routes []*route) map[string][]byte {
 	for _, r := range routes {
 		add(r.authKey(), []byte(r.authorization))
 		if r.secure() {
-			add(r.caKey(), r.Endpoint.TLS.CA)
-			add(r.certificateKey(), r.Endpoint.TLS.Certificate)
-			add(r.keyKey(), r.Endpoint.TLS.Key)
+			add(r.caKey(), r.pem.ca)
+			add(r.certificateKey(), r.pem.certificate)
+			add(r.keyKey(), r.pem.key)
 		}
 	}
 	return all
@@ -133,6 +136,15 @@ func targets(routes []*route) []Target {
 		return int(x.Port - y.Port)
 	})
 	return slices.Compact(all)
+}
+
+// ids of the routes, one in a line: what else is in the folder of buffers is of routes that are gone.
+func ids(routes []*route) string {
+	var all strings.Builder
+	for _, r := range routes {
+		all.WriteString(r.id + "\n")
+	}
+	return all.String()
 }
 
 func names(routes []*route) []types.NamespacedName {

@@ -33,6 +33,12 @@ type Options struct {
 	Everywhere []string
 	// Egress rules that a literal address in a URL must keep to.
 	Egress provider.Egress
+	// VectorImage that the configuration is written for: its tag has the version. Defaults to DefaultVectorImage.
+	VectorImage string
+	// VectorVersion in the image, such as 0.57, where its tag does not say.
+	VectorVersion string
+	// BufferDisk is how many bytes the buffers of a collector may take on the disk of a node. Defaults to DefaultBufferDisk.
+	BufferDisk int64
 }
 
 // Compiled is the configuration for all LogBackends.
@@ -61,8 +67,16 @@ type Target struct {
 	Port int32
 }
 
-// Limits of what one backend may hold back on one node while it cannot be reached.
+// Limits of what a collector reads, and of what one backend may hold back on one node while it cannot be reached.
 const (
+	// maxLineBytes is the longest line, with its parts joined. Longer ones are dropped.
+	maxLineBytes = 64 << 10
+	// maxFileLineBytes is the longest line of a file, which has a time, a stream and a flag before the text.
+	maxFileLineBytes = maxLineBytes + 1<<10
+	// maxFileBytesPerSecond is what Fluentd reads of one file in a second, before it turns to the next. Vector reads 2 KiB of each in turn.
+	maxFileBytesPerSecond = 1 << 20
 	// bufferBytes is the smallest disk buffer that Vector takes (its documentation: about 256 MiB).
 	bufferBytes = 268435488
+	// DefaultBufferDisk is the disk of a node that the buffers of one collector may take, in bytes: 63 routes.
+	DefaultBufferDisk int64 = 16 << 30
 )

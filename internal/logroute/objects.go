@@ -11,8 +11,8 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/apply"
 	"kubeops.io/kubeops/internal/logroute/images"
+	"kubeops.io/kubeops/internal/logroute/meter"
 	"kubeops.io/kubeops/internal/networkpolicy"
-	"kubeops.io/kubeops/internal/provider"
 )
 
 // Images that collectors run, where no other are named. Vector's is its own; Fluentd's must hold the plug-ins concat and
@@ -47,7 +47,7 @@ func (r *Router) objects(collector v1alpha1.CollectorType, c Configuration) ([]*
 		r.object("v1", "ConfigMap", collector, manifest{"data": files}),
 		r.object("v1", "Secret", collector, manifest{"type": "Opaque", "data": secrets}),
 		r.object("networking.k8s.io/v1", "NetworkPolicy", collector,
-			manifest{"spec": networkPolicy(collector, c.Targets, r.Options.Egress)}),
+			manifest{"spec": r.networkPolicy(collector, c.Targets)}),
 		r.object("apps/v1", "DaemonSet", collector, manifest{"spec": r.daemonSet(collector, digest)}),
 	}
 	return all, nil
@@ -89,9 +89,9 @@ func digestOf(parts ...any) (string, error) {
 }
 
 // networkPolicy lets a collector call name servers, the API server and the ports of its backends, wherever the rules for the manager
-// allow addresses: not on the node itself, and not where clouds keep credentials. No one may connect to a collector. A policy cannot
-// name hosts.
-func networkPolicy(collector v1alpha1.CollectorType, targets []Target, rules provider.Egress) manifest {
+// allow addresses: not on the node itself, and not where clouds keep credentials. Only the manager may connect to a collector, to its
+// counts. A policy cannot name hosts.
+func (r *Router) networkPolicy(collector v1alpha1.CollectorType, targets []Target) manifest {
 	ports := []int64{443, 6443}
 	for _, t := range targets {
 		ports = append(ports, int64(t.Port))
@@ -99,7 +99,14 @@ func networkPolicy(collector v1alpha1.CollectorType, targets []Target, rules pro
 	return manifest{
 		"podSelector": manifest{"matchLabels": manifest{"app.kubernetes.io/name": name(collector)}},
 		"policyTypes": []any{"Ingress", "Egress"},
-		"egress":      networkpolicy.Egress(rules, ports...),
+		"egress":      networkpolicy.Egress(r.Options.Egress, ports...),
+		"ingress": []any{manifest{
+			"from": []any{manifest{
+				"namespaceSelector": manifest{"matchLabels": manifest{"kubernetes.io/metadata.name": r.ManagerNamespace}},
+				"podSelector":       manifest{"matchLabels": manifest{"app.kubernetes.io/name": "kubeops-manager"}},
+			}},
+			"ports": []any{manifest{"protocol": "TCP", "port": int64(meter.Port)}},
+		}},
 	}
 }
 
@@ -130,6 +137,10 @@ func (r *Router) daemonSet(collector v1alpha1.CollectorType, digest string) mani
 	for key, value := range commandLine(collector) {
 		container[key] = value
 	}
+	initial := []any{}
+	if collector == v1alpha1.CollectorFluentd || images.HasShell(r.image(collector)) {
+		initial = append(initial, r.bufferRemoval(collector, mount))
+	}
 	return manifest{
 		"selector":       manifest{"matchLabels": manifest{"app.kubernetes.io/name": name(collector)}},
 		"updateStrategy": manifest{"type": "RollingUpdate", "rollingUpdate": manifest{"maxUnavailable": "10%"}},
@@ -138,9 +149,9 @@ func (r *Router) daemonSet(collector v1alpha1.CollectorType, digest string) mani
 			"spec": manifest{
 				"serviceAccountName": name(collector), "automountServiceAccountToken": true, "enableServiceLinks": false,
 				"priorityClassName": "system-node-critical", "terminationGracePeriodSeconds": int64(60),
-				"tolerations":  []any{manifest{"operator": "Exists"}}, // every node has Pods whose lines are wanted
-				"nodeSelector": manifest{"kubernetes.io/os": "linux"},
-				"containers":   []any{container},
+				"tolerations":    []any{manifest{"operator": "Exists"}}, // every node has Pods whose lines are wanted
+				"nodeSelector":   manifest{"kubernetes.io/os": "linux"},
+				"initContainers": initial, "containers": []any{container},
 				"volumes": []any{
 					manifest{"name": "config", "configMap": manifest{"name": name(collector)}},
 					manifest{"name": "secrets", "secret": manifest{"secretName": name(collector), "defaultMode": int64(0o400)}},
@@ -149,6 +160,30 @@ func (r *Router) daemonSet(collector v1alpha1.CollectorType, digest string) mani
 				},
 			},
 		},
+	}
+}
+
+// removeBuffers removes the buffers of routes that are gone, before a collector starts. Without it, each LogBackend that is deleted while
+// its server is away would leave its buffer on every node. A failure must not keep the collector from starting.
+const removeBuffers = `cd ` + dataFolder + `/buffer || exit 0
+for folder in b_* v2/b_*; do
+  [ -d "$folder" ] || continue
+  grep -qxF "${folder##*/}" ` + configFolder + "/" + routesFile + ` || rm -rf "$folder"
+done
+exit 0
+`
+
+// bufferRemoval is the step before the start of a collector.
+func (r *Router) bufferRemoval(collector v1alpha1.CollectorType, mount func(name, path string, readOnly bool) manifest) manifest {
+	return manifest{
+		"name": "remove-buffers", "image": r.image(collector), "command": []any{"/bin/sh", "-c", removeBuffers},
+		"resources": manifest{"requests": manifest{"cpu": "10m", "memory": "16Mi"}, "limits": manifest{"memory": "64Mi"}},
+		"securityContext": manifest{
+			"runAsUser": int64(0), "runAsNonRoot": false, "privileged": false, "allowPrivilegeEscalation": false,
+			"readOnlyRootFilesystem": true, "capabilities": manifest{"drop": []any{"ALL"}},
+			"seccompProfile": manifest{"type": "RuntimeDefault"},
+		},
+		"volumeMounts": []any{mount("config", configFolder, true), mount("data", dataFolder, false)},
 	}
 }
 
@@ -177,6 +212,7 @@ func environment(collector v1alpha1.CollectorType) []any {
 	if collector == v1alpha1.CollectorFluentd {
 		return []any{node("K8S_NODE_NAME")}
 	}
+	// Versions 0.52 to 0.56 put no variables into the configuration with the second one. Those before always do, and later ones never.
 	return []any{
 		node("VECTOR_SELF_NODE_NAME"), manifest{"name": "VECTOR_DISABLE_ENV_VAR_INTERPOLATION", "value": "true"},
 		// Errors of these modules quote lines that are too long or in another format, before they are redacted.

@@ -12,9 +12,10 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/apply"
+	"kubeops.io/kubeops/internal/logroute/meter"
 )
 
-// Router delivers what Compile makes, and says how the route of each LogBackend is. All fields but Images are required.
+// Router delivers what Compile makes, and says how the route of each LogBackend is. All fields but Images and Meter are required.
 type Router struct {
 	Applier *apply.Applier
 	// Namespace of the collectors. It must let Pods mount folders of the node.
@@ -23,6 +24,10 @@ type Router struct {
 	Images  map[v1alpha1.CollectorType]string
 	Options Options
 	Clock   clock.PassiveClock
+	// Meter reads the counts of the collectors. Nil counts nothing.
+	Meter *meter.Meter
+	// ManagerNamespace is where the Pods of the manager are, which may read the counts.
+	ManagerNamespace string
 
 	mu sync.Mutex
 	// applied is what was delivered last, and when.
@@ -37,12 +42,19 @@ const redeliverAfter = 5 * time.Minute
 type State struct {
 	Ready           bool
 	Reason, Message string
+	// Counts of lines; nil while none are known.
+	Counts *v1alpha1.CollectionCounts
+	// Provisional is a state that is ready as far as is known, shortly after the manager has started: what was refused before may still be
+	// refused.
+	Provisional bool
 }
 
 // Sync makes the collectors collect what all LogBackends together ask for, and removes those that have nothing to do. Its error
 // is a problem of the delivery; then what was delivered before goes on.
 func (r *Router) Sync(ctx context.Context, backends []Backend) (map[types.NamespacedName]State, error) {
-	compiled, err := Compile(backends, r.Options)
+	options := r.Options
+	options.VectorImage = r.image(v1alpha1.CollectorVector)
+	compiled, err := Compile(backends, options)
 	if err != nil {
 		return nil, err
 	}
@@ -58,8 +70,9 @@ func (r *Router) Sync(ctx context.Context, backends []Backend) (map[types.Namesp
 		if err != nil {
 			return nil, err
 		}
-		for _, name := range c.Routes {
-			states[name] = state
+		reading := r.read(ctx, collector)
+		for _, one := range c.Routes {
+			states[one] = state.with(reading, one)
 		}
 	}
 	return states, nil

@@ -38,6 +38,8 @@ type (
 		Type              string
 		GlobCooldown      int  `yaml:"glob_minimum_cooldown_ms"`
 		MaxLineBytes      int  `yaml:"max_line_bytes"`
+		MaxMergedBytes    int  `yaml:"max_merged_line_bytes"`
+		ScrapeInterval    int  `yaml:"scrape_interval_secs"`
 		UseAPIServerCache bool `yaml:"use_apiserver_cache"`
 	}
 	vectorTransform struct {
@@ -51,6 +53,7 @@ type (
 	vectorSink struct {
 		Type             string
 		Inputs           []string
+		Address          string
 		Endpoint         string
 		Endpoints        []string
 		TenantID         string `yaml:"tenant_id"`
@@ -65,6 +68,7 @@ type (
 		Bulk             *struct{ Action, Index string }
 		IDKey            string `yaml:"id_key"`
 		RetryPartial     *bool  `yaml:"request_retry_partial"`
+		Unconfined       *bool  `yaml:"dangerously_allow_unconfined_template_resolution"`
 		Request          *struct{ Headers map[string]string }
 		Healthcheck      struct{ Enabled bool }
 		TLS              *struct {
@@ -101,7 +105,7 @@ func vectorStructure(t *testing.T, c Configuration, routes int) {
 	}
 	text := c.Files[VectorFile]
 	config := parseVector(t, text)
-	if len(c.Files) != 1 || len(config.Sources) != 1 || len(config.Transforms) != 2*routes || len(config.Sinks) != routes {
+	if len(c.Files) != 2 || len(config.Sources) != 2 || len(config.Transforms) != 2*routes || len(config.Sinks) != routes+1 {
 		t.Fatalf("%d routes became %d sources, %d transforms and %d sinks", routes, len(config.Sources), len(config.Transforms),
 			len(config.Sinks))
 	}
@@ -110,6 +114,11 @@ func vectorStructure(t *testing.T, c Configuration, routes int) {
 		t.Errorf("the configuration holds %q, which Vector may replace", found)
 	}
 	secrets := 0
+	exporter := config.Sinks["counts_exporter"]
+	if exporter.Type != "prometheus_exporter" || !slices.Equal(exporter.Inputs, []string{"counts"}) {
+		t.Errorf("the exporter of counts is %+v", exporter)
+	}
+	delete(config.Sinks, "counts_exporter")
 	for id, sink := range config.Sinks {
 		if !regexp.MustCompile(`^b_[a-z0-9_]{0,81}_[0-9a-f]{10}$`).MatchString(id) {
 			t.Errorf("the component %q may be no folder", id)
@@ -207,19 +216,21 @@ func (d *directive) all(name string) (found []*directive) {
 // fluentdParams are the parameters that the documentation of each plug-in lists; those that are used.
 func fluentdParams() map[string][]string {
 	return map[string][]string{
-		"tail": {"@type", "@id", "@label", "path", "exclude_path", "pos_file", "tag", "read_from_head", "refresh_interval",
-			"max_line_size"},
-		"none":                {"@type"},
-		"kubeops_lines":       {"@type", "@id", "open_file"},
-		"kubernetes_metadata": {"@type", "@id", "skip_namespace_metadata", "skip_master_url", "annotation_match"},
-		"kubeops_select":      {"@type", "@id", "file"},
-		"kubeops_route":       {"@type", "@id", "file", "route"},
-		"kubeops":             {"@type", "@id", "file", "route", "secrets"},
+		"kubeops_tail": {"@type", "@id", "@label", "path", "exclude_path", "pos_file", "tag", "read_from_head", "refresh_interval",
+			"max_line_size", "@log_level", "pos_file_compaction_interval", "read_bytes_limit_per_second"},
+		"none":             {"@type"},
+		"kubeops_lines":    {"@type", "@id", "open_file"},
+		"kubeops_metadata": {"@type", "@id", "skip_namespace_metadata", "skip_master_url", "annotation_match", "stats_interval"},
+		"null":             {"@type", "@id"},
+		"kubeops_metrics":  {"@type", "@id", "port"},
+		"kubeops_select":   {"@type", "@id", "file"},
+		"kubeops_route":    {"@type", "@id", "file", "route"},
+		"kubeops":          {"@type", "@id", "file", "route", "secrets"},
 		"file": {
 			"@type", "path", "chunk_limit_size", "total_limit_size", "overflow_action", "flush_mode", "flush_interval", "flush_thread_count",
-			"retry_type", "retry_forever", "retry_max_interval",
+			"retry_type", "retry_forever", "retry_max_interval", "disable_chunk_backup",
 		},
-		"": {"log_level"},
+		"": {"log_level", "disable_shared_socket"},
 	}
 }
 
@@ -259,7 +270,7 @@ func fluentdStructure(t *testing.T, c Configuration, routes int) {
 		labels[l.argument] = l
 	}
 	selected := labels["@PODS"].all("match")[0].params["@type"]
-	if len(data) != routes || len(labels) != routes+1 || len(root.all("source")) != 1 || selected != "kubeops_select" {
+	if len(data) != routes || len(labels) != routes+2 || len(root.all("source")) != 2 || selected != "kubeops_select" {
 		t.Fatalf("%d routes became %d entries and %d labels, selected by %q", routes, len(data), len(labels), selected)
 	}
 	for id, route := range data {
@@ -272,7 +283,8 @@ func fluentdStructure(t *testing.T, c Configuration, routes int) {
 		if match.params["route"] != id || label.all("filter")[0].params["route"] != id {
 			t.Errorf("%s is not a chain of its own", id)
 		}
-		if buffer["overflow_action"] != "drop_oldest_chunk" || buffer["total_limit_size"] == "" || buffer["@type"] != "file" {
+		if buffer["overflow_action"] != "drop_oldest_chunk" || buffer["total_limit_size"] == "" || buffer["@type"] != "file" ||
+			buffer["disable_chunk_backup"] != "true" {
 			t.Errorf("%s can block the others: %v", id, buffer)
 		}
 		if route.Authorization != (c.Secrets[id+".authorization"] != nil) {

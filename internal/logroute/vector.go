@@ -1,6 +1,9 @@
 package logroute
 
 import (
+	"strconv"
+
+	"kubeops.io/kubeops/internal/logroute/meter"
 	"kubeops.io/kubeops/internal/provider/logs"
 )
 
@@ -11,11 +14,18 @@ const (
 	dataFolder    = "/var/lib/kubeops/collector"
 )
 
+// routesFile has the ids of all routes of a collector.
+const routesFile = "routes.txt"
+
+// countsName is the source of Vector's own metrics. No route has an id without b_.
+const countsName = "counts"
+
 // VectorFile is the name of Vector's configuration.
 const VectorFile = "vector.yaml"
 
-// vectorFiles makes Vector's configuration, see https://vector.dev/docs/reference/configuration/. It is read the same by versions
-// that put environment variables into it (before 0.57) and by those that do not: secrets come through Vector's own secret backend.
+// vectorFiles makes Vector's configuration, see https://vector.dev/docs/reference/configuration/. Sinks are those of the
+// version that reads them; the rest is read the same by all supported versions, by those that put environment variables into it and by
+// those that do not: secrets come through Vector's own secret backend.
 func vectorFiles(routes []*route) (map[string]string, error) {
 	transforms := newObject()
 	sinks := newObject()
@@ -47,20 +57,20 @@ func vectorFiles(routes []*route) (map[string]string, error) {
 		set("type", "kubernetes_logs").
 		// A file is noticed within 10 seconds, not 60: short-lived Pods are those that one wants to know about.
 		set("glob_minimum_cooldown_ms", 10000).
-		set("max_line_bytes", 262144).
-		set("use_apiserver_cache", true)))
+		set("max_line_bytes", maxFileLineBytes).
+		set("max_merged_line_bytes", maxLineBytes).note("The container runtime cuts long lines into parts.").
+		set("use_apiserver_cache", true)).
+		set(countsName, newObject().set("type", "internal_metrics").set("scrape_interval_secs", 15)))
+	sinks.set(countsName+"_exporter", newObject().
+		set("type", "prometheus_exporter").
+		set("inputs", []string{countsName}).
+		set("address", "0.0.0.0:"+strconv.Itoa(meter.Port))).note("KubeOps reads how many lines a backend accepted and refused.")
 	text, err := config.set("transforms", transforms).set("sinks", sinks).String()
 	return map[string]string{VectorFile: text}, err
 }
 
 // forVector is the sink of the type.
-func (r *route) forVector() logs.VectorSink {
-	to := logs.VectorRoute{URL: r.url, ParseJSON: r.Collect.ParseJSON}
-	if r.authorization != "" {
-		to.Authorization = "SECRET[kubeops." + r.authKey() + "]"
-	}
-	return r.Target.Vector(to)
-}
+func (r *route) forVector() logs.VectorSink { return r.vector }
 
 func (r *route) sink() object {
 	described := r.forVector()
@@ -85,10 +95,10 @@ func (r *route) sink() object {
 func (r *route) tls() object {
 	settings := r.Endpoint.TLS
 	tls := newObject()
-	if len(settings.CA) > 0 {
+	if len(r.pem.ca) > 0 {
 		tls.set("ca_file", secretsFolder+"/"+r.caKey())
 	}
-	if len(settings.Certificate) > 0 {
+	if len(r.pem.certificate) > 0 {
 		tls.set("crt_file", secretsFolder+"/"+r.certificateKey()).set("key_file", secretsFolder+"/"+r.keyKey())
 	}
 	if settings.ServerName != "" {

@@ -175,10 +175,12 @@ func TestWrongValuesAreReportedWithTheirPlace(t *testing.T) {
 		"memory of responses that is no quantity": {"backends: {responseMemory: much}\n", []string{
 			`c.yaml:3:28: backends.responseMemory: invalid value: "much": must be a quantity from 4Mi to 1Ti, such as 64Mi`,
 		}},
-		"log collection": {"logCollection:\n  clusterWideNamespaces: [a, b, a, ]\n  images: {vector: \"\", fluentd: a b}\n", []string{
+		"log collection": {"logCollection:\n  clusterWideNamespaces: [a, b, a, ]\n  images: {vector: \"\", fluentd: a b}\n  vectorVersion: \"0.47\"\n  bufferDisk: 1Mi\n", []string{
 			`c.yaml:4:33: logCollection.clusterWideNamespaces[2]: duplicate value: "a"`,
 			`c.yaml:5:20: logCollection.images.vector: invalid value: "": ` + reference,
 			`c.yaml:5:33: logCollection.images.fluentd: invalid value: "a b": ` + reference,
+			`c.yaml:6:18: logCollection.vectorVersion: invalid value: "0.47": must be a version of Vector from 0.48 to 0.57, such as 0.57.0`,
+			`c.yaml:7:15: logCollection.bufferDisk: invalid value: "1Mi": must be a quantity from 512Mi to 1Ti, such as 16Gi`,
 		}},
 		"list items": {"logCollection:\n  clusterWideNamespaces:\n  - a\n  -\n  - [b]\n", []string{
 			"c.yaml:6:4: logCollection.clusterWideNamespaces[1]: must not be empty",

@@ -73,7 +73,8 @@ func TestLoadSetsEveryField(t *testing.T) {
 		},
 		LogCollection: v1alpha1.LogCollection{
 			Namespace: "kubeops-logging", ClusterWideNamespaces: []string{"monitoring", "security"},
-			Images: v1alpha1.CollectorImages{Vector: "registry.example.com/vector:1", Fluentd: "registry.example.com/fluentd:2"},
+			Images:        v1alpha1.CollectorImages{Vector: "registry.example.com/vector:1", Fluentd: "registry.example.com/fluentd:2"},
+			VectorVersion: "0.55.0", BufferDisk: "8Gi",
 		},
 		AnswerCache: v1alpha1.AnswerCache{Redis: v1alpha1.Redis{
 			URL: "rediss://kubeops@cache.example.com:6380/2", PasswordFile: "/etc/cache/password", CAFile: "/etc/cache/ca.crt",

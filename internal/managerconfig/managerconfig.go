@@ -96,6 +96,7 @@ func Default() v1alpha1.ManagerConfig {
 		LogCollection: v1alpha1.LogCollection{
 			ClusterWideNamespaces: []string{},
 			Images:                v1alpha1.CollectorImages{Vector: images.Vector, Fluentd: images.Fluentd},
+			BufferDisk:            "16Gi",
 		},
 	}
 }

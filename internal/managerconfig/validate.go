@@ -1,6 +1,7 @@
 package managerconfig
 
 import (
+	"fmt"
 	"maps"
 	"net"
 	"net/netip"
@@ -17,6 +18,7 @@ import (
 
 	"kubeops.io/kubeops/api/config/v1alpha1"
 	"kubeops.io/kubeops/internal/explain/rediscache/redisurl"
+	"kubeops.io/kubeops/internal/logroute/images"
 )
 
 // validate the values. A field that could not be decoded has an error already.
@@ -212,10 +214,30 @@ func validateLogCollection(collection *v1alpha1.LogCollection, path *field.Path)
 		all = append(all, validateNamespace(collection.Namespace, path.Child("namespace"))...)
 	}
 	all = append(all, validateNamespaces(collection.ClusterWideNamespaces, path.Child("clusterWideNamespaces"))...)
-	images := path.Child("images")
-	all = append(all, validateImage(collection.Images.Vector, images.Child("vector"))...)
-	all = append(all, validateImage(collection.Images.Fluentd, images.Child("fluentd"))...)
+	at := path.Child("images")
+	all = append(all, validateImage(collection.Images.Vector, at.Child("vector"))...)
+	all = append(all, validateImage(collection.Images.Fluentd, at.Child("fluentd"))...)
+	all = append(all, validateVectorVersion(collection.VectorVersion, path.Child("vectorVersion"))...)
+	const minDisk = 512 << 20
+	const maxDisk = 1 << 40
+	quantity, err := resource.ParseQuantity(collection.BufferDisk)
+	if err != nil || quantity.CmpInt64(minDisk) < 0 || quantity.CmpInt64(maxDisk) > 0 {
+		all = append(all, field.Invalid(path.Child("bufferDisk"), collection.BufferDisk,
+			"must be a quantity from 512Mi to 1Ti, such as 16Gi"))
+	}
 	return all
+}
+
+func validateVectorVersion(version string, path *field.Path) field.ErrorList {
+	if version == "" {
+		return nil
+	}
+	minor, ok := images.ParseVector(version)
+	if !ok || minor < images.OldestVector || minor > images.NewestVector {
+		return field.ErrorList{field.Invalid(path, version,
+			fmt.Sprintf("must be a version of Vector from 0.%d to 0.%d, such as 0.%[2]d.0", images.OldestVector, images.NewestVector))}
+	}
+	return nil
 }
 
 // validateNamespaces checks a list of namespaces.

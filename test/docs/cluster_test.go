@@ -33,6 +33,7 @@ func notInCluster() []struct{ part, reason string } {
 		{"label namespace ingress-nginx", "needs the namespace of an Ingress controller"},
 		{"label namespace monitoring", "needs the namespace of a Prometheus"},
 		{"get daemonset kubeops-vector", "needs a log backend with routes"},
+		{"get logbackend loki -o jsonpath", "needs a log backend with routes"},
 		{"wait --for=condition=Ready managedcluster/production", "needs a second cluster, which is not on loopback"},
 	}
 }

@@ -205,11 +205,17 @@ type LogCollection struct {
 	ClusterWideNamespaces []string `json:"clusterWideNamespaces"`
 	// images of the collectors.
 	Images CollectorImages `json:"images"`
+	// vectorVersion is the version of Vector in images.vector, 0.48 to 0.57. It is needed if the tag of the image is not a version.
+	// Default: "".
+	VectorVersion string `json:"vectorVersion"`
+	// bufferDisk is what the buffers of each collector may take on the disk of a node, as a quantity from 512Mi to 1Ti. Each LogBackend
+	// with spec.collect takes up to 257Mi; the newest of the namespace that has the most are left out beyond it. Default: 16Gi.
+	BufferDisk string `json:"bufferDisk"`
 }
 
 // CollectorImages are the container images of the collectors.
 type CollectorImages struct {
-	// vector is the image of Vector. Default: timberio/vector:0.48.0-distroless-libc.
+	// vector is the image of Vector. Default: timberio/vector:0.57.0-debian.
 	Vector string `json:"vector"`
 	// fluentd is the image of Fluentd. It must contain the plugins concat and kubernetes_metadata. Default:
 	// fluent/fluentd-kubernetes-daemonset:v1.16-debian-elasticsearch8-1.

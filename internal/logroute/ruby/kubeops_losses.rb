@@ -1,5 +1,7 @@
 # Lines that were dropped, in the log of Fluentd and as a count. No text of a line may stand there: not even the message of an error,
 # which may quote the line.
+require_relative 'kubeops_counts'
+
 module KubeOps
   class Losses
     # Seconds between two messages.
@@ -19,6 +21,7 @@ module KubeOps
 
     # Lines are lost to an error or, as a symbol, for a reason.
     def add(reason, lines: 1, **fields)
+      Counts.add(fields.fetch(:route, ''), 'dropped', reason.is_a?(Symbol) ? reason : :invalid, lines)
       @mutex.synchronize do
         @count += lines
         @unsaid += lines

@@ -5,6 +5,7 @@ require 'openssl'
 require 'uri'
 require 'zlib'
 require_relative 'kubeops_routes'
+require_relative 'kubeops_counts'
 
 module Fluent
   module Plugin
@@ -37,24 +38,48 @@ module Fluent
         chunk.each { |_time, event| events << event }
         return if events.empty?
 
-        body = @target.body(events) { |error| @losses.add(error, route: @route) }
+        lines = events.size
+        body = @target.body(events) do |error|
+          @losses.add(error, route: @route)
+          lines -= 1
+        end
         return unless body
 
         status, answer = post(body)
         case status
-        when 200..299 then judge(answer)
+        when 200..299 then judge(answer, lines)
         when 400, 405, 406, 410..428, 430..499 # it will not take these lines later either
-          log.error 'the backend refuses a chunk of lines; they are dropped', route: @route, status: status, lines: events.size
+          log.error 'the backend refuses a chunk of lines; they are dropped', route: @route, status: status, lines: lines
+          count('refused', "http_#{status}", lines)
         else raise Refused, "the backend answers #{status}"
+        end
+      end
+
+      # The oldest chunk makes room in a full buffer: its lines are lost.
+      def write_guard(&block)
+        super do
+          block.call
+        rescue Fluent::Plugin::Buffer::BufferOverflowError
+          oldest = @buffer.queue.first
+          count('dropped', 'buffer_full', oldest.size) if oldest
+          raise
         end
       end
 
       private
 
-      def judge(answer)
+      def judge(answer, size)
         never, later = @target.refused(answer)
-        log.error 'the backend refuses some lines; they are dropped', route: @route, lines: never if never.positive?
+        # The chunk is sent again as a whole, and what is refused is refused again: it is counted once.
         raise Refused, 'the backend is too busy for some lines' if later.positive?
+
+        log.error 'the backend refuses some lines; they are dropped', route: @route, lines: never if never.positive?
+        count('refused', 'response', never) if never.positive?
+        count('sent', nil, size - never)
+      end
+
+      def count(result, reason, lines)
+        ::KubeOps::Counts.add(@route, result, reason, lines)
       end
 
       def post(body)

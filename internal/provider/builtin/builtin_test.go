@@ -100,8 +100,8 @@ func TestEveryLogBackendCanBeRoutedToAndShownInGrafana(t *testing.T) {
 		if err != nil {
 			t.Fatal(backend.Type, err)
 		}
-		if !strings.Contains(to.Fluentd().Ruby, "TARGETS['"+backend.Type+"']") ||
-			to.Vector(logs.VectorRoute{URL: "http://logs"}).Type == "" {
+		sink, err := to.Vector(logs.VectorRoute{URL: "http://logs", Version: logs.VectorConfinement})
+		if err != nil || sink.Type == "" || !strings.Contains(to.Fluentd().Ruby, "TARGETS['"+backend.Type+"']") {
 			t.Errorf("%s has no target for one of the collectors", backend.Type)
 		}
 	}

@@ -1,6 +1,8 @@
 package logs
 
 import (
+	"strconv"
+
 	"kubeops.io/kubeops/internal/provider"
 )
 
@@ -50,7 +52,8 @@ type Routable interface {
 // collector as it is: nothing in it may be secret, and every name in it must have been checked.
 type RouteTarget interface {
 	Storage() Storage
-	Vector(route VectorRoute) VectorSink
+	// Vector returns a problem where the version of Vector cannot send to the backend.
+	Vector(route VectorRoute) (VectorSink, error)
 	Fluentd() FluentdOutput
 }
 
@@ -70,7 +73,23 @@ type VectorRoute struct {
 	Authorization string
 	// ParseJSON reports that lines were parsed, and may have a level.
 	ParseJSON bool
+	// Version of Vector that reads the sink. It refuses to start for options that it does not know.
+	Version VectorVersion
 }
+
+// VectorVersion is the minor version of Vector 0: 57 is 0.57.
+type VectorVersion int
+
+// Versions of Vector that brought what sinks need.
+const (
+	// VectorCustomAuth has the strategy custom for the credentials of a sink, which sends any header.
+	VectorCustomAuth VectorVersion = 52
+	// VectorConfinement rejects templates that begin with a field, unless a sink allows them.
+	VectorConfinement VectorVersion = 57
+)
+
+// String is the version as its releases are named, without the patch.
+func (v VectorVersion) String() string { return "0." + strconv.Itoa(int(v)) }
 
 // VectorSink is a sink of Vector (https://vector.dev/docs/reference/configuration/sinks/). Inputs, TLS, buffer and health check
 // are added to it.

@@ -131,6 +131,22 @@ func (p *Process) Stop() {
 	p.cmd = nil
 }
 
+// Kill ends the process and all that it started without letting them finish, and waits for it.
+func (p *Process) Kill() {
+	p.signal(syscall.SIGKILL)
+	p.Stop()
+}
+
+// PID of the process; 0 while it does not run.
+func (p *Process) PID() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cmd == nil || p.cmd.Process == nil {
+		return 0
+	}
+	return p.cmd.Process.Pid
+}
+
 // Pause stops the process from running without ending it: connections stay open and nothing answers. Resume lets it go on.
 // Threads stop one by one: it returns when all of them have.
 func (p *Process) Pause() {

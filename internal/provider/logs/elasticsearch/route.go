@@ -53,7 +53,7 @@ func (r route) Storage() logs.Storage { return logs.Storage{Place: r.index} }
 
 // Vector implements logs.RouteTarget. The version is given, since its detection by Vector would need the server to respond
 // whenever a collector starts.
-func (r route) Vector(to logs.VectorRoute) logs.VectorSink {
+func (r route) Vector(to logs.VectorRoute) (logs.VectorSink, error) {
 	version := "v8"
 	if r.typed {
 		version = "v6"
@@ -72,7 +72,7 @@ func (r route) Vector(to logs.VectorRoute) logs.VectorSink {
 		headers := logs.Options{{Name: "Authorization", Value: to.Authorization}}
 		options = append(options, logs.Option{Name: "request", Value: logs.Options{{Name: "headers", Value: headers}}})
 	}
-	return logs.VectorSink{Type: "elasticsearch", Options: options, Program: shape}
+	return logs.VectorSink{Type: "elasticsearch", Options: options, Program: shape}, nil
 }
 
 // Fluentd implements logs.RouteTarget.

@@ -28,7 +28,12 @@ func (c Config) RouteTarget(server logs.Server) (logs.RouteTarget, error) {
 func (r route) Storage() logs.Storage { return logs.Storage{Place: r.tenant, WholeJSON: true} }
 
 // Vector implements logs.RouteTarget.
-func (r route) Vector(to logs.VectorRoute) logs.VectorSink {
+func (r route) Vector(to logs.VectorRoute) (logs.VectorSink, error) {
+	if to.Authorization != "" && to.Version < logs.VectorCustomAuth {
+		return logs.VectorSink{}, problem.UserError(v1alpha1.ReasonCollectorUnsupported, nil,
+			"Vector %s cannot send the credentials of spec.auth to Loki; set logCollection.images.vector in the manager's configuration "+
+				"to an image of Vector %s or newer, or spec.collect.collector to fluentd", to.Version, logs.VectorCustomAuth)
+	}
 	options := logs.Options{{Name: "endpoint", Value: to.URL}}
 	if r.tenant != "" {
 		options = append(options, logs.Option{Name: "tenant_id", Value: r.tenant})
@@ -55,7 +60,11 @@ func (r route) Vector(to logs.VectorRoute) logs.VectorSink {
 		logs.Option{Name: "compression", Value: "gzip"},
 		logs.Option{Name: "encoding", Value: logs.Options{{Name: "codec", Value: "text"}}},
 	)
-	return sink
+	if to.Version >= logs.VectorConfinement {
+		// Labels are names that Kubernetes checked, and levels of a list. They cannot select another tenant.
+		sink.Options = append(sink.Options, logs.Option{Name: "dangerously_allow_unconfined_template_resolution", Value: true})
+	}
+	return sink, nil
 }
 
 // Fluentd implements logs.RouteTarget.

@@ -29,7 +29,7 @@ func (c Config) RouteTarget(server logs.Server) (logs.RouteTarget, error) {
 func (r route) Storage() logs.Storage { return logs.Storage{Place: r.account + ":" + r.project} }
 
 // Vector implements logs.RouteTarget, by the sink that VictoriaLogs' documentation recommends.
-func (r route) Vector(to logs.VectorRoute) logs.VectorSink {
+func (r route) Vector(to logs.VectorRoute) (logs.VectorSink, error) {
 	var headers logs.Options
 	if to.Authorization != "" {
 		headers = logs.Options{{Name: "Authorization", Value: to.Authorization}}
@@ -50,7 +50,7 @@ func (r route) Vector(to logs.VectorRoute) logs.VectorSink {
 		{Name: "compression", Value: "gzip"},
 		{Name: "request_retry_partial", Value: false},
 		{Name: "request", Value: logs.Options{{Name: "headers", Value: headers}}},
-	}}
+	}}, nil
 }
 
 // Fluentd implements logs.RouteTarget.

@@ -1,0 +1,61 @@
+package logroute
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/logroute/meter"
+)
+
+func TestTheStateOfARouteFollowsItsCounts(t *testing.T) {
+	name := types.NamespacedName{Namespace: "team-a", Name: "logs"}
+	running := State{Ready: true, Reason: v1alpha1.ReasonCollecting, Message: "collecting with DaemonSet"}
+	starting := State{Reason: v1alpha1.ReasonProgressing, Message: "is being rolled out"}
+	since := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for text, tc := range map[string]struct {
+		state  State
+		route  *meter.Route
+		reason string
+		say    string
+		// provisional keeps what the condition says of refused lines.
+		provisional bool
+	}{
+		"not read":                       {running, nil, v1alpha1.ReasonCollecting, "collecting", true},
+		"not read, and not rolled out":   {starting, nil, v1alpha1.ReasonProgressing, "rolled out", false},
+		"read for a short time":          {running, &meter.Route{Sent: 7}, v1alpha1.ReasonCollecting, "collecting", true},
+		"accepted":                       {running, &meter.Route{Sent: 7, Settled: true}, v1alpha1.ReasonCollecting, "collecting", false},
+		"refused":                        {running, &meter.Route{Refusal: "400"}, v1alpha1.ReasonLinesRefused, "as invalid (400)", false},
+		"refused credentials":            {running, &meter.Route{Refusal: "403", Settled: true}, v1alpha1.ReasonLinesRefused, "spec.auth", false},
+		"another path":                   {running, &meter.Route{Refusal: "404"}, v1alpha1.ReasonLinesRefused, "URL", false},
+		"too large":                      {running, &meter.Route{Refusal: "413"}, v1alpha1.ReasonLinesRefused, "(413)", false},
+		"refused in a response of 200":   {running, &meter.Route{Refusal: "response"}, v1alpha1.ReasonLinesRefused, "spec.collect.dropFields", false},
+		"an unknown reason":              {running, &meter.Route{Refusal: "418"}, v1alpha1.ReasonLinesRefused, "(418)", false},
+		"a full buffer":                  {running, &meter.Route{Overflow: true, Settled: true}, v1alpha1.ReasonBufferFull, "buffer", false},
+		"refused, and a full buffer":     {running, &meter.Route{Overflow: true, Refusal: "400"}, v1alpha1.ReasonLinesRefused, "(400)", false},
+		"refused while it is rolled out": {starting, &meter.Route{Refusal: "400"}, v1alpha1.ReasonProgressing, "rolled out", false},
+	} {
+		reading := meter.Reading{Routes: map[string]meter.Route{"b_other_0123456789": {Refusal: "400"}}, Read: 3, Unread: 1}
+		if tc.route != nil {
+			tc.route.Since = since
+			reading.Routes[identityOf(name)] = *tc.route
+		}
+		got := tc.state.with(reading, name)
+		if got.Reason != tc.reason || !strings.Contains(got.Message, tc.say) || got.Provisional != tc.provisional ||
+			got.Ready != (tc.reason == v1alpha1.ReasonCollecting) {
+			t.Errorf("%s: got %+v", text, got)
+		}
+		if tc.route == nil {
+			if got.Counts != nil {
+				t.Errorf("%s: counted %+v", text, got.Counts)
+			}
+			continue
+		}
+		if c := got.Counts; c == nil || c.Sent != tc.route.Sent || c.Collectors != 3 || c.Unread != 1 || !c.Since.Time.Equal(since) {
+			t.Errorf("%s: counted %+v", text, c)
+		}
+	}
+}

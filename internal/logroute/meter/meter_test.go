@@ -1,0 +1,183 @@
+package meter
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestCountsAreSumsOfTheCollectorsThatRun(t *testing.T) {
+	n := newNodes(t)
+	began := n.clock.Now()
+	n.start("10.0.0.1", vector(route, 100, 3, 1, 0))
+	n.clock.Step(time.Hour)
+	n.start("2001:db8::2", vector(route, 50, 0, 0, 7)+vector(another, 5, 0, 0, 0))
+	n.start("10.0.0.3", "")
+	n.stop("10.0.0.3")
+	got := n.after(time.Second)
+	want := Route{Sent: 150, Refused: 3, Dropped: 7 + 4, Since: began, Refusal: "", Overflow: false}
+	if got.Routes[route] != want || got.Routes[another].Sent != 5 || len(got.Routes) != 2 || got.Read != 2 || got.Unread != 1 {
+		t.Errorf("got %+v", got)
+	}
+	n.set("10.0.0.1", vector(route, 500, 3, 1, 0))
+	if n.after(Interval - time.Second); n.requests != 3 {
+		t.Errorf("%d requests, want no more within an interval", n.requests)
+	}
+	if got := n.after(time.Second); got.Routes[route].Sent != 550 {
+		t.Errorf("got %+v", got.Routes[route])
+	}
+	// What cannot be read keeps its last counts.
+	n.stop("10.0.0.1")
+	if got := n.after(Interval); got.Routes[route].Sent != 550 || got.Read != 1 || got.Unread != 2 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestARefusalIsToldInOneIntervalAndEndsWhenNoneWasForAWhile(t *testing.T) {
+	n := newNodes(t)
+	n.start("10.0.0.1", vector(route, 100, 40, 4, 0)+vector(another, 5, 0, 0, 0))
+	n.clock.Step(time.Second)
+	if got := n.after(0).Routes[route]; got.Refusal != "" || got.Settled {
+		t.Errorf("what was refused before is news: %+v", got)
+	}
+	n.set("10.0.0.1", vector(route, 100, 41, 5, 0)+vector(another, 9, 0, 0, 0))
+	got := n.after(Interval)
+	if got.Routes[route].Refusal != "400" || got.Routes[another].Refusal != "" {
+		t.Errorf("got %+v", got)
+	}
+	// Another reason and a response of 200 with errors do not change the one that is shown.
+	n.set("10.0.0.1", vector(route, 100, 50, 5, 0))
+	for range 5 {
+		if got := n.after(Interval).Routes[route]; got.Refusal != "400" {
+			t.Errorf("got %+v", got)
+		}
+	}
+	// The last refusal was four intervals ago. While nothing can be read, nothing is known.
+	n.stop("10.0.0.1")
+	for range 8 {
+		if got := n.after(Interval).Routes[route]; got.Refusal != "400" || got.Refused != 50 {
+			t.Errorf("it recovered unseen: %+v", got)
+		}
+	}
+	n.set("10.0.0.1", vector(route, 200, 50, 5, 0))
+	for i := range 6 {
+		got := n.after(Interval).Routes[route]
+		if recovered := got.Refusal == ""; recovered != (i == 5) || !got.Settled {
+			t.Errorf("after %d intervals: %+v", i+1, got)
+		}
+	}
+	n.set("10.0.0.1", vector(route, 200, 51, 5, 0))
+	if got := n.after(Interval).Routes[route]; got.Refusal != "response" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestCountersThatBeginAgainAreCounted(t *testing.T) {
+	for name, tc := range map[string]struct {
+		next func(n *nodes)
+		want bool
+	}{
+		"the same":                        {func(n *nodes) { n.set("10.0.0.1", vector(route, 10, 5, 1, 0)) }, false},
+		"a smaller counter":               {func(n *nodes) { n.set("10.0.0.1", vector(route, 10, 2, 1, 0)) }, true},
+		"a counter that was forgotten":    {func(n *nodes) { n.set("10.0.0.1", ""); n.after(Interval); n.set("10.0.0.1", vector(route, 0, 9, 1, 0)) }, true},
+		"a new collector":                 {func(n *nodes) { n.start("10.0.0.2", vector(route, 0, 1, 1, 0)) }, true},
+		"a new collector without refusal": {func(n *nodes) { n.start("10.0.0.2", vector(route, 9, 0, 0, 0)) }, false},
+	} {
+		n := newNodes(t)
+		n.start("10.0.0.1", vector(route, 10, 5, 1, 0))
+		n.clock.Step(time.Second)
+		n.after(0)
+		tc.next(n)
+		if got := n.after(Interval).Routes[route]; (got.Refusal != "") != tc.want {
+			t.Errorf("%s: got %+v", name, got)
+		}
+	}
+}
+
+func TestABufferThatOverflowsIsTold(t *testing.T) {
+	n := newNodes(t)
+	n.start("10.0.0.1", vector(route, 10, 0, 0, 0))
+	n.after(0)
+	n.set("10.0.0.1", vector(route, 10, 0, 0, 8))
+	if got := n.after(Interval).Routes[route]; !got.Overflow || got.Refusal != "" || got.Dropped != 10 {
+		t.Errorf("got %+v", got)
+	}
+	for range 5 {
+		n.after(Interval)
+	}
+	if got := n.after(Interval).Routes[route]; got.Overflow || got.Dropped != 10 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestFluentdIsReadAlike(t *testing.T) {
+	n := newNodes(t)
+	text := func(sent, refused int) string {
+		return fmt.Sprintf("# TYPE kubeops_collector_lines counter\n"+
+			"kubeops_collector_lines_total{route=\"\",result=\"dropped\",reason=\"too_long\"} 9\n"+
+			"kubeops_collector_lines_total{route=%[1]q,result=\"sent\",reason=\"\"} %[2]d\n"+
+			"kubeops_collector_lines_total{route=%[1]q,result=\"dropped\",reason=\"unreadable\"} 3\n"+
+			"kubeops_collector_lines_total{route=%[1]q,result=\"refused\",reason=\"http_413\"} %[3]d\n", route, sent, refused)
+	}
+	n.start("10.0.0.1", text(10, 0))
+	n.after(0)
+	n.set("10.0.0.1", text(20, 4))
+	got := n.after(Interval).Routes[route]
+	if got.Sent != 20 || got.Refused != 4 || got.Dropped != 3 || got.Refusal != "413" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestAHostileAnswerIsBoundedAndCostsItsOwnCountsOnly(t *testing.T) {
+	for name, text := range map[string]string{
+		"no metrics":         "<html>",
+		"a broken sample":    "vector_component_sent_events_total{component_id=\n",
+		"no number":          "vector_component_sent_events_total{component_id=\"" + route + "\"} x\n",
+		"a line without end": strings.Repeat("x", maxSample*2),
+		"a flood":            strings.Repeat("# comment\n", maxBody/8) + vector(route, 1, 1, 1, 1),
+		"many routes":        strings.Repeat(vector("b_x_"+route[2:], 1, 1, 1, 1), 2000),
+		"odd numbers": strings.ReplaceAll(vector(route, 11111, 22222, 1, 1), "11111", "NaN") +
+			"vector_component_discarded_events_total{component_id=\"" + route + "\"} -5\n" +
+			"vector_component_discarded_events_total{component_id=\"" + route + "\",x=\"1\"} +Inf\n",
+	} {
+		n := newNodes(t)
+		n.start("10.0.0.1", text)
+		n.start("10.0.0.2", vector(another, 7, 0, 0, 0))
+		if got := n.after(0); got.Routes[another].Sent != 7 || got.Routes[route].Sent != 0 || got.Routes[route].Refused < 0 {
+			t.Errorf("%s: got %+v", name, got)
+		}
+	}
+}
+
+func TestNoMoreThanTheLimitOfCollectorsIsRead(t *testing.T) {
+	n := newNodes(t)
+	for i := range maxPods + 10 {
+		n.start(fmt.Sprintf("10.0.%d.%d", i/250, i%250+1), vector(route, 1, 0, 0, 0))
+	}
+	if got := n.after(0); got.Routes[route].Sent != maxPods || got.Read != maxPods {
+		t.Errorf("read %d, %+v", got.Read, got.Routes[route])
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(vector(route, 1, 2, 3, 4))
+	f.Add("kubeops_collector_lines_total{route=\"" + route + "\",result=\"refused\",reason=\"http_400\"} 1e300\n")
+	f.Add("vector_http_client_responses_total{status=\"4\\n\"} 1")
+	f.Fuzz(func(t *testing.T, text string) {
+		counts, err := parse(strings.NewReader(text))
+		if err != nil {
+			return
+		}
+		for id, c := range counts {
+			if !strings.HasPrefix(id, "b_") || c.sent < 0 || c.refused < 0 || c.overflow < 0 || c.lost < 0 {
+				t.Errorf("%q: %+v", id, c)
+			}
+			for reason := range c.reasons {
+				if len(reason) > 32 || strings.ContainsFunc(reason, func(r rune) bool { return r <= ' ' || r > '~' }) {
+					t.Errorf("%q", reason)
+				}
+			}
+		}
+	})
+}
