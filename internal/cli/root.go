@@ -14,6 +14,7 @@ import (
 	"kubeops.io/kubeops/internal/cli/bundles"
 	"kubeops.io/kubeops/internal/cli/command"
 	"kubeops.io/kubeops/internal/cli/connect"
+	"kubeops.io/kubeops/internal/cli/doctor"
 	"kubeops.io/kubeops/internal/cli/get"
 	"kubeops.io/kubeops/internal/cli/pipelines"
 	"kubeops.io/kubeops/internal/cli/terminal"
@@ -86,7 +87,7 @@ func newRoot(streams command.Streams) *cobra.Command {
 		newInspect(streams), newReport(streams), newOpen(streams), newRun(streams), newSuspend(streams), newResume(streams),
 		newIgnore(streams), pipelines.NewCommand(streams), get.NewCommand(streams), bundles.NewDiff(streams),
 		bundles.NewConflicts(streams), newChecks(streams),
-		newLogs(streams), newRedact(streams), newVersion(streams),
+		doctor.NewCommand(streams), newLogs(streams), newRedact(streams), newVersion(streams),
 	)
 	describeBuiltin(root)
 	return root

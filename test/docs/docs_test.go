@@ -108,7 +108,7 @@ func notRun() []struct{ prefix, reason string } {
 func needCluster() []string {
 	return []string{
 		"kubeops inspect -A", "kubeops inspect -n", "kubeops run", "kubeops report", "kubeops suspend", "kubeops resume", "kubeops ignore",
-		"kubeops pipeline", "kubeops diff", "kubeops conflicts", "kubeops get", "kubeops open",
+		"kubeops pipeline", "kubeops diff", "kubeops conflicts", "kubeops get", "kubeops open", "kubeops doctor",
 	}
 }
 
