@@ -116,7 +116,7 @@ func start(effective *managerconfig.Effective) error {
 		return err
 	}
 	defer closeCache()
-	if err := addHealthChecks(manager); err != nil {
+	if err := errors.Join(addHealthChecks(manager), addClockMonitor(manager)); err != nil {
 		return err
 	}
 	return manager.Start(ctrl.SetupSignalHandler())

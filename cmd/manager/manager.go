@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -29,6 +30,7 @@ import (
 	"kubeops.io/kubeops/internal/memlimit"
 	"kubeops.io/kubeops/internal/message"
 	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/serverclock"
 	"kubeops.io/kubeops/internal/workqueue"
 )
 
@@ -143,6 +145,7 @@ func addControllers(manager ctrl.Manager, config *configv1alpha1.ManagerConfig) 
 func controllerOptions(config *configv1alpha1.ManagerConfig) controllers.Options {
 	collection := &config.LogCollection
 	return controllers.Options{
+		Namespaces:            config.Namespaces,
 		ParallelInspections:   int(config.Inspections.MaxConcurrent),
 		ContinuousInspections: int(config.Inspections.MaxContinuous),
 		Egress:                egress(&config.Backends),
@@ -219,6 +222,16 @@ func responseMemory(configured string, detect func() (int64, bool)) int64 {
 
 func addHealthChecks(manager ctrl.Manager) error {
 	return errors.Join(manager.AddHealthzCheck("ping", healthz.Ping), manager.AddReadyzCheck("caches", cachesSynced(manager.GetCache())))
+}
+
+// addClockMonitor compares the clock with that of the API server.
+func addClockMonitor(manager ctrl.Manager) error {
+	reader, err := serverclock.NewClient(manager.GetConfig())
+	if err != nil {
+		return fmt.Errorf("prepare the comparison of clocks: %w", err)
+	}
+	monitor := &serverclock.Monitor{Client: reader, Clock: clock.RealClock{}, Logger: manager.GetLogger().WithName("clock")}
+	return errors.Join(monitor.Register(metrics.Registry), manager.Add(monitor))
 }
 
 // cachesSynced succeeds once all watched resources have been listed. A replica that waits for the lease watches nothing and is ready.

@@ -62,6 +62,8 @@ type Settings struct {
 	DashboardURL string
 	// Answers keeps explanations of models beside the reports; nil keeps none.
 	Answers AnswerCache
+	// Namespaces that the manager serves. Default: all.
+	Namespaces []string
 	// Metrics is where the controllers register theirs. Required.
 	Metrics prometheus.Registerer
 }

@@ -36,7 +36,7 @@ objects that were restored from a backup. It changes nothing. What you cannot re
 
 The exit code is 1 if there are problems, and 2 if something was not checked. Warnings do not change it.`,
 		Example: `  kubeops doctor
-  kubeops doctor --context production
+  kubeops doctor --context staging
   kubeops doctor -o json`,
 		Args: command.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd, streams) },

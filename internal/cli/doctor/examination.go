@@ -2,17 +2,14 @@ package doctor
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/version"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -21,13 +18,8 @@ import (
 	"kubeops.io/kubeops/internal/buildinfo"
 	"kubeops.io/kubeops/internal/cli/connect"
 	"kubeops.io/kubeops/internal/remedy"
+	"kubeops.io/kubeops/internal/serverclock"
 )
-
-// maxSkew is how far two clocks may be apart. Leases, schedules and tokens need the same time.
-const maxSkew = 30 * time.Second
-
-// precision of the difference of two clocks: times of the API server are whole seconds.
-const precision = 10 * time.Second
 
 // examination of the KubeOps of one cluster, with the permissions of the user. Its checks change nothing.
 type examination struct {
@@ -85,52 +77,28 @@ func examine(ctx context.Context, store *connect.Store, now func() time.Time) (*
 
 // server reads the version and the clock of the API server.
 func (e *examination) server(ctx context.Context, config *rest.Config, now func() time.Time) error {
-	caller, err := rest.HTTPClientFor(config)
+	reader, err := serverclock.NewClient(config)
 	if err != nil {
 		return err
 	}
-	base, _, err := rest.DefaultServerUrlFor(config)
+	info, at, err := reader.Read(ctx)
 	if err != nil {
 		return err
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base.JoinPath("version").String(), nil)
-	if err != nil {
-		return err
-	}
-	response, err := caller.Do(request)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = response.Body.Close() }() // it was read
-	const maxVersion = 64 << 10
-	content, err := io.ReadAll(io.LimitReader(response.Body, maxVersion))
-	if err != nil {
-		return err
-	}
-	var info version.Info
-	if response.StatusCode != http.StatusOK || json.Unmarshal(content, &info) != nil {
-		return fmt.Errorf("the response to GET /version is %s, and not that of an API server", response.Status)
 	}
 	e.report.Kubernetes = info.GitVersion
-	_, _ = fmt.Sscanf(strings.TrimSuffix(info.Minor, "+"), "%d", &e.minor) // 0 if it is no number
-	own := now()
-	e.now = own
-	if at, err := http.ParseTime(response.Header.Get("Date")); err == nil {
-		e.now = at
-		if skew := own.Sub(at).Round(precision); skew.Abs() > maxSkew {
-			e.warn(checkClock, "this machine", fmt.Sprintf("its clock is %s that of the API server", aheadOf(skew)),
-				remedy.Sprintf("Synchronize the clock of this machine by NTP: `timedatectl status`."))
-		}
+	if minor, err := strconv.Atoi(strings.TrimSuffix(info.Minor, "+")); err == nil {
+		e.minor = minor
 	}
+	e.now = now()
+	if at.IsZero() {
+		return nil
+	}
+	if skew := serverclock.Skew(e.now, at); skew.Abs() > serverclock.MaxSkew {
+		e.warn(checkClock, "this machine", fmt.Sprintf("its clock is %s that of the API server", serverclock.Describe(skew)),
+			"Synchronize the clock of this machine by NTP: `timedatectl status`.")
+	}
+	e.now = at
 	return nil
-}
-
-// aheadOf describes the difference of two clocks.
-func aheadOf(skew time.Duration) string {
-	if skew < 0 {
-		return fmt.Sprintf("%s behind", -skew)
-	}
-	return fmt.Sprintf("%s ahead of", skew)
 }
 
 func (e *examination) problem(check, object, message string, fix remedy.Text) {

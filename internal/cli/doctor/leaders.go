@@ -12,6 +12,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/remedy"
+	"kubeops.io/kubeops/internal/serverclock"
 )
 
 // defaultLease is how long a Lease without a duration lasts.
@@ -63,11 +64,11 @@ func (e *examination) leader(lease *coordinationv1.Lease) bool {
 		if !written.IsZero() {
 			at = written
 		}
-		leader.Active = e.now.Sub(at) < duration+maxSkew
+		leader.Active = e.now.Sub(at) < duration+serverclock.MaxSkew
 		// A Lease that has expired says nothing about the clock of a process that is gone.
-		if skew := leader.Renewed.Sub(at).Round(precision); leader.Active && skew.Abs() > maxSkew {
+		if skew := serverclock.Skew(*leader.Renewed, at); leader.Active && skew.Abs() > serverclock.MaxSkew {
 			e.problem(checkClock, object, fmt.Sprintf("the clock of its holder %s is %s that of the API server: schedules, deadlines and "+
-				"expiries are off by as much", leader.Holder, aheadOf(skew)),
+				"expiries are off by as much", leader.Holder, serverclock.Describe(skew)),
 				"Synchronize the clock of the node of this Pod by NTP; `kubectl get pods -A -o wide` names the node.")
 		}
 	}

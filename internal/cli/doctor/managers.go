@@ -45,7 +45,8 @@ func (e *examination) managers(ctx context.Context) error {
 		return e.failed(err, "list Deployments in all namespaces")
 	}
 	if len(found.Items) == 0 {
-		e.problem(checkManager, kindDeployment+" "+managerName, "does not exist in any namespace: nothing reconciles the resources of KubeOps",
+		e.problem(checkManager, kindDeployment+" "+managerName,
+			"does not exist in any namespace: nothing reconciles the resources of KubeOps",
 			"Install the manager: `kubectl apply --server-side -k config/default`.")
 	}
 	for n := range found.Items {
@@ -103,7 +104,9 @@ func (e *examination) overlaps() {
 			where := "all namespaces"
 			switch {
 			case len(one.namespaces) > 0 && len(other.namespaces) > 0:
-				both := slices.DeleteFunc(slices.Clone(one.namespaces), func(n string) bool { return !slices.Contains(other.namespaces, n) })
+				both := slices.DeleteFunc(slices.Clone(one.namespaces), func(name string) bool {
+					return !slices.Contains(other.namespaces, name)
+				})
 				if len(both) == 0 {
 					continue
 				}
@@ -113,8 +116,8 @@ func (e *examination) overlaps() {
 			}
 			e.problem(checkInstallations, other.object(), fmt.Sprintf("serves the same resources as %s (%s): both run Inspections and "+
 				"Pipelines, and overwrite each other's status", one.object(), where),
-				remedy.Sprintf("Stop one of them: `kubectl -n %s scale deployment %s --replicas=0`, or let each serve its own `namespaces` "+
-					"(configuration of the manager).", other.deployment.Namespace, other.deployment.Name))
+				remedy.Sprintf("Stop one of them: `kubectl -n %s scale deployment %s --replicas=0`, or let each serve its own "+
+					"`namespaces` (configuration of the manager).", other.deployment.Namespace, other.deployment.Name))
 		}
 	}
 }
@@ -198,7 +201,8 @@ func (e *examination) configuration(ctx context.Context, i *installation) error 
 	if invalid := (managerconfig.Errors)(nil); errors.As(err, &invalid) {
 		for _, wrong := range invalid {
 			e.problem(checkConfiguration, object, "is not valid, so the manager does not start: "+wrong.Error(),
-				remedy.Sprintf("Correct the file in your overlay, and apply it. `kubectl -n %s get configmap %s -o yaml` shows what is there.",
+				remedy.Sprintf("Correct the file in your overlay, and apply it. `kubectl -n %s get configmap %s -o yaml` shows what is "+
+					"there.",
 					i.deployment.Namespace, name))
 		}
 		return nil

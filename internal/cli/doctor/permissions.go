@@ -16,7 +16,6 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/config"
 	"kubeops.io/kubeops/internal/cli/connect"
-	"kubeops.io/kubeops/internal/remedy"
 	"kubeops.io/kubeops/internal/text"
 )
 
@@ -237,8 +236,8 @@ func (e *examination) missing(i *installation, refused []attribute) {
 		}
 		e.problem(checkPermissions, accountOf(i), fmt.Sprintf("lacks permissions of %s %s%s: %s", role.Kind, name, doing,
 			text.List(lacks, maxLacks)),
-			remedy.Sprintf("In the checkout of the version of the manager, run `kubectl apply --server-side --force-conflicts -k config/rbac`; "+
-				"`kubectl describe clusterrolebinding,rolebinding -A` shows who has the role."))
+			"In the checkout of the version of the manager, run `kubectl apply --server-side --force-conflicts -k config/rbac`; "+
+				"`kubectl describe clusterrolebinding,rolebinding -A` shows who has the role.")
 	}
 }
 

@@ -38,7 +38,8 @@ func (e *examination) policies(ctx context.Context) error {
 		case policyErr != nil:
 			return e.failed(policyErr, "read ValidatingAdmissionPolicies")
 		case apierrors.IsNotFound(bindingErr):
-			e.problem(checkPolicies, "ValidatingAdmissionPolicyBinding "+want.Name, "does not exist: "+consequence(want.Name), applyPolicies)
+			e.problem(checkPolicies, "ValidatingAdmissionPolicyBinding "+want.Name, "does not exist: "+consequence(want.Name),
+				applyPolicies)
 		case bindingErr != nil:
 			return e.failed(bindingErr, "read ValidatingAdmissionPolicyBindings")
 		case !slices.Contains(binding.Spec.ValidationActions, admissionv1.Deny), binding.Spec.PolicyName != want.Name,
