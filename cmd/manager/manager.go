@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/zap"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -92,7 +94,9 @@ func managerOptions(config *configv1alpha1.ManagerConfig, scheme *runtime.Scheme
 }
 
 // addControllers returns a function that closes the connections of the answer cache and of the work queue.
-func addControllers(manager ctrl.Manager, config *configv1alpha1.ManagerConfig) (closeAll func(), err error) {
+func addControllers(
+	manager ctrl.Manager, config *configv1alpha1.ManagerConfig, tracing trace.TracerProvider,
+) (closeAll func(), err error) {
 	// First: it reserves memory for the processes of runs.
 	command, err := runCommand(config, int64(config.Inspections.MaxConcurrent)+int64(config.Inspections.MaxContinuous))
 	if err != nil {
@@ -107,6 +111,7 @@ func addControllers(manager ctrl.Manager, config *configv1alpha1.ManagerConfig) 
 		return nil, err
 	}
 	options := controllerOptions(config)
+	options.Tracing = tracing
 	options.RunCommand, options.ExpressionCommand, options.TemplateCommand = command, expressions, templates
 	var opened []func()
 	closeAll = func() {
@@ -222,6 +227,18 @@ func responseMemory(configured string, detect func() (int64, bool)) int64 {
 
 func addHealthChecks(manager ctrl.Manager) error {
 	return errors.Join(manager.AddHealthzCheck("ping", healthz.Ping), manager.AddReadyzCheck("caches", cachesSynced(manager.GetCache())))
+}
+
+// addDiagnosis adds what helps to find a problem of a running process: the log level follows the configuration, and profiles are served if
+// the configuration says so.
+func addDiagnosis(manager ctrl.Manager, config *configv1alpha1.ManagerConfig, level zap.AtomicLevel, again load) error {
+	err := manager.Add(&reloader{
+		load: again, level: level, logger: manager.GetLogger().WithName("configuration"), clock: clock.RealClock{}, started: *config,
+	})
+	if address := config.Profiling.BindAddress; address != "" && address != "0" {
+		err = errors.Join(err, manager.Add(&profiles{address: address, logger: manager.GetLogger().WithName("profiling")}))
+	}
+	return err
 }
 
 // addClockMonitor compares the clock with that of the API server.

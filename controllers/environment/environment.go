@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 
@@ -64,6 +65,8 @@ type Settings struct {
 	Answers AnswerCache
 	// Namespaces that the manager serves. Default: all.
 	Namespaces []string
+	// Tracing records reconciles and what they request. Nil records nothing.
+	Tracing trace.TracerProvider
 	// Metrics is where the controllers register theirs. Required.
 	Metrics prometheus.Registerer
 }
@@ -130,6 +133,7 @@ func New(m ctrl.Manager, settings Settings) (*Environment, error) {
 	}
 	shared := kind.NewEnvironment(m, watcher)
 	shared.Limits, shared.Quotas = settings.Limits, settings.Quotas
+	shared.Tracing = settings.Tracing
 	return &Environment{
 		Environment: shared, Settings: settings, Accounts: accounts, Backends: resolver, Clusters: registry, Probes: probes,
 		Redact: redactor.Text,

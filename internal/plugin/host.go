@@ -160,6 +160,7 @@ func (p *Pool) acquire(target Target) (*link, error) {
 	l.conn, err = grpc.NewClient("passthrough:///plugin", grpc.WithContextDialer(dial), grpc.WithNoProxy(),
 		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDisableServiceConfig(),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: keepaliveTime, Timeout: keepaliveTime / 2, PermitWithoutStream: true}),
+		grpc.WithUnaryInterceptor(recordCall(target.Kind)),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(MaxMessage), grpc.MaxCallSendMsgSize(MaxMessage)))
 	if err != nil {
 		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, err, "plugin %s cannot be connected to", target.name())

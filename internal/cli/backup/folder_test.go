@@ -46,6 +46,34 @@ func TestOnlyWhatPeopleSetIsLeft(t *testing.T) {
 	}
 }
 
+func TestNumbersOfAFileEqualThoseOfTheAPIServer(t *testing.T) {
+	f, err := openFolder(tree(t, map[string]string{
+		manifestFile: valid,
+		"kubeops.io/v1alpha1/shop/inspections/all.yaml": "apiVersion: kubeops.io/v1alpha1\nkind: Inspection\n" +
+			"metadata: {name: all, namespace: shop}\nspec: {keepReports: 10, threshold: 1.5}\n",
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.close()
+	read, err := f.object("kubeops.io/v1alpha1/shop/inspections/all.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	live := &unstructured.Unstructured{}
+	if err := live.UnmarshalJSON([]byte(`{"apiVersion":"kubeops.io/v1alpha1","kind":"Inspection","metadata":{"name":"all",
+		"namespace":"shop","uid":"1"},"spec":{"threshold":1.5,"keepReports":10}}`)); err != nil {
+		t.Fatal(err)
+	}
+	if !same(strip(read), strip(live)) {
+		t.Errorf("%v\n%v", read, live)
+	}
+	live.Object["spec"].(map[string]any)["keepReports"] = int64(11)
+	if same(strip(read), strip(live)) {
+		t.Error("another number is the same")
+	}
+}
+
 func TestEveryKindHasItsPlaceInTheOrder(t *testing.T) {
 	var got []string
 	for _, kind := range kinds() {

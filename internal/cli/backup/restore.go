@@ -1,12 +1,13 @@
 package backup
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"path"
-	"reflect"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -23,6 +24,7 @@ import (
 	"kubeops.io/kubeops/internal/cli/terminal"
 	"kubeops.io/kubeops/internal/inspect/render"
 	"kubeops.io/kubeops/internal/printable"
+	"kubeops.io/kubeops/internal/text"
 )
 
 // fieldManager of restored objects in metadata.managedFields.
@@ -282,7 +284,7 @@ func (r *restorer) file(ctx context.Context, kind connect.ResourceKind, file str
 			err = r.create(ctx, kind, object)
 		}
 	case err != nil:
-	case reflect.DeepEqual(strip(live).Object, object.Object):
+	case same(strip(live), object):
 		done.Action = actionUnchanged
 	case !r.options.overwrite:
 		done.Action = actionLeave
@@ -297,7 +299,23 @@ func (r *restorer) file(ctx context.Context, kind connect.ResourceKind, file str
 	case apierror.IsConnection(err), ctx.Err() != nil:
 		return done, err
 	}
-	return fail(apierror.DescribeWithMessage(err, maxMessage))
+	return fail(describe(err))
+}
+
+// same compares objects as JSON: a number of a file has another type than one of the API server.
+func same(a, b *unstructured.Unstructured) bool {
+	left, leftErr := json.Marshal(a.Object)
+	right, rightErr := json.Marshal(b.Object)
+	return leftErr == nil && rightErr == nil && bytes.Equal(left, right)
+}
+
+// describe an error with the message of the API server, which names the field.
+func describe(err error) string {
+	var status apierrors.APIStatus
+	if errors.As(err, &status) && status.Status().Message != "" {
+		return text.Clip(status.Status().Message, maxMessage)
+	}
+	return apierror.Describe(err)
 }
 
 // maxMessage of the API server that is printed, in runes.
