@@ -119,6 +119,9 @@ func New(m ctrl.Manager, settings Settings) (*Environment, error) {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
 	accounts := impersonate.Source{Reader: kind.CheckedReader{Reader: m.GetAPIReader()}, Config: m.GetConfig()}
+	if settings.Answers, err = countAnswers(settings.Answers, settings.Metrics); err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
+	}
 	resolver, err := newResolver(m, settings)
 	if err != nil {
 		return nil, err
@@ -175,12 +178,18 @@ func newResolver(m ctrl.Manager, settings Settings) (*backends.Resolver, error) 
 	modelTypes, modelErr := builtin.Models()
 	channelTypes, channelErr := builtin.Channels()
 	buildTypes, buildErr := builtin.BuildServers()
+	memory := provider.NewResponseMemory(settings.ResponseMemory)
+	meters := &backends.Meters{Client: m.GetClient(), Clock: clock.RealClock{}}
+	plugins := &plugin.Pool{Egress: settings.Egress, Telemetry: telemetry}
+	registerErr := errors.Join(memory.Register(settings.Metrics), settings.Metrics.Register(meters),
+		settings.Metrics.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "kubeops_plugin_connections", Help: "Connections to plugins.",
+		}, func() float64 { return float64(plugins.Connections()) })))
 	return &backends.Resolver{
 		Secrets:      &secretref.Source{Reader: kind.CheckedReader{Reader: m.GetAPIReader()}, Config: m.GetConfig()},
 		MetricsTypes: metricsTypes, LogTypes: logTypes, ChannelTypes: channelTypes, ModelTypes: modelTypes,
-		BuildTypes: buildTypes, Plugins: &plugin.Pool{Egress: settings.Egress},
+		BuildTypes: buildTypes, Plugins: plugins,
 		Egress: settings.Egress, Telemetry: telemetry, MaxQueryBytes: settings.Limits.MaxQueryBytes,
-		Memory: provider.NewResponseMemory(settings.ResponseMemory),
-		Meters: &backends.Meters{Client: m.GetClient(), Clock: clock.RealClock{}},
-	}, errors.Join(metricsErr, logErr, modelErr, channelErr, buildErr)
+		Memory: memory, Meters: meters,
+	}, errors.Join(registerErr, metricsErr, logErr, modelErr, channelErr, buildErr)
 }
