@@ -45,7 +45,8 @@ func (c *cluster) reconciled(object client.Object, conditions *[]metav1.Conditio
 		if err := c.client.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
 			return err
 		}
-		if ready := meta.FindStatusCondition(*conditions, v1alpha1.ConditionReady); ready == nil || ready.Reason != v1alpha1.ReasonEgressDenied {
+		ready := meta.FindStatusCondition(*conditions, v1alpha1.ConditionReady)
+		if ready == nil || ready.Reason != v1alpha1.ReasonEgressDenied {
 			return fmt.Errorf("conditions: %+v", *conditions)
 		}
 		return nil

@@ -66,8 +66,8 @@ func list() []controller {
 	}
 }
 
-// Setup adds all controllers to a manager. One whose kinds the cluster does not serve yet, or that the manager cannot list and watch, is added
-// when it can: the others work meanwhile.
+// Setup adds all controllers to a manager. One whose kinds the cluster does not serve yet, or that the manager cannot list and watch, is
+// added when it can: the others work meanwhile.
 func Setup(m ctrl.Manager, options Options) error {
 	env, err := environment.New(m, options)
 	if err != nil {

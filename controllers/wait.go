@@ -21,8 +21,8 @@ import (
 // since that would take permission to watch CustomResourceDefinitions.
 const discoveryInterval = 15 * time.Second
 
-// apiWaiter adds controllers to a running manager once the cluster serves the kinds that they watch, and permits it. Their caches would wait
-// two minutes for such a kind, and then end the manager.
+// apiWaiter adds controllers to a running manager once the cluster serves the kinds that they watch, and permits it. Their caches would
+// wait two minutes for such a kind, and then end the manager.
 type apiWaiter struct {
 	manager     ctrl.Manager
 	environment *environment.Environment

@@ -13,8 +13,9 @@ func newModelMetrics() modelMetrics {
 		return prometheus.NewDesc(name, help, append(labels, more...), nil)
 	}
 	return modelMetrics{
-		tokens:   describe("kubeops_ai_tokens", "Tokens that an AIProvider used in this day or month (UTC).", "period"),
-		budget:   describe("kubeops_ai_token_budget", "Tokens that an AIProvider may use in a day or month. Absent without a budget.", "period"),
+		tokens: describe("kubeops_ai_tokens", "Tokens that an AIProvider used in this day or month (UTC).", "period"),
+		budget: describe("kubeops_ai_token_budget",
+			"Tokens that an AIProvider may use in a day or month. Absent without a budget.", "period"),
 		requests: describe("kubeops_ai_requests_total", "Requests to the model of an AIProvider."),
 		hits:     describe("kubeops_ai_cache_hits_total", "Answers that were found in a report or in the answer cache."),
 	}

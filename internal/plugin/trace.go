@@ -17,7 +17,8 @@ import (
 // is recorded.
 func (p *Pool) recordCall(kind string) grpc.UnaryClientInterceptor {
 	return func(
-		ctx context.Context, method string, request, answer any, connection *grpc.ClientConn, invoker grpc.UnaryInvoker, options ...grpc.CallOption,
+		ctx context.Context, method string, request, answer any, connection *grpc.ClientConn, invoker grpc.UnaryInvoker,
+		options ...grpc.CallOption,
 	) error {
 		ctx, span := tracing.Start(ctx, "plugin "+path.Base(method), tracing.Value("kubeops.plugin.kind", kind),
 			tracing.Value("rpc.method", path.Base(method)))

@@ -48,7 +48,8 @@ func Start(ctx context.Context, name string, attributes ...attribute.KeyValue) (
 	if !parent.SpanContext().IsValid() {
 		return ctx, parent
 	}
-	return parent.TracerProvider().Tracer(scope).Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attributes...))
+	return parent.TracerProvider().Tracer(scope).Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient),
+		trace.WithAttributes(attributes...))
 }
 
 // End a span that Reconcile or Start began. Of an error, only the reason is recorded.

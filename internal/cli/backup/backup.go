@@ -168,8 +168,8 @@ func (w *writer) warnOfSecrets(kind string, object *unstructured.Unstructured) {
 	}
 	_, found := w.gate.Count(string(content))
 	if len(found) > 0 {
-		fmt.Fprintf(w.warnings, "warning: %s %s/%s has what looks like a secret (%s): move it to a Secret before you commit the file\n", kind,
-			object.GetNamespace(), object.GetName(), terminal.JoinWords(slices.Sorted(maps.Keys(found))))
+		fmt.Fprintf(w.warnings, "warning: %s %s/%s has what looks like a secret (%s): move it to a Secret before you commit the file\n",
+			kind, object.GetNamespace(), object.GetName(), terminal.JoinWords(slices.Sorted(maps.Keys(found))))
 	}
 }
 

@@ -114,8 +114,8 @@ func (f *folder) manifest() (*manifest, error) {
 		return nil, fmt.Errorf("%s: %w", manifestFile, err)
 	}
 	if m.Format != formatVersion || m.APIVersion != v1alpha1.GroupVersion().String() {
-		return nil, fmt.Errorf("%s: format %d with objects of %s is unknown to this kubeops, which reads format %d of %s; use the kubeops that "+
-			"wrote it (%s)", manifestFile, m.Format, m.APIVersion, formatVersion, v1alpha1.GroupVersion(), m.Program)
+		return nil, fmt.Errorf("%s: format %d with objects of %s is unknown to this kubeops, which reads format %d of %s; use the kubeops "+
+			"that wrote it (%s)", manifestFile, m.Format, m.APIVersion, formatVersion, v1alpha1.GroupVersion(), m.Program)
 	}
 	return m, nil
 }

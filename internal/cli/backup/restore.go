@@ -79,7 +79,8 @@ once, and schedules begin now. With --suspend, nothing of this happens before "k
 	}
 	flags := cmd.Flags()
 	o.cluster.RegisterCluster(flags)
-	flags.StringVarP(&o.cluster.Overrides.Context.Namespace, "namespace", "n", "", "restore this namespace only (default: all of the backup)")
+	flags.StringVarP(&o.cluster.Overrides.Context.Namespace, "namespace", "n", "",
+		"restore this namespace only (default: all of the backup)")
 	o.cluster.Complete(cmd)
 	flags.BoolVar(&o.dryRun, "dry-run", false, "let the API server check everything, and change nothing")
 	flags.BoolVar(&o.overwrite, "overwrite", false, "change the labels, annotations and specs of objects that exist")
@@ -321,7 +322,9 @@ func describe(err error) string {
 // maxMessage of the API server that is printed, in runes.
 const maxMessage = 500
 
-func (r *restorer) get(ctx context.Context, kind connect.ResourceKind, object *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+func (r *restorer) get(
+	ctx context.Context, kind connect.ResourceKind, object *unstructured.Unstructured,
+) (*unstructured.Unstructured, error) {
 	raw, err := r.store.Client.Get().Namespace(object.GetNamespace()).Resource(kind.Resource).Name(object.GetName()).Do(ctx).Raw()
 	if err != nil {
 		return nil, err

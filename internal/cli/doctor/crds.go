@@ -36,8 +36,8 @@ func (e *examination) crds(ctx context.Context) error {
 		err := e.client.Get(ctx, client.ObjectKeyFromObject(want), found)
 		switch {
 		case apierrors.IsNotFound(err):
-			e.problem(checkCRDs, object, fmt.Sprintf("does not exist: the manager does not reconcile %s until it does", want.Spec.Names.Kind),
-				applyCRDs)
+			e.problem(checkCRDs, object,
+				fmt.Sprintf("does not exist: the manager does not reconcile %s until it does", want.Spec.Names.Kind), applyCRDs)
 		case err != nil:
 			return e.failed(err, "read CustomResourceDefinitions")
 		default:

@@ -33,7 +33,8 @@ func (e *examination) leaders(ctx context.Context) error {
 	}
 	running := slices.ContainsFunc(e.installed, func(i installation) bool { return i.deployment.Status.AvailableReplicas > 0 })
 	if active == 0 && running {
-		e.problem(checkLeader, kindLease+" "+v1alpha1.LeaderElectionLease, "is held by no one, although a manager runs: nothing is reconciled",
+		e.problem(checkLeader, kindLease+" "+v1alpha1.LeaderElectionLease,
+			"is held by no one, although a manager runs: nothing is reconciled",
 			remedy.Sprintf("See the log of the manager: `kubectl -n %s logs deployment/%s`.", e.installed[0].deployment.Namespace,
 				e.installed[0].deployment.Name))
 	}

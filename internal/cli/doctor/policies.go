@@ -17,7 +17,8 @@ import (
 )
 
 // applyPolicies installs the admission policies of this version.
-const applyPolicies = "In the checkout of the version of the manager, run `kubectl apply --server-side --force-conflicts -k config/admission`."
+const applyPolicies = "In the checkout of the version of the manager, run `kubectl apply --server-side --force-conflicts " +
+	"-k config/admission`."
 
 // policies checks that the admission policies are in place.
 func (e *examination) policies(ctx context.Context) error {
@@ -101,8 +102,8 @@ func (e *examination) networkPolicies(ctx context.Context) error {
 			return err == nil && selector.Matches(pod)
 		})
 		if !restricted {
-			e.warn(checkNetworkPolicy, e.installed[i].object(), "is selected by no NetworkPolicy: every Pod can read its metrics, and it can "+
-				"connect to every address that backends.egress does not deny",
+			e.warn(checkNetworkPolicy, e.installed[i].object(), "is selected by no NetworkPolicy: every Pod can read its metrics, and it "+
+				"can connect to every address that backends.egress does not deny",
 				"Add component `config/components/network-policy` to the overlay.")
 		}
 	}

@@ -66,8 +66,8 @@ func (e *examination) inventories(ctx context.Context) error {
 			return
 		}
 		e.warn(checkRestored, fmt.Sprintf("BundleInventory %s/%s", inventory.Namespace, inventory.Name),
-			fmt.Sprintf("belongs to ResourceBundle %s, which does not exist: %d objects in cluster %s are managed by no one", inventory.Bundle,
-				len(inventory.Entries), inventory.Cluster),
+			fmt.Sprintf("belongs to ResourceBundle %s, which does not exist: %d objects in cluster %s are managed by no one",
+				inventory.Bundle, len(inventory.Entries), inventory.Cluster),
 			remedy.Sprintf("Restore the ResourceBundle from its source, or delete the inventory and keep the objects: "+
 				"`kubectl -n %s delete bundleinventory %s`.", inventory.Namespace, inventory.Name))
 	})

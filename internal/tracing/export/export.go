@@ -74,7 +74,9 @@ func New(ctx context.Context, o Options) (*sdktrace.TracerProvider, error) {
 		}
 		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
-	caller := &http.Client{Transport: &authorized{next: transport, file: o.TokenFile}, Timeout: exportTimeout, CheckRedirect: refuseRedirect}
+	caller := &http.Client{
+		Transport: &authorized{next: transport, file: o.TokenFile}, Timeout: exportTimeout, CheckRedirect: refuseRedirect,
+	}
 	// It does not connect.
 	client, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(endpoint), otlptracehttp.WithHTTPClient(caller),
 		otlptracehttp.WithTimeout(exportTimeout), otlptracehttp.WithRetry(otlptracehttp.RetryConfig{
@@ -93,7 +95,8 @@ func New(ctx context.Context, o Options) (*sdktrace.TracerProvider, error) {
 			sdktrace.WithBatchTimeout(flushInterval), sdktrace.WithExportTimeout(exportTimeout)),
 		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(float64(o.SamplePercent)/hundred))),
 		sdktrace.WithRawSpanLimits(sdktrace.SpanLimits{
-			AttributeValueLengthLimit: maxAttribute, AttributeCountLimit: maxAttributes, EventCountLimit: maxEvents, LinkCountLimit: maxEvents,
+			AttributeValueLengthLimit: maxAttribute, AttributeCountLimit: maxAttributes,
+			EventCountLimit: maxEvents, LinkCountLimit: maxEvents,
 			AttributePerEventCountLimit: maxAttributes, AttributePerLinkCountLimit: maxAttributes,
 		}),
 		// The environment adds nothing: what is exported is only what is written here.
