@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -84,11 +85,30 @@ func to(rules []rbacv1.PolicyRule) func([]rbacv1.PolicyRule) []rbacv1.PolicyRule
 	return func([]rbacv1.PolicyRule) []rbacv1.PolicyRule { return rules }
 }
 
+// refused waits until the API server refuses a permission of the manager: it learns of a changed role a little later.
+func (c *cluster) refused(verb, resource string) {
+	c.t.Helper()
+	manager, err := client.New(c.as(operatorNamespace, "kubeops-manager"), client.Options{Scheme: c.scheme})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.eventually("the permission is gone", func(ctx context.Context) error {
+		review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
+			ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: verb, Group: v1alpha1.Group, Resource: resource},
+		}}
+		if err := manager.Create(ctx, review); err != nil || !review.Status.Allowed {
+			return err
+		}
+		return errors.New("it is allowed")
+	})
+}
+
 // TestTheManagerDoesTheRestWithoutAPermission starts without the permission to list a kind, and then loses that to write a status.
 func TestTheManagerDoesTheRestWithoutAPermission(t *testing.T) {
 	c := newCluster(t)
 	c.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "team"}})
 	complete := c.changeRules(without("metricsbackends"))
+	c.refused("list", "metricsbackends")
 	c.startManager(prometheus.NewRegistry())
 	metrics := metricsBackend("unlisted")
 	logs := logBackend("meanwhile")
