@@ -15,7 +15,7 @@ type countedAnswers struct {
 // countAnswers registers kubeops_answer_cache_lookups_total, by result: hit, miss or error. Without a cache, there is nothing to count.
 func countAnswers(answers AnswerCache, registry prometheus.Registerer) (AnswerCache, error) {
 	if answers == nil {
-		return nil, nil //nolint:nilnil // no cache
+		return nil, nil
 	}
 	lookups := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "kubeops_answer_cache_lookups_total", Help: "Answers that were looked up in the answer cache, by result: hit, miss or error.",

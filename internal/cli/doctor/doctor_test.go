@@ -23,7 +23,9 @@ import (
 // TestEachWrongStateIsNamed breaks one installation in one way after another, and repairs it.
 func TestEachWrongStateIsNamed(t *testing.T) {
 	w := newWorld(t)
-	crds := w.crdClient()
+	if err := apiextensionsv1.AddToScheme(w.client.Scheme()); err != nil {
+		t.Fatal(err)
+	}
 	clean := func(t *testing.T) {
 		t.Helper()
 		w.t = t
@@ -37,8 +39,8 @@ func TestEachWrongStateIsNamed(t *testing.T) {
 		test func(*testing.T)
 	}{
 		{"a manager with wrong values", w.testWrongValues},
-		{"an old CustomResourceDefinition under a new program", func(t *testing.T) { w.testOldCRD(t, crds) }},
-		{"a new CustomResourceDefinition under an old program", func(t *testing.T) { w.testNewCRD(t, crds) }},
+		{"an old CustomResourceDefinition under a new program", w.testOldCRD},
+		{"a new CustomResourceDefinition under an old program", w.testNewCRD},
 		{"permissions that were revoked", w.testRevoked},
 		{"impersonation that is not constrained", w.testPlainImpersonation},
 		{"a second installation", w.testSecondInstallation},
@@ -48,7 +50,7 @@ func TestEachWrongStateIsNamed(t *testing.T) {
 		{"resources that are stalled or not reconciled, and their connections", w.testResources},
 		{"restored objects", w.testRestored},
 		{"a user without permissions", w.testUser},
-		{"a missing CustomResourceDefinition", func(t *testing.T) { w.testMissingCRD(t, crds) }}, // last: it is not created again
+		{"a missing CustomResourceDefinition", w.testMissingCRD}, // last: it is not created again
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w.t = t
@@ -72,21 +74,12 @@ func (w *world) testWrongValues(*testing.T) {
 	w.configure("namespaces: []\n")
 }
 
-func (w *world) crdClient() client.Client {
-	w.t.Helper()
-	scheme := w.client.Scheme()
-	if err := apiextensionsv1.AddToScheme(scheme); err != nil {
-		w.t.Fatal(err)
-	}
-	return w.client
-}
-
 // properties of the spec in the schema of a CustomResourceDefinition.
 func properties(o client.Object) map[string]apiextensionsv1.JSONSchemaProps {
 	return o.(*apiextensionsv1.CustomResourceDefinition).Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"].Properties
 }
 
-func (w *world) testOldCRD(*testing.T, client.Client) {
+func (w *world) testOldCRD(*testing.T) {
 	crd := &apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: "metricsbackends.kubeops.io"}}
 	var removed apiextensionsv1.JSONSchemaProps
 	w.change(crd, func(o client.Object) { removed = properties(o)["grafana"]; delete(properties(o), "grafana") })
@@ -95,14 +88,14 @@ func (w *world) testOldCRD(*testing.T, client.Client) {
 	w.change(crd, func(o client.Object) { properties(o)["grafana"] = removed })
 }
 
-func (w *world) testNewCRD(*testing.T, client.Client) {
+func (w *world) testNewCRD(*testing.T) {
 	crd := &apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: "metricsbackends.kubeops.io"}}
 	w.change(crd, func(o client.Object) { properties(o)["color"] = apiextensionsv1.JSONSchemaProps{Type: "string"} })
 	w.want(w.examine(nil), checkCRDs, "CustomResourceDefinition metricsbackends.kubeops.io", "is newer than this program: it has spec.color")
 	w.change(crd, func(o client.Object) { delete(properties(o), "color") })
 }
 
-func (w *world) testMissingCRD(*testing.T, client.Client) {
+func (w *world) testMissingCRD(*testing.T) {
 	crd := &apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: "aiproviders.kubeops.io"}}
 	if err := w.client.Delete(w.t.Context(), crd); err != nil {
 		w.t.Fatal(err)
