@@ -2,7 +2,9 @@
 package controllers
 
 import (
+	"context"
 	"fmt"
+	"time"
 
 	ctrl "sigs.k8s.io/controller-runtime"
 
@@ -36,42 +38,50 @@ type controller struct {
 	setup environment.Setup
 	// kinds of KubeOps that the controller watches. It starts once the cluster serves them all.
 	kinds []string
+	// missing is why it has not started.
+	missing []string
 }
+
+// setupTimeout of all requests that find out which controllers can start.
+const setupTimeout = time.Minute
 
 // list is every controller of the manager.
 func list() []controller {
 	return []controller{
-		{"inspection", inspection.Setup, []string{"Inspection", "NotificationChannel"}},
-		{"explanation", explanation.Setup, []string{"Inspection", "AIProvider", "NotificationChannel"}},
-		{"export", export.Setup, []string{"Inspection"}},
-		{"metricsbackend", metricsbackend.Setup, []string{"MetricsBackend"}},
-		{"logbackend", logbackend.Setup, []string{"LogBackend"}},
-		{"logcollection", logcollection.Setup, []string{"LogBackend"}},
-		{"aiprovider", aiprovider.Setup, []string{"AIProvider"}},
-		{"ciprovider", ciprovider.Setup, []string{"CIProvider"}},
-		{"cdprovider", cdprovider.Setup, []string{"CDProvider"}},
-		{"managedcluster", managedcluster.Setup, []string{"ManagedCluster"}},
-		{"resourcebundle", resourcebundle.Setup, []string{"ResourceBundle", "BundleInventory", "ManagedCluster"}},
-		{"notificationchannel", notificationchannel.Setup, []string{"NotificationChannel", "InspectionReport"}},
-		{"pipeline", pipeline.Setup, []string{"Pipeline", "PipelineRun"}},
-		{"pipelinerun", pipelinerun.Setup, []string{"Pipeline", "PipelineRun", "Approval", "CDProvider"}},
-		{"webhook", webhook.Setup, []string{"Pipeline", "PipelineRun"}},
+		{name: "inspection", setup: inspection.Setup, kinds: []string{"Inspection", "NotificationChannel"}},
+		{name: "explanation", setup: explanation.Setup, kinds: []string{"Inspection", "AIProvider", "NotificationChannel"}},
+		{name: "export", setup: export.Setup, kinds: []string{"Inspection"}},
+		{name: "metricsbackend", setup: metricsbackend.Setup, kinds: []string{"MetricsBackend"}},
+		{name: "logbackend", setup: logbackend.Setup, kinds: []string{"LogBackend"}},
+		{name: "logcollection", setup: logcollection.Setup, kinds: []string{"LogBackend"}},
+		{name: "aiprovider", setup: aiprovider.Setup, kinds: []string{"AIProvider"}},
+		{name: "ciprovider", setup: ciprovider.Setup, kinds: []string{"CIProvider"}},
+		{name: "cdprovider", setup: cdprovider.Setup, kinds: []string{"CDProvider"}},
+		{name: "managedcluster", setup: managedcluster.Setup, kinds: []string{"ManagedCluster"}},
+		{name: "resourcebundle", setup: resourcebundle.Setup, kinds: []string{"ResourceBundle", "BundleInventory", "ManagedCluster"}},
+		{name: "notificationchannel", setup: notificationchannel.Setup, kinds: []string{"NotificationChannel", "InspectionReport"}},
+		{name: "pipeline", setup: pipeline.Setup, kinds: []string{"Pipeline", "PipelineRun"}},
+		{name: "pipelinerun", setup: pipelinerun.Setup, kinds: []string{"Pipeline", "PipelineRun", "Approval", "CDProvider"}},
+		{name: "webhook", setup: webhook.Setup, kinds: []string{"Pipeline", "PipelineRun"}},
 	}
 }
 
-// Setup adds all controllers to a manager. One whose kinds the cluster does not serve yet is added when it does.
+// Setup adds all controllers to a manager. One whose kinds the cluster does not serve yet, or that the manager cannot list and watch, is
+// added when it can: the others work meanwhile.
 func Setup(m ctrl.Manager, options Options) error {
 	env, err := environment.New(m, options)
 	if err != nil {
 		return err
 	}
 	waiting := &apiWaiter{manager: m, environment: env}
+	ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
+	defer cancel()
 	for _, c := range list() {
-		missing, err := missingKinds(m.GetRESTMapper(), c.kinds)
+		missing, err := waiting.missing(ctx, c.kinds)
 		if err != nil {
 			return fmt.Errorf("discover the kinds of the %s controller: %w", c.name, err)
 		}
-		if len(missing) > 0 {
+		if c.missing = missing; len(missing) > 0 {
 			waiting.controllers = append(waiting.controllers, c)
 			continue
 		}

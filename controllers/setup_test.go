@@ -154,7 +154,7 @@ func (c *cluster) startManager(registry *prometheus.Registry, namespaces ...stri
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	if err := Setup(manager, Options{ParallelInspections: 2, Metrics: registry}); err != nil {
+	if err := Setup(manager, Options{ParallelInspections: 2, Metrics: registry, Namespaces: namespaces}); err != nil {
 		c.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(c.t.Context())

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -16,11 +17,12 @@ import (
 	"kubeops.io/kubeops/controllers/environment"
 )
 
-// discoveryInterval is how often the cluster is asked for kinds that it does not serve. No watch tells, since that would take
-// permission to watch CustomResourceDefinitions.
+// discoveryInterval is how often the cluster is asked for kinds that it does not serve, or that the manager cannot list. No watch tells,
+// since that would take permission to watch CustomResourceDefinitions.
 const discoveryInterval = 15 * time.Second
 
-// apiWaiter adds controllers to a running manager once the cluster serves the kinds that they watch.
+// apiWaiter adds controllers to a running manager once the cluster serves the kinds that they watch, and permits it. Their caches would
+// wait two minutes for such a kind, and then end the manager.
 type apiWaiter struct {
 	manager     ctrl.Manager
 	environment *environment.Environment
@@ -36,8 +38,8 @@ func (w *apiWaiter) NeedLeaderElection() bool { return true }
 func (w *apiWaiter) Start(ctx context.Context) error {
 	logger := log.FromContext(ctx)
 	for _, c := range w.controllers {
-		logger.Info("The cluster does not serve the kinds of a controller; it starts when it does", "controller", c.name, "kinds",
-			c.kinds)
+		logger.Info("A controller lacks kinds of the cluster; it starts when it has them, and `kubeops doctor` says what to do",
+			"controller", c.name, "missing", c.missing)
 	}
 	ticker := time.NewTicker(cmp.Or(w.interval, discoveryInterval))
 	defer ticker.Stop()
@@ -49,7 +51,7 @@ func (w *apiWaiter) Start(ctx context.Context) error {
 		}
 		var failed error
 		w.controllers = slices.DeleteFunc(w.controllers, func(c controller) bool {
-			missing, err := missingKinds(w.manager.GetRESTMapper(), c.kinds)
+			missing, err := w.missing(ctx, c.kinds)
 			if err != nil || len(missing) > 0 {
 				return false // an API server that does not answer is asked again
 			}
@@ -67,16 +69,49 @@ func (w *apiWaiter) Start(ctx context.Context) error {
 	return nil
 }
 
-// missingKinds are the kinds of KubeOps that the cluster does not serve.
-func missingKinds(mapper meta.RESTMapper, kinds []string) (missing []string, err error) {
+// missing is which kinds of KubeOps the cluster does not serve, or the manager cannot list and watch.
+func (w *apiWaiter) missing(ctx context.Context, kinds []string) (missing []string, err error) {
 	for _, kind := range kinds {
-		_, err := mapper.RESTMapping(schema.GroupKind{Group: v1alpha1.Group, Kind: kind}, v1alpha1.GroupVersion().Version)
+		group := schema.GroupKind{Group: v1alpha1.Group, Kind: kind}
+		mapping, err := w.manager.GetRESTMapper().RESTMapping(group, v1alpha1.GroupVersion().Version)
 		switch {
 		case meta.IsNoMatchError(err):
-			missing = append(missing, kind)
+			missing = append(missing, kind+": the CustomResourceDefinition is not installed")
+			continue
 		case err != nil:
 			return nil, err
 		}
+		for _, verb := range []string{"list", "watch"} {
+			allowed, err := w.allowed(ctx, mapping.Resource, verb)
+			if err != nil {
+				return nil, err
+			}
+			if !allowed {
+				missing = append(missing, fmt.Sprintf("%s: cannot %s %s (RBAC)", kind, verb, mapping.Resource.GroupResource()))
+			}
+		}
 	}
 	return missing, nil
+}
+
+// allowed reports whether the manager has a permission in all namespaces that it serves.
+func (w *apiWaiter) allowed(ctx context.Context, resource schema.GroupVersionResource, verb string) (bool, error) {
+	namespaces := w.environment.Settings.Namespaces
+	if len(namespaces) == 0 {
+		namespaces = []string{""}
+	}
+	for _, namespace := range namespaces {
+		review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
+			ResourceAttributes: &authorizationv1.ResourceAttributes{
+				Namespace: namespace, Verb: verb, Group: resource.Group, Resource: resource.Resource,
+			},
+		}}
+		if err := w.manager.GetClient().Create(ctx, review); err != nil {
+			return false, fmt.Errorf("review the permissions of the manager: %w", err)
+		}
+		if !review.Status.Allowed {
+			return false, nil
+		}
+	}
+	return true, nil
 }

@@ -82,7 +82,8 @@ func serveDashboard(args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defaults := managerconfig.Default()
-	logger := setUpLogging(defaults.Logging).WithName("dashboard")
+	root, _ := setUpLogging(defaults.Logging)
+	logger := root.WithName("dashboard")
 	config, err := ctrl.GetConfig()
 	if err != nil {
 		return fmt.Errorf("find a cluster: %w", err)

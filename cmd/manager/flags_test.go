@@ -180,6 +180,9 @@ func TestConfigurationReachesTheControllers(t *testing.T) {
 	if diff := cmp.Diff([]string{"fluentd:1", "vector:1"}, slices.Sorted(maps.Values(collectors.Images))); diff != "" {
 		t.Error(diff)
 	}
+	if diff := cmp.Diff(config.Namespaces, options.Namespaces); diff != "" {
+		t.Error(diff)
+	}
 	wanted := provider.Egress{
 		AllowLoopback: true, Allowed: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
 		Denied: []netip.Prefix{netip.MustParsePrefix("10.96.0.0/12")}, AllowedHosts: []string{"a"}, DeniedHosts: []string{"d"},

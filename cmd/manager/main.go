@@ -25,7 +25,7 @@ import (
 const gcPercent = 30
 
 func main() {
-	runtime.MemProfileRate = 0 // nothing serves profiles, and their table needs 1.4 MiB
+	runtime.MemProfileRate = 0 // without profiling.bindAddress, nothing serves profiles, and their table needs 1.4 MiB
 	err := run(os.Args[1:], os.Stdout)
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "kubeops manager:", err)
@@ -76,7 +76,7 @@ func run(args []string, stdout io.Writer) error {
 		_, err = stdout.Write(content)
 		return err
 	}
-	return begin(effective)
+	return begin(effective, func() (*managerconfig.Effective, error) { return managerconfig.Load(line.config, line.overrides...) })
 }
 
 func printVersion(output string, stdout io.Writer) error {
@@ -98,11 +98,11 @@ func printConfig(effective *managerconfig.Effective, stdout io.Writer) error {
 }
 
 // start runs the manager until a signal ends it.
-func start(effective *managerconfig.Effective) error {
+func start(effective *managerconfig.Effective, again load) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	logger := setUpLogging(effective.Config.Logging)
+	logger, level := setUpLogging(effective.Config.Logging)
 	build := buildinfo.Read()
 	logger.Info("Starting KubeOps", "version", build.Version, "commit", build.Commit,
 		"memoryLimitBytes", debug.SetMemoryLimit(-1)) // GOMEMLIMIT sets it
@@ -111,12 +111,18 @@ func start(effective *managerconfig.Effective) error {
 	if err != nil {
 		return err
 	}
-	closeCache, err := addControllers(manager, &effective.Config)
+	tracing, stopTracing, err := startTracing(&effective.Config.Tracing, logger)
+	if err != nil {
+		return err
+	}
+	defer stopTracing()
+	closeCache, err := addControllers(manager, &effective.Config, tracing)
 	if err != nil {
 		return err
 	}
 	defer closeCache()
-	if err := addHealthChecks(manager); err != nil {
+	if err := errors.Join(addHealthChecks(manager), addClockMonitor(manager),
+		addDiagnosis(manager, &effective.Config, level, again)); err != nil {
 		return err
 	}
 	return manager.Start(ctrl.SetupSignalHandler())

@@ -10,10 +10,13 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/zap"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -31,6 +34,7 @@ import (
 	"kubeops.io/kubeops/internal/memlimit"
 	"kubeops.io/kubeops/internal/message"
 	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/serverclock"
 	"kubeops.io/kubeops/internal/workqueue"
 )
 
@@ -92,7 +96,9 @@ func managerOptions(config *configv1alpha1.ManagerConfig, scheme *runtime.Scheme
 }
 
 // addControllers returns a function that closes the connections of the answer cache and of the work queue.
-func addControllers(manager ctrl.Manager, config *configv1alpha1.ManagerConfig) (closeAll func(), err error) {
+func addControllers(
+	manager ctrl.Manager, config *configv1alpha1.ManagerConfig, tracing trace.TracerProvider,
+) (closeAll func(), err error) {
 	// First: it reserves memory for the processes of runs.
 	command, err := runCommand(config, int64(config.Inspections.MaxConcurrent)+int64(config.Inspections.MaxContinuous))
 	if err != nil {
@@ -107,6 +113,7 @@ func addControllers(manager ctrl.Manager, config *configv1alpha1.ManagerConfig) 
 		return nil, err
 	}
 	options := controllerOptions(config)
+	options.Tracing = tracing
 	options.RunCommand, options.ExpressionCommand, options.TemplateCommand = command, expressions, templates
 	var opened []func()
 	closeAll = func() {
@@ -145,6 +152,7 @@ func addControllers(manager ctrl.Manager, config *configv1alpha1.ManagerConfig) 
 func controllerOptions(config *configv1alpha1.ManagerConfig) controllers.Options {
 	collection := &config.LogCollection
 	return controllers.Options{
+		Namespaces:            config.Namespaces,
 		ParallelInspections:   int(config.Inspections.MaxConcurrent),
 		ContinuousInspections: int(config.Inspections.MaxContinuous),
 		Egress:                egress(&config.Backends),
@@ -251,6 +259,28 @@ func bytesOf(text string) int64 {
 
 func addHealthChecks(manager ctrl.Manager) error {
 	return errors.Join(manager.AddHealthzCheck("ping", healthz.Ping), manager.AddReadyzCheck("caches", cachesSynced(manager.GetCache())))
+}
+
+// addDiagnosis adds what helps to find a problem of a running process: the log level follows the configuration, and profiles are served if
+// the configuration says so.
+func addDiagnosis(manager ctrl.Manager, config *configv1alpha1.ManagerConfig, level zap.AtomicLevel, again load) error {
+	err := manager.Add(&reloader{
+		load: again, level: level, logger: manager.GetLogger().WithName("configuration"), clock: clock.RealClock{}, started: *config,
+	})
+	if address := config.Profiling.BindAddress; address != "" && address != "0" {
+		err = errors.Join(err, manager.Add(&profiles{address: address, logger: manager.GetLogger().WithName("profiling")}))
+	}
+	return err
+}
+
+// addClockMonitor compares the clock with that of the API server.
+func addClockMonitor(manager ctrl.Manager) error {
+	reader, err := serverclock.NewClient(manager.GetConfig())
+	if err != nil {
+		return fmt.Errorf("prepare the comparison of clocks: %w", err)
+	}
+	monitor := &serverclock.Monitor{Client: reader, Clock: clock.RealClock{}, Logger: manager.GetLogger().WithName("clock")}
+	return errors.Join(monitor.Register(metrics.Registry), manager.Add(monitor))
 }
 
 // cachesSynced succeeds once all watched resources have been listed. A replica that waits for the lease watches nothing and is ready.

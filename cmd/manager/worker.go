@@ -43,7 +43,7 @@ func openQueue(config *configv1alpha1.WorkQueue, logger logr.Logger, client stri
 }
 
 // startWorker does parts of inspections until a signal ends it. Those that are not done then are given back.
-func startWorker(effective *managerconfig.Effective) error {
+func startWorker(effective *managerconfig.Effective, again load) error {
 	config := &effective.Config
 	if config.WorkQueue.NATSURL == "" {
 		return errors.New("a worker needs workQueue.natsURL in the configuration")
@@ -51,10 +51,11 @@ func startWorker(effective *managerconfig.Effective) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	logger := setUpLogging(config.Logging)
+	logger, level := setUpLogging(config.Logging)
 	build := buildinfo.Read()
 	logger.Info("Starting a worker of KubeOps", "version", build.Version, "commit", build.Commit)
 	logger.Info("Effective configuration", "config", effective.Redacted(), "sources", effective.Sources())
+	started := *config
 	config.LeaderElection.Enabled = false
 	manager, err := newManager(config)
 	if err != nil {
@@ -66,6 +67,9 @@ func startWorker(effective *managerconfig.Effective) error {
 	}
 	defer queue.Close()
 	if err := addWorker(manager, config, queue); err != nil {
+		return err
+	}
+	if err := addDiagnosis(manager, &started, level, again); err != nil {
 		return err
 	}
 	return manager.Start(ctrl.SetupSignalHandler())

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 
@@ -62,6 +63,10 @@ type Settings struct {
 	DashboardURL string
 	// Answers keeps explanations of models beside the reports; nil keeps none.
 	Answers AnswerCache
+	// Namespaces that the manager serves. Default: all.
+	Namespaces []string
+	// Tracing records reconciles and what they request. Nil records nothing.
+	Tracing trace.TracerProvider
 	// Metrics is where the controllers register theirs. Required.
 	Metrics prometheus.Registerer
 }
@@ -120,6 +125,9 @@ func New(m ctrl.Manager, settings Settings) (*Environment, error) {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
 	accounts := impersonate.Source{Reader: kind.CheckedReader{Reader: m.GetAPIReader()}, Config: m.GetConfig()}
+	if settings.Answers, err = countAnswers(settings.Answers, settings.Metrics); err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
+	}
 	resolver, err := newResolver(m, settings)
 	if err != nil {
 		return nil, err
@@ -134,6 +142,7 @@ func New(m ctrl.Manager, settings Settings) (*Environment, error) {
 	}
 	shared := kind.NewEnvironment(m, watcher)
 	shared.Limits, shared.Quotas = settings.Limits, settings.Quotas
+	shared.Tracing = settings.Tracing
 	return &Environment{
 		Environment: shared, Settings: settings, Accounts: accounts, Backends: resolver, Clusters: registry, Probes: probes,
 		Redact: redactor.Text,
@@ -175,12 +184,18 @@ func newResolver(m ctrl.Manager, settings Settings) (*backends.Resolver, error) 
 	modelTypes, modelErr := builtin.Models()
 	channelTypes, channelErr := builtin.Channels()
 	buildTypes, buildErr := builtin.BuildServers()
+	memory := provider.NewResponseMemory(settings.ResponseMemory)
+	meters := &backends.Meters{Client: m.GetClient(), Clock: clock.RealClock{}}
+	plugins := &plugin.Pool{Egress: settings.Egress, Telemetry: telemetry}
+	registerErr := errors.Join(memory.Register(settings.Metrics), settings.Metrics.Register(meters),
+		settings.Metrics.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "kubeops_plugin_connections", Help: "Connections to plugins.",
+		}, func() float64 { return float64(plugins.Connections()) })))
 	return &backends.Resolver{
 		Secrets:      &secretref.Source{Reader: kind.CheckedReader{Reader: m.GetAPIReader()}, Config: m.GetConfig()},
 		MetricsTypes: metricsTypes, LogTypes: logTypes, ChannelTypes: channelTypes, ModelTypes: modelTypes,
-		BuildTypes: buildTypes, Plugins: &plugin.Pool{Egress: settings.Egress},
+		BuildTypes: buildTypes, Plugins: plugins,
 		Egress: settings.Egress, Telemetry: telemetry, MaxQueryBytes: settings.Limits.MaxQueryBytes,
-		Memory: provider.NewResponseMemory(settings.ResponseMemory),
-		Meters: &backends.Meters{Client: m.GetClient(), Clock: clock.RealClock{}},
-	}, errors.Join(metricsErr, logErr, modelErr, channelErr, buildErr)
+		Memory: memory, Meters: meters,
+	}, errors.Join(registerErr, metricsErr, logErr, modelErr, channelErr, buildErr)
 }

@@ -56,7 +56,8 @@ func Setup(m ctrl.Manager, e *environment.Environment) error {
 func New(e *environment.Environment) *kind.Auxiliary[*v1alpha1.Inspection] {
 	l := &logic{reader: e.Reader, accounts: e.Accounts}
 	return &kind.Auxiliary[*v1alpha1.Inspection]{
-		Environment: e.Environment, New: func() *v1alpha1.Inspection { return &v1alpha1.Inspection{} }, Logic: l.reconcile,
+		Environment: e.Environment, Name: "Inspection export", New: func() *v1alpha1.Inspection { return &v1alpha1.Inspection{} },
+		Logic: l.reconcile,
 	}
 }
 

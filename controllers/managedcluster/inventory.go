@@ -61,7 +61,9 @@ func connectionChanges(registry *clusters.Registry) source.Source {
 // NewInventory is the reconciler of inventories. It owns status.inventory and the conditions Authorized and InventoryReady.
 func NewInventory(e *environment.Environment) *kind.Auxiliary[*v1alpha1.ManagedCluster] {
 	l := &inventories{e}
-	return &kind.Auxiliary[*v1alpha1.ManagedCluster]{Environment: e.Environment, New: empty, Logic: l.reconcile}
+	return &kind.Auxiliary[*v1alpha1.ManagedCluster]{
+		Environment: e.Environment, Name: "ManagedCluster inventory", New: empty, Logic: l.reconcile,
+	}
 }
 
 // inventories reads what connected clusters consist of.

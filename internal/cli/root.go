@@ -11,9 +11,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"kubeops.io/kubeops/internal/buildinfo"
+	"kubeops.io/kubeops/internal/cli/backup"
 	"kubeops.io/kubeops/internal/cli/bundles"
 	"kubeops.io/kubeops/internal/cli/command"
 	"kubeops.io/kubeops/internal/cli/connect"
+	"kubeops.io/kubeops/internal/cli/doctor"
 	"kubeops.io/kubeops/internal/cli/get"
 	"kubeops.io/kubeops/internal/cli/mcpserver"
 	"kubeops.io/kubeops/internal/cli/pipelines"
@@ -64,7 +66,8 @@ func newRoot(streams command.Streams) *cobra.Command {
 		Use:   "kubeops",
 		Short: "Find what is wrong in a Kubernetes cluster, and why",
 		Long: `kubeops reads a cluster with your own permissions, finds what is broken and traces each symptom to its root cause.
-"inspect" never changes the cluster. "run", "suspend", "resume", "ignore" and "pipeline" change resources of KubeOps.`,
+"inspect" never changes the cluster. "run", "suspend", "resume", "ignore", "pipeline" and "restore" change resources of
+KubeOps.`,
 		Example: `  kubeops inspect -A                 # everything you can read
   kubeops inspect -n shop            # one namespace
   kubeops inspect -A -o json --fail-on high
@@ -87,6 +90,7 @@ func newRoot(streams command.Streams) *cobra.Command {
 		newInspect(streams), newReport(streams), newExplain(streams), newOpen(streams), newRun(streams), newSuspend(streams), newResume(streams),
 		newIgnore(streams), pipelines.NewCommand(streams), get.NewCommand(streams), bundles.NewDiff(streams),
 		bundles.NewConflicts(streams), newChecks(streams),
+		doctor.NewCommand(streams), backup.NewBackup(streams), backup.NewRestore(streams),
 		newLogs(streams), newRedact(streams), mcpserver.NewCommand(streams), newVersion(streams),
 	)
 	describeBuiltin(root)

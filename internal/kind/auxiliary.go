@@ -11,9 +11,11 @@ import (
 )
 
 // Auxiliary reconciles an auxiliary condition of a kind, and the status fields that belong to it, beside the controller that
-// owns Ready. It writes what it changes and nothing else. All fields are required.
+// owns Ready. It writes what it changes and nothing else. All fields but Name are required.
 type Auxiliary[T Object] struct {
 	Environment
+	// Name of what is reconciled, for traces: the kind and a word, such as Inspection export.
+	Name string
 	// New is an empty object of the kind.
 	New func() T
 	// Logic changes the status of scope.Object, and returns when to reconcile next; zero waits for a change.
@@ -22,6 +24,10 @@ type Auxiliary[T Object] struct {
 
 // Reconcile implements reconcile.Reconciler.
 func (a *Auxiliary[T]) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	return traced(ctx, a.Tracing, a.Name, request, a.reconcileObject)
+}
+
+func (a *Auxiliary[T]) reconcileObject(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	object := a.New()
 	if err := a.Reader.Get(ctx, request.NamespacedName, object); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -25,6 +26,7 @@ import (
 	"kubeops.io/kubeops/internal/fairqueue"
 	"kubeops.io/kubeops/internal/outcome"
 	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/tracing"
 )
 
 // Object is a resource of KubeOps that a controller reconciles.
@@ -137,7 +139,7 @@ func (s *Scope[T]) newlyShortened() bool {
 	return before != nil && after != nil && before.Message != after.Message && s.complete != "" && s.complete != after.Message
 }
 
-// Reconciler reconciles the objects of one kind. All fields but References are required.
+// Reconciler reconciles the objects of one kind. All fields but References, Kind and Tracing are required.
 type Reconciler[T Object] struct {
 	// Client writes; Reader reads without a cache, so that a status that was just written is seen.
 	Client client.Client
@@ -151,6 +153,9 @@ type Reconciler[T Object] struct {
 	Logic Logic[T]
 	// References watches what an object refers to outside of KubeOps' own kinds; nil watches nothing.
 	References *References[T]
+	// Kind of the objects, and what records their reconciles; nil records nothing.
+	Kind    string
+	Tracing trace.TracerProvider
 
 	quota      *quota
 	interrupts *fairqueue.Interrupts[reconcile.Request]
@@ -158,6 +163,11 @@ type Reconciler[T Object] struct {
 
 // Reconcile implements reconcile.Reconciler.
 func (r *Reconciler[T]) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	return traced(ctx, r.Tracing, r.Kind, request, r.reconcileObject)
+}
+
+// reconcileObject reads the object and brings it one step further.
+func (r *Reconciler[T]) reconcileObject(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	object := r.New()
 	if err := r.Reader.Get(ctx, request.NamespacedName, object); err != nil {
 		if apierrors.IsNotFound(err) {
@@ -221,6 +231,7 @@ func (r *Reconciler[T]) failed(ctx context.Context, scope *Scope[T], err error) 
 	if p == nil || ctx.Err() != nil {
 		return ctrl.Result{}, err
 	}
+	tracing.Failed(trace.SpanFromContext(ctx), p.Reason)
 	scope.Conditions().Failed(p)
 	if err := r.write(ctx, scope); err != nil {
 		return ctrl.Result{}, errors.Join(err, p) // not the terminal error, which would keep the write from being retried

@@ -3,6 +3,7 @@ package kind
 import (
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -30,7 +31,7 @@ const (
 	maxBackoff = 2 * time.Minute
 )
 
-// Environment is what all controllers of a manager share. All fields but Watcher, Limits and Quotas are required.
+// Environment is what all controllers of a manager share. All fields but Watcher, Tracing, Limits and Quotas are required.
 type Environment struct {
 	Client client.Client
 	// Reader reads without a cache.
@@ -41,6 +42,8 @@ type Environment struct {
 	Events events.EventRecorder
 	// Watcher watches Secrets and ServiceAccounts; nil watches nothing.
 	Watcher *refwatch.Watcher
+	// Tracing records reconciles; nil records nothing.
+	Tracing trace.TracerProvider
 	// Limits and Quotas bound what tenants can ask for; zero values bound nothing.
 	Limits limits.Limits
 	Quotas limits.Quotas
@@ -60,6 +63,7 @@ func NewReconciler[T Object](
 ) *Reconciler[T] {
 	r := &Reconciler[T]{
 		Client: e.Client, Reader: e.Reader, Clock: e.Clock, Events: e.Events, Action: action, New: empty, Logic: logic,
+		Kind: kind, Tracing: e.Tracing,
 		quota: newQuota(e, kind, empty()),
 	}
 	if e.Watcher != nil && references != nil {

@@ -10,7 +10,7 @@ import (
 // Texts that several errors share.
 const (
 	emptyFile = "c.yaml: the file is empty; it must start with apiVersion: config.kubeops.io/v1alpha1 and kind: ManagerConfig"
-	sections  = "allowed: namespaces, dashboardURL, logging, metrics, health, webhooks, leaderElection, inspections, backends, limits, quotas, logCollection, answerCache, workQueue"
+	sections  = "allowed: namespaces, dashboardURL, logging, metrics, health, webhooks, leaderElection, inspections, backends, limits, quotas, logCollection, answerCache, workQueue, tracing, profiling"
 	addresses = `must be [host]:port, such as ":8080" or "127.0.0.1:8080", or "0" to disable`
 	reference = "must be an image reference without spaces; remove the field for the default"
 	range100  = "must be between 1 and 100, inclusive"
@@ -214,6 +214,20 @@ func TestWrongValuesAreReportedWithTheirPlace(t *testing.T) {
 			"c.yaml:3:44: workQueue.caFile: forbidden: needs workQueue.natsURL",
 			"c.yaml:3:44: workQueue.keyFile: required value: certFile and keyFile belong together: set both or none",
 			"c.yaml:3:63: workQueue.certFile: forbidden: needs workQueue.natsURL",
+		}},
+		"tracing with a token in its URL": {
+			"tracing: {endpoint: \"https://u:hunter2@c:4318\", samplePercent: 101, queueSize: 0}\n", []string{
+				"c.yaml:3:21: tracing.endpoint: invalid value: must be http://HOST[:PORT][/PATH] or https://HOST[:PORT][/PATH], without " +
+					"credentials or a query",
+				"c.yaml:3:64: tracing.samplePercent: invalid value: 101: must be between 0 and 100, inclusive",
+				"c.yaml:3:80: tracing.queueSize: invalid value: 0: must be between 1 and 65536, inclusive",
+			}},
+		"files of tracing without TLS": {"tracing: {endpoint: \"http://c:4318\", caFile: ca.crt, tokenFile: /t}\n", []string{
+			"c.yaml:3:46: tracing.caFile: invalid value: must be an absolute path",
+			"c.yaml:3:65: tracing.tokenFile: forbidden: needs a tracing.endpoint with https://",
+		}},
+		"profiles for every machine": {"profiling: {bindAddress: \":6060\"}\n", []string{
+			`c.yaml:3:26: profiling.bindAddress: invalid value: ":6060": must be a loopback address, such as 127.0.0.1:6060`,
 		}},
 		"values and unknown fields": {"logging: {level: loud, colour: red}\n", []string{
 			`c.yaml:3:18: logging.level: unsupported value: "loud": supported values: "debug", "info", "warn", "error"`,

@@ -21,26 +21,45 @@ const maxFileBytes = 1 << 20
 // Load reads a file, or the files *.yaml of a folder in the order of their names, where a later file overrides an earlier one field
 // by field and a list as a whole. An empty path reads nothing. Overrides apply last. An error of type Errors has all that is wrong.
 func Load(path string, overrides ...Override) (*Effective, error) {
-	files, err := configFiles(path)
+	names, err := configFiles(path)
 	if err != nil {
 		return nil, err
 	}
-	effective := &Effective{Config: Default(), Origins: map[string]Origin{}}
-	d := &decoder{origins: effective.Origins}
-	for _, file := range files {
-		content, err := readFile(file)
+	var files []File
+	for _, name := range names {
+		content, err := readFile(name)
 		if err != nil {
 			return nil, err
 		}
-		d.file = file
-		d.decode(content, &effective.Config)
+		files = append(files, File{Name: name, Content: content})
+	}
+	return Parse(files, overrides...)
+}
+
+// File is a file of the configuration that was read, such as one of a ConfigMap.
+type File struct {
+	// Name for messages.
+	Name string
+	// Content is YAML.
+	Content []byte
+}
+
+// Parse is Load of files that were read, in this order.
+func Parse(files []File, overrides ...Override) (*Effective, error) {
+	effective := &Effective{Config: Default(), Origins: map[string]Origin{}}
+	d := &decoder{origins: effective.Origins}
+	var names []string
+	for _, file := range files {
+		d.file = file.Name
+		names = append(names, file.Name)
+		d.decode(file.Content, &effective.Config)
 	}
 	for _, override := range overrides {
 		override.Set(&effective.Config)
 		effective.Origins[override.Path] = Origin{Flag: override.Flag, Overridden: effective.Origins[override.Path].place()}
 	}
 	if all := append(d.errors, effective.validate(d.errors)...); len(all) > 0 {
-		return nil, all.sorted(files)
+		return nil, all.sorted(names)
 	}
 	return effective, nil
 }

@@ -84,6 +84,11 @@ func TestLoadSetsEveryField(t *testing.T) {
 			PasswordFile: "/etc/kubeops-queue/password", CAFile: "/etc/kubeops-queue/ca.crt", CertFile: "/etc/kubeops-queue/tls.crt",
 			KeyFile: "/etc/kubeops-queue/tls.key",
 		},
+		Tracing: v1alpha1.Tracing{
+			Endpoint: "https://collector.tracing.example.com:4318", SamplePercent: 50, QueueSize: 4096,
+			CAFile: "/etc/kubeops-tracing/ca.crt", TokenFile: "/etc/kubeops-tracing/token",
+		},
+		Profiling: v1alpha1.Profiling{BindAddress: "127.0.0.1:6060"},
 	}
 	want.LeaderElection.LeaseDuration.Duration = time.Minute
 	want.LeaderElection.RenewDeadline.Duration = 40 * time.Second

@@ -75,6 +75,8 @@ func Default() v1alpha1.ManagerConfig {
 			RenewDeadline: metav1.Duration{Duration: 10 * time.Second},
 			RetryPeriod:   metav1.Duration{Duration: 2 * time.Second},
 		},
+		Profiling:   v1alpha1.Profiling{BindAddress: "0"},
+		Tracing:     v1alpha1.Tracing{SamplePercent: 10, QueueSize: 2048},
 		WorkQueue:   v1alpha1.WorkQueue{Name: "kubeops", Replicas: 1},
 		Inspections: v1alpha1.Inspections{MaxConcurrent: 2, MemoryLimit: v1alpha1.AutoMemoryLimit},
 		Backends: v1alpha1.Backends{Egress: v1alpha1.Egress{

@@ -61,6 +61,8 @@ func validateConfig(config *v1alpha1.ManagerConfig) field.ErrorList {
 	all = append(all, validateBackends(&config.Backends, field.NewPath("backends"))...)
 	all = append(all, validateLogCollection(&config.LogCollection, field.NewPath("logCollection"))...)
 	all = append(all, validateRedis(&config.AnswerCache.Redis, field.NewPath("answerCache", "redis"))...)
+	all = append(all, validateProfiling(config.Profiling.BindAddress, field.NewPath("profiling", "bindAddress"))...)
+	all = append(all, validateTracing(&config.Tracing, field.NewPath("tracing"))...)
 	all = append(all, validateWorkQueue(&config.WorkQueue, field.NewPath("workQueue"))...)
 	return all
 }

@@ -60,6 +60,8 @@ type Pool struct {
 	Sockets string
 	// Egress of addresses.
 	Egress provider.Egress
+	// Telemetry counts calls as requests of type plugin; nil counts nothing.
+	Telemetry *provider.Metrics
 
 	mu    sync.Mutex
 	links map[string]*link
@@ -160,6 +162,7 @@ func (p *Pool) acquire(target Target) (*link, error) {
 	l.conn, err = grpc.NewClient("passthrough:///plugin", grpc.WithContextDialer(dial), grpc.WithNoProxy(),
 		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDisableServiceConfig(),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: keepaliveTime, Timeout: keepaliveTime / 2, PermitWithoutStream: true}),
+		grpc.WithUnaryInterceptor(p.recordCall(target.Kind)),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(MaxMessage), grpc.MaxCallSendMsgSize(MaxMessage)))
 	if err != nil {
 		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, err, "plugin %s cannot be connected to", target.name())

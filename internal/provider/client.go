@@ -119,7 +119,7 @@ func NewClient(endpoint Endpoint, options Options) (*Client, error) {
 		Transport: &limited{
 			next: transport, header: endpoint.Header, authorization: endpoint.Auth.header(), host: base.Host, scheme: base.Scheme,
 			bytes: options.Limits.MaxBytes, rate: rate.NewLimiter(rate.Limit(options.Limits.PerSecond), options.Limits.Burst),
-			memory: options.Memory,
+			memory: options.Memory, backend: options.Type,
 		},
 		CheckRedirect: c.redirect,
 	}
@@ -191,7 +191,7 @@ func (c *Client) Do(ctx context.Context, r Request) (*Answer, error) {
 	if timeout <= 0 {
 		timeout = c.limits.Timeout
 	}
-	ctx, cancel := context.WithTimeout(withLimit(ctx, r.MaxBytes, r.Prefix), timeout)
+	ctx, cancel := context.WithTimeout(context.WithValue(withLimit(ctx, r.MaxBytes, r.Prefix), operationKey{}, r.Operation), timeout)
 	request, err := c.request(ctx, r)
 	if err != nil {
 		cancel()

@@ -7,7 +7,10 @@ import (
 	"io"
 	"net/http"
 
+	"go.opentelemetry.io/otel/attribute"
 	"golang.org/x/time/rate"
+
+	"kubeops.io/kubeops/internal/tracing"
 )
 
 var errRedirected = errors.New("redirected to another host")
@@ -28,10 +31,25 @@ type limited struct {
 	bytes         int64
 	rate          *rate.Limiter
 	memory        *ResponseShare
+	// backend is the type of the backend, for traces.
+	backend string
 }
 
-// RoundTrip sends one request.
+// RoundTrip sends one request, and records it in the trace of its context.
 func (l *limited) RoundTrip(request *http.Request) (*http.Response, error) {
+	ctx, span := tracing.Start(request.Context(), "request "+l.backend, tracing.Value("kubeops.backend.type", l.backend),
+		tracing.Value("kubeops.backend.operation", operationOf(request.Context())), tracing.Value("http.request.method", request.Method),
+		tracing.Value("server.address", l.host))
+	response, err := l.send(request.WithContext(ctx))
+	if err == nil {
+		span.SetAttributes(attribute.Int("http.response.status_code", response.StatusCode))
+	}
+	tracing.End(span, err)
+	return response, err
+}
+
+// send waits for a slot, adds credentials, and bounds the answer.
+func (l *limited) send(request *http.Request) (*http.Response, error) {
 	if request.URL.Host != l.host || request.URL.Scheme != l.scheme {
 		return nil, errRedirected
 	}
@@ -79,6 +97,15 @@ func BoundResponse(response *http.Response, limit int64, memory *ResponseShare) 
 
 // limitKey is the limit of the response to a request, in its context.
 type limitKey struct{}
+
+// operationKey is the name of the operation of a request, in its context.
+type operationKey struct{}
+
+// operationOf a request; empty if a library makes it.
+func operationOf(ctx context.Context) string {
+	operation, _ := ctx.Value(operationKey{}).(string)
+	return operation
+}
 
 // responseLimit of one request; prefix says that only the beginning of the response is read.
 type responseLimit struct {

@@ -110,7 +110,8 @@ func notRun() []struct{ prefix, reason string } {
 func needCluster() []string {
 	return []string{
 		"kubeops inspect -A", "kubeops inspect -n", "kubeops run", "kubeops report", "kubeops suspend", "kubeops resume", "kubeops ignore",
-		"kubeops pipeline", "kubeops diff", "kubeops conflicts", "kubeops get", "kubeops open", "kubeops explain",
+		"kubeops pipeline", "kubeops diff", "kubeops conflicts", "kubeops get", "kubeops open", "kubeops explain", "kubeops doctor",
+		"kubeops backup", "kubeops restore",
 	}
 }
 
@@ -140,11 +141,14 @@ users:
 // files are those that the commands of the documentation name.
 func files() map[string]string {
 	return map[string]string{
-		"kubeconfig":          kubeconfig,
-		"deploy/service.yaml": "apiVersion: v1\nkind: Service\nmetadata: {name: shop, namespace: shop}\nspec: {ports: [{port: 80}]}\n",
-		"extra.yaml":          "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: extra, namespace: shop}\n",
-		"pod.yaml":            "apiVersion: v1\nkind: Pod\nmetadata: {name: shop, namespace: shop}\n",
-		"app.log":             "2026-01-02T03:04:05Z ERROR connect to postgres://shop:Zx81kQpL@db/shop failed\n",
+		"kubeconfig":                 kubeconfig,
+		"deploy/service.yaml":        "apiVersion: v1\nkind: Service\nmetadata: {name: shop, namespace: shop}\nspec: {ports: [{port: 80}]}\n",
+		"extra.yaml":                 "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: extra, namespace: shop}\n",
+		"backup/kubeops-backup.yaml": "format: 1\napiVersion: kubeops.io/v1alpha1\nprogram: v1\n",
+		"backup/kubeops.io/v1alpha1/shop/inspections/all.yaml": "apiVersion: kubeops.io/v1alpha1\nkind: Inspection\n" +
+			"metadata: {name: all, namespace: shop}\nspec: {}\n",
+		"pod.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: shop, namespace: shop}\n",
+		"app.log":  "2026-01-02T03:04:05Z ERROR connect to postgres://shop:Zx81kQpL@db/shop failed\n",
 		"checks.yaml": "- id: owner\n  resource: {version: v1, resource: namespaces}\n" +
 			"  expression: has(object.metadata.labels)\n  message: No labels.\n",
 	}

@@ -36,6 +36,31 @@ type ManagerConfig struct {
 	AnswerCache AnswerCache `json:"answerCache"`
 	// workQueue has inspections done by workers. Without it, the manager does them.
 	WorkQueue WorkQueue `json:"workQueue"`
+	// tracing sends traces of reconciles and of their requests to a collector.
+	Tracing Tracing `json:"tracing"`
+	// profiling serves profiles of the manager.
+	Profiling Profiling `json:"profiling"`
+}
+
+// Profiling of the manager by net/http/pprof.
+type Profiling struct {
+	// bindAddress is a loopback [host]:port for profiles, or 0 to disable. `kubectl port-forward` reaches it. Default: "0".
+	BindAddress string `json:"bindAddress"`
+}
+
+// Tracing by OpenTelemetry: a reconcile is a span, and its requests to backends and plugins are spans below it.
+type Tracing struct {
+	// endpoint is the URL of a collector that takes OTLP over HTTP, such as http://collector.tracing:4318. Without a path, /v1/traces is
+	// added. It must not contain credentials. Empty records nothing. Default: "".
+	Endpoint string `json:"endpoint"`
+	// samplePercent is the share of the reconciles that are recorded, 0 to 100. Default: 10.
+	SamplePercent int32 `json:"samplePercent"`
+	// queueSize is how many spans wait to be sent, 1 to 65536. Those beyond it are dropped. Default: 2048.
+	QueueSize int32 `json:"queueSize"`
+	// caFile is the absolute path of a PEM file with the CA certificates to trust. Empty uses the system's certificates. Default: "".
+	CAFile string `json:"caFile"`
+	// tokenFile is the absolute path of a file with a bearer token, which is read for each request. Only for https://. Default: "".
+	TokenFile string `json:"tokenFile"`
 }
 
 // Logging of the manager.

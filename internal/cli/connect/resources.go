@@ -61,6 +61,39 @@ func BundleKind() ResourceKind {
 	}
 }
 
+// PipelineKind is Pipeline.
+func PipelineKind() ResourceKind {
+	return ResourceKind{
+		Kind: "Pipeline", Resource: "pipelines", Short: []string{"pl"},
+		Empty: func() APIObject { return &v1alpha1.Pipeline{} }, List: func() runtime.Object { return &v1alpha1.PipelineList{} },
+	}
+}
+
+// PipelineRunKind is PipelineRun.
+func PipelineRunKind() ResourceKind {
+	return ResourceKind{
+		Kind: "PipelineRun", Resource: "pipelineruns", Short: []string{"plr"},
+		Empty: func() APIObject { return &v1alpha1.PipelineRun{} }, List: func() runtime.Object { return &v1alpha1.PipelineRunList{} },
+	}
+}
+
+// ApprovalKind is Approval.
+func ApprovalKind() ResourceKind {
+	return ResourceKind{
+		Kind: "Approval", Resource: "approvals", Short: []string{"appr"},
+		Empty: func() APIObject { return &v1alpha1.Approval{} }, List: func() runtime.Object { return &v1alpha1.ApprovalList{} },
+	}
+}
+
+// InventoryKind is BundleInventory.
+func InventoryKind() ResourceKind {
+	return ResourceKind{
+		Kind: "BundleInventory", Resource: "bundleinventories", Short: []string{"bundleinv"},
+		Empty: func() APIObject { return &v1alpha1.BundleInventory{} },
+		List:  func() runtime.Object { return &v1alpha1.BundleInventoryList{} },
+	}
+}
+
 // ReconciledKinds are the kinds with spec.suspend, the default one first.
 func ReconciledKinds() []ResourceKind {
 	return []ResourceKind{

@@ -12,6 +12,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/cli/command"
+	"kubeops.io/kubeops/internal/cli/connect"
 	"kubeops.io/kubeops/internal/printable"
 	"kubeops.io/kubeops/internal/remedy"
 )
@@ -73,7 +74,7 @@ func (o *approveOptions) run(ctx context.Context, streams command.Streams, args 
 		decision = v1alpha1.DecisionReject
 		done = "Rejected"
 	}
-	_, err = s.Create(ctx, approvalKind(), &v1alpha1.Approval{
+	_, err = s.Create(ctx, connect.ApprovalKind(), &v1alpha1.Approval{
 		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion().String(), Kind: "Approval"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: run.Namespace, GenerateName: run.Name[:min(len(run.Name), 200)] + "-"},
 		Spec: v1alpha1.ApprovalSpec{
@@ -119,7 +120,7 @@ undone: start another run instead.`,
 			case run.Status.Phase == v1alpha1.RunFinishing:
 				return fmt.Errorf("%s is Finishing: its stages have ended, and those of finally are not canceled", name)
 			}
-			if _, err := s.Patch(cmd.Context(), pipelineRunKind(), run.Namespace, run.Name, types.MergePatchType,
+			if _, err := s.Patch(cmd.Context(), connect.PipelineRunKind(), run.Namespace, run.Name, types.MergePatchType,
 				[]byte(`{"spec":{"cancel":true}}`)); err != nil {
 				return err
 			}
@@ -177,7 +178,7 @@ func requestRetry(ctx context.Context, a *runArguments, streams command.Streams,
 	if err != nil {
 		return err
 	}
-	if _, err := s.Patch(ctx, pipelineRunKind(), run.Namespace, run.Name, types.MergePatchType, patch); err != nil {
+	if _, err := s.Patch(ctx, connect.PipelineRunKind(), run.Namespace, run.Name, types.MergePatchType, patch); err != nil {
 		return err
 	}
 	out := printable.NewWriter(streams.Out)

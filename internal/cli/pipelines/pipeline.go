@@ -10,35 +10,12 @@ import (
 	"github.com/spf13/cobra"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/cli/command"
 	"kubeops.io/kubeops/internal/cli/connect"
 )
-
-func pipelineKind() connect.ResourceKind {
-	return connect.ResourceKind{
-		Kind: "Pipeline", Resource: "pipelines", Short: []string{"pl"},
-		Empty: func() connect.APIObject { return &v1alpha1.Pipeline{} }, List: func() runtime.Object { return &v1alpha1.PipelineList{} },
-	}
-}
-
-func pipelineRunKind() connect.ResourceKind {
-	return connect.ResourceKind{
-		Kind: "PipelineRun", Resource: "pipelineruns", Short: []string{"plr"},
-		Empty: func() connect.APIObject { return &v1alpha1.PipelineRun{} },
-		List:  func() runtime.Object { return &v1alpha1.PipelineRunList{} },
-	}
-}
-
-func approvalKind() connect.ResourceKind {
-	return connect.ResourceKind{
-		Kind: "Approval", Resource: "approvals", Short: []string{"appr"},
-		Empty: func() connect.APIObject { return &v1alpha1.Approval{} }, List: func() runtime.Object { return &v1alpha1.ApprovalList{} },
-	}
-}
 
 // NewCommand is "kubeops pipeline" with its subcommands.
 func NewCommand(streams command.Streams) *cobra.Command {
@@ -65,7 +42,7 @@ type runArguments struct{ cluster connect.ClusterFlags }
 func (a *runArguments) register(cmd *cobra.Command, maximum int) {
 	a.cluster.Register(cmd.Flags())
 	a.cluster.Complete(cmd)
-	runs := a.cluster.CompleteNames(1, pipelineRunKind())
+	runs := a.cluster.CompleteNames(1, connect.PipelineRunKind())
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		if len(args) != 1 || maximum < 2 {
 			return runs(cmd, args, typed)
@@ -88,7 +65,7 @@ func (a *runArguments) register(cmd *cobra.Command, maximum int) {
 
 // open reads the run.
 func (a *runArguments) open(ctx context.Context, args []string) (*connect.Store, *v1alpha1.PipelineRun, error) {
-	ref, err := connect.ParseReference(args[0], pipelineRunKind())
+	ref, err := connect.ParseReference(args[0], connect.PipelineRunKind())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -101,7 +78,7 @@ func (a *runArguments) open(ctx context.Context, args []string) (*connect.Store,
 }
 
 func getRun(ctx context.Context, s *connect.Store, name string) (*v1alpha1.PipelineRun, error) {
-	found, err := s.Get(ctx, pipelineRunKind(), name)
+	found, err := s.Get(ctx, connect.PipelineRunKind(), name)
 	if err != nil {
 		return nil, err
 	}

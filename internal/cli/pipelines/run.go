@@ -57,7 +57,7 @@ Exit codes:
 	cmd.Flags().BoolVar(&o.wait, "wait", false, "wait for the end of the run")
 	cmd.Flags().DurationVar(&o.timeout, "timeout", defaultPipelineWait, "with --wait: how long to wait")
 	command.CompleteWith(cmd, "parameter", o.completeParameters)
-	cmd.ValidArgsFunction = o.cluster.CompleteNames(1, pipelineKind())
+	cmd.ValidArgsFunction = o.cluster.CompleteNames(1, connect.PipelineKind())
 	return cmd
 }
 
@@ -72,7 +72,7 @@ func (o *pipelineRunOptions) completeParameters(cmd *cobra.Command, args []strin
 	if err != nil {
 		return nil, command.Silent
 	}
-	found, err := s.Get(ctx, pipelineKind(), args[0])
+	found, err := s.Get(ctx, connect.PipelineKind(), args[0])
 	if err != nil {
 		return nil, command.Silent
 	}
@@ -95,7 +95,7 @@ func (o *pipelineRunOptions) run(ctx context.Context, streams command.Streams, a
 		}
 		parameters = append(parameters, v1alpha1.ParameterValue{Name: name, Value: value})
 	}
-	ref, err := connect.ParseReference(argument, pipelineKind())
+	ref, err := connect.ParseReference(argument, connect.PipelineKind())
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (o *pipelineRunOptions) run(ctx context.Context, streams command.Streams, a
 	if err != nil {
 		return err
 	}
-	found, err := s.Get(ctx, pipelineKind(), ref.Name)
+	found, err := s.Get(ctx, connect.PipelineKind(), ref.Name)
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (o *pipelineRunOptions) run(ctx context.Context, streams command.Streams, a
 	}
 	now := metav1.Now()
 	prefix := definition.Name[:min(len(definition.Name), 200)] + "-"
-	created, err := s.Create(ctx, pipelineRunKind(), &v1alpha1.PipelineRun{
+	created, err := s.Create(ctx, connect.PipelineRunKind(), &v1alpha1.PipelineRun{
 		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion().String(), Kind: "PipelineRun"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, GenerateName: prefix},
 		Spec: v1alpha1.PipelineRunSpec{

@@ -71,6 +71,13 @@ func (m *Meter) Set(rates Rates) {
 	}
 }
 
+// Rates are the limits of the meter.
+func (m *Meter) Rates() Rates {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	return m.rates
+}
+
 func perMinute(n int64) *rate.Limiter {
 	if n <= 0 {
 		return rate.NewLimiter(rate.Inf, 0)

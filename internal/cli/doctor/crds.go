@@ -1,0 +1,126 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/config"
+	"kubeops.io/kubeops/internal/remedy"
+	"kubeops.io/kubeops/internal/text"
+)
+
+// maxFields that a finding about a CustomResourceDefinition lists.
+const maxFields = 3
+
+// applyCRDs installs the CustomResourceDefinitions of this version.
+const applyCRDs = "In the checkout of the version of the manager, run `kubectl apply --server-side --force-conflicts -k config/crd`."
+
+// crds compares the CustomResourceDefinitions of the cluster with those of this program.
+func (e *examination) crds(ctx context.Context) error {
+	wanted, err := config.CRDs()
+	if err != nil {
+		return err
+	}
+	for _, want := range wanted {
+		object := "CustomResourceDefinition " + want.Name
+		found := &apiextensionsv1.CustomResourceDefinition{}
+		err := e.client.Get(ctx, client.ObjectKeyFromObject(want), found)
+		switch {
+		case apierrors.IsNotFound(err):
+			e.problem(checkCRDs, object,
+				fmt.Sprintf("does not exist: the manager does not reconcile %s until it does", want.Spec.Names.Kind), applyCRDs)
+		case err != nil:
+			return e.failed(err, "read CustomResourceDefinitions")
+		default:
+			e.crd(object, want, found)
+		}
+	}
+	return nil
+}
+
+// crd compares one CustomResourceDefinition.
+func (e *examination) crd(object string, want, found *apiextensionsv1.CustomResourceDefinition) {
+	for _, condition := range found.Status.Conditions {
+		bad := apiextensionsv1.ConditionFalse
+		if condition.Type == apiextensionsv1.NonStructuralSchema || condition.Type == apiextensionsv1.Terminating {
+			bad = apiextensionsv1.ConditionTrue
+		}
+		if condition.Status == bad {
+			e.problem(checkCRDs, object, fmt.Sprintf("is not served: %s is %s: %s", condition.Type, condition.Status,
+				text.Clip(condition.Message, maxMessage)), remedy.Sprintf("See `kubectl describe crd %s`.", want.Name))
+			return
+		}
+	}
+	missing, extra := compare(schemaOf(want), schemaOf(found))
+	switch {
+	case len(missing) > 0 && len(extra) > 0:
+		e.problem(checkCRDs, object, fmt.Sprintf("is of another version: it lacks %s, and has %s", list(missing), list(extra)), applyCRDs)
+	case len(missing) > 0:
+		e.problem(checkCRDs, object, "is older than this program: it lacks "+list(missing), applyCRDs)
+	case len(extra) > 0:
+		e.warn(checkCRDs, object, "is newer than this program: it has "+list(extra),
+			"Use the program of the version that is installed, or upgrade the manager if it is older than its CustomResourceDefinitions.")
+	case !equality.Semantic.DeepEqual(want.Spec.Versions, found.Spec.Versions):
+		e.warn(checkCRDs, object, "differs from that of this program in descriptions, limits or columns", applyCRDs)
+	}
+}
+
+func list(fields []string) string { return text.List(fields, maxFields) }
+
+// schemaOf is the schema of the version that KubeOps uses; nil without one.
+func schemaOf(crd *apiextensionsv1.CustomResourceDefinition) *apiextensionsv1.JSONSchemaProps {
+	for i := range crd.Spec.Versions {
+		version := &crd.Spec.Versions[i]
+		if version.Name == v1alpha1.GroupVersion().Version && version.Served && version.Schema != nil {
+			return version.Schema.OpenAPIV3Schema
+		}
+	}
+	return nil
+}
+
+// compare returns what a schema lacks, and what it has besides: fields, their types and the values that they can have, in order.
+func compare(want, found *apiextensionsv1.JSONSchemaProps) (missing, extra []string) {
+	before, after := map[string]bool{}, map[string]bool{}
+	flatten("", want, before)
+	flatten("", found, after)
+	difference := func(of, without map[string]bool) (left []string) {
+		for _, path := range slices.Sorted(maps.Keys(of)) {
+			if !without[path] && !slices.ContainsFunc(left, func(parent string) bool { return strings.HasPrefix(path, parent+".") }) {
+				left = append(left, path)
+			}
+		}
+		return left
+	}
+	return difference(before, after), difference(after, before)
+}
+
+// flatten collects the fields of a schema and the values of its enumerations.
+func flatten(path string, schema *apiextensionsv1.JSONSchemaProps, into map[string]bool) {
+	if schema == nil {
+		return
+	}
+	for name := range schema.Properties {
+		property := schema.Properties[name]
+		at := strings.TrimPrefix(path+"."+name, ".")
+		into[at] = true
+		flatten(at, &property, into)
+	}
+	for _, value := range schema.Enum {
+		into[path+" "+string(value.Raw)] = true
+	}
+	if schema.Items != nil {
+		flatten(path+"[]", schema.Items.Schema, into)
+	}
+	if schema.AdditionalProperties != nil {
+		flatten(path+".*", schema.AdditionalProperties.Schema, into)
+	}
+}
