@@ -56,7 +56,12 @@ func startWorker(effective *managerconfig.Effective) error {
 	logger.Info("Starting a worker of KubeOps", "version", build.Version, "commit", build.Commit)
 	logger.Info("Effective configuration", "config", effective.Redacted(), "sources", effective.Sources())
 	config.LeaderElection.Enabled = false
-	manager, err := newManager(config)
+	ctx := ctrl.SetupSignalHandler()
+	cluster, err := findCluster(ctx, logger)
+	if err != nil || ctx.Err() != nil {
+		return err
+	}
+	manager, err := newManager(cluster, config)
 	if err != nil {
 		return err
 	}
@@ -68,7 +73,7 @@ func startWorker(effective *managerconfig.Effective) error {
 	if err := addWorker(manager, config, queue); err != nil {
 		return err
 	}
-	return manager.Start(ctrl.SetupSignalHandler())
+	return manager.Start(ctx)
 }
 
 // addWorker adds the worker of a queue to a manager, which has no controllers.
