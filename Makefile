@@ -29,7 +29,7 @@ demo: build $(BIN)/cluster ## Start a real local cluster, break a small shop in 
 test: test-unit test-dashboard test-e2e ## Run all tests: unit, controllers against a real API server, pages in a browser, end to end on a real node
 
 .PHONY: test-full
-test-full: test test-walls test-remedies test-day test-keycloak test-dashboard-load test-dashboard-api test-workers ## Run all tests, and those that take longer (each has a target of its own)
+test-full: test test-walls test-remedies test-day test-keycloak test-dashboard-load test-dashboard-api test-workers test-failover test-soak ## Run all tests, and those that take longer (each has a target of its own)
 
 ##@ Development
 
@@ -81,11 +81,19 @@ servers: $(BIN) ## Download or build the servers that the tests use, such as Pro
 
 .PHONY: test-walls
 test-walls: kube ## Run the manager in 256 MiB beside the hostile resources of a tenant, on a real API server
-	go test ./test/walls -skip TestKilledWorkers -count=1 -timeout 40m -v
+	go test ./test/walls -skip 'TestKilledWorkers|TestFailover|TestManagersSurvive|TestSoak|TestAnIdle' -count=1 -timeout 40m -v
 
 .PHONY: test-workers
 test-workers: kube servers ## Inspect four clusters of 10,000 Pods by 1, 2 and 4 workers, and kill workers (KUBEOPS_WORKER_PODS=..., KUBEOPS_WORKER_KILLS=...)
 	go test ./test/walls -run TestKilledWorkers -count=1 -timeout 60m -v
+
+.PHONY: test-failover
+test-failover: kube ## Kill the leader of two managers 50 times amid work, and stop the API server for a minute (KUBEOPS_FAILOVER_KILLS=..., KUBEOPS_OUTAGE=...)
+	go test ./test/walls -run 'TestFailover|TestManagersSurvive' -count=1 -timeout 60m -v
+
+.PHONY: test-soak
+test-soak: kube ## Inspect 20 times in a minute for 30 minutes: nothing grows (SOAK=30m), and measure an idle manager
+	go test ./test/walls -run 'TestSoak|TestAnIdleManager' -count=1 -timeout 120m -v
 
 .PHONY: test-remedies
 test-remedies: build kube ## Break objects and applications on a real node, and run what the findings advise
@@ -94,6 +102,7 @@ test-remedies: build kube ## Break objects and applications on a real node, and 
 .PHONY: test-e2e
 test-e2e: build kube servers ## Run the end-to-end tests on a real node
 	go test ./test/e2e -count=1 -timeout 40m -v -ginkgo.v
+	KUBEOPS_FAILOVER_KILLS=3 go test ./test/walls -run TestFailover -count=1 -timeout 10m -v
 
 .PHONY: race
 race: kube servers ## Run the unit tests with the race detector (needs a C compiler)
