@@ -42,10 +42,7 @@ func waitForAPIServer(ctx context.Context, cluster *rest.Config, interval time.D
 	said := ""
 	for {
 		_, err := client.RESTClient().Get().AbsPath("/version").DoRaw(ctx)
-		if answered(err) {
-			return nil
-		}
-		if ctx.Err() != nil {
+		if answered(err) || ctx.Err() != nil {
 			return nil
 		}
 		if text := err.Error(); text != said { // not on every attempt

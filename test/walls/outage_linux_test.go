@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -194,7 +195,7 @@ func (p *process) start() {
 		response, err := client.Get(p.config.Host + "/readyz")
 		if err == nil {
 			_ = response.Body.Close() // the status says enough
-			if response.StatusCode == 200 {
+			if response.StatusCode == http.StatusOK {
 				return
 			}
 		}
