@@ -48,9 +48,18 @@ type cluster struct {
 	stopTenants func()
 }
 
-func newCluster(t *testing.T) *cluster {
+// newCluster starts an API server, with more flags as NAME=VALUE.
+func newCluster(t *testing.T, flags ...string) *cluster {
 	t.Helper()
-	config := testkit.APIServer(t)
+	config, stop, err := testkit.StartAPIServer(flags...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := stop(); err != nil {
+			t.Errorf("stop the API server: %v", err)
+		}
+	})
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		t.Fatal(err)

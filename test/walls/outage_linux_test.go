@@ -62,8 +62,10 @@ func TestManagersSurviveAnOutageOfTheAPIServer(t *testing.T) {
 	server.kill()
 	k := &kubelet{replicas: r}
 	k.tend(t.Context(), away)
+	started := time.Now()
 	server.start()
 	back := time.Now()
+	t.Logf("the API server needed %s to be ready again", back.Sub(started).Round(100*time.Millisecond))
 	c.request(key, "after")
 	c.handled(key, "after", time.Minute)
 	took := time.Since(back)
