@@ -40,7 +40,7 @@ type cluster struct {
 	tenants map[string]client.Client
 	// program is the path of the manager, once it is built.
 	program string
-	// alone starts managers without leader election: one that was killed would hold its Lease for 15 s.
+	// alone starts managers without leader election: one that was killed would hold its Lease for 10 s.
 	alone bool
 	// settings are added to the configuration of managers.
 	settings string
