@@ -3,9 +3,10 @@ package walls
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"net/http"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,8 +15,8 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -117,8 +118,7 @@ func (k *kubelet) tend(ctx context.Context, period time.Duration) {
 
 // process of the API server.
 type process struct {
-	t       *testing.T
-	config  *rest.Config
+	cluster *cluster
 	args    []string
 	running *os.Process
 	// ended is closed with the process of start.
@@ -141,7 +141,7 @@ func (c *cluster) apiServer() *process {
 		if err != nil {
 			c.t.Fatal(err)
 		}
-		return &process{t: c.t, config: c.config, args: args, running: found}
+		return &process{cluster: c, args: args, running: found}
 	}
 	c.t.Fatal("no process of the API server")
 	return nil
@@ -151,33 +151,27 @@ func portOf(host string) string { return host[strings.LastIndex(host, ":")+1:] }
 
 // kill the process, and wait until its port is closed.
 func (p *process) kill() {
-	p.t.Helper()
+	c := p.cluster
+	c.t.Helper()
 	if err := p.running.Signal(syscall.SIGKILL); err != nil {
-		p.t.Fatal(err)
+		c.t.Fatal(err)
 	}
-	client, err := rest.HTTPClientFor(p.config)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	for deadline := time.Now().Add(10 * time.Second); ; pause(p.t.Context(), 10*time.Millisecond) {
-		response, err := client.Get(p.config.Host + "/livez")
+	c.eventually("the port of the API server is closed", 10*time.Second, func(ctx context.Context) error {
+		connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", "127.0.0.1:"+portOf(c.config.Host))
 		if err != nil {
-			return
+			return nil //nolint:nilerr // it is closed
 		}
-		_ = response.Body.Close() // only its absence counts
-		if time.Now().After(deadline) {
-			p.t.Fatal("the API server still answers")
-		}
-	}
+		return errors.Join(errors.New("it is open"), connection.Close())
+	})
 }
 
 // start the process again, with the same arguments. It is ready on return.
 func (p *process) start() {
-	p.t.Helper()
+	p.cluster.t.Helper()
 	command := exec.Command(p.args[0], p.args[1:]...)
 	command.Stdout, command.Stderr = io.Discard, io.Discard
 	if err := command.Start(); err != nil {
-		p.t.Fatal(err)
+		p.cluster.t.Fatal(err)
 	}
 	p.running = command.Process
 	p.ended = make(chan struct{})
@@ -185,24 +179,11 @@ func (p *process) start() {
 		defer close(p.ended)
 		_ = command.Wait() // a killed process is always an error
 	}()
-	p.t.Cleanup(func() {
+	p.cluster.t.Cleanup(func() {
 		_ = command.Process.Kill() // it may have ended
 		<-p.ended
 	})
-	client, err := rest.HTTPClientFor(p.config)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	for deadline := time.Now().Add(2 * time.Minute); ; pause(p.t.Context(), 100*time.Millisecond) {
-		response, err := client.Get(p.config.Host + "/readyz")
-		if err == nil {
-			_ = response.Body.Close() // the status says enough
-			if response.StatusCode == http.StatusOK {
-				return
-			}
-		}
-		if time.Now().After(deadline) {
-			p.t.Fatalf("the API server is not ready: %v", err)
-		}
-	}
+	p.cluster.eventually("the API server answers", 2*time.Minute, func(ctx context.Context) error {
+		return p.cluster.client.Get(ctx, client.ObjectKey{Name: managerNamespace}, &corev1.Namespace{})
+	})
 }

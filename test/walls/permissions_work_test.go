@@ -11,7 +11,9 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -130,13 +132,19 @@ func (c *cluster) deleteBundle() {
 // deleteCollectors waits until the manager has deleted the collectors of all LogBackends.
 func (c *cluster) deleteCollectors() {
 	c.t.Helper()
-	collectors := func(ctx context.Context) (int, error) {
-		list := &appsv1.DaemonSetList{}
-		err := c.client.List(ctx, list, client.InNamespace("kubeops-logging"))
-		return len(list.Items), err
+	collectors := func(ctx context.Context) (count int, err error) {
+		for _, list := range []client.ObjectList{
+			&appsv1.DaemonSetList{}, &corev1.ConfigMapList{}, &corev1.SecretList{}, &corev1.ServiceAccountList{}, &networkingv1.NetworkPolicyList{},
+		} {
+			if err := c.client.List(ctx, list, client.InNamespace("kubeops-logging")); err != nil {
+				return 0, err
+			}
+			count += meta.LenList(list)
+		}
+		return count, nil
 	}
 	if count, err := collectors(c.t.Context()); err != nil || count == 0 {
-		c.t.Fatalf("%d collectors: %v", count, err)
+		c.t.Fatalf("%d objects of collectors: %v", count, err)
 	}
 	backends := &v1alpha1.LogBackendList{}
 	if err := c.client.List(c.t.Context(), backends); err != nil {
@@ -150,7 +158,7 @@ func (c *cluster) deleteCollectors() {
 	c.eventually("the collectors are gone", 2*time.Minute, func(ctx context.Context) error {
 		count, err := collectors(ctx)
 		if err == nil && count > 0 {
-			err = fmt.Errorf("there are %d", count)
+			err = fmt.Errorf("there are %d objects", count)
 		}
 		return err
 	})
