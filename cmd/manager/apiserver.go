@@ -40,21 +40,21 @@ func waitForAPIServer(ctx context.Context, cluster *rest.Config, interval time.D
 		return fmt.Errorf("prepare a client for the API server: %w", err)
 	}
 	said := ""
-	for {
+	for ctx.Err() == nil {
 		_, err := client.RESTClient().Get().AbsPath("/version").DoRaw(ctx)
-		if answered(err) || ctx.Err() != nil {
-			return nil
+		if answered(err) {
+			break
 		}
-		if text := err.Error(); text != said { // not on every attempt
+		if text := err.Error(); text != said && ctx.Err() == nil { // not on every attempt
 			logger.Info("The API server does not answer; trying again", "host", cluster.Host, "error", text)
 			said = text
 		}
 		select {
 		case <-ctx.Done():
-			return nil
 		case <-time.After(interval):
 		}
 	}
+	return nil
 }
 
 // answered reports whether a response is one of an API server that serves. One that starts or is overloaded, or a proxy before it, answers
