@@ -29,7 +29,7 @@ demo: build $(BIN)/cluster ## Start a real local cluster, break a small shop in 
 test: test-unit test-dashboard test-e2e ## Run all tests: unit, controllers against a real API server, pages in a browser, end to end on a real node
 
 .PHONY: test-full
-test-full: test test-install test-gitops test-walls test-remedies test-day test-keycloak test-dashboard-load test-dashboard-api test-workers $(if $(FLUENTD),test-fluentd) ## Run all tests, and those that take longer (each has a target of its own)
+test-full: test test-install test-gitops test-walls test-remedies test-day test-keycloak test-dashboard-load test-dashboard-api test-workers test-failover test-soak test-permissions test-edge $(if $(FLUENTD),test-fluentd) ## Run all tests, and those that take longer (each has a target of its own)
 
 ##@ Development
 
@@ -81,7 +81,7 @@ servers: $(BIN) ## Download or build the servers that the tests use, such as Pro
 
 .PHONY: test-walls
 test-walls: kube ## Run the manager in 256 MiB beside the hostile resources of a tenant, on a real API server
-	go test ./test/walls -skip TestKilledWorkers -count=1 -timeout 40m -v
+	go test ./test/walls -skip 'TestKilledWorkers|TestFailover|TestManagersSurvive|TestSoak|TestAnIdle|TestTheManagerUses' -count=1 -timeout 40m -v
 
 # A folder with checkouts of Fluentd and of its plug-ins in fluentd, concat and kubernetes_metadata. No package registry has them.
 export FLUENTD ?=
@@ -94,6 +94,23 @@ test-fluentd: servers ## Run log collection in a real Fluentd (FLUENTD=FOLDER of
 test-workers: kube servers ## Inspect four clusters of 10,000 Pods by 1, 2 and 4 workers, and kill workers (KUBEOPS_WORKER_PODS=..., KUBEOPS_WORKER_KILLS=...)
 	go test ./test/walls -run TestKilledWorkers -count=1 -timeout 60m -v
 
+.PHONY: test-failover
+test-failover: kube ## Kill the leader of two managers 50 times amid work, and stop the API server for a minute (KUBEOPS_FAILOVER_KILLS=..., KUBEOPS_OUTAGE=...)
+	go test ./test/walls -run 'TestFailover|TestManagersSurvive' -count=1 -timeout 60m -v
+
+.PHONY: test-soak
+test-soak: kube ## Inspect 20 times in a minute for 30 minutes: nothing grows (SOAK=30m), and measure an idle manager
+	go test ./test/walls -run 'TestSoak|TestAnIdleManager' -count=1 -timeout 120m -v
+
+.PHONY: test-permissions
+test-permissions: kube $(BIN) ## Do work of all kinds with an audit log: nothing is forbidden, and no permission is without use or reason (bin/permissions.md)
+	PERMISSIONS_REPORT=$(BIN)/permissions.md go test ./test/walls -run TestTheManagerUses -count=1 -timeout 20m -v
+
+.PHONY: test-edge
+test-edge: kube ## Create the edge components with the CRDs of the Gateway API, Istio, APISIX and Higress, and run Istio's own validation (downloads Istio once)
+	go test ./test/edge -count=1 -v
+	cd test/edge/istio && go test -count=1 ./...
+
 .PHONY: test-remedies
 test-remedies: build kube ## Break objects and applications on a real node, and run what the findings advise
 	go test ./test/remedies -count=1 -timeout 40m -v
@@ -101,6 +118,7 @@ test-remedies: build kube ## Break objects and applications on a real node, and 
 .PHONY: test-e2e
 test-e2e: build kube servers ## Run the end-to-end tests on a real node
 	go test ./test/e2e -count=1 -timeout 40m -v -ginkgo.v
+	KUBEOPS_FAILOVER_KILLS=3 go test ./test/walls -run TestFailover -count=1 -timeout 10m -v
 
 .PHONY: test-install
 test-install: build kube $(BIN)/helm ## Install, upgrade and uninstall a release by Helm on a real node

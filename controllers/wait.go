@@ -31,8 +31,9 @@ type apiWaiter struct {
 	interval time.Duration
 }
 
-// NeedLeaderElection implements manager.LeaderElectionRunnable: only the leader runs controllers.
-func (w *apiWaiter) NeedLeaderElection() bool { return true }
+// NeedLeaderElection implements manager.LeaderElectionRunnable. Every replica adds the controllers: those of the leader wait for the Lease,
+// and every replica receives webhooks.
+func (w *apiWaiter) NeedLeaderElection() bool { return false }
 
 // Start implements manager.Runnable.
 func (w *apiWaiter) Start(ctx context.Context) error {

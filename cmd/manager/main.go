@@ -107,7 +107,12 @@ func start(effective *managerconfig.Effective, again load) error {
 	logger.Info("Starting KubeOps", "version", build.Version, "commit", build.Commit,
 		"memoryLimitBytes", debug.SetMemoryLimit(-1)) // GOMEMLIMIT sets it
 	logger.Info("Effective configuration", "config", effective.Redacted(), "sources", effective.Sources())
-	manager, err := newManager(&effective.Config)
+	ctx := ctrl.SetupSignalHandler()
+	cluster, err := findCluster(ctx, logger)
+	if err != nil || ctx.Err() != nil {
+		return err
+	}
+	manager, err := newManager(cluster, &effective.Config)
 	if err != nil {
 		return err
 	}
@@ -125,5 +130,5 @@ func start(effective *managerconfig.Effective, again load) error {
 		addDiagnosis(manager, &effective.Config, level, again)); err != nil {
 		return err
 	}
-	return manager.Start(ctrl.SetupSignalHandler())
+	return manager.Start(ctx)
 }

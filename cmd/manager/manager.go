@@ -38,18 +38,19 @@ import (
 	"kubeops.io/kubeops/internal/workqueue"
 )
 
-// newManager for the cluster of the environment.
-func newManager(config *configv1alpha1.ManagerConfig) (ctrl.Manager, error) {
+// stopTimeout is how long controllers may take to stop, before the Lease is released and the process exits in any case. It is less than
+// terminationGracePeriodSeconds of the Deployment: a process that is killed does not release the Lease.
+const stopTimeout = 8 * time.Second
+
+// newManager for a cluster.
+func newManager(cluster *rest.Config, config *configv1alpha1.ManagerConfig) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return nil, err
 	}
-	cluster, err := ctrl.GetConfig()
-	if err != nil {
-		return nil, fmt.Errorf("find a cluster: %w", err)
-	}
 	cluster.QPS = -1 // the API server's priority and fairness decides which request waits
 	options := managerOptions(config, scheme)
+	var err error
 	if options.Cache.HTTPClient, err = watchClient(cluster); err != nil {
 		return nil, fmt.Errorf("prepare the connection of the cache: %w", err)
 	}
@@ -92,6 +93,7 @@ func managerOptions(config *configv1alpha1.ManagerConfig, scheme *runtime.Scheme
 		RetryPeriod:             &election.RetryPeriod.Duration,
 		// The process exits after a lost lease, and so may release the lease when it stops.
 		LeaderElectionReleaseOnCancel: true,
+		GracefulShutdownTimeout:       new(stopTimeout),
 	}
 }
 

@@ -57,7 +57,12 @@ func startWorker(effective *managerconfig.Effective, again load) error {
 	logger.Info("Effective configuration", "config", effective.Redacted(), "sources", effective.Sources())
 	started := *config
 	config.LeaderElection.Enabled = false
-	manager, err := newManager(config)
+	ctx := ctrl.SetupSignalHandler()
+	cluster, err := findCluster(ctx, logger)
+	if err != nil || ctx.Err() != nil {
+		return err
+	}
+	manager, err := newManager(cluster, config)
 	if err != nil {
 		return err
 	}
@@ -72,7 +77,7 @@ func startWorker(effective *managerconfig.Effective, again load) error {
 	if err := addDiagnosis(manager, &started, level, again); err != nil {
 		return err
 	}
-	return manager.Start(ctrl.SetupSignalHandler())
+	return manager.Start(ctx)
 }
 
 // addWorker adds the worker of a queue to a manager, which has no controllers.

@@ -134,11 +134,11 @@ func TestWrongValuesAreReportedWithTheirPlace(t *testing.T) {
 			`c.yaml:3:47: leaderElection.leaseDuration: invalid value: "500ms": must be at least 1s`,
 			`c.yaml:3:87: leaderElection.retryPeriod: invalid value: "-1s": must be at least 100ms`,
 		}},
-		"a deadline after the default lease": {"leaderElection: {renewDeadline: 15s}\n", []string{
-			`c.yaml:3:33: leaderElection.leaseDuration: invalid value: "15s": must be longer than leaderElection.renewDeadline (15s)`,
+		"a deadline after the default lease": {"leaderElection: {renewDeadline: 10s}\n", []string{
+			`c.yaml:3:33: leaderElection.leaseDuration: invalid value: "10s": must be longer than leaderElection.renewDeadline (10s)`,
 		}},
 		"a deadline before the retry": {"leaderElection: {retryPeriod: 9s}\n", []string{
-			`c.yaml:3:31: leaderElection.renewDeadline: invalid value: "10s": must be longer than 1.2 times leaderElection.retryPeriod (9s)`,
+			`c.yaml:3:31: leaderElection.renewDeadline: invalid value: "7s": must be longer than 1.2 times leaderElection.retryPeriod (9s)`,
 		}},
 		"too little memory": {"inspections: {memoryLimit: 127Mi}\n", []string{
 			"c.yaml:3:28: inspections.memoryLimit: invalid value: \"127Mi\": must be a quantity of at least 128Mi, such as \"256Mi\", or \"auto\"",

@@ -71,8 +71,8 @@ func Default() v1alpha1.ManagerConfig {
 		Webhooks:   v1alpha1.Webhooks{BindAddress: "0"},
 		LeaderElection: v1alpha1.LeaderElection{
 			Enabled:       true,
-			LeaseDuration: metav1.Duration{Duration: 15 * time.Second},
-			RenewDeadline: metav1.Duration{Duration: 10 * time.Second},
+			LeaseDuration: metav1.Duration{Duration: 10 * time.Second},
+			RenewDeadline: metav1.Duration{Duration: 7 * time.Second},
 			RetryPeriod:   metav1.Duration{Duration: 2 * time.Second},
 		},
 		Profiling:   v1alpha1.Profiling{BindAddress: "0"},

@@ -40,7 +40,7 @@ type cluster struct {
 	tenants map[string]client.Client
 	// program is the path of the manager, once it is built.
 	program string
-	// alone starts managers without leader election: one that was killed would hold its Lease for 15 s.
+	// alone starts managers without leader election: one that was killed would hold its Lease for 10 s.
 	alone bool
 	// settings are added to the configuration of managers.
 	settings string
@@ -48,9 +48,18 @@ type cluster struct {
 	stopTenants func()
 }
 
-func newCluster(t *testing.T) *cluster {
+// newCluster starts an API server, with more flags as NAME=VALUE.
+func newCluster(t *testing.T, flags ...string) *cluster {
 	t.Helper()
-	config := testkit.APIServer(t)
+	config, stop, err := testkit.StartAPIServer(flags...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := stop(); err != nil {
+			t.Errorf("stop the API server: %v", err)
+		}
+	})
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		t.Fatal(err)

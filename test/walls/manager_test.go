@@ -38,8 +38,10 @@ type manager struct {
 	t       *testing.T
 	process *exec.Cmd
 	log     string
-	// metrics and health are addresses.
-	metrics, health string
+	// config and kubeconfig are files.
+	config, kubeconfig string
+	// metrics, health and webhooks are addresses.
+	metrics, health, webhooks string
 	// ended is closed with the process; err is how it ended.
 	ended chan struct{}
 	err   error
@@ -93,26 +95,51 @@ func (c *cluster) startManager() *manager {
 func (c *cluster) launch() *manager {
 	c.t.Helper()
 	files := folder(c.t)
-	m := &manager{t: c.t, log: filepath.Join(files, "log"), metrics: freeAddress(c.t), health: freeAddress(c.t), ended: make(chan struct{})}
-	config := filepath.Join(files, "config.yaml")
-	content := strings.NewReplacer("$METRICS", m.metrics, "$HEALTH", m.health).Replace(configuration) + c.settings
+	m := &manager{
+		t: c.t, log: filepath.Join(files, "log"), metrics: freeAddress(c.t), health: freeAddress(c.t), webhooks: freeAddress(c.t),
+		ended: make(chan struct{}),
+	}
+	m.config = filepath.Join(files, "config.yaml")
+	m.kubeconfig = c.kubeconfig(files)
+	addresses := strings.NewReplacer("$METRICS", m.metrics, "$HEALTH", m.health, "$WEBHOOKS", m.webhooks)
+	content := addresses.Replace(configuration + c.settings)
 	if c.alone {
 		content = strings.Replace(content, "leaderElection: {", "leaderElection: {enabled: false, ", 1)
 	}
-	log, err := os.Create(m.log)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	if err := os.WriteFile(config, []byte(content), 0o600); err != nil {
+	if err := os.WriteFile(m.config, []byte(content), 0o600); err != nil {
 		c.t.Fatal(err)
 	}
 	if c.program == "" {
 		c.program = build(c.t)
 	}
+	c.execute(m)
+	return m
+}
+
+// relaunch starts the program again, with the files and addresses of a process that has ended.
+func (c *cluster) relaunch(ended *manager) *manager {
+	c.t.Helper()
+	ended.wall.remove()
+	m := &manager{
+		t: c.t, log: ended.log, config: ended.config, kubeconfig: ended.kubeconfig, metrics: ended.metrics, health: ended.health,
+		webhooks: ended.webhooks, ended: make(chan struct{}),
+	}
+	c.execute(m)
+	return m
+}
+
+// execute the program with the files of a manager.
+func (c *cluster) execute(m *manager) {
+	c.t.Helper()
+	log, err := os.OpenFile(m.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer func() { _ = log.Close() }() // the process has its own
 	m.wall = newWall(c.t, memory)
-	m.process = m.wall.command(c.program, "--config="+config)
+	m.process = m.wall.command(c.program, "--config="+m.config)
 	// The Deployment sets the limit of the container here.
-	m.process.Env = append(os.Environ(), "KUBECONFIG="+c.kubeconfig(files), fmt.Sprintf("GOMEMLIMIT=%d", int64(memory)))
+	m.process.Env = append(os.Environ(), "KUBECONFIG="+m.kubeconfig, fmt.Sprintf("GOMEMLIMIT=%d", int64(memory)))
 	m.process.Stdout, m.process.Stderr = log, log
 	if err := m.process.Start(); err != nil {
 		c.t.Fatal(err)
@@ -128,7 +155,6 @@ func (c *cluster) launch() *manager {
 			c.t.Logf("the end of the log of the manager:\n%s", m.tail())
 		}
 	})
-	return m
 }
 
 func (c *cluster) kubeconfig(folder string) string { return c.kubeconfigOf(folder, "kubeops-manager") }

@@ -44,8 +44,14 @@ type delivery struct {
 
 // newDelivery has a number of Pipelines, which define changes.
 func newDelivery(t *testing.T, pipelines int, change func(*v1alpha1.Pipeline)) *delivery {
+	return newDeliveryIn(newCluster(t), pipelines, change)
+}
+
+// newDeliveryIn a cluster.
+func newDeliveryIn(c *cluster, pipelines int, change func(*v1alpha1.Pipeline)) *delivery {
+	t := c.t
 	d := &delivery{
-		cluster: newCluster(t), ci: cifake.New(t), certificate: realservers.NewCertificate(t), address: freeAddress(t),
+		cluster: c, ci: cifake.New(t), certificate: realservers.NewCertificate(t), address: freeAddress(t),
 		pipelines: pipelines,
 	}
 	d.alone = true

@@ -117,10 +117,10 @@ type LeaderElection struct {
 	// namespace of the Lease. Empty selects the manager's own namespace, which is known only inside a cluster. Default: "".
 	Namespace string `json:"namespace"`
 	// leaseDuration is the time after which other replicas take over a Lease that is not renewed. At least 1s, and longer than
-	// renewDeadline. Default: 15s.
+	// renewDeadline. Default: 10s.
 	LeaseDuration metav1.Duration `json:"leaseDuration"`
 	// renewDeadline is the time for which the leader retries a failed renewal before the process exits. Longer than 1.2 times
-	// retryPeriod. Default: 10s.
+	// retryPeriod. Default: 7s.
 	RenewDeadline metav1.Duration `json:"renewDeadline"`
 	// retryPeriod is the time between two attempts to acquire or renew the Lease. At least 100ms. Default: 2s.
 	RetryPeriod metav1.Duration `json:"retryPeriod"`

@@ -16,7 +16,6 @@ import (
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/klog/v2"
 
-	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/names"
 )
@@ -180,14 +179,21 @@ type servedResource struct {
 }
 
 // served discovers the resource at its version, or at the first version of the group that has it, starting with the preferred
-// one. A manager that is constrained can read all groups at once, but not each by its own path.
+// one. A manager whose impersonation is constrained can read all groups at once, but not each by its own path: it does not try, since every
+// refused request is one that an audit of the cluster has to explain. All others read the path of the group, which is short.
 func (r *reader) served(ctx context.Context, wanted Resource) (servedResource, error) {
-	found, err := r.servedInGroup(ctx, wanted)
-	if refused, ok := apierror.ImpersonationRefused(err); ok && !refused.OfAccount() {
-		return r.servedInAll(ctx, wanted)
+	if r.config.Impersonate.UserName == "" {
+		return r.servedInGroup(ctx, wanted)
+	}
+	found, err := r.servedInAll(ctx, wanted)
+	if errors.Is(err, errNotAggregated) {
+		return r.servedInGroup(ctx, wanted)
 	}
 	return found, err
 }
+
+// errNotAggregated is the error of a server whose list of groups has no resources: Kubernetes 1.26 and earlier, or a proxy.
+var errNotAggregated = errors.New("the API server lists its groups without their resources")
 
 // servedInGroup discovers the resource by the paths of its group.
 func (r *reader) servedInGroup(ctx context.Context, wanted Resource) (servedResource, error) {
@@ -228,6 +234,9 @@ func (r *reader) servedInAll(ctx context.Context, wanted Resource) (servedResour
 	var all apidiscoveryv2.APIGroupDiscoveryList
 	if err := json.Unmarshal(body, &all); err != nil {
 		return servedResource{}, undecodable(path, err)
+	}
+	if all.Kind != "APIGroupDiscoveryList" {
+		return servedResource{}, errNotAggregated
 	}
 	for i := range all.Items {
 		for _, version := range all.Items[i].Versions {

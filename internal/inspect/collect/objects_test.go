@@ -283,3 +283,34 @@ func TestLabelsOfNamespacesThatCannotBeReadAreLeftOut(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestAnAccountIsNotUsedForPathsThatTheManagerCannotRead lists as a ServiceAccount. An unexpected request fails the test.
+func TestAnAccountIsNotUsedForPathsThatTheManagerCannotRead(t *testing.T) {
+	const aggregated = `{"kind":"APIGroupDiscoveryList","items":[{"metadata":{"name":"apps"},"versions":[{"version":"v1","resources":[` +
+		`{"resource":"deployments","responseKind":{"kind":"Deployment"},"scope":"Namespaced","verbs":["get","list"]}]}]}]}`
+	var fake fakeAPI
+	fake.t = t
+	wanted := Resource{Group: "apps", Version: "v1", Name: "deployments"}
+	for name, answers := range map[string]map[string][]http.HandlerFunc{
+		"aggregated discovery": {
+			"/apis": {body(http.StatusOK, "application/json", aggregated)}, deployments: {fake.objectPage("", "", "a")},
+		},
+		"a server without it": {
+			"/apis":         {body(http.StatusOK, "application/json", `{"kind":"APIGroupList","groups":[{"name":"apps"}]}`)},
+			"/apis/apps/v1": {discovery("deployments:Deployment:true")}, deployments: {fake.objectPage("", "", "a")},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, source := serve(t, answers)
+			source.Config.Impersonate.UserName = "system:serviceaccount:team:kubeops"
+			visitor := &seen{}
+			gaps, err := Objects(t.Context(), source, Scope{}, []Resource{wanted}, visitor)
+			if err != nil || len(gaps) > 0 {
+				t.Errorf("error %v, gaps %+v", err, gaps)
+			}
+			if diff := cmp.Diff([]string{"apps/v1 Deployment a int64"}, visitor.objects); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
