@@ -383,7 +383,7 @@ func TestWhatIsReadIsRedactedAndMasked(t *testing.T) {
 			}}}
 		case "concluding":
 			masked = turn.User
-			return models.Reply{Text: known("t2", "password=")}
+			return models.Reply{Text: known("t2", "cannot log in to name-3 with password=")}
 		}
 		return models.Reply{Text: unknown}
 	})
@@ -392,6 +392,9 @@ func TestWhatIsReadIsRedactedAndMasked(t *testing.T) {
 	})
 	if strings.Contains(fake.Captured(), "hunter2") || strings.Contains(masked, "shop") || !strings.Contains(masked, "[redacted:") {
 		t.Errorf("a secret or name was sent: %s", masked)
+	}
+	if e.Confidence != v1alpha1.ConfidenceHigh || !strings.Contains(e.Why[0].Quote, "cannot log in to cart-0") {
+		t.Errorf("the quote is not found: %+v", e)
 	}
 	kept := e.Investigation.Calls[1]
 	if !strings.Contains(kept.Text, "cannot log in to cart-0") || strings.Contains(kept.Text, "hunter2") || kept.Arguments != `{"namespace":"shop","pod":"cart-0"}` {
