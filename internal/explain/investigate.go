@@ -35,14 +35,15 @@ func (r *run) investigate(ctx context.Context, q question, c Candidate, first v1
 	investigation := &v1alpha1.Investigation{Ended: end, Tokens: l.tokens}
 	explanation := first
 	tokens := l.tokens
-	if answered(l.session.Calls()) && ctx.Err() == nil {
-		second, used := r.conclude(ctx, q.after(l.session.Calls()), c)
+	calls := unmasked(l.session.Calls(), c.Gate)
+	if answered(calls) && ctx.Err() == nil {
+		second, used := r.conclude(ctx, q.after(calls), c)
 		tokens += used
 		if second.Dropped == "" && !(second.Confidence == v1alpha1.ConfidenceUnknown && first.Confidence != v1alpha1.ConfidenceUnknown) {
 			explanation = second
 		}
 	}
-	investigation.Calls = transcript(l.session.Calls(), explanation, c.Gate)
+	investigation.Calls = transcript(calls, explanation, c.Gate)
 	explanation.Investigation = investigation
 	return explanation, tokens
 }

@@ -20,6 +20,22 @@ const (
 	maxShownLines                                   = 8192
 )
 
+// unmasked are calls with the names that are masked for the model. Their texts pass the gate like others when they are sent.
+func unmasked(calls []tools.Call, gate *Gate) []tools.Call {
+	calls = slices.Clone(calls)
+	for i := range calls {
+		call := &calls[i]
+		for _, field := range []*string{&call.Tool, &call.Arguments, &call.Refused} {
+			*field = gate.restore(*field)
+		}
+		call.Lines = strings.Split(gate.restore(strings.Join(call.Lines, "\n")), "\n")
+		if call.Refused != "" {
+			call.Lines = nil
+		}
+	}
+	return calls
+}
+
 // after is a question with what was read for it. An answer may cite it.
 func (q question) after(calls []tools.Call) question {
 	q.cited = cloned(q.cited)
@@ -110,7 +126,7 @@ func citedBy(e v1alpha1.Explanation) []string {
 // transcript is what a report keeps of calls: the lines of those only that its explanation cites.
 func transcript(calls []tools.Call, e v1alpha1.Explanation, gate *Gate) []v1alpha1.ToolCall {
 	cited := citedBy(e)
-	shown := func(s string, maxRunes int) string { return text.Clip(gate.in(gate.restore(clean(s))), maxRunes) }
+	shown := func(s string, maxRunes int) string { return text.Clip(gate.in(clean(s)), maxRunes) }
 	kept := []v1alpha1.ToolCall{}
 	for _, call := range calls {
 		one := v1alpha1.ToolCall{

@@ -1,0 +1,80 @@
+package explain
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/testkit/models"
+)
+
+func TestWhatIsReadIsRedactedAndMasked(t *testing.T) {
+	fake := models.OpenAI(t)
+	settings := &v1alpha1.AIRedaction{Names: true}
+	var masked string
+	fake.Answer(func(turn models.Turn) models.Reply {
+		switch phase(turn) {
+		case "looking":
+			if len(turn.Results) > 0 {
+				return models.Reply{}
+			}
+			return models.Reply{Calls: []models.Call{{Tool: "list", Arguments: `{"kind":"Pod","namespace":"name-1"}`}, {
+				Tool: "logs", Arguments: `{"namespace":"name-1","pod":"cart-0"}`,
+			}}}
+		case "concluding":
+			masked = turn.User
+			return models.Reply{Text: known("t2", "cannot log in to name-3 with password=")}
+		}
+		return models.Reply{Text: unknown}
+	})
+	e, _, _ := explained(t, fake, toolsOn(t, "cannot log in to cart-0 with password=hunter2hunter2\n"), func(in *Input) {
+		in.Candidates[0].Gate = gate(t, settings, in.Report, nil)
+	})
+	if strings.Contains(fake.Captured(), "hunter2") || strings.Contains(masked, "shop") || !strings.Contains(masked, "[redacted:") {
+		t.Errorf("a secret or name was sent: %s", masked)
+	}
+	if e.Confidence != v1alpha1.ConfidenceHigh || !strings.Contains(e.Why[0].Quote, "cannot log in to cart-0") {
+		t.Errorf("the quote is not found: %+v", e)
+	}
+	kept := e.Investigation.Calls[1]
+	if !strings.Contains(kept.Text, "cannot log in to cart-0") || strings.Contains(kept.Text, "hunter2") || kept.Arguments != `{"namespace":"shop","pod":"cart-0"}` {
+		t.Errorf("kept %+v", kept)
+	}
+}
+
+func TestAnInvestigatedAnswerIsReused(t *testing.T) {
+	fake := models.OpenAI(t)
+	fake.Answer(investigating(known("t1:1", "FATAL: no such table"), once(logsOf("cart-0"))))
+	_, _, store := explained(t, fake, toolsOn(t, "FATAL: no such table\n"))
+	asked := len(fake.Asked())
+	again := func(change func(*Input)) v1alpha1.Explanation {
+		in := input(store, oneProblem(), candidate(t, fake, func(c *Candidate) { c.ContextLength = 32_000 }))
+		in.Tools = toolsOn(t, "")
+		in.Investigate = v1alpha1.InvestigateUnknown
+		change(&in)
+		mustRun(t, in)
+		return store.added[len(store.added)-1]
+	}
+	e := again(func(*Input) {})
+	if len(fake.Asked()) != asked || e.Why[0].Quote == "" || e.Investigation == nil || e.Investigation.Calls[0].Text == "" {
+		t.Errorf("asked %d times more: %+v", len(fake.Asked())-asked, e)
+	}
+	// Without an investigation, it is another question.
+	if e := again(func(in *Input) { in.Tools = nil }); len(fake.Asked()) != asked+1 || e.Investigation != nil {
+		t.Errorf("asked %d times more: %+v", len(fake.Asked())-asked, e)
+	}
+	// A transcript in the cache may be forged: the quote must be in it, and what it says is redacted.
+	for _, e := range store.by {
+		if e.Investigation == nil {
+			continue
+		}
+		e.Investigation = e.Investigation.DeepCopy()
+		e.Investigation.Calls[0].Text = "something else, token=hunter2hunter2hunter2"
+		store.by[e.Key] = e
+	}
+	e = again(func(*Input) {})
+	if content, err := json.Marshal(e); err != nil || e.Confidence != v1alpha1.ConfidenceLow || strings.Contains(string(content), "hunter2") {
+		t.Errorf("got %s, %v", content, err)
+	}
+}
