@@ -64,8 +64,8 @@ func (p *Plan) windowed(stage string) bool {
 	return !p.final[stage] && slices.ContainsFunc(p.windows, func(w window) bool { return w.about(stage) })
 }
 
-// checkOverruns refuses stages that could start but for their timeout, which fits in no time that windows without overrun leave. What cannot
-// be proven within a bounded search is permitted, and so is what people can start outside of the windows.
+// checkOverruns refuses stages that could start but for their timeout, which fits in no time that windows without overrun leave. What
+// cannot be proven within a bounded search is permitted, and so is what people can start outside of the windows.
 func (p *Plan) checkOverruns() error {
 	if p.spec.WindowOverride {
 		return nil

@@ -116,8 +116,11 @@ func describe(err error) error {
 
 // document reads the report.
 func (r *reader) document() error {
-	if kind, err := r.d.Kind(); err != nil || kind != stream.Object {
-		return errors.Join(err, shapeUnless(err))
+	switch kind, err := r.d.Kind(); {
+	case err != nil:
+		return err
+	case kind != stream.Object:
+		return stream.ErrShape
 	}
 	var version string
 	hasRuns := false
@@ -140,12 +143,4 @@ func (r *reader) document() error {
 		return invalid("it has no runs")
 	}
 	return nil
-}
-
-// shapeUnless there is another error.
-func shapeUnless(err error) error {
-	if err != nil {
-		return nil
-	}
-	return stream.ErrShape
 }

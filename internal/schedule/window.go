@@ -67,8 +67,8 @@ func (w *Window) Closes(at time.Time) time.Time {
 	return closes
 }
 
-// Covers reports whether a window that is open stays open until a time, with its openings before that. It looks ahead by a bounded number of
-// openings, those of more than 30 days if there is one for each hour.
+// Covers reports whether a window that is open stays open until a time, with its openings before that. It looks ahead by a bounded number
+// of openings, those of more than 30 days if there is one for each hour.
 func (w *Window) Covers(at, until time.Time) bool {
 	const ahead = 1024
 	_, closes := w.Open(at)

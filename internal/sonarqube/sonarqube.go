@@ -88,7 +88,7 @@ func (c *Client) Analysis(ctx context.Context, project, branch, revision string)
 	return "", nil
 }
 
-// task of the compute engine. The server does not say of which revision its report is.
+// task of the compute engine. The revision of its report is not known.
 type task struct {
 	Type        string `json:"type" max:"32"`
 	Branch      string `json:"branch" max:"256"`

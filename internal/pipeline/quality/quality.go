@@ -1,6 +1,6 @@
-// Package quality is the stage that fails unless code is good enough: by the quality gate of SonarQube for the analysis of a revision, or by
-// the findings in a report that an earlier build archived. It starts nothing outside, so that an attempt can be repeated at any time; its
-// handle is the revision, or the path of the report.
+// Package quality is the stage that fails unless code is good enough: by the quality gate of SonarQube for the analysis of a revision, or
+// by the findings in a report that an earlier build archived. It starts nothing outside, so that an attempt can be repeated at any time;
+// its handle is the revision, or the path of the report.
 package quality
 
 import (
@@ -149,8 +149,8 @@ func (d *Driver) observe(ctx context.Context, attempt pipeline.Attempt, revision
 	if pending {
 		return pipeline.Observation{
 			Reason: reasonAnalyzing, After: lookAgain,
-			Message: fmt.Sprintf("project %s has a report that SonarQube has still to analyze, which may be that of revision %s", spec.Project,
-				revision),
+			Message: fmt.Sprintf("project %s has a report that SonarQube has still to analyze, which may be that of revision %s",
+				spec.Project, revision),
 		}, nil
 	}
 	key, err := server.Analysis(ctx, spec.Project, spec.Branch, revision)

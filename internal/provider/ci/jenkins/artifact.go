@@ -58,12 +58,12 @@ func (p *Provider) Artifact(ctx context.Context, from ci.Handle, path string, re
 	case got.status == http.StatusOK:
 		return read(answer.Body)
 	case got.status >= 300 && got.status < 400:
-		return problem.UserError(v1alpha1.ReasonArtifactNotAvailable, nil, "%s keeps artifact %s on another server (%d), to which requests "+
-			"are not redirected; let Jenkins serve the artifacts of job %s itself", p.client.Host(), clip(path, maxPath), got.status,
-			clip(where.handle.Job, maxReason))
+		return problem.UserError(v1alpha1.ReasonArtifactNotAvailable, nil, "%s keeps artifact %s on another server (%d), to which "+
+			"requests are not redirected; let Jenkins serve the artifacts of job %s itself", p.client.Host(), clip(path, maxPath),
+			got.status, clip(where.handle.Job, maxReason))
 	case hidden(got.status):
-		return problem.UserError(v1alpha1.ReasonArtifactNotAvailable, nil, "%s lists artifact %s of %s, but does not return it to the user "+
-			"%s (%d); check the permission Run/Artifacts", p.client.Host(), clip(path, maxPath), buildName(where), clip(p.user, maxShort),
+		return problem.UserError(v1alpha1.ReasonArtifactNotAvailable, nil, "%s lists artifact %s of %s, but does not return it to the "+
+			"user %s (%d); check the permission Run/Artifacts", p.client.Host(), clip(path, maxPath), buildName(where), clip(p.user, maxShort),
 			got.status)
 	default:
 		return p.refused(got, where.handle.Job, "Job/Read")
@@ -78,8 +78,8 @@ func checkArtifact(path string) error {
 		bad = bad || segment == "" || segment == "." || segment == ".."
 	}
 	if bad {
-		return problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "the path of the artifact is not valid: write it relative to the folder of "+
-			"the artifacts, at most %d bytes, with / between folders, such as reports/findings.sarif", maxPath)
+		return problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "the path of the artifact is not valid: write it relative to the folder "+
+			"of the artifacts, at most %d bytes, with / between folders, such as reports/findings.sarif", maxPath)
 	}
 	return nil
 }

@@ -9,7 +9,8 @@ import (
 func HudsonJobs(marker string) map[string]string {
 	// Hudson fails a build without a report, so that each has one.
 	// The workspace is that of all builds of a job.
-	script := fmt.Sprintf(`rm -rf reports; echo '&lt;testsuite name="s"&gt;&lt;testcase classname="c" name="a"/&gt;&lt;/testsuite&gt;' &gt;report.xml
+	script := fmt.Sprintf(`rm -rf reports
+echo '&lt;testsuite name="s"&gt;&lt;testcase classname="c" name="a"/&gt;&lt;/testsuite&gt;' &gt;report.xml
 case "$%s" in
 %s) sleep 600 ;;
 %s) rm report.xml; exit 1 ;;
@@ -31,7 +32,8 @@ esac`, Behaviour, Hold, Fail, Unstable, Lines, LineCount, lineFormat, Archive, A
 			"<canRoam>true</canRoam><disabled>%t</disabled><concurrentBuild>true</concurrentBuild>"+
 			"<builders><hudson.tasks.Shell><command>%s"+
 			"</command></hudson.tasks.Shell></builders>"+
-			"<publishers><hudson.tasks.ArtifactArchiver><artifacts>**</artifacts><latestOnly>false</latestOnly></hudson.tasks.ArtifactArchiver>"+
+			"<publishers><hudson.tasks.ArtifactArchiver><artifacts>**</artifacts><latestOnly>false</latestOnly>"+
+			"</hudson.tasks.ArtifactArchiver>"+
 			"<hudson.tasks.junit.JUnitResultArchiver><testResults>*.xml</testResults>"+
 			"</hudson.tasks.junit.JUnitResultArchiver></publishers><buildWrappers/></project>", declared.String(), disabled, script)
 	}
