@@ -40,8 +40,12 @@ const (
 	ReasonNoClusters = "NoClusters"
 	// ReasonWorkQueueUnavailable: the work queue of the manager's configuration cannot be used.
 	ReasonWorkQueueUnavailable = "WorkQueueUnavailable"
+	// ReasonWorkQueueFull: the work queue has no space for another part, or for its result.
+	ReasonWorkQueueFull = "WorkQueueFull"
 	// ReasonNoWorkers: no worker takes work from the work queue.
 	ReasonNoWorkers = "NoWorkers"
+	// ReasonWorkersLost: workers began a part many times, and ended without a result.
+	ReasonWorkersLost = "WorkersLost"
 	// ReasonNamespaceNotFound: no namespace of spec.namespaces exists, so nothing was inspected.
 	ReasonNamespaceNotFound = "NamespaceNotFound"
 	// ReasonContinuousDisabled: spec.mode is Continuous, which the manager's configuration does not allow.
