@@ -29,7 +29,7 @@ demo: build $(BIN)/cluster ## Start a real local cluster, break a small shop in 
 test: test-unit test-dashboard test-e2e ## Run all tests: unit, controllers against a real API server, pages in a browser, end to end on a real node
 
 .PHONY: test-full
-test-full: test test-install test-gitops test-walls test-remedies test-day test-keycloak test-dashboard-load test-dashboard-api test-workers test-failover test-soak test-permissions test-edge $(if $(FLUENTD),test-fluentd) ## Run all tests, and those that take longer (each has a target of its own)
+test-full: test test-install test-gitops test-walls test-remedies test-day test-keycloak test-dashboard-load test-dashboard-api test-workers test-failover test-soak test-permissions test-edge test-clusters $(if $(FLUENTD),test-fluentd) ## Run all tests, and those that take longer (each has a target of its own)
 
 ##@ Development
 
@@ -81,7 +81,7 @@ servers: $(BIN) ## Download or build the servers that the tests use, such as Pro
 
 .PHONY: test-walls
 test-walls: kube ## Run the manager in 256 MiB beside the hostile resources of a tenant, on a real API server
-	go test ./test/walls -skip 'TestKilledWorkers|TestFailover|TestManagersSurvive|TestSoak|TestAnIdle|TestTheManagerUses' -count=1 -timeout 40m -v
+	go test ./test/walls -skip 'TestKilledWorkers|TestFailover|TestManagersSurvive|TestSoak|TestAnIdle|TestTheManagerUses|TestManyClusters' -count=1 -timeout 40m -v
 
 # A folder with checkouts of Fluentd and of its plug-ins in fluentd, concat and kubernetes_metadata. No package registry has them.
 export FLUENTD ?=
@@ -110,6 +110,10 @@ test-permissions: kube $(BIN) ## Do work of all kinds with an audit log: nothing
 test-edge: kube ## Create the edge components with the CRDs of the Gateway API, Istio, APISIX and Higress, and run Istio's own validation (downloads Istio once)
 	go test ./test/edge -count=1 -v
 	cd test/edge/istio && go test -count=1 ./...
+
+.PHONY: test-clusters
+test-clusters: kube ## Connect 50 clusters, of which ten die, and rotate their credentials 1,000 times (KUBEOPS_CLUSTERS=..., KUBEOPS_ROTATIONS=...)
+	go test ./test/walls -run TestManyClusters -count=1 -timeout 30m -v
 
 .PHONY: test-remedies
 test-remedies: build kube ## Break objects and applications on a real node, and run what the findings advise

@@ -40,8 +40,12 @@ const (
 	ReasonNoClusters = "NoClusters"
 	// ReasonWorkQueueUnavailable: the work queue of the manager's configuration cannot be used.
 	ReasonWorkQueueUnavailable = "WorkQueueUnavailable"
+	// ReasonWorkQueueFull: the work queue has no space for another part, or for its result.
+	ReasonWorkQueueFull = "WorkQueueFull"
 	// ReasonNoWorkers: no worker takes work from the work queue.
 	ReasonNoWorkers = "NoWorkers"
+	// ReasonWorkersLost: workers began a part many times, and ended without a result.
+	ReasonWorkersLost = "WorkersLost"
 	// ReasonNamespaceNotFound: no namespace of spec.namespaces exists, so nothing was inspected.
 	ReasonNamespaceNotFound = "NamespaceNotFound"
 	// ReasonContinuousDisabled: spec.mode is Continuous, which the manager's configuration does not allow.
@@ -82,7 +86,9 @@ const (
 
 // InspectionSpec defines what to inspect, when, and with which permissions.
 // +kubebuilder:validation:XValidation:rule="!has(self.logAnalysis) || has(self.logsRef)",message="logAnalysis requires logsRef"
-// +kubebuilder:validation:XValidation:rule="!has(self.clusters) || !has(self.metricsRef) && !has(self.logsRef)",message="metricsRef and logsRef are for a single cluster; remove them, or clusters"
+// +kubebuilder:validation:XValidation:rule="!has(self.logLabels) || has(self.logsRef)",message="logLabels requires logsRef"
+// +kubebuilder:validation:XValidation:rule="!has(self.clusters) || !has(self.logsRef) || has(self.logLabels) && size(self.logLabels) > 0",message="logsRef with clusters requires logLabels with the labels of the lines of each cluster, such as {cluster: $(cluster.name)}"
+// +kubebuilder:validation:XValidation:rule="!has(self.clusters) || !has(self.metricsRef) || has(self.usage) && has(self.usage.matchLabels) && size(self.usage.matchLabels) > 0",message="metricsRef with clusters requires usage.matchLabels with the labels of the series of each cluster, such as {cluster: $(cluster.name)}"
 // +kubebuilder:validation:XValidation:rule="!has(self.timeZone) || has(self.schedule)",message="timeZone requires schedule"
 // +kubebuilder:validation:XValidation:rule="!has(self.minInterval) || has(self.mode) && self.mode == 'Continuous'",message="minInterval is for mode Continuous"
 // +kubebuilder:validation:XValidation:rule="!has(self.mode) || self.mode != 'Continuous' || !has(self.clusters) && !has(self.metricsRef) && !has(self.logsRef) && !has(self.customChecks)",message="clusters, metricsRef, logsRef and customChecks are for mode Scheduled; remove them, or use another Inspection for them"
@@ -191,14 +197,22 @@ type InspectionSpec struct {
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('5s') && duration(self) <= duration('1h')",message="timeout must be between 5s and 1h"
 	// +optional
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
-	// metricsRef references a MetricsBackend in this namespace, for usage, trends and alerts. By default no metrics are
-	// read.
+	// metricsRef references a MetricsBackend in this namespace, for usage, trends and alerts. With clusters, it has the metrics of all of
+	// them, which usage.matchLabels tell apart. By default no metrics are read.
 	// +optional
 	MetricsRef *LocalReference `json:"metricsRef,omitempty"`
 	// logsRef references a LogBackend in this namespace, for logs of running and deleted Pods. By default, logs of running
-	// Pods are read from the cluster.
+	// Pods are read from the cluster. With clusters, it has the logs of all of them, which logLabels tell apart.
 	// +optional
 	LogsRef *LocalReference `json:"logsRef,omitempty"`
+	// logLabels are labels, or fields as the LogBackend stores them, and values that all log lines of this cluster have. Required if the
+	// backend stores logs of several clusters, for example {cluster: prod}. By default all lines in the backend belong to this cluster. With
+	// clusters, $(cluster.name) and $(cluster.labels.KEY) stand for the name and the labels of each ManagedCluster, and one of them is
+	// required. Requires logsRef.
+	// +kubebuilder:validation:MaxProperties=8
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k.matches('^[a-zA-Z_@][-a-zA-Z0-9_.@/]{0,127}$') && !(k in ['namespace', 'pod', 'container', 'node', 'level', 'kubeops_probe']) && size(self[k]) <= 128)",message="logLabels must contain names of labels or fields other than namespace, pod, container, node and level, and values of at most 128 characters"
+	// +optional
+	LogLabels map[string]string `json:"logLabels,omitempty"`
 	// logAnalysis enables the search for new and surging errors in logs; {} uses the defaults. Requires logsRef. Disabled
 	// by default.
 	// +optional

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/api/resource"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
@@ -31,8 +32,10 @@ func openQueue(config *configv1alpha1.WorkQueue, logger logr.Logger, client stri
 	if err != nil {
 		return nil, err
 	}
+	parts, results := resource.MustParse(config.PartsStorage), resource.MustParse(config.ResultsStorage) // they are validated
 	queue, err := workqueue.Connect(workqueue.Options{
 		URL: config.NATSURL, Name: config.Name, Replicas: int(config.Replicas), CredentialsFile: config.CredentialsFile,
+		PartsStorage: parts.Value(), ResultsStorage: results.Value(),
 		PasswordFile: config.PasswordFile, CAFile: config.CAFile, CertFile: config.CertFile, KeyFile: config.KeyFile,
 		Client: client, Logger: logger.WithName("workqueue"),
 	}, queueMetrics)

@@ -54,9 +54,27 @@ func TestTheAPIServerRefusesWhatCannotBeMeant(t *testing.T) {
 		"continuous": {spec: v1alpha1.InspectionSpec{
 			Mode: v1alpha1.ModeContinuous, MinInterval: duration(time.Minute), Schedule: "@daily", Namespaces: []string{"shop"},
 		}},
-		"an unknown mode":                        {v1alpha1.InspectionSpec{Mode: "Sometimes"}, "mode"},
-		"an interval without continuous":         {v1alpha1.InspectionSpec{MinInterval: duration(time.Minute)}, "minInterval is for mode Continuous"},
-		"an interval of a second":                {v1alpha1.InspectionSpec{Mode: v1alpha1.ModeContinuous, MinInterval: duration(time.Second)}, "between 10s and 24h"},
+		"an unknown mode":                {v1alpha1.InspectionSpec{Mode: "Sometimes"}, "mode"},
+		"an interval without continuous": {v1alpha1.InspectionSpec{MinInterval: duration(time.Minute)}, "minInterval is for mode Continuous"},
+		"an interval of a second":        {v1alpha1.InspectionSpec{Mode: v1alpha1.ModeContinuous, MinInterval: duration(time.Second)}, "between 10s and 24h"},
+		"metrics of several clusters": {spec: v1alpha1.InspectionSpec{
+			Clusters: &v1alpha1.ClusterSelection{Names: []string{"a"}}, MetricsRef: &v1alpha1.LocalReference{Name: "m"},
+			Usage: &v1alpha1.UsageSettings{MatchLabels: map[string]string{"cluster": "$(cluster.labels.example.com/id)"}},
+		}},
+		"metrics of clusters that are not told apart": {v1alpha1.InspectionSpec{
+			Clusters: &v1alpha1.ClusterSelection{Names: []string{"a"}}, MetricsRef: &v1alpha1.LocalReference{Name: "m"},
+		}, "metricsRef with clusters requires usage.matchLabels"},
+		"logs of several clusters": {spec: v1alpha1.InspectionSpec{
+			Clusters: &v1alpha1.ClusterSelection{Names: []string{"a"}}, LogsRef: &v1alpha1.LocalReference{Name: "l"},
+			LogLabels: map[string]string{"kubernetes.labels.cluster": "$(cluster.name)"}, LogAnalysis: &v1alpha1.LogAnalysis{},
+		}},
+		"logs of clusters that are not told apart": {v1alpha1.InspectionSpec{
+			Clusters: &v1alpha1.ClusterSelection{Names: []string{"a"}}, LogsRef: &v1alpha1.LocalReference{Name: "l"},
+		}, "logsRef with clusters requires logLabels"},
+		"labels of logs without a backend": {v1alpha1.InspectionSpec{LogLabels: map[string]string{"a": "b"}}, "logLabels requires logsRef"},
+		"a namespace as label of all logs": {v1alpha1.InspectionSpec{
+			LogsRef: &v1alpha1.LocalReference{Name: "l"}, LogLabels: map[string]string{"namespace": "b"},
+		}, "other than namespace, pod"},
 		"continuous with clusters":               {v1alpha1.InspectionSpec{Mode: v1alpha1.ModeContinuous, Clusters: &v1alpha1.ClusterSelection{Names: []string{"a"}}}, "are for mode Scheduled"},
 		"continuous with metrics":                {v1alpha1.InspectionSpec{Mode: v1alpha1.ModeContinuous, MetricsRef: &v1alpha1.LocalReference{Name: "m"}}, "are for mode Scheduled"},
 		"continuous with a glob among good ones": {v1alpha1.InspectionSpec{Mode: v1alpha1.ModeContinuous, Namespaces: []string{"a", "b-*"}}, "without globs"},

@@ -6,6 +6,7 @@ package resourcebundle
 import (
 	"context"
 	"sync"
+	"time"
 
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -41,7 +42,8 @@ const (
 // Setup adds the controller to a manager. It also wakes when the labels of a ManagedCluster change, when one is created or deleted, and
 // when one is connected or no longer is.
 func Setup(m ctrl.Manager, e *environment.Environment) error {
-	r := New(e)
+	l := newLogic(e)
+	r := newReconciler(e, l)
 	changes := builder.WithPredicates(predicate.LabelChangedPredicate{})
 	wake := handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, cluster client.Object) []reconcile.Request {
 		return bundlesOf(ctx, m.GetClient(), cluster.GetNamespace())
@@ -49,18 +51,26 @@ func Setup(m ctrl.Manager, e *environment.Environment) error {
 	return r.Build(m, "resourcebundle", kind.Slots{Parallel: parallelBundles}).
 		WatchesMetadata(kind.MetadataOf("ManagedCluster"), wake, changes).
 		WatchesRawSource(connectionChanges(e, m.GetClient())).
+		WatchesRawSource(l.endedLooks()).
 		Complete(r)
 }
 
 // New is the reconciler of ResourceBundles.
 func New(e *environment.Environment) *kind.Reconciler[*v1alpha1.ResourceBundle] {
-	l := &logic{
-		Environment: e, clusters: clusterCache{}, expressions: e.Expressions(),
+	return newReconciler(e, newLogic(e))
+}
+
+func newLogic(e *environment.Environment) *logic {
+	return &logic{
+		Environment: e, clusters: clusterCache{}, expressions: e.Expressions(), patience: gitPatience,
 		git: gitsource.New(gitsource.Options{
 			Secrets: e.Backends.Secrets.For, Egress: e.Backends.Egress, Metrics: e.Backends.Telemetry, Memory: e.Backends.Memory,
 			Redact: e.Redact, Clock: e.Clock,
 		}),
 	}
+}
+
+func newReconciler(e *environment.Environment, l *logic) *kind.Reconciler[*v1alpha1.ResourceBundle] {
 	return kind.NewReconciler(e.Environment, kindName, action, empty, l, func(b *v1alpha1.ResourceBundle) []refwatch.Reference {
 		if secrets := b.Spec.GitSecrets(); len(secrets) > 0 {
 			return kind.Secrets(b.Namespace, b.ServiceAccountName(), secrets)
@@ -98,14 +108,31 @@ func connectionChanges(e *environment.Environment, reader client.Reader) source.
 	})
 }
 
+// endedLooks wakes a bundle when a repository was read that its reconcile did not wait for.
+func (l *logic) endedLooks() source.Source {
+	return source.Func(func(_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+		l.wake = func(key client.ObjectKey) { queue.Add(reconcile.Request{NamespacedName: key}) }
+		return nil
+	})
+}
+
+func (l *logic) woken(key client.ObjectKey) {
+	if l.wake != nil {
+		l.wake(key)
+	}
+}
+
 // logic reconciles ResourceBundles.
 type logic struct {
 	*environment.Environment
 
 	// expressions evaluates the health of objects.
 	expressions expression.Evaluator
-	// git reads manifests from Git repositories.
-	git *gitsource.Source
+	// git reads manifests from Git repositories. A reconcile waits for them for patience, and wake adds a bundle to the queue when one that
+	// took longer was read; nil if the controller does not run.
+	git      *gitsource.Source
+	patience time.Duration
+	wake     func(client.ObjectKey)
 
 	mutex    sync.Mutex
 	clusters clusterCache
@@ -117,9 +144,16 @@ func (l *logic) Reconcile(ctx context.Context, scope *kind.Scope[*v1alpha1.Resou
 	for _, auxiliary := range auxiliaryConditions() {
 		conditions.Keep(auxiliary)
 	}
-	desired, err := l.read(ctx, scope.Object, scope.Requested())
+	request := ""
+	if scope.Requested() {
+		request = kind.Request(scope.Object)
+	}
+	desired, err := l.read(ctx, scope.Object, request)
 	if err != nil {
 		return kind.Result{}, err
+	}
+	if desired.unknown != "" {
+		return desired.awaited(scope)
 	}
 	selection, err := l.selectClusters(ctx, scope.Object)
 	if err != nil {
@@ -130,7 +164,9 @@ func (l *logic) Reconcile(ctx context.Context, scope *kind.Scope[*v1alpha1.Resou
 	if err != nil {
 		return kind.Result{}, err
 	}
-	scope.HandleRequest()
+	if !desired.pending {
+		scope.HandleRequest()
+	}
 	return work.conclude(scope, selection, outcomes)
 }
 

@@ -143,7 +143,7 @@ func TestARepositoryThatIsAwayKeepsItsObjects(t *testing.T) {
 	w.change("b", func(s *v1alpha1.ResourceBundleSpec) { s.Drift = v1alpha1.DriftCorrect })
 	w.away(first) // the drift is corrected with the last revision
 
-	w.r = New(w.env) // a manager that starts knows no revision
+	w.start() // a manager that starts knows no revision
 	w.away(first)
 	w.server.Before(nil)
 	w.step(30 * time.Second)

@@ -9,19 +9,22 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/bundle"
 	"kubeops.io/kubeops/internal/bundle/gitsource"
+	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/names"
 	"kubeops.io/kubeops/internal/printable"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/text"
 )
 
-// gitTimeout of the Git sources of one bundle together. Those that were not read in time keep their revision.
-const gitTimeout = time.Minute
+// gitPatience is how long a reconcile waits for the Git sources of its bundle together. What takes longer goes on without it, and wakes the
+// bundle: a repository that hangs takes no slot from others.
+const gitPatience = time.Second
 
 // sources are what the manifests of a bundle say.
 type sources struct {
@@ -33,24 +36,29 @@ type sources struct {
 	git     []v1alpha1.BundleSource
 	folders []v1alpha1.InventorySource
 	next    time.Duration
+	// pending says that some of them are still being looked at, and unknown is the first of them that was never read; empty if there is
+	// none.
+	pending bool
+	unknown string
 }
 
-// read the manifests of a bundle. A source that cannot be read does not keep the others from being applied. now has Git repositories looked
-// at, even if their interval is not over.
-func (l *logic) read(ctx context.Context, b *v1alpha1.ResourceBundle, now bool) (*sources, error) {
+// read the manifests of a bundle. A source that cannot be read does not keep the others from being applied. A request that is not empty has
+// Git repositories looked at, even if their interval is not over.
+func (l *logic) read(ctx context.Context, b *v1alpha1.ResourceBundle, request string) (*sources, error) {
 	s := &sources{}
 	s.AddManifests(b.Spec.Manifests)
 	if err := l.readConfigMaps(ctx, b, s); err != nil {
 		return nil, err
 	}
-	until := time.Now().Add(gitTimeout)
+	until := time.Now().Add(l.patience)
+	key := client.ObjectKeyFromObject(b)
 	for n, from := range b.Spec.ManifestsFrom {
 		if from.Git == nil {
 			continue
 		}
 		content, err := l.git.Read(ctx, gitsource.Request{
 			Namespace: b.Namespace, Account: b.ServiceAccountName(), Spec: from.Git, Field: fmt.Sprintf("spec.manifestsFrom[%d].git", n),
-			Now: now, Until: until,
+			Requested: request, Until: until, Bundle: b.Name, Wake: func() { l.woken(key) },
 		})
 		if err != nil {
 			return nil, err
@@ -73,10 +81,25 @@ func (s *sources) addGit(n int, from *v1alpha1.GitManifests, content gitsource.C
 			s.unread = p
 		}
 	}
+	if content.Pending {
+		s.pending = true
+		if s.unknown == "" && content.Revision == "" && content.Problem == nil {
+			s.unknown = state.Source
+		}
+	}
 	s.git = append(s.git, state)
 	if content.Revision != "" {
 		s.folders = append(s.folders, v1alpha1.InventorySource{URL: from.URL, Path: from.Path, Revision: content.Revision})
 	}
+}
+
+// awaited is the end of a reconcile that knows too little: a folder was not read since this process started. What is in the clusters stays
+// as it is, and so does a status that is about this spec.
+func (s *sources) awaited(scope *kind.Scope[*v1alpha1.ResourceBundle]) (kind.Result, error) {
+	if ready := scope.Condition(v1alpha1.ConditionReady); ready != nil && ready.ObservedGeneration == scope.Object.Generation {
+		return kind.Result{Unchanged: true, RequeueAfter: s.next}, nil
+	}
+	return kind.Result{}, problem.Waiting(v1alpha1.ReasonProgressing, s.next, "the Git repository of spec.%s is being read", s.unknown)
 }
 
 // keepRevisions of Git sources that could not be read since this process started: that of the status, unless the spec has changed.

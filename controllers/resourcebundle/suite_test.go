@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
@@ -48,9 +49,17 @@ func newWorld(t *testing.T) *world {
 	n := tenant.New(t, realAPI)
 	n.Account()
 	env := testsuite.NewEnvironment(t, n, prometheus.NewRegistry())
-	w := &world{Tenant: n, t: t, env: env, r: New(env)}
+	w := &world{Tenant: n, t: t, env: env}
+	w.start()
 	w.allow(n.Client, "*", "*")
 	return w
+}
+
+// start a manager, which knows nothing yet. Its reconciles wait until a repository was read, however busy the machine is.
+func (w *world) start() {
+	l := newLogic(w.env)
+	l.patience = time.Minute
+	w.r = newReconciler(w.env, l)
 }
 
 // allow the ServiceAccount kubeops everything on resources of a group in the namespace, on the API server of a client.

@@ -16,6 +16,7 @@ import (
 
 	"k8s.io/client-go/rest"
 
+	"kubeops.io/kubeops/internal/fairqueue"
 	"kubeops.io/kubeops/internal/provider"
 )
 
@@ -25,6 +26,9 @@ const (
 	// pingAfter is how long an HTTP/2 connection may be silent before it is pinged. Package net/http keeps the memory of a closed
 	// connection, about 50 KiB, for as long.
 	pingAfter = 30 * time.Second
+	// maxCalls to all clusters at the same time, and to one.
+	maxCalls        = 256
+	maxClusterCalls = 16
 	// maxResponse in bytes. A page of 500 usual Pods has 5 MiB.
 	maxResponse = 32 << 20
 	// grace is how long calls of a connection that was replaced or dropped may go on.
@@ -61,7 +65,7 @@ type Connection struct {
 type connectionState struct {
 	name  string
 	host  string
-	slots *slots
+	slots *fairqueue.Slots
 	// memory of the responses; may be nil.
 	memory *provider.ResponseShare
 	token  atomic.Pointer[string]
@@ -117,7 +121,7 @@ func (c *Connection) Redact(text string) string {
 // shared is what a connection shares with others.
 type shared struct {
 	egress    provider.Egress
-	slots     *slots
+	slots     *fairqueue.Slots
 	memory    *provider.ResponseShare
 	pingAfter time.Duration
 }
@@ -125,7 +129,7 @@ type shared struct {
 // Connect is for one task: a connection of its own, which the caller closes. It connects nothing yet.
 func Connect(name string, access Access, egress provider.Egress, memory *provider.ResponseShare) (*Connection, error) {
 	return newConnection(name, access, shared{
-		egress: egress, slots: newSlots(maxClusterCalls, maxClusterCalls), memory: memory, pingAfter: pingAfter,
+		egress: egress, slots: fairqueue.NewSlots(maxClusterCalls, maxClusterCalls), memory: memory, pingAfter: pingAfter,
 	})
 }
 
@@ -249,7 +253,7 @@ func (a *authenticated) RoundTrip(request *http.Request) (*http.Response, error)
 		cancel()
 	})
 	if !a.probe {
-		freed, err := s.slots.acquire(ctx, s.name)
+		freed, err := s.slots.Acquire(ctx, s.name)
 		if err != nil {
 			end()
 			return nil, err

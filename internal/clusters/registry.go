@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/fairqueue"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
 )
@@ -54,7 +55,7 @@ type Options struct {
 // something is sent.
 type Registry struct {
 	options Options
-	slots   *slots
+	slots   *fairqueue.Slots
 	// pingAfter of all connections.
 	pingAfter time.Duration
 	expiring  *prometheus.GaugeVec
@@ -77,7 +78,8 @@ type entry struct {
 // NewRegistry without connections.
 func NewRegistry(options Options) (*Registry, error) {
 	r := &Registry{
-		options: options, slots: newSlots(maxCalls, maxClusterCalls), pingAfter: pingAfter, entries: map[types.NamespacedName]*entry{},
+		options: options, slots: fairqueue.NewSlots(maxCalls, maxClusterCalls), pingAfter: pingAfter,
+		entries: map[types.NamespacedName]*entry{},
 		expiring: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "kubeops_cluster_credentials_expiring",
 			Help: "Whether the credentials of a managed cluster expire soon or have expired: 1 or 0.",

@@ -92,12 +92,12 @@ func (r *Repository) fetchRef(ctx context.Context, ref Ref, depth int, files boo
 	if err != nil {
 		return nil, err
 	}
+	defer func() { _ = answer.Close() }() // its memory counts until it is unpacked
 	decoded := packp.NewUploadPackResponse(request)
 	if err := decoded.Decode(answer); err != nil {
-		_ = answer.Close()
 		return nil, r.broken("the response", err)
 	}
-	content, err := all(decoded)
+	content, err := io.ReadAll(decoded)
 	if err != nil {
 		return nil, r.broken("the response", err)
 	}

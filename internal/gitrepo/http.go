@@ -1,7 +1,6 @@
 package gitrepo
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -124,12 +123,4 @@ func (e *httpExchange) call(ctx context.Context, request []byte, maxBytes int64)
 		return nil, e.wire.refused(answer, e.service)
 	}
 	return answer.Body, nil
-}
-
-// all reads a response.
-func all(from response) ([]byte, error) {
-	defer func() { _ = from.Close() }()
-	var content bytes.Buffer
-	_, err := io.Copy(&content, from)
-	return content.Bytes(), err
 }

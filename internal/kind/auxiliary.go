@@ -41,7 +41,10 @@ func (a *Auxiliary[T]) reconcileObject(ctx context.Context, request ctrl.Request
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	return ctrl.Result{RequeueAfter: after}, scope.Write(ctx, a.Client)
+	if err := scope.Write(ctx, a.Client); err != nil {
+		return ctrl.Result{}, err
+	}
+	return ctrl.Result{RequeueAfter: after}, nil
 }
 
 // Write patches what changed since the object was read, or written last, before slow work. A conflict with another writer of

@@ -203,13 +203,16 @@ func (r *Reconciler[T]) reconcileObject(ctx context.Context, request ctrl.Reques
 	if result.Unchanged {
 		return ctrl.Result{RequeueAfter: result.RequeueAfter}, nil
 	}
-	if result.Written == nil {
-		return ctrl.Result{RequeueAfter: result.RequeueAfter}, r.write(ctx, scope)
+	write := r.write
+	if result.Written != nil {
+		write = r.patch
 	}
-	if err := r.patch(ctx, scope); err != nil {
+	if err := write(ctx, scope); err != nil {
 		return ctrl.Result{}, err
 	}
-	result.Written()
+	if result.Written != nil {
+		result.Written()
+	}
 	return ctrl.Result{RequeueAfter: result.RequeueAfter}, nil
 }
 

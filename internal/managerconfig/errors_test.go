@@ -209,6 +209,10 @@ func TestWrongValuesAreReportedWithTheirPlace(t *testing.T) {
 			`c.yaml:3:58: workQueue.name: invalid value: "Fleet.x": must be at most 32 lower case letters, digits and dashes`,
 			"c.yaml:3:77: workQueue.replicas: invalid value: 9: must be between 1 and 5, inclusive",
 		}},
+		"too little storage of a work queue": {"workQueue: {partsStorage: 1Ki, resultsStorage: lots}\n", []string{
+			`c.yaml:3:27: workQueue.partsStorage: invalid value: "1Ki": must be a quantity from 1Mi to 1Ti, such as 512Mi`,
+			`c.yaml:3:48: workQueue.resultsStorage: invalid value: "lots": must be a quantity from 32Mi to 1Ti, such as 512Mi`,
+		}},
 		"files of a work queue": {"workQueue: {passwordFile: hunter2, caFile: /ca.crt, certFile: /tls.crt}\n", []string{
 			"c.yaml:3:27: workQueue.passwordFile: invalid value: must be an absolute path",
 			"c.yaml:3:44: workQueue.caFile: forbidden: needs workQueue.natsURL",

@@ -80,8 +80,8 @@ func TestLoadSetsEveryField(t *testing.T) {
 			URL: "rediss://kubeops@cache.example.com:6380/2", PasswordFile: "/etc/cache/password", CAFile: "/etc/cache/ca.crt",
 		}},
 		WorkQueue: v1alpha1.WorkQueue{
-			NATSURL: "tls://nats.queue.example.com:4222", Name: "fleet", Replicas: 3, CredentialsFile: "/etc/kubeops-queue/user.creds",
-			PasswordFile: "/etc/kubeops-queue/password", CAFile: "/etc/kubeops-queue/ca.crt", CertFile: "/etc/kubeops-queue/tls.crt",
+			NATSURL: "tls://nats.queue.example.com:4222", Name: "fleet", Replicas: 3, PartsStorage: "8Mi", ResultsStorage: "2Gi",
+			CredentialsFile: "/etc/kubeops-queue/user.creds", PasswordFile: "/etc/kubeops-queue/password", CAFile: "/etc/kubeops-queue/ca.crt", CertFile: "/etc/kubeops-queue/tls.crt",
 			KeyFile: "/etc/kubeops-queue/tls.key",
 		},
 		Tracing: v1alpha1.Tracing{

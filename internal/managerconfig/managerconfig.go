@@ -77,7 +77,7 @@ func Default() v1alpha1.ManagerConfig {
 		},
 		Profiling:   v1alpha1.Profiling{BindAddress: "0"},
 		Tracing:     v1alpha1.Tracing{SamplePercent: 10, QueueSize: 2048},
-		WorkQueue:   v1alpha1.WorkQueue{Name: "kubeops", Replicas: 1},
+		WorkQueue:   v1alpha1.WorkQueue{Name: "kubeops", Replicas: 1, PartsStorage: "16Mi", ResultsStorage: "256Mi"},
 		Inspections: v1alpha1.Inspections{MaxConcurrent: 2, MemoryLimit: v1alpha1.AutoMemoryLimit},
 		Backends: v1alpha1.Backends{Egress: v1alpha1.Egress{
 			AllowedCIDRs: []string{}, DeniedCIDRs: []string{}, AllowedHosts: []string{}, DeniedHosts: []string{},

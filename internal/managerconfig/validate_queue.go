@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -14,6 +15,7 @@ import (
 // validateWorkQueue never quotes a URL or a path: a password may have been put in the wrong field.
 func validateWorkQueue(queue *v1alpha1.WorkQueue, path *field.Path) field.ErrorList {
 	const maxName, maxReplicas = 32, 5
+	const maxStorage = "1Ti"
 	var all field.ErrorList
 	if queue.NATSURL != "" && !isNATS(queue.NATSURL) {
 		all = append(all, field.Invalid(path.Child("natsURL"), field.OmitValueType{}, "must be nats://HOST[:PORT] or tls://HOST[:PORT], "+
@@ -24,6 +26,15 @@ func validateWorkQueue(queue *v1alpha1.WorkQueue, path *field.Path) field.ErrorL
 	}
 	if queue.Replicas < 1 || queue.Replicas > maxReplicas {
 		all = append(all, field.Invalid(path.Child("replicas"), queue.Replicas, validation.InclusiveRangeError(1, maxReplicas)))
+	}
+	for _, storage := range []struct{ name, value, least string }{
+		{"partsStorage", queue.PartsStorage, "1Mi"}, {"resultsStorage", queue.ResultsStorage, "32Mi"},
+	} {
+		quantity, err := resource.ParseQuantity(storage.value)
+		if err != nil || quantity.Cmp(resource.MustParse(storage.least)) < 0 || quantity.Cmp(resource.MustParse(maxStorage)) > 0 {
+			all = append(all, field.Invalid(path.Child(storage.name), storage.value,
+				"must be a quantity from "+storage.least+" to "+maxStorage+", such as 512Mi"))
+		}
 	}
 	for _, file := range []struct{ name, value string }{
 		{"credentialsFile", queue.CredentialsFile}, {"passwordFile", queue.PasswordFile}, {"caFile", queue.CAFile},

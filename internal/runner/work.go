@@ -47,7 +47,8 @@ type Parts interface {
 // queueFailed reports whether an error is about the work queue and not about a cluster, so that no part can be done.
 func queueFailed(err error) bool {
 	p := problem.As(err)
-	return p != nil && (p.Reason == v1alpha1.ReasonNoWorkers || p.Reason == v1alpha1.ReasonWorkQueueUnavailable)
+	return p != nil && (p.Reason == v1alpha1.ReasonNoWorkers || p.Reason == v1alpha1.ReasonWorkQueueUnavailable ||
+		p.Reason == v1alpha1.ReasonWorkQueueFull)
 }
 
 // NewOutcome is the result of work for another process. Errors that are no problem are one that is worth another attempt.

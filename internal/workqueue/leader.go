@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -36,6 +37,10 @@ const (
 	maxAttempts = 20
 	// refused is the answer to a worker whose run must not start.
 	refused = "refused"
+	// noSpace is what a worker says that cannot store a result, since the bucket is full.
+	noSpace = "full"
+	// retryFull is when to try again.
+	retryFull = 2 * time.Minute
 )
 
 var _ runner.Parts = (*Queue)(nil)
@@ -92,6 +97,8 @@ type waiter struct {
 	// done has an entry when a worker has stored the result; stopped is closed when started refused.
 	done    chan struct{}
 	stopped chan struct{}
+	// full is set when a worker could not store the result; done has an entry then, too.
+	full atomic.Bool
 
 	// began is when Do was called, and reached when the part was last seen to be in the queue.
 	began, reached time.Time
@@ -122,6 +129,19 @@ func (w *waiter) subscribe() (unsubscribe func(), err error) {
 	if err != nil {
 		return nil, err
 	}
+	failed, err := w.queue.conn.Subscribe(w.queue.subject("failed", w.id), func(m *nats.Msg) {
+		if string(m.Data) != noSpace {
+			return
+		}
+		w.full.Store(true)
+		select {
+		case w.done <- struct{}{}:
+		default:
+		}
+	})
+	if err != nil {
+		return nil, errors.Join(err, done.Unsubscribe())
+	}
 	started, err := w.queue.conn.Subscribe(w.queue.subject("started", w.id), func(m *nats.Msg) {
 		answer := ""
 		if w.begin() != nil {
@@ -130,9 +150,9 @@ func (w *waiter) subscribe() (unsubscribe func(), err error) {
 		_ = m.Respond([]byte(answer)) // a worker that hears nothing goes on, and its result is dropped
 	})
 	if err != nil {
-		return nil, errors.Join(err, done.Unsubscribe())
+		return nil, errors.Join(err, done.Unsubscribe(), failed.Unsubscribe())
 	}
-	return func() { _ = errors.Join(done.Unsubscribe(), started.Unsubscribe()) }, nil
+	return func() { _ = errors.Join(done.Unsubscribe(), failed.Unsubscribe(), started.Unsubscribe()) }, nil
 }
 
 // begin announces the run once.
@@ -164,6 +184,11 @@ func (w *waiter) step() (*runner.Outcome, error) {
 		return nil, q.unavailable(err)
 	}
 	outcome, err := w.result(opened)
+	if err == nil && outcome == nil && w.full.Load() {
+		return nil, problem.Waiting(v1alpha1.ReasonWorkQueueFull, retryFull, "a worker could not store a result in the work queue at %s: "+
+			"bucket %s-results is full; raise workQueue.resultsStorage of the manager's configuration, and the storage of the NATS "+
+			"server, or wait until results of other runs are removed, which takes %s at most", q.servers, q.name, keepResults)
+	}
 	if err == nil && outcome == nil {
 		err = w.enqueue()
 	}
@@ -276,6 +301,11 @@ func (q *Queue) abandoned() bool {
 func (q *Queue) unavailable(err error) error {
 	if problem.As(err) != nil {
 		return err
+	}
+	if isFull(err) {
+		return problem.Retrying(v1alpha1.ReasonWorkQueueFull, err, "the work queue at %s has no space (%s); raise workQueue.partsStorage, "+
+			"and the storage of the NATS server, which must be more than partsStorage and resultsStorage together", q.servers,
+			q.describe(err))
 	}
 	return problem.Retrying(v1alpha1.ReasonWorkQueueUnavailable, err, "cannot use the work queue at %s: %s; check workQueue in the "+
 		"manager's configuration, and the NATS server", q.servers, q.describe(err))

@@ -7,6 +7,7 @@
 package workqueue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,6 +40,10 @@ const (
 	consumerName = "workers"
 	// DefaultName is Options.Name where it is not set.
 	DefaultName = "kubeops"
+	// DefaultPartsStorage is Options.PartsStorage where it is not set, in bytes: some ten thousand parts.
+	DefaultPartsStorage = 16 << 20
+	// DefaultResultsStorage is Options.ResultsStorage where it is not set, in bytes: the results of some hundred clusters.
+	DefaultResultsStorage = 256 << 20
 )
 
 // Options of a connection. All fields but URL are optional.
@@ -54,6 +59,9 @@ type Options struct {
 	Name string
 	// Replicas of the stream and of the bucket in a cluster of NATS. Default: 1.
 	Replicas int
+	// PartsStorage and ResultsStorage are how much of the server's storage the stream and the bucket may take, in bytes. Default:
+	// DefaultPartsStorage and DefaultResultsStorage.
+	PartsStorage, ResultsStorage int64
 	// Client is the name of this process in NATS.
 	Client string
 	Logger logr.Logger
@@ -65,10 +73,12 @@ type Queue struct {
 	// servers are the hosts, for messages.
 	servers  string
 	replicas int
-	conn     *nats.Conn
-	stream   jetstream.JetStream
-	metrics  *Metrics
-	turns    turns
+	// partsStorage and resultsStorage in bytes.
+	partsStorage, resultsStorage int64
+	conn                         *nats.Conn
+	stream                       jetstream.JetStream
+	metrics                      *Metrics
+	turns                        turns
 
 	mutex  sync.Mutex
 	opened *opened
@@ -89,7 +99,10 @@ func Connect(o Options, metrics *Metrics) (*Queue, error) {
 	if name == "" {
 		name = DefaultName
 	}
-	q := &Queue{name: name, servers: hosts(o.URL), replicas: max(o.Replicas, 1), metrics: metrics}
+	q := &Queue{
+		name: name, servers: hosts(o.URL), replicas: max(o.Replicas, 1), metrics: metrics,
+		partsStorage: cmp.Or(o.PartsStorage, DefaultPartsStorage), resultsStorage: cmp.Or(o.ResultsStorage, DefaultResultsStorage),
+	}
 	conn, err := nats.Connect(o.URL, o.connection()...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the work queue at %s: %w", q.servers, err)
@@ -201,6 +214,23 @@ func isRefused(err error) bool {
 	return errors.As(err, &refused)
 }
 
+// isFull reports whether the server has no space for what a request stores or reserves.
+func isFull(err error) bool {
+	// Error codes of JetStream: what the account, the server, its memory and its disk may store, and what a stream may.
+	const account, server, memory, disk, stream = 10002, 10023, 10028, 10047, 10077
+	refused := (*jetstream.APIError)(nil)
+	if !errors.As(err, &refused) {
+		return false
+	}
+	switch refused.ErrorCode {
+	case account, server, memory, disk:
+		return true
+	case stream: // the description is that of the store
+		return strings.Contains(refused.Description, "maximum bytes")
+	}
+	return false
+}
+
 // errNotConnected is the error while the client tries to connect.
 var errNotConnected = errors.New("not connected")
 
@@ -211,6 +241,7 @@ func (q *Queue) create(ctx context.Context) (o *opened, err error) {
 		Retention: jetstream.WorkQueuePolicy, Storage: jetstream.FileStorage, Replicas: q.replicas, MaxAge: keepParts,
 		// A part that waits is not queued again.
 		Discard: jetstream.DiscardNew, DiscardNewPerSubject: true, MaxMsgsPerSubject: 1, MaxMsgSize: maxTask,
+		MaxBytes: q.partsStorage,
 	})
 	if err != nil {
 		return nil, err
@@ -223,6 +254,7 @@ func (q *Queue) create(ctx context.Context) (o *opened, err error) {
 	}
 	o.results, err = q.stream.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{
 		Bucket: q.name + "-results", Description: "Results of parts of inspections", TTL: keepResults, Replicas: q.replicas,
+		MaxBytes: q.resultsStorage,
 	})
 	return o, err
 }

@@ -90,7 +90,13 @@ func newWorld(t *testing.T) *world {
 
 func (w *world) connect() *Queue {
 	w.t.Helper()
-	queue, err := Connect(Options{URL: "nats://" + w.address}, nil)
+	return w.connectWith(Options{})
+}
+
+func (w *world) connectWith(o Options) *Queue {
+	w.t.Helper()
+	o.URL = "nats://" + w.address
+	queue, err := Connect(o, nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -113,7 +119,13 @@ func (w *world) within(what string, holds func() bool) {
 // work starts a worker. It ends with the test, or when stop is called.
 func (w *world) work(do partsFunc) (stop func()) {
 	w.t.Helper()
-	worker := &Worker{Queue: w.connect(), Reader: inspections{stored: w.stored}, Parallel: 2, Parts: do, Logger: logr.Discard()}
+	return w.workWith(Options{}, do)
+}
+
+// workWith starts a worker with a connection of its own.
+func (w *world) workWith(o Options, do partsFunc) (stop func()) {
+	w.t.Helper()
+	worker := &Worker{Queue: w.connectWith(o), Reader: inspections{stored: w.stored}, Parallel: 2, Parts: do, Logger: logr.Discard()}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(w.t.Context()))
 	var group sync.WaitGroup
 	group.Go(func() {

@@ -30,8 +30,10 @@ const (
 	announceTimeout = 15 * time.Second
 	// otherVersion is when a part is offered again that is for workers of another version.
 	otherVersion = 30 * time.Second
-	// maxDeliveries of a part: workers that took it were killed each time, most likely by what it needs.
+	// maxDeliveries of a part: it may be what ends the workers that take it.
 	maxDeliveries = 12
+	// storeTimeout of one attempt to store a result.
+	storeTimeout = 30 * time.Second
 )
 
 // Worker takes parts from a queue and does them. All fields are required.
@@ -140,7 +142,11 @@ func (w *Worker) handle(ctx context.Context, message jetstream.Msg) {
 		w.answered(logger, message.Nak()) // another worker repeats it
 	case err != nil:
 		logger.Error(err, "Cannot store the result of a part")
-		w.answered(logger, message.NakWithDelay(reconnectWait))
+		delay := reconnectWait
+		if isFull(err) {
+			delay = retryFull
+		}
+		w.answered(logger, message.NakWithDelay(delay))
 	default:
 		// Waits for the server: without its word, the part is repeated.
 		w.answered(logger, message.DoubleAck(context.WithoutCancel(ctx)))
@@ -203,7 +209,7 @@ func (w *Worker) complete(ctx context.Context, t task, deliveries uint64) error 
 	if err != nil {
 		return err
 	}
-	if _, err := opened.results.PutBytes(ctx, id, packed); err != nil {
+	if err := w.store(ctx, opened.results, id, packed); err != nil {
 		return err
 	}
 	logr.FromContextOrDiscard(ctx).Info("Done with a part", "bytes", len(packed),
@@ -212,15 +218,38 @@ func (w *Worker) complete(ctx context.Context, t task, deliveries uint64) error 
 	return nil
 }
 
+// store a result. What takes long to find out is not thrown away because the server is being restarted, or is full for a moment: others are
+// removed all the time. The leader hears of a full bucket at once.
+func (w *Worker) store(ctx context.Context, results jetstream.ObjectStore, id string, packed []byte) error {
+	began := time.Now()
+	for {
+		limited, cancel := context.WithTimeout(ctx, storeTimeout)
+		_, err := results.PutBytes(limited, id, packed)
+		cancel()
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case isFull(err):
+			_ = w.Queue.conn.Publish(w.Queue.subject("failed", id), []byte(noSpace)) // it is said again with the next attempt
+		}
+		if time.Since(began) >= patience {
+			return err
+		}
+		pause(ctx, reconnectWait)
+	}
+}
+
 // errRefused is a run that the leader does not want to start, or a part that no one waits for.
 var errRefused = errors.New("the run was refused")
 
 // do the work of a part.
 func (w *Worker) do(ctx context.Context, t task, deliveries uint64) (fleet.PartResult, error) {
 	if deliveries > maxDeliveries {
-		return fleet.PartResult{}, problem.Waiting(v1alpha1.ReasonMemoryLimitExceeded, retryAbandoned, "%d workers that inspected %s "+
-			"ended before they were done, most likely for want of memory; see the state of the Pods of Deployment kubeops-worker",
-			maxDeliveries, t.subject())
+		return fleet.PartResult{}, problem.Waiting(v1alpha1.ReasonWorkersLost, retryAbandoned, "%d attempts of workers to inspect %s had "+
+			"no result, and why is unknown; see the logs and the last state of the containers of Deployment kubeops-worker, where "+
+			"OOMKilled means that they need more memory", maxDeliveries, t.subject())
 	}
 	inspection := &v1alpha1.Inspection{}
 	key := client.ObjectKey{Namespace: t.Namespace, Name: t.Name}

@@ -27,9 +27,11 @@ type entry struct {
 	revision  string
 	// files of the revision, compressed; nil if no revision is known.
 	files []byte
-	// checked is when the repository was looked at last, and problem what came out; nil if it could be read.
-	checked time.Time
-	problem *problem.Problem
+	// checked is when the repository was looked at last, and problem what came out; nil if it could be read. requested is the last
+	// Request.Requested that was looked for.
+	checked   time.Time
+	problem   *problem.Problem
+	requested string
 	// used is the time of the last use, as a number of uses.
 	used uint64
 }

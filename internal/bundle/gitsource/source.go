@@ -15,6 +15,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/bundle"
+	"kubeops.io/kubeops/internal/fairqueue"
 	"kubeops.io/kubeops/internal/gitrepo"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
@@ -22,10 +23,14 @@ import (
 )
 
 const (
-	// readTimeout of one look at a repository, with all that is waited for.
+	// readTimeout of one look at a repository, without the time that it waits for others.
 	readTimeout = 40 * time.Second
-	// lockTimeout of waiting for other repositories of the namespace. It is short, since a bundle that waits delays others.
-	lockTimeout = 10 * time.Second
+	// maxLooks are in progress at the same time, and maxNamespaceLooks of one namespace. One that hangs costs a connection; the memory that
+	// responses take is bounded by Options.Memory.
+	maxLooks          = 64
+	maxNamespaceLooks = 4
+	// pendingRetry is when to ask for the result of a look that has not ended, if nothing wakes the caller before.
+	pendingRetry = 30 * time.Second
 	// minInterval between two looks, whatever the spec says, and between a failed look and the next.
 	minInterval = 30 * time.Second
 	// shortRevision is how many digits of a commit messages have.
@@ -51,8 +56,10 @@ type Options struct {
 // Source reads folders. It is safe for concurrent use.
 type Source struct {
 	Options
-	// reading serializes the looks of a namespace: a server that answers slowly delays no other namespace.
-	reading gitrepo.Locks
+	// looks run outside of the calls that wait for them, in slots that namespaces share: a server that answers slowly delays no other
+	// namespace.
+	looks looks
+	slots *fairqueue.Slots
 	// unpacking is held while a revision is in memory.
 	unpacking chan struct{}
 	cache     *cache
@@ -64,7 +71,10 @@ func New(o Options) *Source {
 	if o.Redact == nil {
 		o.Redact = func(text string) string { return text }
 	}
-	return &Source{Options: o, unpacking: make(chan struct{}, 1), cache: newCache(maxCache), tips: &tips{}}
+	return &Source{
+		Options: o, slots: fairqueue.NewSlots(maxLooks, maxNamespaceLooks), unpacking: make(chan struct{}, 1), cache: newCache(maxCache),
+		tips: &tips{},
+	}
 }
 
 // Request is one folder.
@@ -74,10 +84,13 @@ type Request struct {
 	// Spec is the folder, and Field where it is in the spec of the bundle, for messages.
 	Spec  *v1alpha1.GitManifests
 	Field string
-	// Now looks at the repository even if the interval is not over.
-	Now bool
-	// Until is when the look must have ended; it ends after 40 seconds in any case.
+	// Requested looks at the repository even if the interval is not over, once for each value. Empty waits for the interval.
+	Requested string
+	// Until is how long Read waits for a look. Zero waits until it has ended, which takes 40 seconds at most once it has begun.
 	Until time.Time
+	// Wake is called when a look has ended that Read did not wait for, once for each Bundle. It must not block; nil is not called.
+	Wake   func()
+	Bundle string
 }
 
 // Content of a folder.
@@ -87,6 +100,8 @@ type Content struct {
 	Files    []gitrepo.File
 	// Next is when to look again.
 	Next time.Duration
+	// Pending says that the repository is still being looked at, or waits for that: the other fields are of the look before.
+	Pending bool
 	// Problem is why the repository could not be read, with reason SourceUnavailable; nil if it could. The files are then those of the last
 	// revision that was read.
 	Problem *problem.Problem
@@ -95,40 +110,62 @@ type Content struct {
 // Read a folder: from memory until the interval is over, and then from the repository. The error is that of a context that ended, or an
 // unexpected one.
 func (s *Source) Read(ctx context.Context, r Request) (Content, error) {
-	limited, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	if !r.Until.IsZero() {
-		limited, cancel = context.WithDeadline(limited, r.Until)
-		defer cancel()
+	if err := ctx.Err(); err != nil {
+		return Content{}, err
 	}
 	key := keyOf(r)
-	e := s.cache.get(key)
-	if next := s.fresh(e, r); next > 0 {
-		return e.content(next)
+	limited := ctx
+	if !r.Until.IsZero() {
+		var cancel context.CancelFunc
+		limited, cancel = context.WithDeadline(ctx, r.Until)
+		defer cancel()
 	}
-	unlock, err := s.lock(limited, r.Namespace)
-	if err != nil {
-		if ctx.Err() != nil {
-			return Content{}, ctx.Err()
+	for {
+		e := s.cache.get(key)
+		if next := s.fresh(e, r); next > 0 {
+			s.looks.fetched(key)
+			return e.content(next)
 		}
-		e.problem = unavailable(r, e.revision, "other repositories of the namespace answer slowly")
-		return e.content(minInterval)
+		l := s.looks.begin(key, r.Requested, func(l *look) { s.run(context.WithoutCancel(ctx), key, r, l) })
+		switch ended := s.looks.wait(limited, key, l, r); {
+		case ctx.Err() != nil:
+			return Content{}, ctx.Err()
+		case !ended:
+			c, err := e.content(pendingRetry)
+			c.Pending = true
+			return c, err
+		case l.err != nil:
+			return Content{}, l.err
+		case r.Requested == "" || r.Requested == l.requested:
+			return l.entry.content(max(s.fresh(l.entry, r), time.Second))
+		}
 	}
-	defer unlock()
-	e = s.cache.get(key)
-	if next := s.fresh(e, r); next > 0 { // another bundle looked at it meanwhile
-		return e.content(next)
-	}
-	return s.refresh(ctx, limited, r, e)
 }
 
-// refresh an entry from the repository. limited is the context of the look.
-func (s *Source) refresh(ctx, limited context.Context, r Request, e entry) (Content, error) {
-	revision, files, err := s.look(limited, r, e.revision)
-	if ctx.Err() != nil {
-		return Content{}, ctx.Err()
+// run a look, once there is a slot for it. It is not interrupted: what it finds is for all who wait for it, and for those that come later.
+func (s *Source) run(ctx context.Context, key string, r Request, l *look) {
+	defer s.looks.end(key, l)
+	defer func() { // it runs outside of a reconcile, whose panics are recovered
+		if reason := recover(); reason != nil {
+			l.err = fmt.Errorf("look at the repository of %s: panic: %v", r.Field, reason)
+		}
+	}()
+	release, err := s.slots.Acquire(ctx, r.Namespace)
+	if err != nil {
+		l.err = err
+		return
 	}
+	defer release()
+	limited, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	l.entry, l.err = s.refresh(limited, r, s.cache.get(key))
+}
+
+// refresh an entry from the repository.
+func (s *Source) refresh(ctx context.Context, r Request, e entry) (entry, error) {
+	revision, files, err := s.look(ctx, r, e.revision)
 	e.checked = s.Clock.Now()
+	e.requested = cmp.Or(r.Requested, e.requested)
 	e.problem = nil
 	switch p := problem.As(err); {
 	case err != nil:
@@ -140,26 +177,14 @@ func (s *Source) refresh(ctx, limited context.Context, r Request, e entry) (Cont
 	case files != nil:
 		e.revision = revision
 		if err := e.store(files); err != nil {
-			return Content{}, err
+			return e, err
 		}
 	}
 	if err == nil {
 		s.tips.set(tipKey(r), revision, e.checked)
 	}
 	s.cache.put(keyOf(r), r.Namespace, e)
-	r.Now = false
-	return e.content(max(s.fresh(e, r), time.Second))
-}
-
-// lock waits for a short time until no other repository of a namespace is being looked at. Without any time left, nothing is looked at: the
-// repository would be the one to blame.
-func (s *Source) lock(ctx context.Context, namespace string) (unlock func(), err error) {
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	limited, cancel := context.WithTimeout(ctx, lockTimeout)
-	defer cancel()
-	return s.reading.Lock(limited, namespace)
+	return e, nil
 }
 
 // keyOf all that the content depends on.
@@ -177,7 +202,7 @@ func keyOf(r Request) string {
 // fresh is how long an entry needs no look; zero or less if it does.
 func (s *Source) fresh(e entry, r Request) time.Duration {
 	passed := s.Clock.Now().Sub(e.checked)
-	if e.checked.IsZero() || r.Now || passed < 0 {
+	if e.checked.IsZero() || passed < 0 || r.Requested != "" && r.Requested != e.requested {
 		return 0
 	}
 	if e.problem != nil {

@@ -2,8 +2,10 @@ package gitsource
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -88,7 +90,7 @@ func TestAFolderIsLookedAtEveryIntervalAndFetchedWhenItsCommitChanges(t *testing
 	}
 	w.server.Push("main", "second", map[string]string{"apps/a.yaml": "v: 2\n"})
 	w.want(w.read(w.request()), "v: 1\n", "")
-	second := w.read(w.request(func(r *Request) { r.Now = true }))
+	second := w.read(w.request(func(r *Request) { r.Requested = "now" }))
 	w.want(second, "v: 2\n", "")
 	if second.Revision == first.Revision || second.Next != time.Minute {
 		t.Errorf("commit %s, next in %s", second.Revision, second.Next)
@@ -109,7 +111,7 @@ func TestFoldersOfOneBranchComeToTheSameCommitSoon(t *testing.T) {
 	w.server.Push("main", "both", map[string]string{"apps/a.yaml": "v: 2\n", "more/b.yaml": "w: 2\n"})
 	w.clock.Step(time.Second)
 	now := slow("apps")
-	now.Now = true
+	now.Requested = "now"
 	w.want(w.read(now), "v: 2\n", "")
 	w.want(w.read(slow("more")), "w: 1\n", "") // it was looked at a moment ago
 	w.clock.Step(minInterval)
@@ -191,56 +193,96 @@ func TestWhatIsNoSourceIsNotAnEmptyOne(t *testing.T) {
 	}
 }
 
-func TestAServerThatDoesNotAnswerDelaysItsNamespaceOnly(t *testing.T) {
-	w := newWorld(t)
-	slow := gitserver.New(t, map[string]string{"apps/a.yaml": "v: slow\n"})
-	entered := make(chan struct{}, 1)
-	release := make(chan struct{})
-	slow.Before(func(*http.Request) int {
-		entered <- struct{}{}
-		<-release
-		return http.StatusServiceUnavailable
+// hanging is a server that does not answer until it is released.
+func hanging(t *testing.T) (server *gitserver.Server, release func()) {
+	t.Helper()
+	server = gitserver.New(t, map[string]string{"apps/a.yaml": "v: slow\n"})
+	server.Public()
+	released := make(chan struct{})
+	server.Before(func(*http.Request) int {
+		<-released
+		return 0
 	})
-	ended := make(chan Content)
-	ofSlow := func(r *Request) {
-		r.Namespace = "slow"
-		r.Spec.URL = slow.URL
-	}
-	go func() {
-		c, err := w.Read(context.Background(), w.request(ofSlow))
-		if err != nil {
-			t.Error(err)
-		}
-		ended <- c
-	}()
-	<-entered
-	w.want(w.read(w.request()), "v: 1\n", "")
-	late := w.request(func(r *Request) {
-		r.Namespace = "slow"
-		r.Until = time.Now().Add(50 * time.Millisecond)
-	})
-	w.want(w.read(late), "", "other repositories of the namespace answer slowly")
-	known := w.request(func(r *Request) { r.Now = true })
-	unlock, err := w.lock(t.Context(), known.Namespace)
-	if err != nil {
-		t.Fatal(err)
-	}
-	known.Until = late.Until
-	w.want(w.read(known), "v: 1\n", "other repositories of the namespace answer slowly; commit")
-	known.Now = false
-	w.want(w.read(known), "v: 1\n", "") // what is fresh waits for nothing
-	unlock()
-	close(release)
-	w.want(<-ended, "", "cannot be read")
+	release = sync.OnceFunc(func() { close(released) })
+	t.Cleanup(release)
+	return server, release
 }
 
-func TestARepositoryIsNotBlamedForTheTimeOfOthers(t *testing.T) {
+func TestAServerThatDoesNotAnswerDelaysNeitherItsCallerNorOthers(t *testing.T) {
 	w := newWorld(t)
-	over := func(r *Request) { r.Until = time.Now().Add(-time.Second) }
-	for range 20 {
-		w.want(w.read(w.request(over)), "", "other repositories of the namespace answer slowly")
+	slow, release := hanging(t)
+	woken := make(chan string, 2*maxNamespaceLooks)
+	ofSlow := func(n int) Request {
+		return w.request(func(r *Request) {
+			r.Namespace = "slow"
+			r.Spec.URL = slow.URL
+			r.Field = fmt.Sprint("field", n) // a folder of its own
+			r.Until = time.Now().Add(50 * time.Millisecond)
+			r.Bundle = r.Field
+			r.Wake = func() { woken <- r.Bundle }
+		})
 	}
+	const folders = 2 * maxNamespaceLooks
+	for range 2 { // the second time, the look is in progress
+		for n := range folders {
+			if c := w.read(ofSlow(n)); !c.Pending || c.Revision != "" || c.Problem != nil || c.Next != pendingRetry {
+				t.Fatalf("%+v", c)
+			}
+		}
+	}
+	w.want(w.read(w.request()), "v: 1\n", "") // of another namespace
+	release()
+	for range folders {
+		<-woken
+	}
+	for n := range folders {
+		w.want(w.read(ofSlow(n)), "v: slow\n", "")
+	}
+	if len(woken) != 0 || len(w.looks.current) != 0 {
+		t.Errorf("%d more calls, %d looks are left", len(woken), len(w.looks.current))
+	}
+}
+
+func TestWhatIsKnownIsUsedWhileARepositoryIsLookedAt(t *testing.T) {
+	w := newWorld(t)
 	w.want(w.read(w.request()), "v: 1\n", "")
+	w.server.Push("main", "second", map[string]string{"apps/a.yaml": "v: 2\n"})
+	released := make(chan struct{})
+	w.server.Before(func(*http.Request) int {
+		<-released
+		return 0
+	})
+	now := w.request(func(r *Request) { r.Requested = "first" })
+	now.Until = time.Now().Add(50 * time.Millisecond)
+	c := w.read(now)
+	w.want(c, "v: 1\n", "")
+	if !c.Pending {
+		t.Error("a look that was requested has ended")
+	}
+	close(released)
+	now.Until = time.Time{}
+	w.want(w.read(now), "v: 2\n", "")
+	requests := len(w.server.Requests())
+	w.want(w.read(now), "v: 2\n", "")
+	if n := len(w.server.Requests()); n != requests {
+		t.Errorf("one request looked twice, with %d requests", n-requests)
+	}
+}
+
+func TestAFolderThatIsTooLargeToKeepIsReadFromItsLook(t *testing.T) {
+	w := newWorld(t)
+	w.cache = newCache(1)
+	woken := make(chan struct{})
+	early := w.request(func(r *Request) {
+		r.Until = time.Now().Add(-time.Second)
+		r.Wake = func() { close(woken) }
+	})
+	if c := w.read(early); !c.Pending {
+		t.Fatalf("%+v", c)
+	}
+	<-woken
+	early.Wake = nil
+	w.want(w.read(early), "v: 1\n", "")
 }
 
 func TestACanceledReadIsNoProblemOfTheRepository(t *testing.T) {

@@ -37,7 +37,7 @@ func NATS(t testing.TB, options NATSOptions) (address string, process *Process) 
 		config += fmt.Sprintf("tls {cert_file: tls.crt, key_file: tls.key, ca_file: ca.crt, verify: %t}\n", options.Verify)
 	}
 	if !options.WithoutJetStream {
-		config += "jetstream {store_dir: data, max_mem: 16M, max_file: 64M}\n"
+		config += "jetstream {store_dir: data, max_mem: 16M, max_file: 1G}\n"
 	}
 	writeText(t, filepath.Join(dir, "nats.conf"), config)
 	process = Start(t, Spec{
