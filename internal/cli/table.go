@@ -179,7 +179,8 @@ func (p *printer) evidence(text *terminal.Writer, id string, e v1alpha1.Evidence
 // tellingLines are the lines of a log to print: those up to the last one that reports an error and says which, or the last ones. Standard
 // output and standard error are different pipes: a line of one can come after the error in the other.
 func tellingLines(lines []string) []string {
-	end, reported := len(lines), false
+	end := len(lines)
+	trailer := false
 	for i, line := range slices.Backward(lines) {
 		if !event.LevelOf(line).Bad() {
 			continue
@@ -188,8 +189,9 @@ func tellingLines(lines []string) []string {
 			end = i + 1
 			break
 		}
-		if !reported { // without another, it is better than none
-			end, reported = i+1, true
+		if !trailer { // without another, it is better than none
+			end = i + 1
+			trailer = true
 		}
 	}
 	return lines[max(end-maxLogLines, 0):end]

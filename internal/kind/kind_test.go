@@ -122,7 +122,8 @@ func TestSuspendStopsReconcilesAndResumesThem(t *testing.T) {
 
 func TestWhatIsCountedAfterTheWriteIsNotCountedTwiceWhenTheWriteIsRefused(t *testing.T) {
 	var w *tenant.Tenant
-	counted, refuse := 0, true
+	counted := 0
+	refuse := true
 	l := &logic{reconcile: func(s *scope) (kind.Result, error) {
 		if refuse { // another writer of the field, which is exclusive, between the read and the write
 			refuse = false
