@@ -23,7 +23,9 @@ func startBoth(t testing.TB) *bothCollectors {
 	t.Helper()
 	both := &bothCollectors{vrl: startVRL(t), ruby: startRuby(t, "route.rb"), routes: map[string]programs{}, secret: regexp.MustCompile("open-sesame")}
 	for _, name := range []string{"parsed", "elasticsearch"} {
-		both.routes[name] = programsOf(t, corpusRoutes()[name])
+		b := corpusRoutes()[name]
+		b.Collect.Redact = corpusRedact()[:2] // expressions for digits would find the last bit of a double
+		both.routes[name] = programsOf(t, b)
 	}
 	return both
 }
