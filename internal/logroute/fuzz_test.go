@@ -68,7 +68,7 @@ func rounded(value any) any {
 	case string:
 		return regexp.MustCompile(`[0-9]+(\.[0-9]+)?(e-?[0-9]+)?`).ReplaceAllStringFunc(v, func(text string) string {
 			number, err := strconv.ParseFloat(text, 64)
-			if err != nil || len(text) < 15 {
+			if err != nil || !strings.ContainsAny(text, ".e") {
 				return text
 			}
 			return round(number)
