@@ -7,7 +7,8 @@ const (
 	// maxLevels of objects and lists in a parsed line: Elasticsearch takes 20 levels, and a buffer of Vector with more than 32 can never be
 	// read again. Deeper values become JSON text.
 	maxLevels = 16
-	// maxKey is the characters of a key: VictoriaLogs does not store a line with a longer one.
+	// maxKey is the characters of a key: VictoriaLogs does not store a field whose name, with those of the objects above, has more than
+	// 128 bytes.
 	maxKey = 100
 	// maxMessage is the characters of a message. A line has at most 64 KiB, but redaction may lengthen it.
 	maxMessage = 65536

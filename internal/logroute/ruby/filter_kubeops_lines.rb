@@ -34,6 +34,9 @@ module Fluent
       def shutdown
         open = @lines.dump
         File.write(@open_file, JSON.generate(open), perm: 0o600) unless open.empty?
+      rescue StandardError => e # a full disk must not keep Fluentd from stopping
+        @losses.add(e)
+      ensure
         super
       end
 

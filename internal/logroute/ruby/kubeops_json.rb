@@ -8,7 +8,7 @@ module KubeOps
     MAX_READ_DEPTH = 127
     # What is sent at most: Elasticsearch takes 20 levels, and a buffer of Vector 32. Deeper values become JSON text.
     MAX_DEPTH = 16
-    # Characters of a key: VictoriaLogs does not store a line with a longer one.
+    # Characters of a key: VictoriaLogs does not store a field whose name, with those of the objects above, has more than 128 bytes.
     MAX_KEY = 100
 
     STRING = %r{"(?>[^"\\\x00-\x1f]+|\\(?>["\\/bfnrt]|u(?>(?![dD][89a-fA-F])\h{4}|[dD][89abAB]\h\h\\u[dD][c-fC-F]\h\h)))*+"}.freeze

@@ -115,6 +115,6 @@ type FluentdOutput struct {
 	Headers map[string]string
 	// Settings for the program.
 	Settings map[string]any
-	// Ruby is a program that registers a target for the type, see KubeOps::TARGETS in internal/logroute/ruby/kubeops_routes.rb.
+	// Ruby is a program that registers a target for the type, see KubeOps::TARGETS in internal/logroute/ruby/kubeops_targets.rb.
 	Ruby string
 }
