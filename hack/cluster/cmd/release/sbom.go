@@ -194,7 +194,7 @@ func dependency(ecosystem, name, version, license string) component {
 		LicenseConcluded: noAssertion, LicenseDeclared: license, Copyright: noAssertion, Purpose: "LIBRARY",
 		References: []externalRef{{
 			Category: "PACKAGE-MANAGER", Type: "purl",
-			Locator: "pkg:" + ecosystem + "/" + strings.ReplaceAll(name, "@", "%40") + "@" + version,
+			Locator: "pkg:" + ecosystem + "/" + strings.ReplaceAll(name, "@", "%40") + "@" + strings.ReplaceAll(version, "+", "%2B"),
 		}},
 	}
 }
