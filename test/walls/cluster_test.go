@@ -155,8 +155,11 @@ func (c *cluster) eventually(what string, within time.Duration, holds func(conte
 	c.t.Helper()
 	var last error
 	err := wait.PollUntilContextTimeout(c.t.Context(), 100*time.Millisecond, within, true, func(ctx context.Context) (bool, error) {
-		last = holds(ctx)
-		return last == nil, nil
+		err := holds(ctx)
+		if err == nil || ctx.Err() == nil { // an attempt that the deadline ends says nothing
+			last = err
+		}
+		return err == nil, nil
 	})
 	if err != nil {
 		c.t.Fatalf("%s: %v", what, last)

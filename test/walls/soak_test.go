@@ -47,6 +47,10 @@ func TestSoak(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// Reports are created until retention deletes as many, which is to happen in the first third.
+	if least := 3 * soakReports * soakInterval; period < least {
+		t.Fatalf("SOAK=%s is too short: at least %s", period, least)
+	}
 	c := newCluster(t)
 	c.settings = "limits: {minScheduleInterval: 1s}\n"
 	for n := range soakInspections {
