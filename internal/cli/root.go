@@ -84,7 +84,8 @@ func newRoot(streams command.Streams) *cobra.Command {
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
 	root.AddCommand(
-		newInspect(streams), newReport(streams), newExplain(streams), newOpen(streams), newRun(streams), newSuspend(streams), newResume(streams),
+		newInspect(streams), newReport(streams), newExplain(streams), newOpen(streams), newRun(streams), newSuspend(streams),
+		newResume(streams),
 		newIgnore(streams), pipelines.NewCommand(streams), get.NewCommand(streams), bundles.NewDiff(streams),
 		bundles.NewConflicts(streams), newChecks(streams),
 		newLogs(streams), newRedact(streams), mcpserver.NewCommand(streams), newVersion(streams),
