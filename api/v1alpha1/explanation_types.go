@@ -248,7 +248,8 @@ type Investigation struct {
 	Calls []ToolCall `json:"calls"`
 	// tokens that were used for it, without those of the explanation.
 	Tokens int64 `json:"tokens"`
-	// ended is why the model read no more: Done if it wanted to, or a limit: Calls, Tokens, Time or Requests; Failed if the model did not answer.
+	// ended is why the model read no more: Done if it wanted to, or a limit: Calls, Tokens, Time or Requests; Failed if the model did not
+	// answer.
 	// +kubebuilder:validation:Enum=Done;Calls;Tokens;Time;Requests;Failed
 	Ended InvestigationEnd `json:"ended"`
 }

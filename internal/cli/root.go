@@ -87,7 +87,8 @@ KubeOps.`,
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
 	root.AddCommand(
-		newInspect(streams), newReport(streams), newExplain(streams), newOpen(streams), newRun(streams), newSuspend(streams), newResume(streams),
+		newInspect(streams), newReport(streams), newExplain(streams), newOpen(streams), newRun(streams), newSuspend(streams),
+		newResume(streams),
 		newIgnore(streams), pipelines.NewCommand(streams), get.NewCommand(streams), bundles.NewDiff(streams),
 		bundles.NewConflicts(streams), newChecks(streams),
 		doctor.NewCommand(streams), backup.NewBackup(streams), backup.NewRestore(streams),

@@ -45,8 +45,8 @@ func (q question) after(calls []tools.Call) question {
 			q.cited[call.ID] = source{text: strings.Join(call.Lines, "\n"), ours: true, lines: call.Lines}
 		}
 	}
-	q.task += ` What was read to find the cause has ids such as t1, and numbered lines: cite it as "t1", or its lines 5 to 8 as "t1:5-8", ` +
-		`and quote without the numbers.`
+	q.task += ` What was read to find the cause has ids such as t1, and numbered lines: cite it as "t1", or its lines 5 to 8 as ` +
+		`"t1:5-8", and quote without the numbers.`
 	return q
 }
 

@@ -157,10 +157,11 @@ func withoutAddresses(text string, kept func(url string) bool) string {
 
 // isEvidence reports whether a URL is that of a server in the cluster, and a part of the evidence as the model has seen it.
 func (w expectation) isEvidence(address string) bool {
+	schemes := []string{
+		"http", "https", "tcp", "redis", "amqp", "nats", "postgres", "postgresql", "mysql", "mongodb", "kafka", "grpc",
+	}
 	parsed, err := url.Parse(address)
-	if err != nil || parsed.User != nil || !isInternal(parsed.Hostname()) ||
-		!slices.Contains([]string{"http", "https", "tcp", "redis", "amqp", "nats", "postgres", "postgresql", "mysql", "mongodb", "kafka", "grpc"},
-			strings.ToLower(parsed.Scheme)) {
+	if err != nil || parsed.User != nil || !isInternal(parsed.Hostname()) || !slices.Contains(schemes, strings.ToLower(parsed.Scheme)) {
 		return false
 	}
 	for _, id := range w.ids {
@@ -171,8 +172,8 @@ func (w expectation) isEvidence(address string) bool {
 	return false
 }
 
-// isInternal reports whether a host is one of a cluster: loopback, a private address, or the name of a Service. A name without a dot that is
-// no address may be one.
+// isInternal reports whether a host is one of a cluster: loopback, a private address, or the name of a Service. A name without a dot that
+// is no address may be one.
 func isInternal(host string) bool {
 	if address, err := netip.ParseAddr(host); err == nil {
 		return address.IsLoopback() || address.IsPrivate()

@@ -134,17 +134,19 @@ func isAlphanumeric(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c 
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-// isCommonWord reports whether a name is a word of any log, manifest or message. Masking it would hide what the text says, and would not hide
-// who wrote it.
+// isCommonWord reports whether a name is a word of any log, manifest or message. Masking it would hide what the text says, and would not
+// hide who wrote it.
 func isCommonWord(name string) bool {
-	const words = ` access account admin agent alert api app application apps auth backend backup base batch broker build cache cert check client
- cluster config configmap connection container controller core cpu cron daemonset dashboard data database debug default deployment dev disk
- dns docker endpoint env error event events exporter failed file files frontend gateway grpc health host http https image ingress info init
- internal job jobs key kube kubernetes localhost log logging logs main manager memory message metrics migrate mongo monitoring mysql name
- namespace network nginx node operator pod policy pool port postgres postgresql prod production proxy public queue quota rabbitmq read ready
- redacted redis registry replica request reset role root runner scheduler secret server service services session sidecar site ssl staging
- state statefulset status storage store stream svc sync system task tasks team test tests timeout tls token tool tools unknown user users
- version volume wait warning web webhook worker write kube-system kube-public kube-node-lease kube-root-ca.crt `
+	const words = `
+		access account admin agent alert api app application apps auth backend backup base batch broker build cache cert check client
+		cluster config configmap connection container controller core cpu cron daemonset dashboard data database debug default
+		deployment dev disk dns docker endpoint env error event events exporter failed file files frontend gateway grpc health host
+		http https image ingress info init internal job jobs key kube kubernetes localhost log logging logs main manager memory
+		message metrics migrate mongo monitoring mysql name namespace network nginx node operator pod policy pool port postgres
+		postgresql prod production proxy public queue quota rabbitmq read ready redacted redis registry replica request reset role
+		root runner scheduler secret server service services session sidecar site ssl staging state statefulset status storage store
+		stream svc sync system task tasks team test tests timeout tls token tool tools unknown user users version volume wait warning
+		web webhook worker write kube-system kube-public kube-node-lease kube-root-ca.crt`
 	return slices.Contains(strings.Fields(words), name)
 }
 

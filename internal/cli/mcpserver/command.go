@@ -54,7 +54,7 @@ is printed at the start.`,
 	}
 	flags := cmd.Flags()
 	o.cluster.RegisterCluster(flags)
-	flags.StringSliceVarP(&o.namespaces, "namespace", "n", nil, "only read these namespaces, names or globs (default: all that you can read)")
+	flags.StringSliceVarP(&o.namespaces, "namespace", "n", nil, "only read these namespaces, names or globs (default: all)")
 	flags.StringVar(&o.listen, "listen", "", "serve HTTP on this loopback address and port, for example 127.0.0.1:8765")
 	flags.StringVar(&o.tokenFile, "token-file", "", "file with the token that clients must send, at least 16 characters (with --listen)")
 	flags.BoolVar(&o.redaction.Emails, "emails", false, "also redact email addresses")
@@ -122,7 +122,8 @@ func (o *options) listener(ctx context.Context) (net.Listener, error) {
 		return nil, fmt.Errorf("--listen %s is not an address and port such as 127.0.0.1:8765", o.listen)
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return nil, fmt.Errorf("--listen %s is not an address of loopback, such as 127.0.0.1: the server reads with your permissions", o.listen)
+		return nil, fmt.Errorf("--listen %s is not an address of loopback, such as 127.0.0.1: the server reads with your permissions",
+			o.listen)
 	}
 	return (&net.ListenConfig{}).Listen(ctx, "tcp", o.listen)
 }

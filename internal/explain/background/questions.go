@@ -39,8 +39,8 @@ func Rollout(ctx context.Context, cluster Cluster, object v1alpha1.ObjectReferen
 	return ask(ctx, cluster, object, now, func(ctx context.Context, g *gatherer, s *subject) { g.changes(ctx, s) })
 }
 
-// Related describes what a workload consists of and depends on: its Pods, the Services in front of it and behind the hosts that it uses, its
-// ConfigMaps, Secrets and volumes, the nodes and the NetworkPolicies.
+// Related describes what a workload consists of and depends on: its Pods, the Services in front of it and behind the hosts that it uses,
+// its ConfigMaps, Secrets and volumes, the nodes and the NetworkPolicies.
 func Related(ctx context.Context, cluster Cluster, object v1alpha1.ObjectReference, now time.Time) Facts {
 	return ask(ctx, cluster, object, now, func(ctx context.Context, g *gatherer, s *subject) {
 		g.states(s)
@@ -53,8 +53,8 @@ func Related(ctx context.Context, cluster Cluster, object v1alpha1.ObjectReferen
 	})
 }
 
-// ResolveHost says which Service a host names in a namespace, what its ports and endpoints are, or that there is none. The port is 0 if it is not
-// known. Nothing is said about hosts outside of the cluster.
+// ResolveHost says which Service a host names in a namespace, what its ports and endpoints are, or that there is none. The port is 0 if
+// it is not known. Nothing is said about hosts outside of the cluster.
 func ResolveHost(ctx context.Context, cluster Cluster, namespace, host string, port int32) Facts {
 	ctx, cancel := context.WithTimeout(ctx, maxTime)
 	defer cancel()
@@ -66,9 +66,9 @@ func ResolveHost(ctx context.Context, cluster Cluster, namespace, host string, p
 	return g.facts
 }
 
-// Fields are the fields of an object, one a line as PATH: VALUE, in the order of their paths. Entries of lists are identified by their names
-// where they have one. Values of ConfigMaps and Secrets, and those of environment variables that are more than a number or a switch, are not
-// among them.
+// Fields are the fields of an object, one a line as PATH: VALUE, in the order of their paths. Entries of lists are identified by their
+// names where they have one. Values of ConfigMaps and Secrets, and those of environment variables that are more than a number or a
+// switch, are not among them.
 func Fields(object map[string]any) []string {
 	fields := map[string]string{}
 	for key, child := range object {
@@ -146,8 +146,8 @@ func withoutNoise(value any) any {
 	return kept
 }
 
-// Changed is when the data or spec of an object changed last, as its managed fields show it, and which manager of fields changed it. Without
-// managed fields it is the time of its creation.
+// Changed is when the data or spec of an object changed last, as its managed fields show it, and which manager of fields changed it.
+// Without managed fields it is the time of its creation.
 func Changed(meta metav1.ObjectMeta) (at time.Time, manager string) {
 	at = meta.CreationTimestamp.Time
 	for _, entry := range meta.ManagedFields {
@@ -155,8 +155,10 @@ func Changed(meta metav1.ObjectMeta) (at time.Time, manager string) {
 			continue
 		}
 		content := entry.FieldsV1.GetRawString()
-		if slices.ContainsFunc([]string{`"f:spec"`, `"f:data"`, `"f:stringData"`, `"f:binaryData"`, `"f:rules"`, `"f:roleRef"`, `"f:subjects"`},
-			func(part string) bool { return strings.Contains(content, part) }) {
+		contained := func(part string) bool { return strings.Contains(content, part) }
+		if slices.ContainsFunc([]string{
+			`"f:spec"`, `"f:data"`, `"f:stringData"`, `"f:binaryData"`, `"f:rules"`, `"f:roleRef"`, `"f:subjects"`,
+		}, contained) {
 			at = entry.Time.Time
 			manager = entry.Manager
 		}

@@ -63,7 +63,9 @@ func access(ctx context.Context, s *Set, a arguments) (Output, error) {
 	what := "ServiceAccount " + t.account + " to " + t.verb + " " + t.resource
 	if len(unread) > 0 {
 		slices.Sort(unread)
-		found.Lines = []string{"No binding that can be read permits " + what + ". Not read: " + strings.Join(slices.Compact(unread), ", ") + "."}
+		found.Lines = []string{
+			"No binding that can be read permits " + what + ". Not read: " + strings.Join(slices.Compact(unread), ", ") + ".",
+		}
 		return found, nil
 	}
 	found.Lines = []string{"no: no RoleBinding and ClusterRoleBinding permits " + what + "."}

@@ -223,7 +223,7 @@ func TestErrorsOfTheServerAreNotQuoted(t *testing.T) {
 		{apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "a", errors.New("hostile")), "cannot read pods (RBAC)"},
 		{context.DeadlineExceeded, "the API server did not respond in time"},
 		{apierrors.NewTimeoutError("hostile", 1), "the API server did not respond in time"},
-		{apierrors.NewGone("hostile"), "the API server rejected the read (Gone)"},
+		{apierrors.NewResourceExpired("hostile"), "the API server rejected the read (Expired)"},
 		{errors.New("hostile"), "the read failed"},
 		{background.ScopeError{Namespace: "hidden"}, `namespace "hidden" is not inspected`},
 	} {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -24,8 +25,8 @@ func rolloutTool() Tool {
 
 func relatedTool() Tool {
 	return Tool{
-		Name: "related", Description: "What a workload consists of and depends on: the state of its worst Pod, Services, hosts that it uses, " +
-			"ConfigMaps and Secrets without values, volumes, nodes, NetworkPolicies.",
+		Name: "related", Description: "What a workload consists of and depends on: the state of its worst Pod, Services, hosts that " +
+			"it uses, ConfigMaps and Secrets without values, volumes, nodes, NetworkPolicies.",
 		Arguments: objectArguments(), run: of(background.Related, "Nothing is related to it."),
 	}
 }
@@ -46,11 +47,11 @@ func of(
 		meta := &metav1.PartialObjectMetadata{}
 		meta.SetGroupVersionKind(kind.GroupVersionKind)
 		found := Output{Names: []string{key.Namespace, key.Name}}
-		if err := s.cluster.Get(ctx, key, meta); client.IgnoreNotFound(err) != nil {
-			return Output{}, err
-		} else if err != nil {
+		if err := s.cluster.Get(ctx, key, meta); apierrors.IsNotFound(err) {
 			found.Lines = []string{missing(kind.Kind, key)}
 			return found, nil
+		} else if err != nil {
+			return Output{}, err
 		}
 		object := v1alpha1.ObjectReference{Kind: kind.Kind, Namespace: key.Namespace, Name: key.Name}
 		found = found.with(question(ctx, s.cluster, object, s.now()))
@@ -78,7 +79,8 @@ func (o Output) with(facts background.Facts) Output {
 
 func hostTool() Tool {
 	return Tool{
-		Name: "resolve_host", Description: "The Service that a host name means in a namespace, with its ports and whether it has endpoints.",
+		Name:        "resolve_host",
+		Description: "The Service that a host name means in a namespace, with its ports and whether it has endpoints.",
 		Arguments: []Argument{
 			required(text("host", "host name as a program uses it, for example cart-db or cart-db.shop.svc")),
 			required(text("namespace", "namespace of the Pods that use the name")),
@@ -94,7 +96,9 @@ func hostTool() Tool {
 			facts := background.ResolveHost(ctx, s.cluster, a.text("namespace"), host, int32(a.number("port", 0, maxPort)))
 			found := Output{}.with(facts)
 			if len(found.Lines) == 0 {
-				found.Lines = []string{"It is not known what the host is: it is outside of the cluster or of the namespaces that can be read."}
+				found.Lines = []string{
+					"It is not known what the host is: it is outside of the cluster or of the namespaces that can be read.",
+				}
 			}
 			return found, nil
 		},
@@ -103,8 +107,8 @@ func hostTool() Tool {
 
 func changesTool() Tool {
 	return Tool{
-		Name: "changes", Description: "What changed last in a namespace, newest first: specs, and data of ConfigMaps and Secrets, with time and " +
-			"the manager of fields.",
+		Name: "changes", Description: "What changed last in a namespace, newest first: specs, and data of ConfigMaps and Secrets, with " +
+			"time and the manager of fields.",
 		Arguments: []Argument{required(namespaceArgument())}, run: changes,
 	}
 }

@@ -58,8 +58,8 @@ func (r Request) estimateTools() int64 {
 	return tokens
 }
 
-// Calls in a response as OpenAI and Ollama send them: {"id": ..., "function": {"name": ..., "arguments": ...}}. Those beyond MaxCalls are not
-// kept.
+// Calls in a response as OpenAI and Ollama send them: {"id": ..., "function": {"name": ..., "arguments": ...}}. Those beyond MaxCalls are
+// not kept.
 type Calls []Call
 
 // UnmarshalStream reads the list.
@@ -87,8 +87,8 @@ func (c *Calls) UnmarshalStream(d *stream.Decoder) error {
 // MarshalJSON implements json.Marshaler: null. A library that is given a response without what it must not decode gets no calls.
 func (Calls) MarshalJSON() ([]byte, error) { return []byte("null"), nil }
 
-// Arguments of a call as they arrive: a JSON object in a string, as OpenAI sends them, or an object, as Ollama does. Of an object, the fields
-// that are texts, numbers or booleans are kept, as texts.
+// Arguments of a call as they arrive: a JSON object in a string, as OpenAI sends them, or an object, as Ollama does. Of an object, the
+// fields that are texts, numbers or booleans are kept, as texts.
 type Arguments string
 
 // UnmarshalStream reads the value.
@@ -157,8 +157,10 @@ func (f Refusal) NoTools() bool {
 	if !strings.Contains(message, "tool") {
 		return false
 	}
-	for _, phrase := range []string{"support", "requires --enable-auto-tool-choice", "not permitted", "not allowed", "unknown", "unrecognized",
-		"extra inputs", "not available"} {
+	for _, phrase := range []string{
+		"support", "requires --enable-auto-tool-choice", "not permitted", "not allowed", "unknown", "unrecognized", "extra inputs",
+		"not available",
+	} {
 		if strings.Contains(message, phrase) {
 			return true
 		}

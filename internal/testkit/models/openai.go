@@ -158,7 +158,8 @@ func (f *Fake) judge(q chatRequest) *Reply {
 	}
 	if len(q.Tools) > 0 && f.strict.withoutTools {
 		return &Reply{
-			Status: http.StatusBadRequest, Message: `"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set`,
+			Status:  http.StatusBadRequest,
+			Message: `"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set`,
 		}
 	}
 	if len(q.Tools) > 0 && q.ResponseFormat.Type == "" {

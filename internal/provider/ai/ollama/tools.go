@@ -27,7 +27,8 @@ func messagesOf(turn ai.Turn) []api.Message {
 	assistant := api.Message{Role: "assistant"}
 	var results []api.Message
 	for i, call := range turn.Calls {
-		one := api.ToolCall{ID: call.ID, Function: api.ToolCallFunction{Index: i, Name: call.Tool, Arguments: api.NewToolCallFunctionArguments()}}
+		one := api.ToolCall{ID: call.ID}
+		one.Function = api.ToolCallFunction{Index: i, Name: call.Tool, Arguments: api.NewToolCallFunctionArguments()}
 		var arguments map[string]any
 		if json.Unmarshal(call.Arguments, &arguments) == nil {
 			for name, value := range arguments {

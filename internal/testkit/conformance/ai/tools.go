@@ -32,7 +32,8 @@ func Tools(
 				return models.Reply{Text: "done"}
 			}
 			return models.Reply{Calls: []models.Call{
-				{ID: "a", Tool: "get", Arguments: `{"kind":"Pod"}`}, {ID: "b", Tool: "get", Arguments: `{"kind":"Node","lines":3,"x":{"y":[1]}}`},
+				{ID: "a", Tool: "get", Arguments: `{"kind":"Pod"}`},
+				{ID: "b", Tool: "get", Arguments: `{"kind":"Node","lines":3,"x":{"y":[1]}}`},
 			}}
 		})
 		m := open(t, fake, same)
@@ -44,7 +45,8 @@ func Tools(
 		}
 		var arguments map[string]any
 		second := answer.Calls[1]
-		if err := json.Unmarshal(second.Arguments, &arguments); err != nil || second.Tool != "get" || second.ID != "b" || arguments["kind"] != "Node" {
+		err = json.Unmarshal(second.Arguments, &arguments)
+		if err != nil || second.Tool != "get" || second.ID != "b" || arguments["kind"] != "Node" {
 			t.Errorf("got %s(%s) as %s: %v", second.Tool, second.Arguments, second.ID, err)
 		}
 		q.Turns = []ai.Turn{{Calls: answer.Calls, Results: []string{"one", "two"}}}
@@ -77,7 +79,8 @@ func Tools(
 		if err != nil || len(answer.Calls) != ai.MaxCalls {
 			t.Fatalf("%d calls, %v", len(answer.Calls), err)
 		}
-		if c := answer.Calls[0]; c.ID == "" || c.ID == answer.Calls[1].ID || len(c.Tool) > ai.MaxCallName || len(c.Arguments) > ai.MaxArguments+100 {
+		c := answer.Calls[0]
+		if c.ID == "" || c.ID == answer.Calls[1].ID || len(c.Tool) > ai.MaxCallName || len(c.Arguments) > ai.MaxArguments+100 {
 			t.Errorf("id %q, name of %d bytes, arguments of %d bytes", c.ID, len(c.Tool), len(c.Arguments))
 		}
 	})
