@@ -63,8 +63,8 @@ func (p *Provider) Artifact(ctx context.Context, from ci.Handle, path string, re
 			got.status, clip(where.handle.Job, maxReason))
 	case hidden(got.status):
 		return problem.UserError(v1alpha1.ReasonArtifactNotAvailable, nil, "%s lists artifact %s of %s, but does not return it to the "+
-			"user %s (%d); check the permission Run/Artifacts", p.client.Host(), clip(path, maxPath), buildName(where), clip(p.user, maxShort),
-			got.status)
+			"user %s (%d); check the permission Run/Artifacts", p.client.Host(), clip(path, maxPath), buildName(where),
+			clip(p.user, maxShort), got.status)
 	default:
 		return p.refused(got, where.handle.Job, "Job/Read")
 	}
