@@ -59,9 +59,8 @@ func (c *Client) Read(ctx context.Context) (info version.Info, at time.Time, err
 	if response.StatusCode != http.StatusOK || json.Unmarshal(content, &info) != nil {
 		return info, at, fmt.Errorf("the response to GET /version is %s, and not that of an API server", response.Status)
 	}
-	at, err = http.ParseTime(response.Header.Get("Date"))
-	if err != nil {
-		return info, time.Time{}, nil //nolint:nilerr // a proxy can remove the header, and the version is known
+	if date, err := http.ParseTime(response.Header.Get("Date")); err == nil { // a proxy can remove it
+		at = date
 	}
 	return info, at, nil
 }

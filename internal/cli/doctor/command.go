@@ -30,9 +30,10 @@ func NewCommand(streams command.Streams) *cobra.Command {
 		Use:   "doctor",
 		Short: "Check the KubeOps of a cluster",
 		Long: `Check an installation of KubeOps with your own permissions, and print what is wrong with the next step:
-CustomResourceDefinitions that are missing, older or newer than this program's, the manager, its configuration, leader, clock and permissions, admission
-policies, NetworkPolicies, several installations in one cluster, connections of all backends, resources that are stalled, and
-objects that were restored from a backup. It changes nothing. What you cannot read is listed as not checked.
+CustomResourceDefinitions that are missing, older or newer than this program's, the manager, its configuration, leader, clock
+and permissions, admission policies, NetworkPolicies, several installations in one cluster, connections of all backends,
+resources that are stalled, and objects that were restored from a backup. It changes nothing. What you cannot read is listed as
+not checked.
 
 The exit code is 1 if there are problems, and 2 if something was not checked. Warnings do not change it.`,
 		Example: `  kubeops doctor
