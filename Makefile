@@ -29,7 +29,7 @@ demo: build $(BIN)/cluster ## Start a real local cluster, break a small shop in 
 test: test-unit test-dashboard test-e2e ## Run all tests: unit, controllers against a real API server, pages in a browser, end to end on a real node
 
 .PHONY: test-full
-test-full: test test-walls test-remedies test-day test-keycloak test-dashboard-load test-dashboard-api test-workers ## Run all tests, and those that take longer (each has a target of its own)
+test-full: test test-walls test-remedies test-day test-keycloak test-dashboard-load test-dashboard-api test-workers test-clusters ## Run all tests, and those that take longer (each has a target of its own)
 
 ##@ Development
 
@@ -81,11 +81,15 @@ servers: $(BIN) ## Download or build the servers that the tests use, such as Pro
 
 .PHONY: test-walls
 test-walls: kube ## Run the manager in 256 MiB beside the hostile resources of a tenant, on a real API server
-	go test ./test/walls -skip TestKilledWorkers -count=1 -timeout 40m -v
+	go test ./test/walls -skip 'TestKilledWorkers|TestManyClusters' -count=1 -timeout 40m -v
 
 .PHONY: test-workers
 test-workers: kube servers ## Inspect four clusters of 10,000 Pods by 1, 2 and 4 workers, and kill workers (KUBEOPS_WORKER_PODS=..., KUBEOPS_WORKER_KILLS=...)
 	go test ./test/walls -run TestKilledWorkers -count=1 -timeout 60m -v
+
+.PHONY: test-clusters
+test-clusters: kube ## Connect 50 clusters, of which ten die, and rotate their credentials 1,000 times (KUBEOPS_CLUSTERS=..., KUBEOPS_ROTATIONS=...)
+	go test ./test/walls -run TestManyClusters -count=1 -timeout 30m -v
 
 .PHONY: test-remedies
 test-remedies: build kube ## Break objects and applications on a real node, and run what the findings advise
