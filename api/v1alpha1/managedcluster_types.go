@@ -21,6 +21,8 @@ const (
 	// ConditionInventoryReady is True if nodes, Pods and APIs of the status were read within the last interval of the inventory. It does
 	// not affect Ready.
 	ConditionInventoryReady = "InventoryReady"
+	// ConditionProfileImported is True if the labels of spec.clusterProfile are those of the ManagedCluster. It does not affect Ready.
+	ConditionProfileImported = "ProfileImported"
 )
 
 // Reasons of a ManagedCluster's conditions.
@@ -89,6 +91,11 @@ type ManagedClusterSpec struct {
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
 	// +optional
 	ServiceAccountName string `json:"serviceAccountName,omitempty"`
+	// clusterProfile of this namespace (multicluster.x-k8s.io), whose labels become labels of the ManagedCluster, for selectors, and whose
+	// display name is shown in the status. They are read every inventoryInterval. Credentials of a profile are not used: they come from
+	// programs that would run in the manager. The CustomResourceDefinition of ClusterProfiles must be installed.
+	// +optional
+	ClusterProfile *LocalReference `json:"clusterProfile,omitempty"`
 	// uid that the cluster must have: that of its namespace kube-system. Defaults to that of the first contact. Set it to accept another
 	// cluster, such as one that was created again.
 	// +kubebuilder:validation:MaxLength=128
@@ -276,12 +283,25 @@ type ClusterInventory struct {
 	APIs *ClusterAPIs `json:"apis,omitempty"`
 }
 
+// ClusterProfileStatus is what was read from a ClusterProfile.
+type ClusterProfileStatus struct {
+	// displayName of the cluster.
+	// +kubebuilder:validation:MaxLength=256
+	// +optional
+	DisplayName string `json:"displayName,omitempty"`
+	// clusterManager that owns the profile.
+	// +kubebuilder:validation:MaxLength=256
+	// +optional
+	ClusterManager string `json:"clusterManager,omitempty"`
+}
+
 // ManagedClusterStatus is the observed state of a ManagedCluster.
 type ManagedClusterStatus struct {
 	// observedGeneration is the generation that the conditions refer to.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions: Ready, Reconciling, Stalled, Reachable, Authorized, IdentityChanged, CredentialsExpiring and InventoryReady.
+	// conditions: Ready, Reconciling, Stalled, Reachable, Authorized, IdentityChanged, CredentialsExpiring, InventoryReady and
+	// ProfileImported.
 	// +listType=map
 	// +listMapKey=type
 	// +optional
@@ -311,6 +331,9 @@ type ManagedClusterStatus struct {
 	// credentials that KubeOps uses.
 	// +optional
 	Credentials *ClusterCredentials `json:"credentials,omitempty"`
+	// profile is what was read from spec.clusterProfile.
+	// +optional
+	Profile *ClusterProfileStatus `json:"profile,omitempty"`
 	// inventory is what the cluster consists of. It is kept while the cluster is unreachable.
 	// +optional
 	Inventory *ClusterInventory `json:"inventory,omitempty"`

@@ -26,13 +26,16 @@ const (
 	maxVersion = 64
 )
 
-// Setup adds the controllers to a manager: one that connects and probes, and one that reads inventories.
+// Setup adds the controllers to a manager: one that connects and probes, one that reads inventories, and one that imports labels.
 func Setup(m ctrl.Manager, e *environment.Environment) error {
 	r := New(e, e.NewCadence())
 	if err := r.Build(m, "managedcluster", kind.Slots{Parallel: probe.Parallel}).Complete(r); err != nil {
 		return err
 	}
-	return setupInventory(m, e)
+	if err := setupInventory(m, e); err != nil {
+		return err
+	}
+	return setupProfiles(m, e)
 }
 
 // New is the reconciler that connects and probes ManagedClusters.
