@@ -21,8 +21,8 @@ import (
 	"kubeops.io/kubeops/internal/remedy"
 )
 
-// openBackends opens the backends that the spec names; all lines of the cluster have logLabels. One that is missing or not Ready is a gap in the report and no error:
-// the cluster itself can be inspected without it. Only the end of the manager is an error.
+// openBackends opens the backends that the spec names; all lines of the cluster have logLabels. One that is missing or not Ready is a gap
+// in the report and no error: the cluster itself can be inspected without it. Only the end of the manager is an error.
 func (l *Local) openBackends(
 	ctx context.Context, inspection *v1alpha1.Inspection, logLabels map[string]string, input *inspect.Input,
 ) error {

@@ -5,8 +5,8 @@ import (
 	"maps"
 )
 
-// Only is a provider of the lines that have some labels, such as those of one cluster in a backend of several. It searches, and lists values
-// if the backend does. A query for another value of one of the labels finds nothing. Without labels it is the backend itself.
+// Only is a provider of the lines that have some labels, such as those of one cluster in a backend of several. It searches, and lists
+// values if the backend does. A query for another value of one of the labels finds nothing. Without labels it is the backend itself.
 func Only(backend Provider, labels map[string]string) Provider {
 	if len(labels) == 0 {
 		return backend
