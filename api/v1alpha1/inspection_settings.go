@@ -115,7 +115,8 @@ type UsageSettings struct {
 	// +optional
 	Prices *UsagePrices `json:"prices,omitempty"`
 	// matchLabels are labels and values that all series of this cluster have. Required if the backend stores metrics of
-	// several clusters, for example {cluster: prod}. By default all series in the backend belong to this cluster.
+	// several clusters, for example {cluster: prod}. By default all series in the backend belong to this cluster. With spec.clusters,
+	// $(cluster.name) and $(cluster.labels.KEY) stand for the name and the labels of each ManagedCluster, and one of them is required.
 	// +kubebuilder:validation:MaxProperties=8
 	// +kubebuilder:validation:XValidation:rule="self.all(k, k.matches('^[a-zA-Z_][a-zA-Z0-9_]{0,62}$') && size(self[k]) <= 128)",message="matchLabels must contain Prometheus label names, and values of at most 128 characters"
 	// +optional

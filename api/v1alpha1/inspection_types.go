@@ -86,7 +86,8 @@ const (
 
 // InspectionSpec defines what to inspect, when, and with which permissions.
 // +kubebuilder:validation:XValidation:rule="!has(self.logAnalysis) || has(self.logsRef)",message="logAnalysis requires logsRef"
-// +kubebuilder:validation:XValidation:rule="!has(self.clusters) || !has(self.metricsRef) && !has(self.logsRef)",message="metricsRef and logsRef are for a single cluster; remove them, or clusters"
+// +kubebuilder:validation:XValidation:rule="!has(self.clusters) || !has(self.logsRef)",message="logsRef is for a single cluster; remove it, or clusters"
+// +kubebuilder:validation:XValidation:rule="!has(self.clusters) || !has(self.metricsRef) || has(self.usage) && has(self.usage.matchLabels) && size(self.usage.matchLabels) > 0",message="metricsRef with clusters requires usage.matchLabels with the labels of the series of each cluster, such as {cluster: $(cluster.name)}"
 // +kubebuilder:validation:XValidation:rule="!has(self.timeZone) || has(self.schedule)",message="timeZone requires schedule"
 // +kubebuilder:validation:XValidation:rule="!has(self.minInterval) || has(self.mode) && self.mode == 'Continuous'",message="minInterval is for mode Continuous"
 // +kubebuilder:validation:XValidation:rule="!has(self.mode) || self.mode != 'Continuous' || !has(self.clusters) && !has(self.metricsRef) && !has(self.logsRef) && !has(self.customChecks)",message="clusters, metricsRef, logsRef and customChecks are for mode Scheduled; remove them, or use another Inspection for them"
@@ -195,8 +196,8 @@ type InspectionSpec struct {
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('5s') && duration(self) <= duration('1h')",message="timeout must be between 5s and 1h"
 	// +optional
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
-	// metricsRef references a MetricsBackend in this namespace, for usage, trends and alerts. By default no metrics are
-	// read.
+	// metricsRef references a MetricsBackend in this namespace, for usage, trends and alerts. With clusters, it has the metrics of all of
+	// them, which usage.matchLabels tell apart. By default no metrics are read.
 	// +optional
 	MetricsRef *LocalReference `json:"metricsRef,omitempty"`
 	// logsRef references a LogBackend in this namespace, for logs of running and deleted Pods. By default, logs of running

@@ -13,6 +13,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/clusters"
+	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/runner"
 )
@@ -41,7 +42,11 @@ func (s *selection) targets(ctx context.Context, inspection *v1alpha1.Inspection
 	}
 	all := make([]runner.Target, 0, len(names))
 	for _, name := range names {
-		target, err := s.target(ctx, client.ObjectKey{Namespace: inspection.Namespace, Name: name})
+		key := client.ObjectKey{Namespace: inspection.Namespace, Name: name}
+		target, err := s.target(ctx, key)
+		if err == nil && target.Problem == nil && runner.NeedsLabels(&inspection.Spec) {
+			target.Labels, err = s.labels(ctx, key)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -80,6 +85,15 @@ func (s *selection) names(ctx context.Context, inspection *v1alpha1.Inspection) 
 			"spec.clusters selects %d ManagedClusters, above the maximum of %d; narrow it", len(names), v1alpha1.MaxInspectedClusters)
 	}
 	return names, nil
+}
+
+// labels of a ManagedCluster.
+func (s *selection) labels(ctx context.Context, key client.ObjectKey) (map[string]string, error) {
+	cluster := kind.MetadataOf("ManagedCluster")
+	if err := s.reader.Get(ctx, key, cluster); client.IgnoreNotFound(err) != nil {
+		return nil, problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot read ManagedCluster %s (%s)", key, apierror.Describe(err))
+	}
+	return cluster.Labels, nil
 }
 
 // target of a ManagedCluster. What keeps it from being inspected is in the target, but for the cases that end by waiting.

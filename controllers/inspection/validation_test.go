@@ -54,9 +54,19 @@ func TestTheAPIServerRefusesWhatCannotBeMeant(t *testing.T) {
 		"continuous": {spec: v1alpha1.InspectionSpec{
 			Mode: v1alpha1.ModeContinuous, MinInterval: duration(time.Minute), Schedule: "@daily", Namespaces: []string{"shop"},
 		}},
-		"an unknown mode":                        {v1alpha1.InspectionSpec{Mode: "Sometimes"}, "mode"},
-		"an interval without continuous":         {v1alpha1.InspectionSpec{MinInterval: duration(time.Minute)}, "minInterval is for mode Continuous"},
-		"an interval of a second":                {v1alpha1.InspectionSpec{Mode: v1alpha1.ModeContinuous, MinInterval: duration(time.Second)}, "between 10s and 24h"},
+		"an unknown mode":                {v1alpha1.InspectionSpec{Mode: "Sometimes"}, "mode"},
+		"an interval without continuous": {v1alpha1.InspectionSpec{MinInterval: duration(time.Minute)}, "minInterval is for mode Continuous"},
+		"an interval of a second":        {v1alpha1.InspectionSpec{Mode: v1alpha1.ModeContinuous, MinInterval: duration(time.Second)}, "between 10s and 24h"},
+		"metrics of several clusters": {spec: v1alpha1.InspectionSpec{
+			Clusters: &v1alpha1.ClusterSelection{Names: []string{"a"}}, MetricsRef: &v1alpha1.LocalReference{Name: "m"},
+			Usage: &v1alpha1.UsageSettings{MatchLabels: map[string]string{"cluster": "$(cluster.labels.example.com/id)"}},
+		}},
+		"metrics of clusters that are not told apart": {v1alpha1.InspectionSpec{
+			Clusters: &v1alpha1.ClusterSelection{Names: []string{"a"}}, MetricsRef: &v1alpha1.LocalReference{Name: "m"},
+		}, "metricsRef with clusters requires usage.matchLabels"},
+		"logs of several clusters": {v1alpha1.InspectionSpec{
+			Clusters: &v1alpha1.ClusterSelection{Names: []string{"a"}}, LogsRef: &v1alpha1.LocalReference{Name: "l"},
+		}, "logsRef is for a single cluster"},
 		"continuous with clusters":               {v1alpha1.InspectionSpec{Mode: v1alpha1.ModeContinuous, Clusters: &v1alpha1.ClusterSelection{Names: []string{"a"}}}, "are for mode Scheduled"},
 		"continuous with metrics":                {v1alpha1.InspectionSpec{Mode: v1alpha1.ModeContinuous, MetricsRef: &v1alpha1.LocalReference{Name: "m"}}, "are for mode Scheduled"},
 		"continuous with a glob among good ones": {v1alpha1.InspectionSpec{Mode: v1alpha1.ModeContinuous, Namespaces: []string{"a", "b-*"}}, "without globs"},

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -14,7 +13,7 @@ import (
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/internal/names"
+	"kubeops.io/kubeops/internal/clusters"
 	"kubeops.io/kubeops/internal/text"
 )
 
@@ -137,7 +136,7 @@ func (o *overrider) expand(value any) (any, error) {
 	var err error
 	switch value := value.(type) {
 	case string:
-		return o.expandText(value)
+		return clusters.Expand(value, o.cluster.Name, o.cluster.Labels)
 	case []any:
 		for i := range value {
 			if value[i], err = o.expand(value[i]); err != nil {
@@ -152,39 +151,6 @@ func (o *overrider) expand(value any) (any, error) {
 		}
 	}
 	return value, nil
-}
-
-// expandText replaces $(cluster.name) and $(cluster.labels.KEY). Other texts of the form $(...) are kept, as in the arguments of
-// containers.
-func (o *overrider) expandText(value string) (string, error) {
-	const begin = "$(cluster."
-	var b strings.Builder
-	for {
-		before, rest, found := strings.Cut(value, begin)
-		if !found {
-			b.WriteString(value)
-			return b.String(), nil
-		}
-		if literal, ok := strings.CutSuffix(before, "$"); ok {
-			b.WriteString(literal + begin)
-			value = rest
-			continue
-		}
-		variable, after, closed := strings.Cut(rest, ")")
-		label, isLabel := strings.CutPrefix(variable, "labels.")
-		b.WriteString(before)
-		switch known, has := o.cluster.Labels[label]; {
-		case closed && variable == "name":
-			b.WriteString(o.cluster.Name)
-		case closed && isLabel && has:
-			b.WriteString(known)
-		case closed && isLabel:
-			return "", fmt.Errorf("uses label %s, which ManagedCluster %s does not have", names.Quote(label), o.cluster.Name)
-		default:
-			return "", fmt.Errorf("uses %s, which is not one of $(cluster.name) and $(cluster.labels.KEY)", names.Quote(begin+variable+")"))
-		}
-		value = after
-	}
 }
 
 // patch an object. Errors quote no values.

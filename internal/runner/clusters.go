@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"time"
 
@@ -28,6 +29,8 @@ type Target struct {
 	// Access of its kubeconfig; nil for the cluster of the manager, which is read as ServiceAccount Account.
 	Access  *clusters.Access
 	Account string
+	// Labels of the ManagedCluster, if the Inspection refers to them; see NeedsLabels.
+	Labels map[string]string
 	// Problem is why there is no connection; nil if there is one.
 	Problem *problem.Problem
 }
@@ -39,7 +42,7 @@ type Targets func(context.Context, *v1alpha1.Inspection) ([]Target, error)
 func (l *Local) runClusters(
 	ctx context.Context, inspection *v1alpha1.Inspection, started func(context.Context) error,
 ) (*inspect.Result, error) {
-	input, closeAll, err := l.resolveClusters(ctx, inspection)
+	input, closeAll, err := l.resolveClusters(ctx, inspection, l.parts == nil)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +66,7 @@ func (l *Local) runClusters(
 func (l *Local) runPart(
 	ctx context.Context, inspection *v1alpha1.Inspection, part fleet.Part, started func(context.Context) error,
 ) (fleet.PartResult, error) {
-	input, closeAll, err := l.resolveClusters(ctx, inspection)
+	input, closeAll, err := l.resolveClusters(ctx, inspection, true)
 	if err != nil {
 		return fleet.PartResult{}, err
 	}
@@ -91,10 +94,13 @@ func notInspected(cluster string, err error) *problem.Problem {
 	return problem.Retrying(reason, err, "cluster %s was not inspected: %s", cluster, apierror.Describe(err))
 }
 
-// resolveClusters reads everything that a run over several clusters needs. closeAll ends the connections.
-func (l *Local) resolveClusters(ctx context.Context, inspection *v1alpha1.Inspection) (in fleet.Input, closeAll func(), err error) {
+// resolveClusters reads everything that a run over several clusters needs, with the backends if this process reads the clusters. closeAll
+// ends the connections.
+func (l *Local) resolveClusters(
+	ctx context.Context, inspection *v1alpha1.Inspection, reads bool,
+) (in fleet.Input, closeAll func(), err error) {
 	spec := &inspection.Spec
-	if err := checkNamespaces(spec); err != nil {
+	if err := errors.Join(checkNamespaces(spec), checkMatchLabels(spec)); err != nil {
 		return in, nil, err
 	}
 	selected, own, err := l.SelectChecks(ctx, spec)
@@ -114,23 +120,32 @@ func (l *Local) resolveClusters(ctx context.Context, inspection *v1alpha1.Inspec
 		Previous: previous, Engine: fleet.Engine(l.Engine), Clock: l.Clock,
 		Memory: memlimit.Part(memlimit.Detect, 2, fleet.DefaultMemory), Parts: l.parts,
 	}
-	var connections []*clusters.Connection
+	var opened []func()
+	closeAll = func() {
+		for _, end := range opened {
+			end()
+		}
+	}
 	for _, target := range targets {
 		cluster := fleet.Cluster{Input: l.clusterInput(inspection, target.Name, selected, own), Deadline: spec.Clusters.Deadline()}
 		cluster.LastDuration, cluster.LastObjects = last(previous, target.Name)
 		config, connection, err := l.connect(inspection.Namespace, target)
 		if connection != nil {
-			connections = append(connections, connection)
+			opened = append(opened, connection.Close)
 		}
 		cluster.Input.Source.Config = config
 		cluster.Err = err
+		if reads && err == nil {
+			if err := l.openMetricsOf(ctx, inspection, target, &cluster.Input); err != nil {
+				closeAll()
+				return in, nil, err
+			}
+			metrics := cluster.Input
+			opened = append(opened, func() { closeBackends(metrics) })
+		}
 		in.Clusters = append(in.Clusters, cluster)
 	}
-	return in, func() {
-		for _, connection := range connections {
-			connection.Close()
-		}
-	}, nil
+	return in, closeAll, nil
 }
 
 // clusterInput is what the run of one cluster needs, but for the connection.
@@ -178,6 +193,7 @@ func last(previous *v1alpha1.InspectionReport, cluster string) (took time.Durati
 // RemoteCluster is a Target for another process.
 type RemoteCluster struct {
 	Name, Account string
+	Labels        map[string]string `json:",omitempty"`
 	Server, Token string
 	TLS           provider.TLS
 	Problem       *Problem `json:",omitempty"`
@@ -186,7 +202,7 @@ type RemoteCluster struct {
 func remoteClusters(targets []Target) []RemoteCluster {
 	var all []RemoteCluster
 	for _, target := range targets {
-		remote := RemoteCluster{Name: target.Name, Account: target.Account}
+		remote := RemoteCluster{Name: target.Name, Account: target.Account, Labels: target.Labels}
 		if target.Problem != nil {
 			remote.Problem = toWire(target.Problem)
 		}
@@ -204,7 +220,7 @@ func remoteClusters(targets []Target) []RemoteCluster {
 func (j *Job) targets(context.Context, *v1alpha1.Inspection) ([]Target, error) {
 	var all []Target
 	for _, remote := range j.Clusters {
-		target := Target{Name: remote.Name, Account: remote.Account}
+		target := Target{Name: remote.Name, Account: remote.Account, Labels: remote.Labels}
 		if remote.Problem != nil {
 			target.Problem = remote.Problem.Described()
 		}

@@ -66,7 +66,7 @@ func (l *Local) Check(ctx context.Context, inspection *v1alpha1.Inspection) erro
 		return err
 	}
 	if inspection.Spec.Clusters != nil {
-		return nil // each cluster that cannot be read is a gap
+		return checkMatchLabels(&inspection.Spec) // each cluster that cannot be read is a gap
 	}
 	_, err := l.account(ctx, inspection)
 	return err
