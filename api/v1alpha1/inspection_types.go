@@ -86,7 +86,8 @@ const (
 
 // InspectionSpec defines what to inspect, when, and with which permissions.
 // +kubebuilder:validation:XValidation:rule="!has(self.logAnalysis) || has(self.logsRef)",message="logAnalysis requires logsRef"
-// +kubebuilder:validation:XValidation:rule="!has(self.clusters) || !has(self.logsRef)",message="logsRef is for a single cluster; remove it, or clusters"
+// +kubebuilder:validation:XValidation:rule="!has(self.logLabels) || has(self.logsRef)",message="logLabels requires logsRef"
+// +kubebuilder:validation:XValidation:rule="!has(self.clusters) || !has(self.logsRef) || has(self.logLabels) && size(self.logLabels) > 0",message="logsRef with clusters requires logLabels with the labels of the lines of each cluster, such as {cluster: $(cluster.name)}"
 // +kubebuilder:validation:XValidation:rule="!has(self.clusters) || !has(self.metricsRef) || has(self.usage) && has(self.usage.matchLabels) && size(self.usage.matchLabels) > 0",message="metricsRef with clusters requires usage.matchLabels with the labels of the series of each cluster, such as {cluster: $(cluster.name)}"
 // +kubebuilder:validation:XValidation:rule="!has(self.timeZone) || has(self.schedule)",message="timeZone requires schedule"
 // +kubebuilder:validation:XValidation:rule="!has(self.minInterval) || has(self.mode) && self.mode == 'Continuous'",message="minInterval is for mode Continuous"
@@ -201,9 +202,17 @@ type InspectionSpec struct {
 	// +optional
 	MetricsRef *LocalReference `json:"metricsRef,omitempty"`
 	// logsRef references a LogBackend in this namespace, for logs of running and deleted Pods. By default, logs of running
-	// Pods are read from the cluster.
+	// Pods are read from the cluster. With clusters, it has the logs of all of them, which logLabels tell apart.
 	// +optional
 	LogsRef *LocalReference `json:"logsRef,omitempty"`
+	// logLabels are labels, or fields as the LogBackend stores them, and values that all log lines of this cluster have. Required if the
+	// backend stores logs of several clusters, for example {cluster: prod}. By default all lines in the backend belong to this cluster. With
+	// clusters, $(cluster.name) and $(cluster.labels.KEY) stand for the name and the labels of each ManagedCluster, and one of them is
+	// required. Requires logsRef.
+	// +kubebuilder:validation:MaxProperties=8
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k.matches('^[a-zA-Z_@][-a-zA-Z0-9_.@/]{0,127}$') && !(k in ['namespace', 'pod', 'container', 'node', 'level', 'kubeops_probe']) && size(self[k]) <= 128)",message="logLabels must contain names of labels or fields other than namespace, pod, container, node and level, and values of at most 128 characters"
+	// +optional
+	LogLabels map[string]string `json:"logLabels,omitempty"`
 	// logAnalysis enables the search for new and surging errors in logs; {} uses the defaults. Requires logsRef. Disabled
 	// by default.
 	// +optional

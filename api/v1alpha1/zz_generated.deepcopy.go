@@ -2543,6 +2543,13 @@ func (in *InspectionSpec) DeepCopyInto(out *InspectionSpec) {
 		*out = new(LocalReference)
 		**out = **in
 	}
+	if in.LogLabels != nil {
+		in, out := &in.LogLabels, &out.LogLabels
+		*out = make(map[string]string, len(*in))
+		for key, val := range *in {
+			(*out)[key] = val
+		}
+	}
 	if in.LogAnalysis != nil {
 		in, out := &in.LogAnalysis, &out.LogAnalysis
 		*out = new(LogAnalysis)

@@ -64,9 +64,17 @@ func TestTheAPIServerRefusesWhatCannotBeMeant(t *testing.T) {
 		"metrics of clusters that are not told apart": {v1alpha1.InspectionSpec{
 			Clusters: &v1alpha1.ClusterSelection{Names: []string{"a"}}, MetricsRef: &v1alpha1.LocalReference{Name: "m"},
 		}, "metricsRef with clusters requires usage.matchLabels"},
-		"logs of several clusters": {v1alpha1.InspectionSpec{
+		"logs of several clusters": {spec: v1alpha1.InspectionSpec{
 			Clusters: &v1alpha1.ClusterSelection{Names: []string{"a"}}, LogsRef: &v1alpha1.LocalReference{Name: "l"},
-		}, "logsRef is for a single cluster"},
+			LogLabels: map[string]string{"kubernetes.labels.cluster": "$(cluster.name)"}, LogAnalysis: &v1alpha1.LogAnalysis{},
+		}},
+		"logs of clusters that are not told apart": {v1alpha1.InspectionSpec{
+			Clusters: &v1alpha1.ClusterSelection{Names: []string{"a"}}, LogsRef: &v1alpha1.LocalReference{Name: "l"},
+		}, "logsRef with clusters requires logLabels"},
+		"labels of logs without a backend": {v1alpha1.InspectionSpec{LogLabels: map[string]string{"a": "b"}}, "logLabels requires logsRef"},
+		"a namespace as label of all logs": {v1alpha1.InspectionSpec{
+			LogsRef: &v1alpha1.LocalReference{Name: "l"}, LogLabels: map[string]string{"namespace": "b"},
+		}, "other than namespace, pod"},
 		"continuous with clusters":               {v1alpha1.InspectionSpec{Mode: v1alpha1.ModeContinuous, Clusters: &v1alpha1.ClusterSelection{Names: []string{"a"}}}, "are for mode Scheduled"},
 		"continuous with metrics":                {v1alpha1.InspectionSpec{Mode: v1alpha1.ModeContinuous, MetricsRef: &v1alpha1.LocalReference{Name: "m"}}, "are for mode Scheduled"},
 		"continuous with a glob among good ones": {v1alpha1.InspectionSpec{Mode: v1alpha1.ModeContinuous, Namespaces: []string{"a", "b-*"}}, "without globs"},

@@ -21,16 +21,18 @@ import (
 	"kubeops.io/kubeops/internal/remedy"
 )
 
-// openBackends opens the backends that the spec names. One that is missing or not Ready is a gap in the report and no error:
-// the cluster itself can be inspected without it. Only the end of the manager is an error.
-func (l *Local) openBackends(ctx context.Context, inspection *v1alpha1.Inspection, input *inspect.Input) error {
+// openBackends opens the backends that the spec names; all lines of the cluster have logLabels. One that is missing or not Ready is a gap
+// in the report and no error: the cluster itself can be inspected without it. Only the end of the manager is an error.
+func (l *Local) openBackends(
+	ctx context.Context, inspection *v1alpha1.Inspection, logLabels map[string]string, input *inspect.Input,
+) error {
 	if ref := inspection.Spec.MetricsRef; ref != nil {
 		if err := l.openMetrics(ctx, client.ObjectKey{Namespace: inspection.Namespace, Name: ref.Name}, input); err != nil {
 			input.Gaps = append(input.Gaps, gapOf("MetricsBackend", "spec.metricsRef", inspection.Namespace, ref.Name, err))
 		}
 	}
 	if ref := inspection.Spec.LogsRef; ref != nil {
-		if err := l.openLogs(ctx, client.ObjectKey{Namespace: inspection.Namespace, Name: ref.Name}, input); err != nil {
+		if err := l.openLogs(ctx, client.ObjectKey{Namespace: inspection.Namespace, Name: ref.Name}, logLabels, input); err != nil {
 			input.Gaps = append(input.Gaps, gapOf("LogBackend", "spec.logsRef", inspection.Namespace, ref.Name, err))
 		}
 	}
@@ -82,7 +84,8 @@ func (l *Local) openMetrics(ctx context.Context, key client.ObjectKey, input *in
 	return nil
 }
 
-func (l *Local) openLogs(ctx context.Context, key client.ObjectKey, input *inspect.Input) error {
+// openLogs of lines that have some labels; all lines if there are none.
+func (l *Local) openLogs(ctx context.Context, key client.ObjectKey, selected map[string]string, input *inspect.Input) error {
 	if err := names.Object("spec.logsRef.name", "LogBackend", key.Name); err != nil {
 		return err
 	}
@@ -104,7 +107,7 @@ func (l *Local) openLogs(ctx context.Context, key client.ObjectKey, input *inspe
 			return err
 		}
 	}
-	input.Logs = opened.Provider
+	input.Logs = logs.Only(opened.Provider, selected)
 	return nil
 }
 

@@ -47,6 +47,7 @@ func (l *Local) runClusters(
 		return nil, err
 	}
 	defer closeAll()
+	shareLines(&input, len(input.Clusters))
 	if err := started(ctx); err != nil {
 		return nil, err
 	}
@@ -71,6 +72,7 @@ func (l *Local) runPart(
 		return fleet.PartResult{}, err
 	}
 	defer closeAll()
+	shareLines(&input, part.Clusters)
 	if err := started(ctx); err != nil {
 		return fleet.PartResult{}, err
 	}
@@ -100,7 +102,7 @@ func (l *Local) resolveClusters(
 	ctx context.Context, inspection *v1alpha1.Inspection, reads bool,
 ) (in fleet.Input, closeAll func(), err error) {
 	spec := &inspection.Spec
-	if err := errors.Join(checkNamespaces(spec), checkMatchLabels(spec)); err != nil {
+	if err := errors.Join(checkNamespaces(spec), checkShared(spec)); err != nil {
 		return in, nil, err
 	}
 	selected, own, err := l.SelectChecks(ctx, spec)
@@ -136,12 +138,12 @@ func (l *Local) resolveClusters(
 		cluster.Input.Source.Config = config
 		cluster.Err = err
 		if reads && err == nil {
-			if err := l.openMetricsOf(ctx, inspection, target, &cluster.Input); err != nil {
+			if err := l.openBackendsOf(ctx, inspection, target, &cluster.Input); err != nil {
 				closeAll()
 				return in, nil, err
 			}
-			metrics := cluster.Input
-			opened = append(opened, func() { closeBackends(metrics) })
+			withBackends := cluster.Input
+			opened = append(opened, func() { closeBackends(withBackends) })
 		}
 		in.Clusters = append(in.Clusters, cluster)
 	}
@@ -156,7 +158,7 @@ func (l *Local) clusterInput(
 	return inspect.Input{
 		Source: collect.Source{Cluster: name}, Scope: collect.Scope{Namespaces: spec.Namespaces, Asked: asked(spec, selected)},
 		Checks: selected, Custom: own, Params: params(spec), Usage: usageOptions(spec.Usage), Ignore: spec.Ignore,
-		AskedSources:      askedSources(spec, selected),
+		LogAnalysis: logOptions(spec.LogAnalysis), AskedSources: askedSources(spec, selected),
 		ExcludeNamespaces: spec.ExcludeNamespaces, Clock: l.Clock,
 	}
 }

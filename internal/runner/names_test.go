@@ -64,7 +64,7 @@ func TestAStoredReferenceThatLeadsElsewhereIsAGap(t *testing.T) {
 	ref := &v1alpha1.LocalReference{Name: elsewhere}
 	inspection := stored(v1alpha1.InspectionSpec{MetricsRef: ref, LogsRef: ref})
 	input := inspect.Input{}
-	if err := in.openBackends(t.Context(), inspection, &input); err != nil || len(input.Gaps) != 2 {
+	if err := in.openBackends(t.Context(), inspection, nil, &input); err != nil || len(input.Gaps) != 2 {
 		t.Fatalf("%v, %+v", err, input.Gaps)
 	}
 	for i, field := range []string{"spec.metricsRef", "spec.logsRef"} {

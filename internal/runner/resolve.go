@@ -54,7 +54,7 @@ func (l *Local) resolve(ctx context.Context, inspection *v1alpha1.Inspection) (i
 		Previous:          previous,
 		Clock:             l.Clock,
 	}
-	return input, l.openBackends(ctx, inspection, &input)
+	return input, l.openBackends(ctx, inspection, spec.LogLabels, &input)
 }
 
 // Check reports what would keep a run from starting, without starting one.
@@ -66,7 +66,7 @@ func (l *Local) Check(ctx context.Context, inspection *v1alpha1.Inspection) erro
 		return err
 	}
 	if inspection.Spec.Clusters != nil {
-		return checkMatchLabels(&inspection.Spec) // each cluster that cannot be read is a gap
+		return checkShared(&inspection.Spec) // each cluster that cannot be read is a gap
 	}
 	_, err := l.account(ctx, inspection)
 	return err

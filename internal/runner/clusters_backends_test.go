@@ -8,6 +8,8 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect"
+	"kubeops.io/kubeops/internal/inspect/fleet"
+	"kubeops.io/kubeops/internal/inspect/loganalysis"
 	"kubeops.io/kubeops/internal/problem"
 )
 
@@ -28,12 +30,12 @@ func TestTheSeriesOfEachClusterAreSelected(t *testing.T) {
 		{"the name", map[string]string{"cluster": "$(cluster.name)", "tier": "gold"}, map[string]string{"cluster": "east", "tier": "gold"}, "metricsRef.name"},
 		{"a label", map[string]string{"cluster": "$(cluster.labels.region)-1"}, map[string]string{"cluster": "eu-1"}, "metricsRef.name"},
 		{"a label that is missing", map[string]string{"cluster": "$(cluster.labels.zone)"}, nil,
-			`the value of cluster uses label "zone", which ManagedCluster east does not have, so no metrics of this cluster were read`},
+			`the value of cluster uses label "zone", which ManagedCluster east does not have, so nothing was read from the backend`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			l := &Local{Reader: &everything{}}
 			input := inspect.Input{}
-			if err := l.openMetricsOf(t.Context(), withMetrics(tc.labels), target, &input); err != nil {
+			if err := l.openBackendsOf(t.Context(), withMetrics(tc.labels), target, &input); err != nil {
 				t.Fatal(err)
 			}
 			if !maps.Equal(input.Usage.MatchLabels, tc.want) {
@@ -57,7 +59,7 @@ func TestOneBackendIsNotReadAsThatOfEachCluster(t *testing.T) {
 		{nil, false, false},
 	} {
 		spec := &withMetrics(tc.labels).Spec
-		err := checkMatchLabels(spec)
+		err := checkShared(spec)
 		if p := problem.As(err); tc.valid != (err == nil) || err != nil && (p == nil || p.Reason != v1alpha1.ReasonInvalidSpec) {
 			t.Errorf("%v: %v", tc.labels, err)
 		}
@@ -65,8 +67,37 @@ func TestOneBackendIsNotReadAsThatOfEachCluster(t *testing.T) {
 			t.Errorf("%v: needs labels: %t", tc.labels, NeedsLabels(spec))
 		}
 	}
-	if err := checkMatchLabels(&v1alpha1.InspectionSpec{}); err != nil {
+	if err := checkShared(&v1alpha1.InspectionSpec{}); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestTheLinesOfEachClusterAreSelected(t *testing.T) {
+	inspection := stored(v1alpha1.InspectionSpec{
+		LogsRef: &v1alpha1.LocalReference{Name: elsewhere}, LogLabels: map[string]string{"cluster": "$(cluster.labels.zone)"},
+	})
+	l := &Local{Reader: &everything{}}
+	input := inspect.Input{}
+	if err := l.openBackendsOf(t.Context(), inspection, Target{Name: "east"}, &input); err != nil {
+		t.Fatal(err)
+	}
+	if len(input.Gaps) != 1 || !strings.Contains(input.Gaps[0].Message, "spec.logLabels: the value of cluster uses label") || input.Logs != nil {
+		t.Errorf("without the label: %+v", input.Gaps)
+	}
+	input = inspect.Input{}
+	if err := l.openBackendsOf(t.Context(), inspection, Target{Name: "east", Labels: map[string]string{"zone": "a"}}, &input); err != nil {
+		t.Fatal(err)
+	}
+	if len(input.Gaps) != 1 || !strings.Contains(input.Gaps[0].Message, "spec.logsRef.name") {
+		t.Errorf("with the label: %+v", input.Gaps)
+	}
+	spec := &inspection.Spec
+	if !NeedsLabels(spec) || checkShared(spec) != nil {
+		t.Error("labels of the ManagedCluster do not count")
+	}
+	spec.LogLabels = map[string]string{"cluster": "prod"}
+	if p := problem.As(checkShared(spec)); p == nil || !strings.Contains(p.Message, "spec.logLabels selects the same data for all clusters") {
+		t.Errorf("got %v", p)
 	}
 }
 
@@ -83,5 +114,18 @@ func TestLabelsOfAClusterReachTheProcessThatReadsIt(t *testing.T) {
 	targets, err := job.targets(t.Context(), nil)
 	if err != nil || len(targets) != 1 || !maps.Equal(targets[0].Labels, labels) {
 		t.Errorf("%+v, %v", targets, err)
+	}
+}
+
+func TestClustersShareTheLinesOfARun(t *testing.T) {
+	for _, tc := range []struct{ lines, clusters, want int }{
+		{0, 1, loganalysis.DefaultMaxLines}, {0, 4, loganalysis.DefaultMaxLines / 4}, {50_000, 5, 10_000}, {50_000, 256, minLines},
+		{loganalysis.MaxLines * 2, 2, loganalysis.MaxLines / 2},
+	} {
+		in := fleet.Input{Clusters: []fleet.Cluster{{Input: inspect.Input{LogAnalysis: &loganalysis.Options{MaxLines: tc.lines}}}, {}}}
+		shareLines(&in, tc.clusters)
+		if got := in.Clusters[0].Input.LogAnalysis.MaxLines; got != tc.want {
+			t.Errorf("%d lines for %d clusters: %d each, want %d", tc.lines, tc.clusters, got, tc.want)
+		}
 	}
 }
