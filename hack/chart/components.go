@@ -38,6 +38,7 @@ func components() []component {
 		dashboard(),
 		enabled("argocd", "components/argocd"),
 		enabled("bundles", "components/bundles"),
+		enabled("clusterProfiles", "components/cluster-profiles"),
 		enabled("continuous", "components/continuous"),
 		enabled("exports", "components/exports"),
 		enabled("grafana", "components/grafana"),
