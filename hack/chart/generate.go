@@ -247,7 +247,7 @@ func manifest(out *bytes.Buffer, o object) error {
 		"{{", `{{ "{{" }}`, // for Prometheus or Grafana
 		namespace, "{{ $.Release.Namespace }}",
 		tenant, "{{ $namespace }}",
-		impersonated, "resourceNames: {{ toJson $.Values.impersonatedServiceAccounts }}\n",
+		impersonated, `resourceNames: {{ include "kubeops.impersonated" $ }}`+"\n",
 	).Replace(string(content))
 	if o["kind"] == "CustomResourceDefinition" {
 		const annotations = "\n  annotations:\n"

@@ -7,6 +7,12 @@
 {{- end -}}
 {{- end -}}
 
+{{- /* kubeops.impersonated are the names of a role. Without a name the role would hold for all ServiceAccounts. */ -}}
+{{- define "kubeops.impersonated" -}}
+{{- if not .Values.impersonatedServiceAccounts }}{{ fail "impersonatedServiceAccounts has no name" }}{{ end -}}
+{{ toJson .Values.impersonatedServiceAccounts }}
+{{- end -}}
+
 {{- /* kubeops.podMetadata of a Pod: (dict "name" NAME "annotations" ANNOTATIONS "labels" LABELS "root" $). */ -}}
 {{- define "kubeops.podMetadata" -}}
 labels:

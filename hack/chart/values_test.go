@@ -1,0 +1,183 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"helm.sh/helm/v4/pkg/chart/common"
+	"helm.sh/helm/v4/pkg/chart/common/util"
+	"helm.sh/helm/v4/pkg/chart/v2/loader"
+	"helm.sh/helm/v4/pkg/engine"
+	"sigs.k8s.io/yaml"
+)
+
+func TestValuesReachTheObjects(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		values string
+		key    string
+		want   []string
+	}{
+		"an image by tag": {
+			"image: {repository: example.com/kubeops, tag: v1}", "Deployment/kubeops-system/kubeops-manager",
+			[]string{"image: example.com/kubeops:v1\n"},
+		},
+		"an image by digest": {
+			"image: {tag: v1, digest: 'sha256:" + strings.Repeat("a", 64) + "'}", "Deployment/kubeops-system/kubeops-manager",
+			[]string{"image: kubeops.local/manager@sha256:" + strings.Repeat("a", 64)},
+		},
+		"names of ServiceAccounts": {
+			"impersonatedServiceAccounts: [kubeops, checker]", "ClusterRole//kubeops-manager-impersonation", []string{"  - checker\n"},
+		},
+		"the Pod": {
+			`{nodeSelector: {pool: system}, tolerations: [{operator: Exists}], priorityClassName: high, podLabels: {team: a},
+			  podAnnotations: {note: b}, imagePullSecrets: [{name: pull}], topologySpreadConstraints: [{maxSkew: 1}]}`,
+			"Deployment/kubeops-system/kubeops-manager",
+			[]string{
+				"pool: system", "operator: Exists", "priorityClassName: high", "team: a", "note: b", "- name: pull", "maxSkew: 1",
+				"kubectl.kubernetes.io/default-container: manager",
+			},
+		},
+		"the manager": {
+			`manager: {replicas: 3, env: [{name: HTTPS_PROXY, value: "http://proxy"}], resources: {limits: {memory: 1Gi, cpu: 2}},
+			  volumes: [{name: ca, configMap: {name: ca}}], volumeMounts: [{name: ca, mountPath: /etc/ssl}]}`,
+			"Deployment/kubeops-system/kubeops-manager",
+			[]string{"replicas: 3", "name: HTTPS_PROXY", "memory: 1Gi", "cpu: 2", "mountPath: /etc/ssl", "cpu: 50m"},
+		},
+		"flags of the dashboard": {
+			"{components: {dashboard: true}, dashboard: {args: [--tls-cert-file=/tls/tls.crt]}}",
+			"Deployment/kubeops-system/kubeops-dashboard", []string{"- --tls-cert-file=/tls/tls.crt"},
+		},
+		"workers": {
+			"{components: {workers: true}, workers: {replicas: 5}}", "Deployment/kubeops-system/kubeops-worker", []string{"replicas: 5"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			values := map[string]any{}
+			if err := yaml.Unmarshal([]byte(tc.values), &values); err != nil {
+				t.Fatal(err)
+			}
+			installed, err := helm(t, namespace, values)
+			if err != nil {
+				t.Fatal(err)
+			}
+			content, err := yaml.Marshal(installed.byKey[tc.key])
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range tc.want {
+				if !strings.Contains(string(content), want) {
+					t.Errorf("%s has no %q:\n%s", tc.key, want, content)
+				}
+			}
+		})
+	}
+}
+
+func TestEverySettingOfTheManagerIsAValue(t *testing.T) {
+	t.Parallel()
+	content, err := os.ReadFile(filepath.Join(repository, "internal", "managerconfig", "testdata", "full.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := map[string]any{}
+	if err := yaml.Unmarshal(content, &config); err != nil {
+		t.Fatal(err)
+	}
+	namespaces := config["namespaces"]
+	for _, name := range []string{"apiVersion", "kind", "namespaces"} {
+		delete(config, name)
+	}
+	installed, err := helm(t, namespace, map[string]any{"config": config, "namespaces": namespaces})
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, _ := installed.byKey["ConfigMap/"+namespace+"/"+managerConfig]["data"].(map[string]any)
+	written, _ := data["90-site.yaml"].(string)
+	got, want := map[string]any{}, map[string]any{}
+	if err := yaml.Unmarshal([]byte(written), &got); err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(content, &want); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the settings (-) and the ConfigMap (+) differ:\n%s", diff)
+	}
+}
+
+// TestARoleIsNeverForAllServiceAccounts: --skip-schema-validation leaves the schema out, and a rule without names holds for all.
+func TestARoleIsNeverForAllServiceAccounts(t *testing.T) {
+	t.Parallel()
+	chart, err := loader.LoadDir(filepath.Join(repository, "charts", "kubeops"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, none := range []any{nil, []any{}} {
+		values := map[string]any{"impersonatedServiceAccounts": none}
+		options := common.ReleaseOptions{Name: "kubeops", Namespace: namespace, IsInstall: true, Revision: 1}
+		prepared, err := util.ToRenderValuesWithSchemaValidation(chart, values, options, common.DefaultCapabilities, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := engine.Render(chart, prepared); err == nil || !strings.Contains(err.Error(), "impersonatedServiceAccounts has no name") {
+			t.Errorf("%v: got %v", none, err)
+		}
+	}
+}
+
+func TestASectionWithoutSettingsIsTheDefault(t *testing.T) {
+	t.Parallel()
+	installed, err := helm(t, namespace, map[string]any{"config": nil}) // all lines below config: are comments
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, _ := installed.byKey["ConfigMap/"+namespace+"/"+managerConfig]["data"].(map[string]any)
+	if len(data) != 1 || data["10-manager.yaml"] == nil {
+		t.Errorf("the configuration has %d files", len(data))
+	}
+}
+
+func TestWrongValuesAreRefusedByName(t *testing.T) {
+	t.Parallel()
+	for values, want := range map[string]string{
+		"componets: {webhooks: true}":                    "componets",
+		"components: {webhook: true}":                    "webhook",
+		"components: {webhooks: yes please}":             "components/webhooks",
+		"image: {repository: ''}":                        "image/repository",
+		"image: {repository: 'a b'}":                     "image/repository",
+		"image: {digest: 'sha256:12'}":                   "image/digest",
+		"image: {pullPolicy: Sometimes}":                 "image/pullPolicy",
+		"manager: {replicas: -1}":                        "manager/replicas",
+		"manager: {replicas: two}":                       "manager/replicas",
+		"manager: {resources: {limits: {memory: null}}}": "manager/resources/limits",
+		"namespaces: [Shop]":                             "namespaces/0",
+		"namespaces: shop":                               "namespaces",
+		"impersonatedServiceAccounts: []":                "impersonatedServiceAccounts",
+		"impersonatedServiceAccounts: null":              "impersonatedServiceAccounts", // null removes a default
+		"components: null":                               "components",
+		"components: {admission: null}":                  "admission",
+		"manager: {resources: null}":                     "resources",
+		"config: {namespaces: [shop]}":                   "namespaces",
+		"config: {kind: ManagerConfig}":                  "kind",
+		"config: {inspections: {maxConcurent: 4}}":       "maxConcurent",
+		"config: {inspections: {maxConcurrent: four}}":   "config/inspections/maxConcurrent",
+		"workers: {replicas: 1.5}":                       "workers/replicas",
+		"nodeSelector: [pool]":                           "nodeSelector",
+	} {
+		t.Run(values, func(t *testing.T) {
+			t.Parallel()
+			decoded := map[string]any{}
+			if err := yaml.Unmarshal([]byte(values), &decoded); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := helm(t, namespace, decoded); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("got %v, want an error that names %s", err, want)
+			}
+		})
+	}
+}
