@@ -123,9 +123,11 @@ func TestHelmAndKustomizeInstallTheSameObjects(t *testing.T) {
 
 // combination of components, for Kustomize and for Helm.
 type combination struct {
-	resources, components, tenants []string
-	more                           string
-	values                         map[string]any
+	resources, components []string
+	// tenants are folders whose bindings are in each namespace that the manager serves.
+	tenants []string
+	more    string
+	values  map[string]any
 }
 
 func combinations() map[string]combination {
@@ -139,8 +141,11 @@ func combinations() map[string]combination {
 		default:
 			single.components = []string{c.folder}
 		}
-		if c.folder == "components/namespaced" {
-			single.tenants = []string{"shop", "inspections"}
+		if c.tenant != "" {
+			all.tenants = append(all.tenants, c.tenant)
+		}
+		if c.folder == namespaced {
+			single.tenants = []string{c.tenant}
 			single.more = site("namespaces:\n    - shop\n    - inspections")
 		}
 		cases[c.folder] = single
@@ -158,10 +163,10 @@ func combinations() map[string]combination {
 			all.components = append(all.components, c.folder)
 		}
 		if single.tenants != nil {
-			all.tenants = single.tenants
 			all.more = single.more
 		}
 	}
+	all.components = append(slices.DeleteFunc(all.components, func(folder string) bool { return folder == namespaced }), namespaced)
 	cases["all but plain impersonation"] = all
 	cases["without admission"] = combination{
 		resources: []string{"crd", "rbac", "manager"}, more: "namespace: " + namespace + "\n",
@@ -183,11 +188,11 @@ func site(settings string) string {
 		"    90-site.yaml=apiVersion: config.kubeops.io/v1alpha1\n    kind: ManagerConfig\n    " + settings + "\n"
 }
 
-// addTenants adds config/tenant, which is applied in each namespace.
-func addTenants(t *testing.T, config *sources, all *objects, namespaces []string) {
+// addTenants adds folders of config/tenant, which are applied in each namespace.
+func addTenants(t *testing.T, config *sources, all *objects, folders []string) {
 	t.Helper()
-	for _, name := range namespaces {
-		bindings, err := config.render([]string{"tenant"}, nil, "namespace: "+name+"\n")
+	for _, name := range []string{"shop", "inspections"} {
+		bindings, err := config.render(folders, nil, "namespace: "+name+"\n")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -213,6 +218,40 @@ func TestEveryComponentIsInTheChart(t *testing.T) {
 		case !strings.HasPrefix(name, "components/edge-") && !in:
 			t.Errorf("%s is not in components()", name)
 		}
+	}
+}
+
+// TestTheManagerOfSingleNamespacesActsInTheseOnly: no account of KubeOps that runs inspections may name ServiceAccounts of all namespaces.
+func TestTheManagerOfSingleNamespacesActsInTheseOnly(t *testing.T) {
+	t.Parallel()
+	values := map[string]any{}
+	for _, c := range components() {
+		if c.folder != "dashboard" && c.beside == "" {
+			values = merged(values, c.values)
+		}
+	}
+	installed, err := helm(t, namespace, values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := 0
+	for key, manifest := range installed.byKey {
+		reference, _ := manifest["roleRef"].(map[string]any)
+		name, _ := reference["name"].(string)
+		forAll := []string{
+			"kubeops-manager", "kubeops-manager-impersonation", "kubeops-manager-impersonation-secrets", "kubeops-manager-cluster-profiles",
+			"kubeops-worker",
+		}
+		switch {
+		case !slices.Contains(forAll, name):
+		case manifest["kind"] == "ClusterRoleBinding":
+			t.Errorf("%s is for the whole cluster", key)
+		default:
+			own++
+		}
+	}
+	if own != 14 { // 7 in each of two namespaces
+		t.Errorf("%d bindings in namespaces", own)
 	}
 }
 
