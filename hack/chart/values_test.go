@@ -51,6 +51,14 @@ func TestValuesReachTheObjects(t *testing.T) {
 			"{components: {dashboard: true}, dashboard: {args: [--tls-cert-file=/tls/tls.crt]}}",
 			"Deployment/kubeops-system/kubeops-dashboard", []string{"- --tls-cert-file=/tls/tls.crt"},
 		},
+		"probes of a dashboard with a certificate": {
+			"{components: {dashboard: true}, dashboard: {args: [--tls-cert-file, /tls/tls.crt, --tls-key-file=/tls/tls.key]}}",
+			"Deployment/kubeops-system/kubeops-dashboard",
+			[]string{
+				"livenessProbe:\n          httpGet:\n            path: /healthz\n            port: http\n            scheme: HTTPS\n",
+				"readinessProbe:\n          httpGet:\n            path: /healthz\n            port: http\n            scheme: HTTPS\n",
+			},
+		},
 		"workers": {
 			"{components: {workers: true}, workers: {replicas: 5}}", "Deployment/kubeops-system/kubeops-worker", []string{"replicas: 5"},
 		},
