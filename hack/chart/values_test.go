@@ -59,6 +59,14 @@ func TestValuesReachTheObjects(t *testing.T) {
 				"readinessProbe:\n          httpGet:\n            path: /healthz\n            port: http\n            scheme: HTTPS\n",
 			},
 		},
+		"a name that is a number": {
+			"{priorityClassName: '100', podLabels: null, podAnnotations: null}", "Deployment/kubeops-system/kubeops-manager",
+			[]string{`priorityClassName: "100"`},
+		},
+		"a label that workers have already": {
+			"{components: {workers: true}, podLabels: {app.kubernetes.io/part-of: platform}}",
+			"Deployment/kubeops-system/kubeops-worker", []string{"\n        app.kubernetes.io/part-of: kubeops\n"},
+		},
 		"workers": {
 			"{components: {workers: true}, workers: {replicas: 5}}", "Deployment/kubeops-system/kubeops-worker", []string{"replicas: 5"},
 		},
@@ -176,6 +184,9 @@ func TestWrongValuesAreRefusedByName(t *testing.T) {
 		"config: {inspections: {maxConcurrent: four}}":   "config/inspections/maxConcurrent",
 		"workers: {replicas: 1.5}":                       "workers/replicas",
 		"nodeSelector: [pool]":                           "nodeSelector",
+		`priorityClassName: "a\nhostNetwork: true"`:      "priorityClassName",
+		"image: {repository: '{a'}":                      "image/repository",
+		"podLabels: {app.kubernetes.io/name: other}":     "podLabels", // the selectors of Deployments
 	} {
 		t.Run(values, func(t *testing.T) {
 			t.Parallel()

@@ -16,14 +16,8 @@
 {{- /* kubeops.podMetadata of a Pod: (dict "name" NAME "annotations" ANNOTATIONS "labels" LABELS "root" $). */ -}}
 {{- define "kubeops.podMetadata" -}}
 labels:
-  app.kubernetes.io/name: {{ .name }}
-  {{- with .labels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-  {{- with .root.Values.podLabels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-{{- with merge (dict) .annotations .root.Values.podAnnotations }}
+  {{- toYaml (merge (dict "app.kubernetes.io/name" .name) (.labels | default dict) (.root.Values.podLabels | default dict)) | nindent 2 }}
+{{- with merge (dict) .annotations (.root.Values.podAnnotations | default dict) }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -50,7 +44,7 @@ tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with $.Values.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with $.Values.topologySpreadConstraints }}
 topologySpreadConstraints:
