@@ -18,19 +18,25 @@ import (
 
 const repository = "../.."
 
-// helm renders the chart as an installation in a namespace would.
-func helm(t *testing.T, in string, values map[string]any) (*objects, error) {
+// renderedFiles are the rendered templates of the chart by the paths of their files.
+func renderedFiles(t *testing.T, in string, values map[string]any, on *common.Capabilities) (map[string]string, error) {
 	t.Helper()
 	chart, err := loader.LoadDir(filepath.Join(repository, "charts", "kubeops"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	options := common.ReleaseOptions{Name: "kubeops", Namespace: in, IsInstall: true, Revision: 1}
-	prepared, err := util.ToRenderValues(chart, values, options, common.DefaultCapabilities)
+	prepared, err := util.ToRenderValues(chart, values, options, on)
 	if err != nil {
 		return nil, err
 	}
-	files, err := engine.Render(chart, prepared)
+	return engine.Render(chart, prepared)
+}
+
+// helm renders the chart as an installation in a namespace would.
+func helm(t *testing.T, in string, values map[string]any) (*objects, error) {
+	t.Helper()
+	files, err := renderedFiles(t, in, values, common.DefaultCapabilities)
 	if err != nil {
 		return nil, err
 	}

@@ -200,3 +200,50 @@ func TestWrongValuesAreRefusedByName(t *testing.T) {
 		})
 	}
 }
+
+func TestNotesWarnOfValuesThatDoNotFit(t *testing.T) {
+	t.Parallel()
+	const sample, labels = "config/samples", "by their labels"
+	for name, tc := range map[string]struct {
+		kubernetes, values string
+		want, never        []string
+	}{
+		"the default": {"v1.36.0", "{}", []string{sample}, []string{"WARNING", labels}},
+		"a Kubernetes without constrained impersonation": {"v1.35.2", "{}", []string{"cannot act as ServiceAccounts"}, nil},
+		"plain impersonation where it is needed":         {"v1.35.2", "components: {plainImpersonation: true}", nil, []string{"WARNING"}},
+		"plain impersonation where it is not":            {"v1.36.0", "components: {plainImpersonation: true}", []string{"unset it otherwise"}, nil},
+		"single namespaces":                              {"v1.36.0", "namespaces: [shop]", []string{"namespaces shop only"}, []string{sample}},
+		"two dashboards": {
+			"v1.36.0", "{components: {dashboard: true}, dashboard: {replicas: 2}}", []string{"--session-key-file"}, nil,
+		},
+		"two dashboards with a key": {
+			"v1.36.0", "{components: {dashboard: true}, dashboard: {replicas: 2, args: [--x, --session-key-file=/key]}}", nil, []string{"WARNING"},
+		},
+		"webhooks": {"v1.36.0", "components: {webhooks: true}", []string{"kubeops.io/webhooks=allowed", "kubeops.io/metrics=allowed"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			values := map[string]any{}
+			if err := yaml.Unmarshal([]byte(tc.values), &values); err != nil {
+				t.Fatal(err)
+			}
+			on := *common.DefaultCapabilities
+			on.KubeVersion.Version = tc.kubernetes
+			files, err := renderedFiles(t, namespace, values, &on)
+			if err != nil {
+				t.Fatal(err)
+			}
+			notes := files["kubeops/templates/NOTES.txt"]
+			for _, want := range tc.want {
+				if !strings.Contains(notes, want) {
+					t.Errorf("the notes have no %q:\n%s", want, notes)
+				}
+			}
+			for _, never := range tc.never {
+				if strings.Contains(notes, never) {
+					t.Errorf("the notes have %q:\n%s", never, notes)
+				}
+			}
+		})
+	}
+}
