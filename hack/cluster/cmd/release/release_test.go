@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
-	"debug/buildinfo"
 	"encoding/json"
 	"errors"
 	"io"
@@ -31,6 +30,10 @@ func testRelease(t *testing.T) *release {
 		binaries: map[string][]binary{},
 	}
 	r.downloads = "https://example.com/releases/"
+	r.certificates = filepath.Join(folder, ".ca.crt")
+	if err := writeFile(r.certificates, []byte("authorities")); err != nil {
+		t.Fatal(err)
+	}
 	return r
 }
 
@@ -82,44 +85,6 @@ func TestAnImageHasTheSameDigestTwice(t *testing.T) {
 	}
 	if digests[0] != digests[1] || !bytes.Equal(archives[0], archives[1]) {
 		t.Errorf("digests %q; the archives are equal: %v", digests, bytes.Equal(archives[0], archives[1]))
-	}
-}
-
-func TestTheEnvironmentOfABuildDoesNotChangeAProgram(t *testing.T) {
-	for name, value := range map[string]string{"GOAMD64": "v3", "GOARM64": "v9.0", "GOEXPERIMENT": "jsonv2", "GOWORK": "/nowhere/go.work"} {
-		t.Setenv(name, value)
-	}
-	r := testRelease(t)
-	r.repository = t.TempDir()
-	for name, content := range map[string]string{"go.mod": "module example.com/x\n", "cmd/small/main.go": "package main\n\nfunc main() {}\n"} {
-		if err := writeFile(filepath.Join(r.repository, name), []byte(content)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	b, err := r.build(t.Context(), "small", "linux/"+runtime.GOARCH)
-	if err != nil {
-		t.Fatal(err)
-	}
-	info, err := buildinfo.ReadFile(b.path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if version := goVersion(info); "go"+version != info.GoVersion {
-		t.Errorf("built with %s, which has experiments", info.GoVersion)
-	}
-	for _, setting := range info.Settings {
-		if want := map[string]string{"GOAMD64": "v1", "GOARM64": "v8.0"}[setting.Key]; want != "" && setting.Value != want {
-			t.Errorf("%s is %s", setting.Key, setting.Value)
-		}
-	}
-}
-
-func TestTheStandardLibraryHasTheVersionThatAProgramWasBuiltWith(t *testing.T) {
-	t.Parallel()
-	for built, want := range map[string]string{"go1.26.3": "1.26.3", "go1.26.3 X:jsonv2": "1.26.3"} {
-		if got := goVersion(&buildinfo.BuildInfo{GoVersion: built}); got != want {
-			t.Errorf("%s: got %s", built, got)
-		}
 	}
 }
 
