@@ -261,6 +261,42 @@ func TestTheManagerOfSingleNamespacesActsInTheseOnly(t *testing.T) {
 	}
 }
 
+// TestTheBindingsThatKubectlLeavesAreDocumented: an installation for all namespaces would otherwise keep its permissions.
+func TestTheBindingsThatKubectlLeavesAreDocumented(t *testing.T) {
+	t.Parallel()
+	config, err := readSources(repository)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folders := []string{"components/workers", "components/cluster-profiles"}
+	without, err := config.render([]string{"default"}, folders, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	with, err := config.render([]string{"default"}, append(folders, namespaced), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(filepath.Join(repository, "docs", "permissions.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, command, _ := strings.Cut(string(content), "kubectl delete clusterrolebinding --ignore-not-found")
+	command, _, _ = strings.Cut(command, "```")
+	got := strings.Fields(strings.ReplaceAll(command, "\\", ""))
+	var removed []string
+	for _, key := range without.keys {
+		if name, ok := strings.CutPrefix(key, "ClusterRoleBinding//"); ok && with.byKey[key] == nil {
+			removed = append(removed, name)
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(removed)
+	if !slices.Equal(got, removed) {
+		t.Errorf("docs/permissions.md deletes %q, and component namespaced %q", got, removed)
+	}
+}
+
 func TestTheGeneratedPartIsUpToDate(t *testing.T) {
 	t.Parallel()
 	config, err := readSources(repository)
