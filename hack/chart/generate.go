@@ -273,8 +273,9 @@ func manifest(out *bytes.Buffer, o object) error {
 	}
 	text := strings.NewReplacer(
 		"{{", `{{ "{{" }}`, // for Prometheus or Grafana
+		"namespace: "+namespace+"\n", "namespace: {{ $.Release.Namespace | quote }}\n", // a name may look like a number
 		namespace, "{{ $.Release.Namespace }}",
-		tenant, "{{ $namespace }}",
+		tenant, "{{ $namespace | quote }}",
 		impersonated, `resourceNames: {{ include "kubeops.impersonated" $ }}`+"\n",
 	).Replace(string(content))
 	if o["kind"] == "CustomResourceDefinition" {

@@ -94,6 +94,31 @@ func TestValuesReachTheObjects(t *testing.T) {
 	}
 }
 
+func TestANamespaceMayLookLikeANumber(t *testing.T) {
+	t.Parallel()
+	values := map[string]any{}
+	for _, c := range components() {
+		values = merged(values, c.values)
+	}
+	installed, err := helm(t, "2026", merged(values, map[string]any{"namespaces": []any{"42"}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, manifest := range installed.byKey {
+		metadata, _ := manifest["metadata"].(map[string]any)
+		if _, isText := metadata["namespace"].(string); metadata["namespace"] != nil && !isText {
+			t.Errorf("%s: namespace %v", key, metadata["namespace"])
+		}
+		subjects, _ := manifest["subjects"].([]any)
+		for _, s := range subjects {
+			subject, _ := s.(map[string]any)
+			if _, isText := subject["namespace"].(string); !isText {
+				t.Errorf("%s: subject %v", key, subject)
+			}
+		}
+	}
+}
+
 func TestEverySettingOfTheManagerIsAValue(t *testing.T) {
 	t.Parallel()
 	content, err := os.ReadFile(filepath.Join(repository, "internal", "managerconfig", "testdata", "full.yaml"))
