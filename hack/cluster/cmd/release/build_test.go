@@ -73,3 +73,27 @@ func TestTheStandardLibraryHasTheVersionThatAProgramWasBuiltWith(t *testing.T) {
 		}
 	}
 }
+
+func TestTheChartHasOnlyFilesOfTheCommit(t *testing.T) {
+	t.Parallel()
+	r := testRelease(t)
+	r.repository = t.TempDir()
+	folder := filepath.Join(r.repository, "charts", "kubeops")
+	for name, content := range map[string]string{"templates/a.yaml": "a", "values-production.yaml": "password: secret"} {
+		if err := writeFile(filepath.Join(folder, filepath.FromSlash(name)), []byte(content)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range [][]string{{"init", "--quiet"}, {"add", "charts/kubeops/templates"}} {
+		if _, err := command(t.Context(), r.repository, nil, "git", args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, err := r.chartFiles(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) != 1 || files[0].name != "kubeops/templates/a.yaml" {
+		t.Errorf("the chart has %d files: %+v", len(files), files)
+	}
+}
