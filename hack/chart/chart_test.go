@@ -18,19 +18,25 @@ import (
 
 const repository = "../.."
 
-// helm renders the chart as an installation in a namespace would.
-func helm(t *testing.T, in string, values map[string]any) (*objects, error) {
+// renderedFiles are the rendered templates of the chart by the paths of their files.
+func renderedFiles(t *testing.T, in string, values map[string]any, on *common.Capabilities) (map[string]string, error) {
 	t.Helper()
 	chart, err := loader.LoadDir(filepath.Join(repository, "charts", "kubeops"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	options := common.ReleaseOptions{Name: "kubeops", Namespace: in, IsInstall: true, Revision: 1}
-	prepared, err := util.ToRenderValues(chart, values, options, common.DefaultCapabilities)
+	prepared, err := util.ToRenderValues(chart, values, options, on)
 	if err != nil {
 		return nil, err
 	}
-	files, err := engine.Render(chart, prepared)
+	return engine.Render(chart, prepared)
+}
+
+// helm renders the chart as an installation in a namespace would.
+func helm(t *testing.T, in string, values map[string]any) (*objects, error) {
+	t.Helper()
+	files, err := renderedFiles(t, in, values, common.DefaultCapabilities)
 	if err != nil {
 		return nil, err
 	}
@@ -123,9 +129,11 @@ func TestHelmAndKustomizeInstallTheSameObjects(t *testing.T) {
 
 // combination of components, for Kustomize and for Helm.
 type combination struct {
-	resources, components, tenants []string
-	more                           string
-	values                         map[string]any
+	resources, components []string
+	// tenants are folders whose bindings are in each namespace that the manager serves.
+	tenants []string
+	more    string
+	values  map[string]any
 }
 
 func combinations() map[string]combination {
@@ -139,8 +147,11 @@ func combinations() map[string]combination {
 		default:
 			single.components = []string{c.folder}
 		}
-		if c.folder == "components/namespaced" {
-			single.tenants = []string{"shop", "inspections"}
+		if c.tenant != "" {
+			all.tenants = append(all.tenants, c.tenant)
+		}
+		if c.folder == namespaced {
+			single.tenants = []string{c.tenant}
 			single.more = site("namespaces:\n    - shop\n    - inspections")
 		}
 		cases[c.folder] = single
@@ -158,10 +169,10 @@ func combinations() map[string]combination {
 			all.components = append(all.components, c.folder)
 		}
 		if single.tenants != nil {
-			all.tenants = single.tenants
 			all.more = single.more
 		}
 	}
+	all.components = append(slices.DeleteFunc(all.components, func(folder string) bool { return folder == namespaced }), namespaced)
 	cases["all but plain impersonation"] = all
 	cases["without admission"] = combination{
 		resources: []string{"crd", "rbac", "manager"}, more: "namespace: " + namespace + "\n",
@@ -183,11 +194,11 @@ func site(settings string) string {
 		"    90-site.yaml=apiVersion: config.kubeops.io/v1alpha1\n    kind: ManagerConfig\n    " + settings + "\n"
 }
 
-// addTenants adds config/tenant, which is applied in each namespace.
-func addTenants(t *testing.T, config *sources, all *objects, namespaces []string) {
+// addTenants adds folders of config/tenant, which are applied in each namespace.
+func addTenants(t *testing.T, config *sources, all *objects, folders []string) {
 	t.Helper()
-	for _, name := range namespaces {
-		bindings, err := config.render([]string{"tenant"}, nil, "namespace: "+name+"\n")
+	for _, name := range []string{"shop", "inspections"} {
+		bindings, err := config.render(folders, nil, "namespace: "+name+"\n")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -213,6 +224,76 @@ func TestEveryComponentIsInTheChart(t *testing.T) {
 		case !strings.HasPrefix(name, "components/edge-") && !in:
 			t.Errorf("%s is not in components()", name)
 		}
+	}
+}
+
+// TestTheManagerOfSingleNamespacesActsInTheseOnly: no account of KubeOps that runs inspections may name ServiceAccounts of all namespaces.
+func TestTheManagerOfSingleNamespacesActsInTheseOnly(t *testing.T) {
+	t.Parallel()
+	values := map[string]any{}
+	for _, c := range components() {
+		if c.folder != "dashboard" && c.beside == "" {
+			values = merged(values, c.values)
+		}
+	}
+	installed, err := helm(t, namespace, values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := 0
+	for key, manifest := range installed.byKey {
+		reference, _ := manifest["roleRef"].(map[string]any)
+		name, _ := reference["name"].(string)
+		forAll := []string{
+			"kubeops-manager", "kubeops-manager-impersonation", "kubeops-manager-impersonation-secrets", "kubeops-manager-cluster-profiles",
+			"kubeops-worker",
+		}
+		switch {
+		case !slices.Contains(forAll, name):
+		case manifest["kind"] == "ClusterRoleBinding":
+			t.Errorf("%s is for the whole cluster", key)
+		default:
+			own++
+		}
+	}
+	if own != 14 { // 7 in each of two namespaces
+		t.Errorf("%d bindings in namespaces", own)
+	}
+}
+
+// TestTheBindingsThatKubectlLeavesAreDocumented: an installation for all namespaces would otherwise keep its permissions.
+func TestTheBindingsThatKubectlLeavesAreDocumented(t *testing.T) {
+	t.Parallel()
+	config, err := readSources(repository)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folders := []string{"components/workers", "components/cluster-profiles"}
+	without, err := config.render([]string{"default"}, folders, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	with, err := config.render([]string{"default"}, append(folders, namespaced), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(filepath.Join(repository, "docs", "permissions.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, command, _ := strings.Cut(string(content), "kubectl delete clusterrolebinding --ignore-not-found")
+	command, _, _ = strings.Cut(command, "```")
+	got := strings.Fields(strings.ReplaceAll(command, "\\", ""))
+	var removed []string
+	for _, key := range without.keys {
+		if name, ok := strings.CutPrefix(key, "ClusterRoleBinding//"); ok && with.byKey[key] == nil {
+			removed = append(removed, name)
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(removed)
+	if !slices.Equal(got, removed) {
+		t.Errorf("docs/permissions.md deletes %q, and component namespaced %q", got, removed)
 	}
 }
 
@@ -287,137 +368,5 @@ func TestTheChartInstallsIntoAnyNamespace(t *testing.T) {
 		if strings.Contains(string(content), namespace) {
 			t.Errorf("%s names %s", key, namespace)
 		}
-	}
-}
-
-func TestValuesReachTheObjects(t *testing.T) {
-	t.Parallel()
-	for name, tc := range map[string]struct {
-		values string
-		key    string
-		want   []string
-	}{
-		"an image by tag": {
-			"image: {repository: example.com/kubeops, tag: v1}", "Deployment/kubeops-system/kubeops-manager",
-			[]string{"image: example.com/kubeops:v1\n"},
-		},
-		"an image by digest": {
-			"image: {tag: v1, digest: 'sha256:" + strings.Repeat("a", 64) + "'}", "Deployment/kubeops-system/kubeops-manager",
-			[]string{"image: kubeops.local/manager@sha256:" + strings.Repeat("a", 64)},
-		},
-		"names of ServiceAccounts": {
-			"impersonatedServiceAccounts: [kubeops, checker]", "ClusterRole//kubeops-manager-impersonation", []string{"  - checker\n"},
-		},
-		"the Pod": {
-			`{nodeSelector: {pool: system}, tolerations: [{operator: Exists}], priorityClassName: high, podLabels: {team: a},
-			  podAnnotations: {note: b}, imagePullSecrets: [{name: pull}], topologySpreadConstraints: [{maxSkew: 1}]}`,
-			"Deployment/kubeops-system/kubeops-manager",
-			[]string{
-				"pool: system", "operator: Exists", "priorityClassName: high", "team: a", "note: b", "- name: pull", "maxSkew: 1",
-				"kubectl.kubernetes.io/default-container: manager",
-			},
-		},
-		"the manager": {
-			`manager: {replicas: 3, env: [{name: HTTPS_PROXY, value: "http://proxy"}], resources: {limits: {memory: 1Gi, cpu: 2}},
-			  volumes: [{name: ca, configMap: {name: ca}}], volumeMounts: [{name: ca, mountPath: /etc/ssl}]}`,
-			"Deployment/kubeops-system/kubeops-manager",
-			[]string{"replicas: 3", "name: HTTPS_PROXY", "memory: 1Gi", "cpu: 2", "mountPath: /etc/ssl", "cpu: 50m"},
-		},
-		"flags of the dashboard": {
-			"{components: {dashboard: true}, dashboard: {args: [--tls-cert-file=/tls/tls.crt]}}",
-			"Deployment/kubeops-system/kubeops-dashboard", []string{"- --tls-cert-file=/tls/tls.crt"},
-		},
-		"workers": {
-			"{components: {workers: true}, workers: {replicas: 5}}", "Deployment/kubeops-system/kubeops-worker", []string{"replicas: 5"},
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			values := map[string]any{}
-			if err := yaml.Unmarshal([]byte(tc.values), &values); err != nil {
-				t.Fatal(err)
-			}
-			installed, err := helm(t, namespace, values)
-			if err != nil {
-				t.Fatal(err)
-			}
-			content, err := yaml.Marshal(installed.byKey[tc.key])
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, want := range tc.want {
-				if !strings.Contains(string(content), want) {
-					t.Errorf("%s has no %q:\n%s", tc.key, want, content)
-				}
-			}
-		})
-	}
-}
-
-func TestEverySettingOfTheManagerIsAValue(t *testing.T) {
-	t.Parallel()
-	content, err := os.ReadFile(filepath.Join(repository, "internal", "managerconfig", "testdata", "full.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := map[string]any{}
-	if err := yaml.Unmarshal(content, &config); err != nil {
-		t.Fatal(err)
-	}
-	namespaces := config["namespaces"]
-	for _, name := range []string{"apiVersion", "kind", "namespaces"} {
-		delete(config, name)
-	}
-	installed, err := helm(t, namespace, map[string]any{"config": config, "namespaces": namespaces})
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, _ := installed.byKey["ConfigMap/"+namespace+"/"+managerConfig]["data"].(map[string]any)
-	written, _ := data["90-site.yaml"].(string)
-	got, want := map[string]any{}, map[string]any{}
-	if err := yaml.Unmarshal([]byte(written), &got); err != nil {
-		t.Fatal(err)
-	}
-	if err := yaml.Unmarshal(content, &want); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the settings (-) and the ConfigMap (+) differ:\n%s", diff)
-	}
-}
-
-func TestWrongValuesAreRefusedByName(t *testing.T) {
-	t.Parallel()
-	for values, want := range map[string]string{
-		"componets: {webhooks: true}":                    "componets",
-		"components: {webhook: true}":                    "webhook",
-		"components: {webhooks: yes please}":             "components/webhooks",
-		"image: {repository: ''}":                        "image/repository",
-		"image: {repository: 'a b'}":                     "image/repository",
-		"image: {digest: 'sha256:12'}":                   "image/digest",
-		"image: {pullPolicy: Sometimes}":                 "image/pullPolicy",
-		"manager: {replicas: -1}":                        "manager/replicas",
-		"manager: {replicas: two}":                       "manager/replicas",
-		"manager: {resources: {limits: {memory: null}}}": "manager/resources/limits",
-		"namespaces: [Shop]":                             "namespaces/0",
-		"namespaces: shop":                               "namespaces",
-		"impersonatedServiceAccounts: []":                "impersonatedServiceAccounts",
-		"config: {namespaces: [shop]}":                   "namespaces",
-		"config: {kind: ManagerConfig}":                  "kind",
-		"config: {inspections: {maxConcurent: 4}}":       "maxConcurent",
-		"config: {inspections: {maxConcurrent: four}}":   "config/inspections/maxConcurrent",
-		"workers: {replicas: 1.5}":                       "workers/replicas",
-		"nodeSelector: [pool]":                           "nodeSelector",
-	} {
-		t.Run(values, func(t *testing.T) {
-			t.Parallel()
-			decoded := map[string]any{}
-			if err := yaml.Unmarshal([]byte(values), &decoded); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := helm(t, namespace, decoded); err == nil || !strings.Contains(err.Error(), want) {
-				t.Errorf("got %v, want an error that names %s", err, want)
-			}
-		})
 	}
 }

@@ -1,5 +1,8 @@
 package main
 
+// namespaced is the component for single namespaces. It removes what others add, and so it is applied after them.
+const namespaced = "components/namespaced"
+
 // component is an optional part of an installation.
 type component struct {
 	// folder below config/.
@@ -9,6 +12,8 @@ type component struct {
 	values    map[string]any
 	// resource is set for a kustomization that is used as a resource, and not as a component.
 	resource bool
+	// tenant is a folder below config/ with its bindings for each namespace, where the manager serves some.
+	tenant string
 	// beside is a further component that goes with it if the dashboard is installed.
 	beside string
 }
@@ -29,15 +34,20 @@ func dashboard() component {
 func components() []component {
 	plain := enabled("plainImpersonation", "components/plain-impersonation")
 	plain.beside = "dashboard/plain-impersonation"
+	profiles := enabled("clusterProfiles", "components/cluster-profiles")
+	profiles.tenant = "tenant/cluster-profiles"
+	workers := enabled("workers", "components/workers")
+	workers.tenant = "tenant/workers"
 	return []component{
 		plain,
 		{
-			folder: "components/namespaced", condition: "$.Values.namespaces",
+			folder: namespaced, condition: "$.Values.namespaces", tenant: "tenant",
 			values: map[string]any{"namespaces": []any{"shop", "inspections"}},
 		},
 		dashboard(),
 		enabled("argocd", "components/argocd"),
 		enabled("bundles", "components/bundles"),
+		profiles,
 		enabled("continuous", "components/continuous"),
 		enabled("exports", "components/exports"),
 		enabled("grafana", "components/grafana"),
@@ -48,7 +58,7 @@ func components() []component {
 		enabled("prometheusOperator", "components/prometheus-operator"),
 		enabled("victoriametricsOperator", "components/victoriametrics-operator"),
 		enabled("webhooks", "components/webhooks"),
-		enabled("workers", "components/workers"),
+		workers,
 	}
 }
 

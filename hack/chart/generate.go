@@ -98,9 +98,18 @@ func collect(config *sources) (*chart, error) {
 			return nil, err
 		}
 		c.compare(without, with, component)
-	}
-	if err := c.addTenants(config); err != nil {
-		return nil, err
+		if component.tenant == "" {
+			continue
+		}
+		if err := c.addTenants(config, component); err != nil {
+			return nil, err
+		}
+		if component.folder == namespaced {
+			continue
+		}
+		if err := c.compareNamespaced(config, base, with, component); err != nil {
+			return nil, err
+		}
 	}
 	return c, c.write(config)
 }
@@ -136,13 +145,32 @@ func (c *chart) compare(without, with *objects, component component) {
 	}
 }
 
-// addTenants adds the bindings of config/tenant for each namespace that the manager serves.
-func (c *chart) addTenants(config *sources) error {
-	rendered, err := config.render([]string{"tenant"}, nil, "namespace: "+tenant+"\n")
+// compareNamespaced finds what a component adds for the whole cluster, and is not there if the manager serves single namespaces.
+func (c *chart) compareNamespaced(config *sources, base []string, with *objects, of component) error {
+	fewer, err := config.render(base, []string{of.folder, namespaced}, "")
 	if err != nil {
 		return err
 	}
-	c.addAll(rendered, "tenant", "")
+	for _, key := range with.keys {
+		t := c.byKey[key]
+		if fewer.byKey[key] == nil && !slices.ContainsFunc(t.variants, func(v variant) bool { return v.object == nil }) {
+			t.variants = append(t.variants, variant{"$.Values.namespaces", nil})
+		}
+	}
+	return nil
+}
+
+// addTenants adds the bindings of a component for each namespace that the manager serves.
+func (c *chart) addTenants(config *sources, of component) error {
+	rendered, err := config.render([]string{of.tenant}, nil, "namespace: "+tenant+"\n")
+	if err != nil {
+		return err
+	}
+	under := ""
+	if of.folder != namespaced { // the range over the namespaces is its condition
+		under = of.condition
+	}
+	c.addAll(rendered, "tenant", under)
 	return nil
 }
 
@@ -245,9 +273,10 @@ func manifest(out *bytes.Buffer, o object) error {
 	}
 	text := strings.NewReplacer(
 		"{{", `{{ "{{" }}`, // for Prometheus or Grafana
+		"namespace: "+namespace+"\n", "namespace: {{ $.Release.Namespace | quote }}\n", // a name may look like a number
 		namespace, "{{ $.Release.Namespace }}",
-		tenant, "{{ $namespace }}",
-		impersonated, "resourceNames: {{ toJson $.Values.impersonatedServiceAccounts }}\n",
+		tenant, "{{ $namespace | quote }}",
+		impersonated, `resourceNames: {{ include "kubeops.impersonated" $ }}`+"\n",
 	).Replace(string(content))
 	if o["kind"] == "CustomResourceDefinition" {
 		const annotations = "\n  annotations:\n"

@@ -37,7 +37,8 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	if output == root || strings.HasPrefix(root, output+string(filepath.Separator)) {
+	const separator = string(filepath.Separator)
+	if strings.HasPrefix(root+separator, strings.TrimSuffix(output, separator)+separator) {
 		return fmt.Errorf("folder %s contains the checkout, and would be removed", args[1])
 	}
 	if err := os.RemoveAll(output); err != nil {

@@ -137,7 +137,8 @@ func (s *site) sections() (list []section) {
 			"docs/ai docs/gaps"},
 		{"Connect", "docs/backends docs/log-routing docs/clusters docs/build-servers docs/argo-cd docs/notifications"},
 		{"Deliver", "docs/bundles docs/pipelines"},
-		{"Operate", "docs/configuration docs/permissions docs/limits docs/redaction docs/observability docs/workers docs/releasing"},
+		{"Operate", "docs/configuration docs/permissions docs/limits docs/redaction docs/observability docs/operations docs/backup " +
+			"docs/availability docs/edge docs/workers docs/releasing"},
 		{"Project", "SECURITY CHANGELOG CONTRIBUTING hack/cluster/README"},
 	} {
 		next := section{Title: part.title}

@@ -7,6 +7,7 @@ import (
 	"testing/fstest"
 
 	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
 	"github.com/yuin/goldmark/parser"
 )
@@ -50,6 +51,39 @@ func TestTheDocumentationIsASiteWithoutABrokenLink(t *testing.T) {
 	}
 	if !bytes.Contains(files["index.html"], []byte(`href="docs/installation.html"`)) {
 		t.Error("the first page does not link to the installation")
+	}
+}
+
+// TestTheReadmesLinkToTheSamePages: what one of them has and the other one lacks was forgotten in the translation.
+func TestTheReadmesLinkToTheSamePages(t *testing.T) {
+	t.Parallel()
+	s, err := read("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	links := map[string]map[string]int{}
+	for _, name := range []string{"README.md", "README.zh.md"} {
+		links[name] = map[string]int{}
+		err := ast.Walk(s.pages[name].document, func(node ast.Node, entering bool) (ast.WalkStatus, error) {
+			if destination := destinationOf(node); entering && destination != nil && !strings.HasPrefix(string(*destination), "README") {
+				links[name][string(*destination)]++
+			}
+			return ast.WalkContinue, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	english, chinese := links["README.md"], links["README.zh.md"]
+	for link := range english {
+		if english[link] != chinese[link] {
+			t.Errorf("%s is linked %d times, and %d times in README.zh.md", link, english[link], chinese[link])
+		}
+	}
+	for link := range chinese {
+		if english[link] == 0 {
+			t.Errorf("only README.zh.md links to %s", link)
+		}
 	}
 }
 

@@ -7,17 +7,17 @@
 {{- end -}}
 {{- end -}}
 
+{{- /* kubeops.impersonated are the names of a role. Without a name the role would hold for all ServiceAccounts. */ -}}
+{{- define "kubeops.impersonated" -}}
+{{- if not .Values.impersonatedServiceAccounts }}{{ fail "impersonatedServiceAccounts has no name" }}{{ end -}}
+{{ toJson .Values.impersonatedServiceAccounts }}
+{{- end -}}
+
 {{- /* kubeops.podMetadata of a Pod: (dict "name" NAME "annotations" ANNOTATIONS "labels" LABELS "root" $). */ -}}
 {{- define "kubeops.podMetadata" -}}
 labels:
-  app.kubernetes.io/name: {{ .name }}
-  {{- with .labels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-  {{- with .root.Values.podLabels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-{{- with merge (dict) .annotations .root.Values.podAnnotations }}
+  {{- toYaml (merge (dict "app.kubernetes.io/name" .name) (.labels | default dict) (.root.Values.podLabels | default dict)) | nindent 2 }}
+{{- with merge (dict) .annotations (.root.Values.podAnnotations | default dict) }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -44,7 +44,7 @@ tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with $.Values.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with $.Values.topologySpreadConstraints }}
 topologySpreadConstraints:

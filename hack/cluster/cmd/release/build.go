@@ -63,7 +63,11 @@ func (r *release) build(ctx context.Context, program, platform string) (binary, 
 		folder = filepath.Join(r.repository, "validator")
 		source = "."
 	}
-	environment := []string{"CGO_ENABLED=0", "GOFLAGS=", "GOOS=" + b.system(), "GOARCH=" + b.architecture()}
+	// What else changes a program is not that of who builds it: a program for GOAMD64=v3 does not start on every node.
+	environment := []string{
+		"CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off", "GOEXPERIMENT=", "GOFIPS140=off", "GOAMD64=v1", "GOARM64=v8.0",
+		"GOOS=" + b.system(), "GOARCH=" + b.architecture(),
+	}
 	_, err := command(ctx, folder, environment, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", b.path, source)
 	if err != nil {
 		return b, err

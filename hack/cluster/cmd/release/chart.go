@@ -3,15 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 )
 
 // writeChart writes the archive of the chart, with the version and the images of the release.
-func (r *release) writeChart(context.Context) error {
-	entries, err := r.chartFiles()
+func (r *release) writeChart(ctx context.Context) error {
+	entries, err := r.chartFiles(ctx)
 	if err != nil {
 		return err
 	}
@@ -20,22 +19,20 @@ func (r *release) writeChart(context.Context) error {
 	return tarGzip(path, entries, r.created)
 }
 
-func (r *release) chartFiles() (entries []entry, err error) {
-	root := filepath.Join(r.repository, "charts", "kubeops")
-	err = filepath.WalkDir(root, func(file string, found fs.DirEntry, err error) error {
-		if err != nil || found.IsDir() {
-			return err
-		}
-		content, err := os.ReadFile(file)
+// chartFiles are those that the commit has: what else is in the folder, such as values of a cluster, is not for others.
+func (r *release) chartFiles(ctx context.Context) (entries []entry, err error) {
+	charts := filepath.Join(r.repository, "charts")
+	names, err := command(ctx, charts, nil, "git", "ls-files", "-z", "kubeops")
+	if err != nil {
+		return nil, err
+	}
+	for name := range strings.SplitSeq(strings.TrimSuffix(names, "\x00"), "\x00") {
+		content, err := os.ReadFile(filepath.Join(charts, filepath.FromSlash(name)))
 		if err != nil {
-			return err
-		}
-		relative, err := filepath.Rel(filepath.Dir(root), file)
-		if err != nil {
-			return err
+			return nil, err
 		}
 		text := string(content)
-		switch filepath.ToSlash(relative) {
+		switch name {
 		case "kubeops/Chart.yaml":
 			text, err = replace(text, map[string]string{
 				"\nversion: 0.0.0\n":  "\nversion: " + strings.TrimPrefix(r.version, "v") + "\n",
@@ -47,10 +44,12 @@ func (r *release) chartFiles() (entries []entry, err error) {
 				"repository: kubeops.local/argocd-provider\n": "repository: " + r.images + "/argocd-provider\n",
 			})
 		}
-		entries = append(entries, entry{name: filepath.ToSlash(relative), mode: 0o644, content: []byte(text)})
-		return err
-	})
-	return entries, err
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		entries = append(entries, entry{name: name, mode: 0o644, content: []byte(text)})
+	}
+	return entries, nil
 }
 
 // replace texts that must be there once.

@@ -49,7 +49,8 @@ func (r *release) writeImage(program string, binaries []binary, path string) (v1
 	index := mutate.IndexMediaType(v1.ImageIndex(empty.Index), types.OCIImageIndex)
 	for _, b := range binaries {
 		made, err := image.Program{
-			Path: b.path, Architecture: b.architecture(), Created: r.created, Labels: r.labels(program),
+			Path: b.path, Architecture: b.architecture(), Certificates: r.certificates,
+			Created: r.created, Labels: r.labels(program),
 		}.Image()
 		if err != nil {
 			return v1.Hash{}, err

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"kubeops.io/kubeops/hack/cluster/internal/image"
 )
 
 func main() {
@@ -33,6 +35,7 @@ type options struct {
 	repository, output         string
 	version, images, downloads string
 	platforms, commandLine     string
+	certificates               string
 	onlyImages, validator      bool
 }
 
@@ -46,6 +49,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.StringVar(&o.downloads, "downloads", "https://kubeops.io/releases", "`URL` of VERSION/FILE in the Krew manifest")
 	flags.StringVar(&o.platforms, "platforms", "linux/amd64,linux/arm64", "platforms of the images")
 	flags.StringVar(&o.commandLine, "command-line", strings.Join(commandPlatforms(), ","), "platforms of the command line")
+	flags.StringVar(&o.certificates, "certificates", image.Certificates, "`file` with the certificate authorities that the images trust")
 	flags.BoolVar(&o.onlyImages, "only-images", false, "build the images, and nothing else")
 	flags.BoolVar(&o.validator, "validator", false,
 		"add kubeops-validator to the archives of the command line; compiles parts of Kubernetes for each platform")
@@ -123,11 +127,17 @@ func newRelease(ctx context.Context, o options, out io.Writer) (*release, error)
 			return nil, err
 		}
 	}
-	if r.output == r.repository || strings.HasPrefix(r.repository, r.output+string(filepath.Separator)) {
+	if contains(r.output, r.repository) {
 		return nil, fmt.Errorf("--output %s contains the checkout, and would be removed", r.output)
 	}
 	r.work = filepath.Join(r.output, ".build")
 	return r, nil
+}
+
+// contains reports whether a folder is, or has below it, another one; both are absolute.
+func contains(folder, other string) bool {
+	const separator = string(filepath.Separator)
+	return strings.HasPrefix(other+separator, strings.TrimSuffix(folder, separator)+separator)
 }
 
 // checkPlatforms checks the list of a flag.

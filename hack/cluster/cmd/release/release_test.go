@@ -30,6 +30,10 @@ func testRelease(t *testing.T) *release {
 		binaries: map[string][]binary{},
 	}
 	r.downloads = "https://example.com/releases/"
+	r.certificates = filepath.Join(folder, ".ca.crt")
+	if err := writeFile(r.certificates, []byte("authorities")); err != nil {
+		t.Fatal(err)
+	}
 	return r
 }
 

@@ -11,7 +11,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -130,7 +129,7 @@ func (d *document) addBinary(version string, b binary) error {
 	}
 	d.Packages = append(d.Packages, own)
 	d.Relationships = append(d.Relationships, relationship{d.SPDXID, "DESCRIBES", own.SPDXID})
-	d.link(own.SPDXID, dependency("golang", "stdlib", strings.TrimPrefix(runtime.Version(), "go"), "BSD-3-Clause"))
+	d.link(own.SPDXID, dependency("golang", "stdlib", goVersion(info), "BSD-3-Clause"))
 	for _, module := range info.Deps {
 		if module.Replace != nil {
 			module = module.Replace
@@ -138,6 +137,12 @@ func (d *document) addBinary(version string, b binary) error {
 		d.link(own.SPDXID, dependency("golang", module.Path, module.Version, noAssertion))
 	}
 	return nil
+}
+
+// goVersion is the version of the standard library in a program. It may differ from that of this one: each module can ask for another Go.
+func goVersion(info *buildinfo.BuildInfo) string {
+	version, _, _ := strings.Cut(info.GoVersion, " ") // experiments follow
+	return strings.TrimPrefix(version, "go")
 }
 
 // link adds a component, unless it is there already, that another one contains.

@@ -4,6 +4,7 @@ package image
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -21,8 +22,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
-// certificates is Debian's file of trusted certificate authorities.
-const certificates = "/etc/ssl/certs/ca-certificates.crt"
+// Certificates is Debian's file of trusted certificate authorities, and where they are in an image.
+const Certificates = "/etc/ssl/certs/ca-certificates.crt"
 
 // Program is a static program for an image of its own. It runs as an unprivileged user (65532).
 type Program struct {
@@ -34,11 +35,14 @@ type Program struct {
 	Architecture string
 	// Labels of the image.
 	Labels map[string]string
+	// Certificates is a file of certificate authorities, without which there is no image. Default: constant Certificates, if it
+	// exists.
+	Certificates string
 	// Created is the time that the image states. Default: none.
 	Created time.Time
 }
 
-// Image of the program. It has a /tmp, and the trusted certificate authorities of the host, if any. Equal content gives an equal image.
+// Image of the program. It has a /tmp and the certificate authorities. Equal content gives an equal image.
 func (p Program) Image() (v1.Image, error) {
 	inside := "/" + filepath.Base(p.Path)
 	content, err := os.ReadFile(p.Path)
@@ -49,10 +53,10 @@ func (p Program) Image() (v1.Image, error) {
 		{path: "tmp/", mode: 0o1777},
 		{path: inside[1:], mode: 0o755, content: content},
 	}
-	if authorities, err := os.ReadFile(certificates); err == nil {
-		files = append(files, file{path: certificates[1:], mode: 0o644, content: authorities})
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+	if authorities, err := os.ReadFile(cmp.Or(p.Certificates, Certificates)); err == nil {
+		files = append(files, file{path: Certificates[1:], mode: 0o644, content: authorities})
+	} else if p.Certificates != "" || !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("certificate authorities: %w", err)
 	}
 	entrypoint := p.Entrypoint
 	if len(entrypoint) == 0 {
