@@ -36,7 +36,11 @@ func fromGit(url, path string) v1alpha1.ResourceBundleSpec {
 
 // Two tenants with ten repositories each that hang, and four slots for all bundles.
 func TestRepositoriesThatHangDelayNoOtherTenant(t *testing.T) {
-	const tenants, bundles, delay = 2, 10, 10 * time.Second
+	const (
+		tenants = 2
+		bundles = 10
+		delay   = 10 * time.Second
+	)
 	slow := hang(t)
 	good := gitserver.New(t, map[string]string{"apps/one.yaml": configMap("one", "1")})
 	good.Public()
