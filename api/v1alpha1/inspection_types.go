@@ -205,10 +205,10 @@ type InspectionSpec struct {
 	// Pods are read from the cluster. With clusters, it has the logs of all of them, which logLabels tell apart.
 	// +optional
 	LogsRef *LocalReference `json:"logsRef,omitempty"`
-	// logLabels are labels, or fields as the LogBackend stores them, and values that all log lines of this cluster have. Required if the
-	// backend stores logs of several clusters, for example {cluster: prod}. By default all lines in the backend belong to this cluster. With
-	// clusters, $(cluster.name) and $(cluster.labels.KEY) stand for the name and the labels of each ManagedCluster, and one of them is
-	// required. Requires logsRef.
+	// logLabels are labels, or fields as the LogBackend stores them, and values that all log lines of this cluster have. Required
+	// if the backend stores logs of several clusters, for example {cluster: prod}. By default all lines in the backend belong to
+	// this cluster. With clusters, $(cluster.name) and $(cluster.labels.KEY) stand for the name and the labels of each
+	// ManagedCluster, and one of them is required. Requires logsRef.
 	// +kubebuilder:validation:MaxProperties=8
 	// +kubebuilder:validation:XValidation:rule="self.all(k, k.matches('^[a-zA-Z_@][-a-zA-Z0-9_.@/]{0,127}$') && !(k in ['namespace', 'pod', 'container', 'node', 'level', 'kubeops_probe']) && size(self[k]) <= 128)",message="logLabels must contain names of labels or fields other than namespace, pod, container, node and level, and values of at most 128 characters"
 	// +optional

@@ -105,8 +105,9 @@ func fields() map[string]nature {
 		"JobSCM.Repository": shaped, "JobSCM.Branch": shaped, "JobSCM.Path": shaped, "JobSCM.CredentialsID": shaped,
 		"BundleStage.Repository": shaped,
 		"PipelineWindow.Name":    shaped, "PipelineWindow.Type": shaped, "PipelineWindow.Cron": shaped, "PipelineWindow.TimeZone": shaped,
-		"PipelineWindow.Stages": shaped,
-		"LogsStage.Namespaces":  namespace, "LogsStage.NoData": shaped,
+		"PipelineWindow.Stages":    shaped,
+		"InspectionSpec.LogLabels": shaped, "AIUse.Investigate": shaped,
+		"LogsStage.Namespaces": namespace, "LogsStage.NoData": shaped,
 		"WorkloadReference.Kind": shaped, "WorkloadReference.Namespace": namespace, "WorkloadReference.Name": object,
 
 		// Code that is compiled, text that is shown, and fields of stored documents, which are values of a query.

@@ -29,8 +29,9 @@ const (
 	// maxLogStreams of one viewer at the same time, on all pages and in all requests: each has up to 2 MiB of lines in memory.
 	maxLogStreams = 16
 	tooManyLogs   = "You have 16 open logs, which is the limit. Close one, and try again."
-	// maxAllLogs are the logs that are read at once for all viewers, each into up to 2 MiB, and maxAllFollowed those that are followed, whose
-	// lines are dropped where pages do not keep up. Pods can write faster than pages read, so that viewers could fill the memory together.
+	// maxAllLogs are the logs that are read at once for all viewers, each into up to 2 MiB, and maxAllFollowed those that are
+	// followed, whose lines are dropped where pages do not keep up. Pods can write faster than pages read, so that viewers could
+	// fill the memory together.
 	maxAllLogs     = 16
 	maxAllFollowed = 128
 	busyLogs       = "Too many logs are open in the dashboard. Try again."

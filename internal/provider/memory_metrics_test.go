@@ -48,5 +48,5 @@ kubeops_response_memory_waiting 1
 		t.Errorf("%d of %d bytes are used", used, memory.Limit())
 	}
 	cancel()
-	<-ended
+	_ = <-ended // it was canceled
 }

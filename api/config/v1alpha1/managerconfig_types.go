@@ -276,11 +276,12 @@ type WorkQueue struct {
 	Name string `json:"name"`
 	// replicas of the stream and of the bucket in a cluster of NATS, 1 to 5. Default: 1.
 	Replicas int32 `json:"replicas"`
-	// partsStorage is how much of the storage of NATS the stream may take, as a quantity: 4Ki is the most for a part that waits for a worker.
-	// At least 1Mi. Default: 16Mi.
+	// partsStorage is how much of the storage of NATS the stream may take, as a quantity: 4Ki is the most for a part that waits
+	// for a worker. At least 1Mi. Default: 16Mi.
 	PartsStorage string `json:"partsStorage"`
-	// resultsStorage is how much of the storage of NATS the bucket may take, as a quantity: results are kept for 15 minutes, each some hundred
-	// KiB. NATS reserves both; Inspections report WorkQueueFull where they do not suffice. At least 32Mi. Default: 256Mi.
+	// resultsStorage is how much of the storage of NATS the bucket may take, as a quantity: results are kept for 15 minutes, each
+	// some hundred KiB. NATS reserves both; Inspections report WorkQueueFull where they do not suffice. At least 32Mi. Default:
+	// 256Mi.
 	ResultsStorage string `json:"resultsStorage"`
 	// credentialsFile is the absolute path of a .creds file, which has a JWT and a seed. Default: "".
 	CredentialsFile string `json:"credentialsFile"`

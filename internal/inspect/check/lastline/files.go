@@ -240,8 +240,8 @@ func ownership(l line) (Saying, bool) {
 	}
 	s := Saying{
 		Why: fmt.Sprintf("it refuses the owner or the mode of %s in volume %s", file, mount.Name),
-		Fix: remedy.Sprintf("Give the program a folder of its own in the volume that it creates itself (as PGDATA below the mount), or let an "+
-			"init container of %s chown and chmod the files to the user that the program runs as.", l.owner()),
+		Fix: remedy.Sprintf("Give the program a folder of its own in the volume that it creates itself (as PGDATA below the mount), or "+
+			"let an init container of %s chown and chmod the files to the user that the program runs as.", l.owner()),
 		Evidence: []check.Evidence{check.FromSpec("volume %s is mounted at %s", mount.Name, mount.MountPath)},
 	}
 	if user, set := l.runsAs(); set {

@@ -107,7 +107,9 @@ func processKilled(l line) (Saying, bool) {
 		Why: fmt.Sprintf("a process of it is killed, most likely at the memory limit of %s", phrase.Bytes(l.container.MemoryLimit)),
 		Fix: remedy.Sprintf("Raise resources.limits.memory of container %s in the Pod template of %s, or let it run fewer processes: the "+
 			"kernel's log of the node shows OOM kills.", l.container.Name, l.owner()),
-		Evidence: []check.Evidence{check.FromSpec("container %s: memory limit %s", l.container.Name, phrase.Bytes(l.container.MemoryLimit))},
+		Evidence: []check.Evidence{
+			check.FromSpec("container %s: memory limit %s", l.container.Name, phrase.Bytes(l.container.MemoryLimit)),
+		},
 	}, true
 }
 

@@ -22,13 +22,14 @@ func failedCheck() check.Check {
 	return check.Check{
 		ID: "pod-failed", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
 		Summary: "A Pod without a controller has failed.",
-		Meaning: "A Pod that no object owns ended within the recent window (an hour unless set) with an error, and nothing runs it again. " +
-			"Its restartPolicy is Never, or it ran for longer than activeDeadlineSeconds. Pods of one namespace whose containers have the " +
-			"same image and ended in the same way are one finding, about the newest. A container that was OOMKilled, a failed init " +
+		Meaning: "A Pod that no object owns ended within the recent window (an hour unless set) with an error, and nothing runs it " +
+			"again. Its " +
+			"restartPolicy is Never, or it ran for longer than activeDeadlineSeconds. Pods of one namespace whose containers have " +
+			"the same image and ended in the same way are one finding, about the newest. A container that was OOMKilled, a failed init " +
 			"container, and Pods that were evicted, rejected or ended with their node have their own checks; Pods of `kubectl debug` are " +
 			"ignored.",
-		Remediation: "Read its log (`kubectl logs <pod>`), fix the cause, and create the Pod again. A Job repeats its Pod (backoffLimit) and " +
-			"removes it (ttlSecondsAfterFinished).",
+		Remediation: "Read its log (`kubectl logs <pod>`), fix the cause, and create the Pod again. A Job repeats its Pod (backoffLimit) " +
+			"and removes it (ttlSecondsAfterFinished).",
 		Link:  "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase",
 		Needs: []facts.Kind{facts.Pod}, Uses: logKinds(), ExplainedBy: []string{dependencyUnreachable}, Run: failed,
 	}
@@ -101,8 +102,8 @@ func failedFinding(g *facts.Graph, failures []failure) check.Finding {
 	switch {
 	case f.pod.Reason == "DeadlineExceeded":
 		finding.Message = fmt.Sprintf("Pod %s ran for longer than its activeDeadlineSeconds, and was ended.", f.pod.Name)
-		finding.Remediation = remedy.Sprintf("See how far it came: %s. Raise activeDeadlineSeconds, or make the work shorter, and create the "+
-			"Pod again.", logOf(f))
+		finding.Remediation = remedy.Sprintf("See how far it came: %s. Raise activeDeadlineSeconds, or make the work shorter, and create "+
+			"the Pod again.", logOf(f))
 	default:
 		end, _ := lastEnd(*f.container)
 		finding.Message = fmt.Sprintf("Pod %s has failed: container %s ended with %s. Nothing runs it again.", f.pod.Name, f.container.Name,

@@ -22,9 +22,9 @@ func hangingCheck() check.Check {
 		ID: "init-container-hanging", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
 		Summary: "An init container does not end and the Pod's containers do not start.",
 		Meaning: "An init container has been running for longer than ten times the startup grace (ten minutes), without failing. Often " +
-			"it waits in a loop for a host, or for a Job that has failed: its last log lines and what its command names are in the evidence. " +
-			"One that names neither may still do its work, and is medium. Sidecars (init containers with restartPolicy Always) and Pods of " +
-			"Jobs are ignored.",
+			"it waits in a loop for a host, or for a Job that has failed: its last log lines and what its command names are in the " +
+			"evidence. One that names neither may still do its work, and is medium. Sidecars (init containers with restartPolicy " +
+			"Always) and Pods of Jobs are ignored.",
 		Remediation: "Read its log (`kubectl logs <pod> -c <init container>`), and fix what it waits for.",
 		Link:        "https://kubernetes.io/docs/tasks/debug/debug-application/debug-init-containers/",
 		Needs:       []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Service),

@@ -133,7 +133,9 @@ func (d *demo) start() {
 	d.step("Creating the Pipeline: build, image, promote, deploy, errors and logs, health")
 	d.apply(d.line.Manifest(d.session, "application.yaml"))
 	d.apply(d.line.Manifest(d.session, "pipeline.yaml"))
-	for _, resource := range []string{"ciprovider/hudson", "cdprovider/argocd", "metricsbackend/prometheus", "logbackend/loki", "pipeline/shop"} {
+	for _, resource := range []string{
+		"ciprovider/hudson", "cdprovider/argocd", "metricsbackend/prometheus", "logbackend/loki", "pipeline/shop",
+	} {
 		d.command("", "kubectl", "-n", line.Namespace, "wait", "--for=condition=Ready", resource, "--timeout=120s")
 	}
 }
