@@ -27,3 +27,12 @@ func TestAnswersOfTheReceiverDoNotEjectItsPods(t *testing.T) {
 		t.Error("there is no DestinationRule of the receiver")
 	}
 }
+
+// TestIstioPoliciesAreOfKubeOps: a policy in the namespace of a gateway counts for everything behind it.
+func TestIstioPoliciesAreOfKubeOps(t *testing.T) {
+	for _, object := range render(t, []string{"edge-istio", "edge-istio/jwt"}) {
+		if object.GroupVersionKind().Group == "security.istio.io" && object.GetNamespace() != "kubeops-system" {
+			t.Errorf("%s %s is in namespace %s", object.GetKind(), object.GetName(), object.GetNamespace())
+		}
+	}
+}
