@@ -62,14 +62,6 @@ func newManager(cluster *rest.Config, config *configv1alpha1.ManagerConfig) (ctr
 	return manager, nil
 }
 
-// watchClient is the client of the cache. Its watches last as long as the manager, and each would keep a window of 40 KiB to decompress the
-// few and small events of its kind.
-func watchClient(cluster *rest.Config) (*http.Client, error) {
-	uncompressed := rest.CopyConfig(cluster)
-	uncompressed.DisableCompression = true
-	return rest.HTTPClientFor(uncompressed)
-}
-
 func managerOptions(config *configv1alpha1.ManagerConfig, scheme *runtime.Scheme) ctrl.Options {
 	election := &config.LeaderElection
 	var served map[string]cache.Config // nil for all namespaces
@@ -284,7 +276,8 @@ func addClockMonitor(manager ctrl.Manager) error {
 	return errors.Join(monitor.Register(metrics.Registry), manager.Add(monitor))
 }
 
-// cachesSynced succeeds once all watched resources have been listed. A replica that waits for the lease watches nothing and is ready.
+// cachesSynced succeeds once all watched resources have been listed. A replica that waits for the lease watches only
+// kinds with an index, and what webhooks need.
 func cachesSynced(caches cache.Cache) healthz.Checker {
 	return func(request *http.Request) error {
 		ctx, cancel := context.WithTimeout(request.Context(), time.Second)

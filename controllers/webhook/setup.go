@@ -77,7 +77,11 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 	server := &http.Server{
 		Handler: s.Handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
-		MaxHeaderBytes: maxHeader, BaseContext: func(net.Listener) context.Context { return log.IntoContext(ctx, log.FromContext(ctx)) },
+		MaxHeaderBytes: maxHeader,
+		// Senders such as GitHub do not send a delivery again: those in progress are not cut off when the manager stops.
+		BaseContext: func(net.Listener) context.Context {
+			return log.IntoContext(context.WithoutCancel(ctx), log.FromContext(ctx))
+		},
 	}
 	server.SetKeepAlivesEnabled(false) // a connection that waits for its next request would hold a place
 	stopped := make(chan error, 1)
