@@ -38,6 +38,8 @@ type controller struct {
 	setup environment.Setup
 	// kinds of KubeOps that the controller watches. It starts once the cluster serves them all.
 	kinds []string
+	// reads are kinds that it lists without watching them.
+	reads []string
 	// missing is why it has not started.
 	missing []string
 }
@@ -58,7 +60,10 @@ func list() []controller {
 		{name: "ciprovider", setup: ciprovider.Setup, kinds: []string{"CIProvider"}},
 		{name: "cdprovider", setup: cdprovider.Setup, kinds: []string{"CDProvider"}},
 		{name: "managedcluster", setup: managedcluster.Setup, kinds: []string{"ManagedCluster"}},
-		{name: "resourcebundle", setup: resourcebundle.Setup, kinds: []string{"ResourceBundle", "BundleInventory", "ManagedCluster"}},
+		{
+			name: "resourcebundle", setup: resourcebundle.Setup, kinds: []string{"ResourceBundle", "ManagedCluster"},
+			reads: []string{"BundleInventory"},
+		},
 		{name: "notificationchannel", setup: notificationchannel.Setup, kinds: []string{"NotificationChannel", "InspectionReport"}},
 		{name: "pipeline", setup: pipeline.Setup, kinds: []string{"Pipeline", "PipelineRun"}},
 		{name: "pipelinerun", setup: pipelinerun.Setup, kinds: []string{"Pipeline", "PipelineRun", "Approval", "CDProvider"}},
@@ -77,7 +82,7 @@ func Setup(m ctrl.Manager, options Options) error {
 	ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
 	defer cancel()
 	for _, c := range list() {
-		missing, err := waiting.missing(ctx, c.kinds)
+		missing, err := waiting.missing(ctx, c)
 		if err != nil {
 			return fmt.Errorf("discover the kinds of the %s controller: %w", c.name, err)
 		}

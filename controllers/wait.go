@@ -52,7 +52,7 @@ func (w *apiWaiter) Start(ctx context.Context) error {
 		}
 		var failed error
 		w.controllers = slices.DeleteFunc(w.controllers, func(c controller) bool {
-			missing, err := w.missing(ctx, c.kinds)
+			missing, err := w.missing(ctx, c)
 			if err != nil || len(missing) > 0 {
 				return false // an API server that does not answer is asked again
 			}
@@ -70,9 +70,9 @@ func (w *apiWaiter) Start(ctx context.Context) error {
 	return nil
 }
 
-// missing is which kinds of KubeOps the cluster does not serve, or the manager cannot list and watch.
-func (w *apiWaiter) missing(ctx context.Context, kinds []string) (missing []string, err error) {
-	for _, kind := range kinds {
+// missing is which kinds of KubeOps the cluster does not serve, or the manager cannot list, or watch, as a controller does.
+func (w *apiWaiter) missing(ctx context.Context, c controller) (missing []string, err error) {
+	for _, kind := range slices.Concat(c.kinds, c.reads) {
 		group := schema.GroupKind{Group: v1alpha1.Group, Kind: kind}
 		mapping, err := w.manager.GetRESTMapper().RESTMapping(group, v1alpha1.GroupVersion().Version)
 		switch {
@@ -82,7 +82,11 @@ func (w *apiWaiter) missing(ctx context.Context, kinds []string) (missing []stri
 		case err != nil:
 			return nil, err
 		}
-		for _, verb := range []string{"list", "watch"} {
+		verbs := []string{"list", "watch"}
+		if slices.Contains(c.reads, kind) {
+			verbs = verbs[:1]
+		}
+		for _, verb := range verbs {
 			allowed, err := w.allowed(ctx, mapping.Resource, verb)
 			if err != nil {
 				return nil, err

@@ -187,6 +187,11 @@ func (w *world) testClock(*testing.T) {
 
 func (w *world) testStopped(*testing.T) {
 	w.release(system)
+	w.configure("leaderElection: {enabled: false}\n")
+	if report := w.examine(nil); len(report.Findings)+len(report.Gaps) != 0 {
+		w.t.Errorf("a manager that elects no leader needs no Lease:\n%s", dump(report))
+	}
+	w.configure("namespaces: []\n")
 	w.want(w.examine(nil), checkLeader, "Lease kubeops-manager.kubeops.io", "is held by no one", "kubectl -n kubeops-system logs")
 	w.lease(system, 0)
 	deployment := w.deployment(system)

@@ -31,12 +31,15 @@ func (e *examination) leaders(ctx context.Context) error {
 			active++
 		}
 	}
-	running := slices.ContainsFunc(e.installed, func(i installation) bool { return i.deployment.Status.AvailableReplicas > 0 })
-	if active == 0 && running {
+	// A manager whose configuration turns the election off has no Lease.
+	at := slices.IndexFunc(e.installed, func(i installation) bool {
+		return i.elects && !i.unknown && i.deployment.Status.AvailableReplicas > 0
+	})
+	if active == 0 && at >= 0 {
 		e.problem(checkLeader, kindLease+" "+v1alpha1.LeaderElectionLease,
 			"is held by no one, although a manager runs: nothing is reconciled",
-			remedy.Sprintf("See the log of the manager: `kubectl -n %s logs deployment/%s`.", e.installed[0].deployment.Namespace,
-				e.installed[0].deployment.Name))
+			remedy.Sprintf("See the log of the manager: `kubectl -n %s logs deployment/%s`.", e.installed[at].deployment.Namespace,
+				e.installed[at].deployment.Name))
 	}
 	if active > 1 && len(e.installed) < active {
 		e.problem(checkInstallations, kindLease+" "+v1alpha1.LeaderElectionLease, fmt.Sprintf("is held in %d namespaces at the same time: "+

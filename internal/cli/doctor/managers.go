@@ -30,8 +30,12 @@ type installation struct {
 	deployment *appsv1.Deployment
 	// account is its ServiceAccount.
 	account string
-	// namespaces that it serves; empty for all, or if the configuration could not be read.
+	// namespaces that it serves; empty for all.
 	namespaces []string
+	// unknown is set if the configuration could not be read, and so not the namespaces.
+	unknown bool
+	// elects is whether it leads by the Lease of its own namespace.
+	elects bool
 }
 
 func (i *installation) object() string {
@@ -51,10 +55,13 @@ func (e *examination) managers(ctx context.Context) error {
 	}
 	for n := range found.Items {
 		i := installation{deployment: &found.Items[n], account: "default"}
+		container := managerContainer(i.deployment)
+		i.elects = container == nil || !slices.Contains(slices.Concat(container.Command, container.Args), "--leader-elect=false")
 		if account := i.deployment.Spec.Template.Spec.ServiceAccountName; account != "" {
 			i.account = account
 		}
 		if err := e.configuration(ctx, &i); err != nil {
+			i.unknown = true
 			e.gap(checkConfiguration, err)
 		}
 		if err := e.running(ctx, &i); err != nil {
@@ -65,7 +72,7 @@ func (e *examination) managers(ctx context.Context) error {
 			Namespace: i.deployment.Namespace, Name: i.deployment.Name, Replicas: replicas(i.deployment),
 			Available: i.deployment.Status.AvailableReplicas, Namespaces: i.namespaces,
 		}
-		if container := managerContainer(i.deployment); container != nil {
+		if container != nil {
 			manager.Image = container.Image
 		}
 		e.report.Managers = append(e.report.Managers, manager)
@@ -98,7 +105,7 @@ func (e *examination) overlaps() {
 	for i := range e.installed {
 		for j := range i {
 			one, other := &e.installed[j], &e.installed[i]
-			if replicas(one.deployment) == 0 || replicas(other.deployment) == 0 {
+			if replicas(one.deployment) == 0 || replicas(other.deployment) == 0 || one.unknown || other.unknown {
 				continue
 			}
 			where := "all namespaces"
@@ -205,12 +212,15 @@ func (e *examination) configuration(ctx context.Context, i *installation) error 
 					"there.",
 					i.deployment.Namespace, name))
 		}
+		i.unknown = true
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	i.namespaces = effective.Config.Namespaces
+	election := &effective.Config.LeaderElection
+	i.elects = i.elects && election.Enabled && (election.Namespace == "" || election.Namespace == i.deployment.Namespace)
 	return nil
 }
 

@@ -44,12 +44,18 @@ func (e *examination) permissions(ctx context.Context) error {
 	}
 	for n := range e.installed {
 		i := &e.installed[n]
+		if i.unknown { // in which namespaces it needs them
+			continue
+		}
 		mode, err := e.impersonation(ctx, i)
 		if err != nil {
 			return err
 		}
 		var needed []attribute
 		for _, role := range roles {
+			if role.Kind == "Role" && !i.elects {
+				continue // that of the Lease
+			}
 			// Impersonation without constraints needs no permission for each request.
 			if mode == asAccount || !strings.HasPrefix(role.Name, "kubeops-manager-impersonation") {
 				needed = append(needed, attributesOf(role, i)...)

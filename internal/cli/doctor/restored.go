@@ -31,11 +31,11 @@ func (e *examination) restored(ctx context.Context) error {
 	}
 	err = e.store.Each(ctx, connect.ApprovalKind(), "", func(object connect.APIObject) {
 		approval := object.(*v1alpha1.Approval)
-		if runs[approval.Namespace+"/"+approval.Spec.Run] {
+		if !isLeftCopy(approval, runs) {
 			return
 		}
 		e.warn(checkRestored, fmt.Sprintf("Approval %s/%s", approval.Namespace, approval.Name),
-			fmt.Sprintf("is of PipelineRun %s, which does not exist: it counts for no run", approval.Spec.Run),
+			fmt.Sprintf("was restored, and is of PipelineRun %s, which does not exist: it counts for no run", approval.Spec.Run),
 			remedy.Sprintf("Delete it: `kubectl -n %s delete approval %s`.", approval.Namespace, approval.Name))
 	})
 	if err != nil {
@@ -49,6 +49,12 @@ func isCopy(run *v1alpha1.PipelineRun) bool {
 	marked := run.Annotations[v1alpha1.AnnotationRunUID]
 	byVelero := run.Labels[veleroLabel] != "" && run.Status.StartTime == nil
 	return marked != "" && marked != string(run.UID) || byVelero
+}
+
+// isLeftCopy reports whether an Approval was restored without its run. Approvals outlive the runs that spec.keepRuns does not keep: one
+// without a run is no copy by itself.
+func isLeftCopy(approval *v1alpha1.Approval, runs map[string]bool) bool {
+	return approval.Labels[veleroLabel] != "" && !runs[approval.Namespace+"/"+approval.Spec.Run]
 }
 
 // inventories finds inventories of ResourceBundles that do not exist: what they list is applied, and no one manages it.
