@@ -37,7 +37,9 @@ const (
 	// concurrent requests to collectors, each with the timeout.
 	concurrent = 16
 	timeout    = 3 * time.Second
-	pageSize   = 250
+	// patience bounds a whole reading: where no request is answered, the collectors of a large cluster would hold up their configuration.
+	patience = 10 * time.Second
+	pageSize = 250
 )
 
 // Route is what the collectors report of one route.
@@ -87,7 +89,9 @@ type pod struct {
 	address string
 	started time.Time
 	routes  map[string]*lines
-	read    bool
+	// asked is when it was requested last, and read whether it answered in this reading.
+	asked time.Time
+	read  bool
 }
 
 // trouble of a route: when lines were refused and lost last, and why they were first.
@@ -124,11 +128,13 @@ func (m *Meter) Read(ctx context.Context, name string) (Reading, error) {
 	if !f.readAt.IsZero() && now.Sub(f.readAt) < Interval {
 		return f.last, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	running, err := m.list(ctx, name)
 	if err != nil {
 		return Reading{}, err
 	}
-	fresh := m.readAll(ctx, running)
+	fresh := m.readAll(ctx, f.inTurn(running))
 	f.update(now, running, fresh)
 	f.readAt = now
 	f.last = f.reading(now)
@@ -157,6 +163,24 @@ func (m *Meter) list(ctx context.Context, name string) ([]*pod, error) {
 	}
 }
 
+// inTurn sorts the collectors in place: first those that answered the last time, then those that were asked least recently. Where many do
+// not answer, they must not take the time of the others.
+func (f *fleet) inTurn(running []*pod) []*pod {
+	waits := func(one *pod) time.Time {
+		last := f.pods[one.uid]
+		if last == nil {
+			return time.Time{}
+		}
+		one.asked = last.asked
+		if last.read {
+			return time.Time{}
+		}
+		return one.asked
+	}
+	slices.SortStableFunc(running, func(x, y *pod) int { return waits(x).Compare(waits(y)) })
+	return running
+}
+
 // startOf is when the counters of a collector began.
 func startOf(one *corev1.Pod) time.Time {
 	start := one.CreationTimestamp.Time
@@ -175,6 +199,10 @@ func (m *Meter) readAll(ctx context.Context, pods []*pod) []map[string]*lines {
 	group.SetLimit(concurrent)
 	for i, one := range pods {
 		group.Go(func() error {
+			if ctx.Err() != nil {
+				return nil
+			}
+			one.asked = m.Clock.Now()
 			if counts, err := m.readOne(ctx, one.address); err == nil {
 				out[i] = counts
 			}
