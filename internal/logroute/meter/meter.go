@@ -44,7 +44,7 @@ const (
 
 // Route is what the collectors report of one route.
 type Route struct {
-	// Sent, Refused and Dropped lines, of all collectors that run, since Since.
+	// Sent, Refused and Dropped lines, of all collectors that run, since Since. Zero: those with counts are gone, but not what they said.
 	Sent, Refused, Dropped int64
 	Since                  time.Time
 	// Refusal is why the server refused lines within Quiet: a status of HTTP such as 400, or a word. Empty: it did not.
@@ -60,6 +60,8 @@ type Reading struct {
 	Routes map[string]Route
 	// Read and Unread are numbers of collectors.
 	Read, Unread int
+	// Settled is that of a route without counts: no collector has had a line for it since its start.
+	Settled bool
 }
 
 // Meter reads collectors. All exported fields are required. It is safe for concurrent use.
@@ -320,12 +322,15 @@ func (f *fleet) reading(now time.Time) Reading {
 			out.Routes[id] = route
 		}
 	}
+	out.Settled = out.Read > 0 && now.Sub(f.began) > Quiet
+	for id, t := range f.troubles {
+		route := out.Routes[id]
+		route.Refusal = t.refusal
+		route.Overflow = !t.overflowAt.IsZero()
+		out.Routes[id] = route
+	}
 	for id, route := range out.Routes {
 		route.Settled = now.Sub(f.began) > Quiet
-		if t := f.troubles[id]; t != nil {
-			route.Refusal = t.refusal
-			route.Overflow = !t.overflowAt.IsZero()
-		}
 		out.Routes[id] = route
 	}
 	return out

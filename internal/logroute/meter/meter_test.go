@@ -100,6 +100,31 @@ func TestCountersThatBeginAgainAreCounted(t *testing.T) {
 	}
 }
 
+// Collectors start again for each change of the configuration, and no line may come for a route afterwards.
+func TestARefusalEndsWithoutLines(t *testing.T) {
+	n := newNodes(t)
+	n.start("10.0.0.1", vector(route, 10, 0, 0, 0))
+	n.after(0)
+	n.set("10.0.0.1", vector(route, 10, 5, 1, 0))
+	n.after(Interval)
+	n.pods = nil
+	n.start("10.0.0.2", "")
+	for i := range 7 {
+		got := n.after(Interval)
+		said, found := got.Routes[route]
+		if i < 4 && said.Refusal != "400" {
+			t.Errorf("after %d intervals: %+v", i+1, got)
+		}
+		if i == 6 && (found || !got.Settled) {
+			t.Errorf("it is refused for ever: %+v", got)
+		}
+	}
+	n.stop("10.0.0.2")
+	if got := n.after(Interval); got.Settled {
+		t.Errorf("settled while nothing is read: %+v", got)
+	}
+}
+
 func TestABufferThatOverflowsIsTold(t *testing.T) {
 	n := newNodes(t)
 	n.start("10.0.0.1", vector(route, 10, 0, 0, 0))
