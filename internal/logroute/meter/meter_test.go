@@ -125,6 +125,18 @@ func TestARefusalEndsWithoutLines(t *testing.T) {
 	}
 }
 
+// A server that is busy responds with 429 often, and loses no line by it.
+func TestAResponseThatIsRepeatedIsNoReason(t *testing.T) {
+	n := newNodes(t)
+	busy := `vector_http_client_responses_total{component_id="` + route + `",status="429"} `
+	n.start("10.0.0.1", vector(route, 10, 0, 0, 0)+busy+"1\n")
+	n.after(0)
+	n.set("10.0.0.1", vector(route, 10, 5, 1, 0)+busy+"90\n")
+	if got := n.after(Interval).Routes[route]; got.Refusal != "400" {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestABufferThatOverflowsIsTold(t *testing.T) {
 	n := newNodes(t)
 	n.start("10.0.0.1", vector(route, 10, 0, 0, 0))
