@@ -33,8 +33,9 @@ func TestABufferWithoutADiskCostsNoOther(t *testing.T) {
 	if got := store.wait("web", web.line, 30*time.Second); got.lost+got.doubled > 0 {
 		t.Errorf("got %+v", got)
 	}
+	route := filepath.Base(folders[0])
 	eventually(t, 30*time.Second, func() error {
-		want := fmt.Sprintf(`kubeops_collector_lines_total{route=%q,result="dropped",reason="failed"} %d`, filepath.Base(folders[0]), lost.line)
+		want := fmt.Sprintf(`kubeops_collector_lines_total{route=%q,result="dropped",reason="failed"} %d`, route, lost.line)
 		if got := c.counts(); !strings.Contains(got, want) {
 			return fmt.Errorf("want %s: %s", want, got)
 		}
