@@ -53,3 +53,16 @@ func TestALineThatCannotBeWrittenCostsItself(t *testing.T) {
 		}
 	}
 }
+
+// A program that writes ever new names of fields would fill the memory of the collector, and stop the lines of all others.
+func TestNamesOfFieldsTakeLittleMemory(t *testing.T) {
+	t.Parallel()
+	ruby := startRuby(t, "names.rb")
+	for _, bytes := range []int{20, 128, 129, 60_000} {
+		got := ruby.ask(t, map[string]any{"bytes": bytes, "count": 1000}).Event
+		kept, ok := got["kept"].(float64)
+		if !ok || kept > 1<<20 || got["names"] != 1000.0 {
+			t.Errorf("1000 names of %d bytes: %v", bytes, got)
+		}
+	}
+}

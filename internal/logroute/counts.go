@@ -28,12 +28,14 @@ func (r *Router) read(ctx context.Context, collector v1alpha1.CollectorType) met
 func (s State) with(reading meter.Reading, backend types.NamespacedName) State {
 	route, found := reading.Routes[identityOf(backend)]
 	if !found {
-		s.Provisional = s.Ready
+		s.Provisional = s.Ready && !reading.Settled
 		return s
 	}
-	s.Counts = &v1alpha1.CollectionCounts{
-		Sent: route.Sent, Refused: route.Refused, Dropped: route.Dropped, Since: metav1.NewTime(route.Since),
-		Collectors: int32(min(reading.Read, math.MaxInt32)), Unread: int32(min(reading.Unread, math.MaxInt32)),
+	if !route.Since.IsZero() {
+		s.Counts = &v1alpha1.CollectionCounts{
+			Sent: route.Sent, Refused: route.Refused, Dropped: route.Dropped, Since: metav1.NewTime(route.Since),
+			Collectors: int32(min(reading.Read, math.MaxInt32)), Unread: int32(min(reading.Unread, math.MaxInt32)),
+		}
 	}
 	if !s.Ready {
 		return s

@@ -16,6 +16,14 @@ func TestTheStateOfARouteFollowsItsCounts(t *testing.T) {
 	running := State{Ready: true, Reason: v1alpha1.ReasonCollecting, Message: "collecting with DaemonSet"}
 	starting := State{Reason: v1alpha1.ReasonProgressing, Message: "is being rolled out"}
 	since := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	settled := meter.Reading{Read: 3, Settled: true}
+	if got := running.with(settled, name); got.Provisional || !got.Ready || got.Counts != nil {
+		t.Errorf("without a line since the collectors started: %+v", got)
+	}
+	settled.Routes = map[string]meter.Route{identityOf(name): {Refusal: "400", Settled: true}}
+	if got := running.with(settled, name); got.Ready || got.Reason != v1alpha1.ReasonLinesRefused || got.Counts != nil {
+		t.Errorf("refused by collectors that are gone: %+v", got)
+	}
 	for text, tc := range map[string]struct {
 		state  State
 		route  *meter.Route

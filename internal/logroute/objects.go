@@ -164,11 +164,14 @@ func (r *Router) daemonSet(collector v1alpha1.CollectorType, digest string) mani
 }
 
 // removeBuffers removes the buffers of routes that are gone, before a collector starts. Without it, each LogBackend that is deleted while
-// its server is away would leave its buffer on every node. A failure must not keep the collector from starting.
+// its server is away would leave its buffer on every node. A failure must not keep the collector from starting,
+// nor cost a buffer: the node may still have the files of before, without the list.
 const removeBuffers = `cd ` + dataFolder + `/buffer || exit 0
+[ -r ` + configFolder + "/" + routesFile + ` ] || exit 0
 for folder in b_* v2/b_*; do
   [ -d "$folder" ] || continue
-  grep -qxF "${folder##*/}" ` + configFolder + "/" + routesFile + ` || rm -rf "$folder"
+  grep -qxF "${folder##*/}" ` + configFolder + "/" + routesFile + `
+  [ $? -ne 1 ] || rm -rf "$folder"
 done
 exit 0
 `

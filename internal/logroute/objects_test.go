@@ -22,6 +22,7 @@ func TestBuffersOfRoutesThatAreGoneAreRemovedBeforeTheStart(t *testing.T) {
 		"of Vector":              {"buffer/v2/" + kept + " buffer/v2/" + gone, kept + "\n", "buffer/v2/" + kept},
 		"of no route any more":   {"buffer/v2/" + kept, "", ""},
 		"of none":                {"", kept + "\n", ""},
+		"without a list":         {"buffer/" + kept, "-", "buffer/" + kept},
 		"beside files of others": {"buffer/other buffer/v2/other pods", kept + "\n", "buffer/other buffer/v2/other pods"},
 	} {
 		root := t.TempDir()
@@ -36,6 +37,11 @@ func TestBuffersOfRoutesThatAreGoneAreRemovedBeforeTheStart(t *testing.T) {
 		}
 		if err := os.WriteFile(filepath.Join(config, routesFile), []byte(tc.routes), 0o600); err != nil {
 			t.Fatal(err)
+		}
+		if tc.routes == "-" {
+			if err := os.Remove(filepath.Join(config, routesFile)); err != nil {
+				t.Fatal(err)
+			}
 		}
 		script := strings.NewReplacer(dataFolder, data, configFolder, config).Replace(removeBuffers)
 		if out, err := exec.CommandContext(t.Context(), "/bin/sh", "-c", script).CombinedOutput(); err != nil {

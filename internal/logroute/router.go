@@ -65,14 +65,17 @@ func (r *Router) Sync(ctx context.Context, backends []Backend) (map[types.Namesp
 	for name, p := range compiled.Problems {
 		states[name] = State{Reason: p.Reason, Message: p.Message}
 	}
-	for collector, c := range compiled.Collectors {
-		state, err := r.state(ctx, collector)
-		if err != nil {
+	ofCollector := map[v1alpha1.CollectorType]State{}
+	for collector := range compiled.Collectors {
+		if ofCollector[collector], err = r.state(ctx, collector); err != nil {
 			return nil, err
 		}
+	}
+	// Last, since it may take all the time that is left.
+	for collector, c := range compiled.Collectors {
 		reading := r.read(ctx, collector)
 		for _, one := range c.Routes {
-			states[one] = state.with(reading, one)
+			states[one] = ofCollector[collector].with(reading, one)
 		}
 	}
 	return states, nil

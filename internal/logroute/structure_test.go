@@ -221,7 +221,7 @@ func fluentdParams() map[string][]string {
 		"none":             {"@type"},
 		"kubeops_lines":    {"@type", "@id", "open_file"},
 		"kubeops_metadata": {"@type", "@id", "skip_namespace_metadata", "skip_master_url", "annotation_match", "stats_interval"},
-		"null":             {"@type", "@id"},
+		"kubeops_failed":   {"@type", "@id", "file"},
 		"kubeops_metrics":  {"@type", "@id", "port"},
 		"kubeops_select":   {"@type", "@id", "file"},
 		"kubeops_route":    {"@type", "@id", "file", "route"},

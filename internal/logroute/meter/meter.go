@@ -37,12 +37,14 @@ const (
 	// concurrent requests to collectors, each with the timeout.
 	concurrent = 16
 	timeout    = 3 * time.Second
-	pageSize   = 250
+	// patience bounds a whole reading: where no request is answered, the collectors of a large cluster would hold up their configuration.
+	patience = 10 * time.Second
+	pageSize = 250
 )
 
 // Route is what the collectors report of one route.
 type Route struct {
-	// Sent, Refused and Dropped lines, of all collectors that run, since Since.
+	// Sent, Refused and Dropped lines, of all collectors that run, since Since. Zero: those with counts are gone, but not what they said.
 	Sent, Refused, Dropped int64
 	Since                  time.Time
 	// Refusal is why the server refused lines within Quiet: a status of HTTP such as 400, or a word. Empty: it did not.
@@ -58,6 +60,8 @@ type Reading struct {
 	Routes map[string]Route
 	// Read and Unread are numbers of collectors.
 	Read, Unread int
+	// Settled is that of a route without counts: no collector has had a line for it since its start.
+	Settled bool
 }
 
 // Meter reads collectors. All exported fields are required. It is safe for concurrent use.
@@ -87,7 +91,9 @@ type pod struct {
 	address string
 	started time.Time
 	routes  map[string]*lines
-	read    bool
+	// asked is when it was requested last, and read whether it answered in this reading.
+	asked time.Time
+	read  bool
 }
 
 // trouble of a route: when lines were refused and lost last, and why they were first.
@@ -124,11 +130,13 @@ func (m *Meter) Read(ctx context.Context, name string) (Reading, error) {
 	if !f.readAt.IsZero() && now.Sub(f.readAt) < Interval {
 		return f.last, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	running, err := m.list(ctx, name)
 	if err != nil {
 		return Reading{}, err
 	}
-	fresh := m.readAll(ctx, running)
+	fresh := m.readAll(ctx, f.inTurn(running))
 	f.update(now, running, fresh)
 	f.readAt = now
 	f.last = f.reading(now)
@@ -157,6 +165,24 @@ func (m *Meter) list(ctx context.Context, name string) ([]*pod, error) {
 	}
 }
 
+// inTurn sorts the collectors in place: first those that answered the last time, then those that were asked least recently. Where many do
+// not answer, they must not take the time of the others.
+func (f *fleet) inTurn(running []*pod) []*pod {
+	waits := func(one *pod) time.Time {
+		last := f.pods[one.uid]
+		if last == nil {
+			return time.Time{}
+		}
+		one.asked = last.asked
+		if last.read {
+			return time.Time{}
+		}
+		return one.asked
+	}
+	slices.SortStableFunc(running, func(x, y *pod) int { return waits(x).Compare(waits(y)) })
+	return running
+}
+
 // startOf is when the counters of a collector began.
 func startOf(one *corev1.Pod) time.Time {
 	start := one.CreationTimestamp.Time
@@ -175,6 +201,10 @@ func (m *Meter) readAll(ctx context.Context, pods []*pod) []map[string]*lines {
 	group.SetLimit(concurrent)
 	for i, one := range pods {
 		group.Go(func() error {
+			if ctx.Err() != nil {
+				return nil
+			}
+			one.asked = m.Clock.Now()
 			if counts, err := m.readOne(ctx, one.address); err == nil {
 				out[i] = counts
 			}
@@ -292,12 +322,15 @@ func (f *fleet) reading(now time.Time) Reading {
 			out.Routes[id] = route
 		}
 	}
+	out.Settled = out.Read > 0 && now.Sub(f.began) > Quiet
+	for id, t := range f.troubles {
+		route := out.Routes[id]
+		route.Refusal = t.refusal
+		route.Overflow = !t.overflowAt.IsZero()
+		out.Routes[id] = route
+	}
 	for id, route := range out.Routes {
 		route.Settled = now.Sub(f.began) > Quiet
-		if t := f.troubles[id]; t != nil {
-			route.Refusal = t.refusal
-			route.Overflow = !t.overflowAt.IsZero()
-		}
 		out.Routes[id] = route
 	}
 	return out

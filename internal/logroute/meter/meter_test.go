@@ -2,9 +2,14 @@ package meter
 
 import (
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	clocktesting "k8s.io/utils/clock/testing"
 )
 
 func TestCountsAreSumsOfTheCollectorsThatRun(t *testing.T) {
@@ -95,6 +100,43 @@ func TestCountersThatBeginAgainAreCounted(t *testing.T) {
 	}
 }
 
+// Collectors start again for each change of the configuration, and no line may come for a route afterwards.
+func TestARefusalEndsWithoutLines(t *testing.T) {
+	n := newNodes(t)
+	n.start("10.0.0.1", vector(route, 10, 0, 0, 0))
+	n.after(0)
+	n.set("10.0.0.1", vector(route, 10, 5, 1, 0))
+	n.after(Interval)
+	n.pods = nil
+	n.start("10.0.0.2", "")
+	for i := range 7 {
+		got := n.after(Interval)
+		said, found := got.Routes[route]
+		if i < 4 && said.Refusal != "400" {
+			t.Errorf("after %d intervals: %+v", i+1, got)
+		}
+		if i == 6 && (found || !got.Settled) {
+			t.Errorf("it is refused for ever: %+v", got)
+		}
+	}
+	n.stop("10.0.0.2")
+	if got := n.after(Interval); got.Settled {
+		t.Errorf("settled while nothing is read: %+v", got)
+	}
+}
+
+// A server that is busy responds with 429 often, and loses no line by it.
+func TestAResponseThatIsRepeatedIsNoReason(t *testing.T) {
+	n := newNodes(t)
+	busy := `vector_http_client_responses_total{component_id="` + route + `",status="429"} `
+	n.start("10.0.0.1", vector(route, 10, 0, 0, 0)+busy+"1\n")
+	n.after(0)
+	n.set("10.0.0.1", vector(route, 10, 5, 1, 0)+busy+"90\n")
+	if got := n.after(Interval).Routes[route]; got.Refusal != "400" {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestABufferThatOverflowsIsTold(t *testing.T) {
 	n := newNodes(t)
 	n.start("10.0.0.1", vector(route, 10, 0, 0, 0))
@@ -159,6 +201,39 @@ func TestNoMoreThanTheLimitOfCollectorsIsRead(t *testing.T) {
 		t.Errorf("read %d, %+v", got.Read, got.Routes[route])
 	}
 }
+
+// The manager must not be held up by collectors that do not answer, as where a NetworkPolicy drops its requests, and the others are read.
+func TestCollectorsThatDoNotAnswerTakeABoundedTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &nodes{t: t, clock: clocktesting.NewFakeClock(time.Now()), metrics: map[string]string{}}
+		answers := transport(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Hostname() == "10.1.0.1" {
+				return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(vector(route, 1, 0, 0, 0)))}, nil
+			}
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		})
+		n.meter = &Meter{Pods: n, Client: &http.Client{Timeout: timeout, Transport: answers}, Namespace: "kubeops-logging", Clock: n.clock}
+		for i := range 100 {
+			n.start(fmt.Sprintf("10.0.0.%d", i), "")
+		}
+		n.start("10.1.0.1", "")
+		for i := range 4 {
+			began := time.Now()
+			got := n.after(Interval)
+			if took := time.Since(began); took > patience {
+				t.Errorf("a reading took %s", took)
+			}
+			if read := got.Read == 1 && got.Unread == 100; i > 0 && !read {
+				t.Errorf("in reading %d, %d are read and %d unread", i, got.Read, got.Unread)
+			}
+		}
+	})
+}
+
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func FuzzParse(f *testing.F) {
 	f.Add(vector(route, 1, 2, 3, 4))

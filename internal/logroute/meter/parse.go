@@ -110,7 +110,8 @@ func (r routes) add(name string, metric *dto.Metric) {
 			buffer.overflow += value
 		}
 	case "vector_http_client_responses_total":
-		if route != nil && strings.HasPrefix(labels["status"], "4") {
+		// 429 is sent again: it is no reason for a loss, but may be the most frequent status.
+		if status := labels["status"]; route != nil && strings.HasPrefix(status, "4") && status != "429" {
 			route.reasons[reason(labels["status"])] += value
 		}
 	case "kubeops_collector_lines_total":

@@ -9,8 +9,10 @@ module KubeOps
     ESCAPE = %r{\\+(?:u([0-9a-cefA-CEF][0-9a-fA-F]{3}|[dD][0-7][0-9a-fA-F]{2})|["/nrt])}.freeze
     BLANKS = { 'n' => "\n", 'r' => "\r", 't' => "\t" }.freeze
 
-    # Names of fields that are remembered: lines of one program have the same ones.
+    # Names of fields that are remembered, and the bytes of one: lines of one program have the same ones. Names of 64 KiB would fill the
+    # memory.
     MAX_NAMES = 5_000
+    MAX_NAME = 128
 
     def initialize(expressions)
       @names = {}
@@ -47,6 +49,8 @@ module KubeOps
 
     # The name of a field without secrets, as every backend takes it.
     def name(key)
+      return PlainJSON.named(text(key)) if key.bytesize > MAX_NAME
+
       @names.clear if @names.size >= MAX_NAMES
       @names[key] ||= PlainJSON.named(text(key)).freeze
     end

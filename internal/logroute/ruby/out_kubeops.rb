@@ -15,6 +15,9 @@ module Fluent
       # What the server says that may be over soon: the chunk is kept and sent again.
       class Refused < StandardError; end
 
+      # Lines that find no room, and no older ones that could make some.
+      class NoRoom < StandardError; end
+
       MOST = 8 << 20
 
       config_param :file, :string
@@ -59,9 +62,12 @@ module Fluent
       def write_guard(&block)
         super do
           block.call
-        rescue Fluent::Plugin::Buffer::BufferOverflowError
+        rescue Fluent::Plugin::Buffer::BufferOverflowError => e
           oldest = @buffer.queue.first
-          count('dropped', 'buffer_full', oldest.size) if oldest
+          # A disk that takes no file is an overflow, too: Fluentd would try without end, and stop the lines of all other routes.
+          raise NoRoom, e.message unless oldest
+
+          count('dropped', 'buffer_full', oldest.size)
           raise
         end
       end
