@@ -78,3 +78,35 @@ func TestAnInvestigatedAnswerIsReused(t *testing.T) {
 		t.Errorf("got %s, %v", content, err)
 	}
 }
+
+func TestAnInvestigationThatWasInterruptedIsNotReused(t *testing.T) {
+	for name, tc := range map[string]struct {
+		failure models.Reply
+		reused  bool
+	}{
+		"a server that fails":      {models.Reply{Status: 500, Message: "x"}, false},
+		"a server that is limited": {models.Reply{Status: 429, Message: "slow down"}, false},
+		"a refused request":        {models.Reply{Status: 400, Message: "x"}, true},
+	} {
+		fake := models.OpenAI(t)
+		fake.Answer(func(turn models.Turn) models.Reply {
+			if phase(turn) == "looking" {
+				return tc.failure
+			}
+			return models.Reply{Text: unknown}
+		})
+		first, _, store := explained(t, fake, toolsOn(t, ""))
+		if first.Investigation == nil || first.Investigation.Ended != v1alpha1.InvestigationFailed {
+			t.Fatalf("%s: got %+v", name, first)
+		}
+		fake.Answer(investigating(known("t1:1", "FATAL: no such table"), once(logsOf("cart-0"))))
+		in := input(store, oneProblem(), candidate(t, fake, func(c *Candidate) { c.ContextLength = 32_000 }))
+		in.Tools = toolsOn(t, "FATAL: no such table\n")
+		in.Investigate = v1alpha1.InvestigateUnknown
+		result := mustRun(t, in)
+		again := store.added[len(store.added)-1]
+		if (result.Cached == 1) != tc.reused || (again.Confidence == v1alpha1.ConfidenceHigh) == tc.reused {
+			t.Errorf("%s: got %+v, %+v", name, result, again)
+		}
+	}
+}
