@@ -5,7 +5,10 @@ import (
 	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/testkit"
 	"kubeops.io/kubeops/internal/testkit/models"
 )
 
@@ -107,6 +110,34 @@ func TestAnInvestigationThatWasInterruptedIsNotReused(t *testing.T) {
 		again := store.added[len(store.added)-1]
 		if (result.Cached == 1) != tc.reused || (again.Confidence == v1alpha1.ConfidenceHigh) == tc.reused {
 			t.Errorf("%s: got %+v, %+v", name, result, again)
+		}
+	}
+}
+
+func TestAStoredInvestigationThatTheAPIServerRejectsIsNotReused(t *testing.T) {
+	g := gate(t, nil, oneProblem(), nil)
+	good := func() *v1alpha1.Investigation {
+		call := v1alpha1.ToolCall{ID: "t1", Tool: "get", Time: metav1.NewTime(testkit.Now()), Hash: strings.Repeat("a", 64)}
+		other := call
+		other.ID = "t2"
+		return &v1alpha1.Investigation{Ended: v1alpha1.InvestigationDone, Calls: []v1alpha1.ToolCall{call, other}}
+	}
+	if checked(good(), g) == nil {
+		t.Error("a good one is rejected")
+	}
+	for name, change := range map[string]func(*v1alpha1.Investigation){
+		"no end":      func(i *v1alpha1.Investigation) { i.Ended = "" },
+		"unknown end": func(i *v1alpha1.Investigation) { i.Ended = "Later" },
+		"no calls":    func(i *v1alpha1.Investigation) { i.Calls = nil },
+		"same id":     func(i *v1alpha1.Investigation) { i.Calls[1].ID = "t1" },
+		"other id":    func(i *v1alpha1.Investigation) { i.Calls[1].ID = "e1" },
+		"no time":     func(i *v1alpha1.Investigation) { i.Calls[1].Time = metav1.Time{} },
+		"long hash":   func(i *v1alpha1.Investigation) { i.Calls[1].Hash += "a" },
+	} {
+		i := good()
+		change(i)
+		if got := checked(i, g); got != nil {
+			t.Errorf("%s: got %+v", name, got)
 		}
 	}
 }
