@@ -319,3 +319,23 @@ func FuzzArguments(f *testing.F) {
 		}
 	})
 }
+
+func TestTheEndOfALogWithLongLinesIsRead(t *testing.T) {
+	long := strings.Repeat("GET /healthz 200 "+strings.Repeat("x ", 1000)+"\n", 6000)
+	s := set(t, map[string]string{"shop/cart-0/app": long + "FATAL: disk full\n"})
+	for _, arguments := range []string{`"lines":200`, `"match":"FATAL"`} {
+		output, err := s.Call(t.Context(), "logs", json.RawMessage(`{"namespace":"shop","pod":"cart-0",`+arguments+`}`))
+		if err != nil || output.Lines[len(output.Lines)-1] != "FATAL: disk full" {
+			t.Errorf("%s: got %d lines, %v", arguments, len(output.Lines), err)
+		}
+	}
+	for arguments, want := range map[string]string{
+		`"match":"PANIC"`:               "The log of container app has no such lines among its last 78.",
+		`"match":"PANIC","from":"head"`: "The log of container app has no such lines in its first 65536 bytes.",
+	} {
+		output, err := s.Call(t.Context(), "logs", json.RawMessage(`{"namespace":"shop","pod":"cart-0",`+arguments+`}`))
+		if err != nil || output.Lines[0] != want {
+			t.Errorf("%s: got %q, %v", arguments, output.Lines, err)
+		}
+	}
+}
