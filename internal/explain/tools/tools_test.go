@@ -374,3 +374,20 @@ func (c *counting) Get(ctx context.Context, key client.ObjectKey, object client.
 	c.gets++
 	return c.Cluster.Get(ctx, key, object, options...)
 }
+
+// partial is a cluster with more objects than a list has.
+type partial struct{ background.Cluster }
+
+func (p partial) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
+	err := p.Cluster.List(ctx, list, options...)
+	list.SetContinue("more")
+	return err
+}
+
+func TestChangesThatWereNotReadAreNamed(t *testing.T) {
+	s := tools.New(partial{cluster(t, nil)}, testkit.Now)
+	output, err := s.Call(t.Context(), "changes", json.RawMessage(`{"namespace":"shop"}`))
+	if last := output.Lines[len(output.Lines)-1]; err != nil || !strings.Contains(last, "some configmaps") {
+		t.Errorf("got %q, %v", output.Lines, err)
+	}
+}
