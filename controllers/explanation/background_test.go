@@ -1,8 +1,10 @@
 package explanation
 
 import (
+	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/testkit/models"
@@ -76,5 +78,14 @@ func TestAProblemIsInvestigatedAsTheServiceAccount(t *testing.T) {
 	w.Settle(w.reconciler(w.explaining()))
 	if again := w.Newest().Explanations[0]; len(fake.Asked()) != asked || again.Investigation == nil {
 		t.Errorf("asked %d times more: %+v", len(fake.Asked())-asked, again)
+	}
+}
+
+func TestATimeoutNamesTheTimeOfTheAttempt(t *testing.T) {
+	i := &v1alpha1.Inspection{Spec: v1alpha1.InspectionSpec{AI: &v1alpha1.AIUse{}}}
+	for _, timeout := range []time.Duration{attemptTimeout, investigatingTimeout} {
+		if p := toProblem(i, context.DeadlineExceeded, timeout); !strings.Contains(p.Message, "more than "+timeout.String()+" ") {
+			t.Errorf("got %q", p.Message)
+		}
 	}
 }

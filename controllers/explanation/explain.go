@@ -48,7 +48,7 @@ func (l *logic) explain(ctx context.Context, inspection *v1alpha1.Inspection) (o
 	}
 	p := result.Problem
 	if err != nil {
-		p = toProblem(inspection, err)
+		p = toProblem(inspection, err, timeout)
 	}
 	if p == nil {
 		p = problem.Retrying(v1alpha1.ReasonRetrying, nil, "the model gave no answer")
@@ -144,7 +144,7 @@ func (l *logic) openModels(ctx context.Context, inspection *v1alpha1.Inspection)
 }
 
 // toProblem describes an error that does not come from a model.
-func toProblem(inspection *v1alpha1.Inspection, err error) *problem.Problem {
+func toProblem(inspection *v1alpha1.Inspection, err error, timeout time.Duration) *problem.Problem {
 	name := inspection.Spec.AI.ProviderRef.Name
 	switch p := problem.As(err); {
 	case p != nil:
@@ -154,7 +154,7 @@ func toProblem(inspection *v1alpha1.Inspection, err error) *problem.Problem {
 			"AIProvider %s/%s (spec.ai.providerRef) does not exist; create it, or remove spec.ai", inspection.Namespace, name)
 	case errors.Is(err, context.DeadlineExceeded):
 		return problem.Retrying(v1alpha1.ReasonTimeout, err,
-			"the model needs more than %s for this report; the next attempt asks for the rest", attemptTimeout)
+			"the model needs more than %s for this report; the next attempt asks for the rest", timeout)
 	}
 	return problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot read AIProvider %s/%s or the report (%s)", inspection.Namespace, name,
 		apierror.Describe(err))

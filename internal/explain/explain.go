@@ -4,6 +4,7 @@
 package explain
 
 import (
+	"cmp"
 	"context"
 	"sync"
 
@@ -262,7 +263,7 @@ func (r *run) answerQuestion(ctx context.Context, q question) error {
 	}
 	e.ID = q.id
 	e.AlsoFor = q.alsoFor
-	e.Key = r.key(q, c)
+	e.Key = cmp.Or(e.Key, r.key(q, c))
 	e.Provider = c.Provider
 	e.Model = c.Name
 	e.Language = r.Language

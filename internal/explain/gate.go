@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"crypto/sha256"
 	"sync"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -15,11 +16,17 @@ type Gate struct {
 	// masks is set if names are masked.
 	masks bool
 
-	mutex  sync.Mutex
-	passed map[string]passed
+	mutex sync.Mutex
+	// passed by the hash of the text.
+	passed map[[sha256.Size]byte]passed
+	// kept are the bytes of the texts in passed.
+	kept int
 }
 
-// passed is the redacted form of a text, with its names.
+// maxPassed are the bytes of redacted texts that a gate keeps, so that they are not redacted again. What a model reads is mostly sent once.
+const maxPassed = 2 << 20
+
+// passed is the redacted form of a text, with its names, and empty if it was not kept.
 type passed struct {
 	text   string
 	counts redact.Counts
@@ -37,7 +44,7 @@ func NewGate(
 	if err != nil {
 		return nil, err
 	}
-	g := &Gate{redactor: redactor, names: redact.NewNames(), hide: hide, passed: map[string]passed{}}
+	g := &Gate{redactor: redactor, names: redact.NewNames(), hide: hide, passed: map[[sha256.Size]byte]passed{}}
 	if settings.Names {
 		g.masks = true
 		var names []string
@@ -56,20 +63,29 @@ func NewGate(
 func (g *Gate) Out(text string) string {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
-	p, known := g.passed[text]
-	if !known {
-		p.text, p.counts = g.redactor.Count(g.hide(text))
-		g.passed[text] = p
+	sum := sha256.Sum256([]byte(text))
+	p, known := g.passed[sum]
+	if known && p.text != "" {
+		return g.names.Mask(p.text)
 	}
-	return g.names.Mask(p.text)
+	clean, counts := g.redactor.Count(g.hide(text))
+	if !known { // each text is counted once
+		p.counts = counts
+		if g.kept+len(clean) <= maxPassed {
+			g.kept += len(clean)
+			p.text = clean
+		}
+		g.passed[sum] = p
+	}
+	return g.names.Mask(clean)
 }
 
 // seen is a text as a model sees it, with the names restored. It counts nothing.
 func (g *Gate) seen(text string) string {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
-	p, known := g.passed[text]
-	if !known {
+	p := g.passed[sha256.Sum256([]byte(text))]
+	if p.text == "" {
 		p.text = g.redactor.Text(g.hide(text))
 	}
 	return g.names.Restore(g.names.Mask(p.text))

@@ -3,6 +3,7 @@ package explain
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -200,4 +201,18 @@ func TestNoSecretOfTheCorpusIsSent(t *testing.T) {
 		}
 	}
 	t.Logf("%d secrets, %d requests of %d bytes in all, none of them told", len(texts), result.Requests, len(captured))
+}
+
+func TestAGateKeepsABoundedAmount(t *testing.T) {
+	g := gate(t, nil, oneProblem(), nil)
+	const line = "password=hunter2-hunter2 was refused by the server "
+	for i := range 80 {
+		text := strings.Repeat(line, (64<<10)/len(line)) + strconv.Itoa(i)
+		if first, again := g.Out(text), g.Out(text); first != again || strings.Contains(again, "hunter2") {
+			t.Fatalf("got %.200s and %.200s", first, again)
+		}
+	}
+	if g.kept == 0 || g.kept > maxPassed {
+		t.Errorf("kept %d bytes", g.kept)
+	}
 }

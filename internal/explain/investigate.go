@@ -34,6 +34,7 @@ func (r *run) investigate(ctx context.Context, q question, c Candidate, first v1
 	end := l.read(ctx, q, first)
 	investigation := &v1alpha1.Investigation{Ended: end, Tokens: l.tokens}
 	explanation := first
+	interrupted := l.interrupted
 	tokens := l.tokens
 	calls := unmasked(l.session.Calls(), c.Gate)
 	if answered(calls) && ctx.Err() == nil {
@@ -42,10 +43,24 @@ func (r *run) investigate(ctx context.Context, q question, c Candidate, first v1
 		if second.Dropped == "" && !(second.Confidence == v1alpha1.ConfidenceUnknown && first.Confidence != v1alpha1.ConfidenceUnknown) {
 			explanation = second
 		}
+		interrupted = passes(second.Dropped)
 	}
 	investigation.Calls = transcript(calls, explanation, c.Gate)
 	explanation.Investigation = investigation
+	if interrupted { // as an answer without reads, it is not reused, and the next report investigates again
+		explanation.Key = q.key(c, r.Language, "")
+	}
 	return explanation, tokens
+}
+
+// passes reports whether a failure is one of the moment: a later request may succeed.
+func passes(reason string) bool {
+	switch reason {
+	case v1alpha1.ReasonRateLimited, v1alpha1.ReasonTimeout, v1alpha1.ReasonServerError, v1alpha1.ReasonUnreachable,
+		v1alpha1.ReasonNameNotResolved, v1alpha1.ReasonBudgetExceeded:
+		return true
+	}
+	return false
 }
 
 // answered reports whether at least one call has lines.
@@ -82,6 +97,8 @@ type look struct {
 	turns     []ai.Turn
 	// inJSON is set for models that cannot call tools: they write the calls as an answer.
 	inJSON bool
+	// interrupted is set if the model failed for a reason that passes.
+	interrupted bool
 }
 
 // read asks the model what to read, and reads it, until it wants no more or a limit is reached.
@@ -109,6 +126,7 @@ func (l *look) read(ctx context.Context, q question, first v1alpha1.Explanation)
 			l.inJSON = true
 			continue
 		default:
+			l.interrupted = passes(ai.Reason(err))
 			return v1alpha1.InvestigationFailed
 		}
 		calls := answer.Calls

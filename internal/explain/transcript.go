@@ -1,6 +1,8 @@
 package explain
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"regexp"
 	"slices"
 	"strconv"
@@ -163,7 +165,7 @@ func (w expectation) withTranscript(i *v1alpha1.Investigation) expectation {
 
 // checked is a stored investigation whose texts passed the gate: someone else may have written to the cache.
 func checked(i *v1alpha1.Investigation, gate *Gate) *v1alpha1.Investigation {
-	if i == nil || len(i.Calls) > tools.MaxRecorded {
+	if i == nil || !wellFormed(i) {
 		return nil
 	}
 	i = i.DeepCopy()
@@ -174,8 +176,22 @@ func checked(i *v1alpha1.Investigation, gate *Gate) *v1alpha1.Investigation {
 		} {
 			*field = text.Clip(gate.in(clean(*field)), maxRunes)
 		}
-		call.ID = text.Clip(call.ID, 8)
-		call.Hash = text.Clip(call.Hash, 64)
 	}
 	return i
+}
+
+// wellFormed reports whether the API server would take a stored investigation: it rejects the whole patch because of one.
+func wellFormed(i *v1alpha1.Investigation) bool {
+	ends := []v1alpha1.InvestigationEnd{
+		v1alpha1.InvestigationDone, v1alpha1.InvestigationCalls, v1alpha1.InvestigationTokens, v1alpha1.InvestigationTime,
+		v1alpha1.InvestigationRequests, v1alpha1.InvestigationFailed,
+	}
+	ids := map[string]bool{}
+	for _, call := range i.Calls {
+		if ids[call.ID] || parseCitation(call.ID+":1").id != call.ID || call.Time.IsZero() || len(call.Hash) > hex.EncodedLen(sha256.Size) {
+			return false
+		}
+		ids[call.ID] = true
+	}
+	return i.Calls != nil && len(i.Calls) <= tools.MaxRecorded && slices.Contains(ends, i.Ended)
 }

@@ -5,7 +5,10 @@ import (
 	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/testkit"
 	"kubeops.io/kubeops/internal/testkit/models"
 )
 
@@ -76,5 +79,65 @@ func TestAnInvestigatedAnswerIsReused(t *testing.T) {
 	e = again(func(*Input) {})
 	if content, err := json.Marshal(e); err != nil || e.Confidence != v1alpha1.ConfidenceLow || strings.Contains(string(content), "hunter2") {
 		t.Errorf("got %s, %v", content, err)
+	}
+}
+
+func TestAnInvestigationThatWasInterruptedIsNotReused(t *testing.T) {
+	for name, tc := range map[string]struct {
+		failure models.Reply
+		reused  bool
+	}{
+		"a server that fails":      {models.Reply{Status: 500, Message: "x"}, false},
+		"a server that is limited": {models.Reply{Status: 429, Message: "slow down"}, false},
+		"a refused request":        {models.Reply{Status: 400, Message: "x"}, true},
+	} {
+		fake := models.OpenAI(t)
+		fake.Answer(func(turn models.Turn) models.Reply {
+			if phase(turn) == "looking" {
+				return tc.failure
+			}
+			return models.Reply{Text: unknown}
+		})
+		first, _, store := explained(t, fake, toolsOn(t, ""))
+		if first.Investigation == nil || first.Investigation.Ended != v1alpha1.InvestigationFailed {
+			t.Fatalf("%s: got %+v", name, first)
+		}
+		fake.Answer(investigating(known("t1:1", "FATAL: no such table"), once(logsOf("cart-0"))))
+		in := input(store, oneProblem(), candidate(t, fake, func(c *Candidate) { c.ContextLength = 32_000 }))
+		in.Tools = toolsOn(t, "FATAL: no such table\n")
+		in.Investigate = v1alpha1.InvestigateUnknown
+		result := mustRun(t, in)
+		again := store.added[len(store.added)-1]
+		if (result.Cached == 1) != tc.reused || (again.Confidence == v1alpha1.ConfidenceHigh) == tc.reused {
+			t.Errorf("%s: got %+v, %+v", name, result, again)
+		}
+	}
+}
+
+func TestAStoredInvestigationThatTheAPIServerRejectsIsNotReused(t *testing.T) {
+	g := gate(t, nil, oneProblem(), nil)
+	good := func() *v1alpha1.Investigation {
+		call := v1alpha1.ToolCall{ID: "t1", Tool: "get", Time: metav1.NewTime(testkit.Now()), Hash: strings.Repeat("a", 64)}
+		other := call
+		other.ID = "t2"
+		return &v1alpha1.Investigation{Ended: v1alpha1.InvestigationDone, Calls: []v1alpha1.ToolCall{call, other}}
+	}
+	if checked(good(), g) == nil {
+		t.Error("a good one is rejected")
+	}
+	for name, change := range map[string]func(*v1alpha1.Investigation){
+		"no end":      func(i *v1alpha1.Investigation) { i.Ended = "" },
+		"unknown end": func(i *v1alpha1.Investigation) { i.Ended = "Later" },
+		"no calls":    func(i *v1alpha1.Investigation) { i.Calls = nil },
+		"same id":     func(i *v1alpha1.Investigation) { i.Calls[1].ID = "t1" },
+		"other id":    func(i *v1alpha1.Investigation) { i.Calls[1].ID = "e1" },
+		"no time":     func(i *v1alpha1.Investigation) { i.Calls[1].Time = metav1.Time{} },
+		"long hash":   func(i *v1alpha1.Investigation) { i.Calls[1].Hash += "a" },
+	} {
+		i := good()
+		change(i)
+		if got := checked(i, g); got != nil {
+			t.Errorf("%s: got %+v", name, got)
+		}
 	}
 }

@@ -25,12 +25,26 @@ func accessTool() Tool {
 }
 
 // attempt is what a ServiceAccount wants to do.
-type attempt struct{ account, namespace, verb, group, resource, name string }
+type attempt struct {
+	account, namespace, verb, group, resource, name string
+	// judged are the roles that were read.
+	judged map[rbacv1.RoleRef]judgement
+}
+
+// judgement says whether a role permits an attempt, or that it was not read.
+type judgement struct {
+	permits, failed bool
+	// missing is set if the role does not exist.
+	missing bool
+}
+
+// maxRoles are read for one call. A namespace can have any number of bindings.
+const maxRoles = 50
 
 func access(ctx context.Context, s *Set, a arguments) (Output, error) {
 	t := attempt{
 		account: a.text("serviceAccount"), namespace: a.text("namespace"), verb: a.text("verb"), group: a.text("group"),
-		resource: a.text("resource"), name: a.text("name"),
+		resource: a.text("resource"), name: a.text("name"), judged: map[rbacv1.RoleRef]judgement{},
 	}
 	found := Output{Names: []string{t.account, t.namespace, t.name}}
 	var unread []string
@@ -40,8 +54,7 @@ func access(ctx context.Context, s *Set, a arguments) (Output, error) {
 	}
 	for _, b := range bindings.Items {
 		if t.isAmong(b.Subjects) {
-			read := t.judge(ctx, s, &found, "RoleBinding "+b.Name, b.RoleRef)
-			unread = append(unread, read...)
+			unread = append(unread, t.judge(ctx, s, &found, "RoleBinding", b.Name, b.RoleRef)...)
 		}
 	}
 	cluster := &rbacv1.ClusterRoleBindingList{}
@@ -50,8 +63,7 @@ func access(ctx context.Context, s *Set, a arguments) (Output, error) {
 	}
 	for _, b := range cluster.Items {
 		if t.isAmong(b.Subjects) {
-			read := t.judge(ctx, s, &found, "ClusterRoleBinding "+b.Name, b.RoleRef)
-			unread = append(unread, read...)
+			unread = append(unread, t.judge(ctx, s, &found, "ClusterRoleBinding", b.Name, b.RoleRef)...)
 		}
 	}
 	if bindings.Continue != "" || cluster.Continue != "" {
@@ -89,7 +101,29 @@ func (t attempt) isAmong(subjects []rbacv1.Subject) bool {
 }
 
 // judge adds a line if the role of a binding permits the attempt. It returns what could not be read.
-func (t attempt) judge(ctx context.Context, s *Set, found *Output, binding string, ref rbacv1.RoleRef) (unread []string) {
+func (t attempt) judge(ctx context.Context, s *Set, found *Output, kind, name string, ref rbacv1.RoleRef) (unread []string) {
+	found.Names = append(found.Names, name, ref.Name)
+	role, known := t.judged[ref]
+	if !known {
+		if len(t.judged) == maxRoles {
+			return []string{"some roles"}
+		}
+		role = t.read(ctx, s, ref)
+		t.judged[ref] = role
+	}
+	switch {
+	case role.missing:
+		return []string{ref.Kind + " " + ref.Name + " of " + kind + " " + name + ", which does not exist"}
+	case role.failed:
+		return []string{ref.Kind + " " + ref.Name + " of " + kind + " " + name}
+	case role.permits:
+		found.Lines = append(found.Lines, "yes: "+kind+" "+name+" grants "+ref.Kind+" "+ref.Name+" to it.")
+	}
+	return nil
+}
+
+// read reads a role.
+func (t attempt) read(ctx context.Context, s *Set, ref rbacv1.RoleRef) judgement {
 	var rules []rbacv1.PolicyRule
 	var err error
 	if ref.Kind == "ClusterRole" {
@@ -101,17 +135,13 @@ func (t attempt) judge(ctx context.Context, s *Set, found *Output, binding strin
 		err = s.cluster.Get(ctx, client.ObjectKey{Namespace: t.namespace, Name: ref.Name}, role)
 		rules = role.Rules
 	}
-	found.Names = append(found.Names, ref.Name)
 	switch {
 	case apierrors.IsNotFound(err):
-		found.Names = append(found.Names, binding)
-		return []string{ref.Kind + " " + ref.Name + " of " + binding + ", which does not exist"}
+		return judgement{missing: true}
 	case err != nil:
-		return []string{ref.Kind + " " + ref.Name + " of " + binding}
-	case slices.ContainsFunc(rules, t.isPermitted):
-		found.Lines = append(found.Lines, "yes: "+binding+" grants "+ref.Kind+" "+ref.Name+" to it.")
+		return judgement{failed: true}
 	}
-	return nil
+	return judgement{permits: slices.ContainsFunc(rules, t.isPermitted)}
 }
 
 func (t attempt) isPermitted(rule rbacv1.PolicyRule) bool {

@@ -76,7 +76,7 @@ func logs(ctx context.Context, s *Set, a arguments) (Output, error) {
 		part.Tail = searchedLines
 		part.Bytes = searchedBytes
 	}
-	log, err := s.cluster.Log(ctx, part)
+	log, part, err := s.log(ctx, part)
 	switch {
 	case apierrors.IsBadRequest(err), apierrors.IsNotFound(err):
 		found.Lines = []string{"Container " + container + " has no such log: it did not start, or was not restarted."}
@@ -86,9 +86,32 @@ func logs(ctx context.Context, s *Set, a arguments) (Output, error) {
 	}
 	found.Lines, err = selected(evidence.CleanLines(log), match, head, count)
 	if len(found.Lines) == 0 {
-		found.Lines = []string{"The log of container " + container + " has no such lines."}
+		found.Lines = []string{"The log of container " + container + " has no such lines" + among(log, part) + "."}
 	}
 	return found, err
+}
+
+// log reads a part of a log. Of lines that take more bytes, a kubelet returns the first: fewer are read then, so that the last one is among
+// them.
+func (s *Set) log(ctx context.Context, part background.LogPart) (string, background.LogPart, error) {
+	for {
+		log, err := s.cluster.Log(ctx, part)
+		if err != nil || part.Tail <= 1 || int64(len(log)) < part.Bytes {
+			return log, part, err
+		}
+		part.Tail = max(part.Tail/4, 1) //nolint:mnd // 5,000 lines are read 7 times at most
+	}
+}
+
+// among says which part of a log was read, if there may be more.
+func among(log string, part background.LogPart) string {
+	switch {
+	case part.Tail == 0 && int64(len(log)) >= part.Bytes:
+		return fmt.Sprintf(" in its first %d bytes", part.Bytes)
+	case part.Tail > 0 && strings.Count(log, "\n") >= part.Tail:
+		return fmt.Sprintf(" among its last %d", part.Tail)
+	}
+	return ""
 }
 
 // containerOf is the container of a Pod with a name; without one, the first that fails, or the first.

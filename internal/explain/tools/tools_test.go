@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -318,4 +321,73 @@ func FuzzArguments(f *testing.F) {
 			t.Errorf("%s(%q) shows %s", tool, arguments, text)
 		}
 	})
+}
+
+func TestTheEndOfALogWithLongLinesIsRead(t *testing.T) {
+	long := strings.Repeat("GET /healthz 200 "+strings.Repeat("x ", 1000)+"\n", 6000)
+	s := set(t, map[string]string{"shop/cart-0/app": long + "FATAL: disk full\n"})
+	for _, arguments := range []string{`"lines":200`, `"match":"FATAL"`} {
+		output, err := s.Call(t.Context(), "logs", json.RawMessage(`{"namespace":"shop","pod":"cart-0",`+arguments+`}`))
+		if err != nil || output.Lines[len(output.Lines)-1] != "FATAL: disk full" {
+			t.Errorf("%s: got %d lines, %v", arguments, len(output.Lines), err)
+		}
+	}
+	for arguments, want := range map[string]string{
+		`"match":"PANIC"`:               "The log of container app has no such lines among its last 78.",
+		`"match":"PANIC","from":"head"`: "The log of container app has no such lines in its first 65536 bytes.",
+	} {
+		output, err := s.Call(t.Context(), "logs", json.RawMessage(`{"namespace":"shop","pod":"cart-0",`+arguments+`}`))
+		if err != nil || output.Lines[0] != want {
+			t.Errorf("%s: got %q, %v", arguments, output.Lines, err)
+		}
+	}
+}
+
+func TestTheRolesOfOneCallAreLimited(t *testing.T) {
+	var objects []client.Object
+	for i := range 200 {
+		about := metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprintf("bind-%d", i)}
+		objects = append(objects, &rbacv1.RoleBinding{
+			ObjectMeta: about, RoleRef: rbacv1.RoleRef{Kind: "Role", Name: fmt.Sprintf("role-%d", i%100)},
+			Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: "shop", Name: "cart"}},
+		}, &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprintf("role-%d", i%100+i/100*1000)}})
+	}
+	reads := &counting{Cluster: aibench.NewCluster(objects, nil)}
+	s := tools.New(reads, testkit.Now)
+	arguments := `{"serviceAccount":"cart","namespace":"shop","verb":"get","resource":"pods"}`
+	output, err := s.Call(t.Context(), "can_i", json.RawMessage(arguments))
+	if err != nil || reads.gets != 50 || !strings.Contains(output.Lines[0], "Not read: some roles.") {
+		t.Errorf("%d roles were read: %q, %v", reads.gets, output.Lines, err)
+	}
+	if !slices.Contains(output.Names, "bind-7") {
+		t.Error("the names of bindings are not masked")
+	}
+}
+
+// counting counts the objects that are read one by one.
+type counting struct {
+	background.Cluster
+	gets int
+}
+
+func (c *counting) Get(ctx context.Context, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+	c.gets++
+	return c.Cluster.Get(ctx, key, object, options...)
+}
+
+// partial is a cluster with more objects than a list has.
+type partial struct{ background.Cluster }
+
+func (p partial) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
+	err := p.Cluster.List(ctx, list, options...)
+	list.SetContinue("more")
+	return err
+}
+
+func TestChangesThatWereNotReadAreNamed(t *testing.T) {
+	s := tools.New(partial{cluster(t, nil)}, testkit.Now)
+	output, err := s.Call(t.Context(), "changes", json.RawMessage(`{"namespace":"shop"}`))
+	if last := output.Lines[len(output.Lines)-1]; err != nil || !strings.Contains(last, "some configmaps") {
+		t.Errorf("got %q, %v", output.Lines, err)
+	}
 }

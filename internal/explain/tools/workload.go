@@ -127,6 +127,7 @@ func changes(ctx context.Context, s *Set, a arguments) (Output, error) {
 	}
 	var all []change
 	var notRead []string
+	failed := 0
 	for _, kind := range background.Kinds() {
 		if !slices.Contains(kinds, kind.Kind) {
 			continue
@@ -135,10 +136,13 @@ func changes(ctx context.Context, s *Set, a arguments) (Output, error) {
 		list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
 		if err := s.cluster.List(ctx, list, client.InNamespace(a.text("namespace")), client.Limit(maxListed)); err != nil {
 			notRead = append(notRead, kind.Resource())
-			if len(notRead) == len(kinds) {
+			if failed++; failed == len(kinds) {
 				return Output{}, err
 			}
 			continue
+		}
+		if list.Continue != "" {
+			notRead = append(notRead, "some "+kind.Resource())
 		}
 		for _, meta := range list.Items {
 			at, manager := background.Changed(meta.ObjectMeta)

@@ -40,6 +40,8 @@ type call struct {
 	operation string
 	// known is a pointer to a struct of the fields that the response may have.
 	known any
+	// tools is set if the request has tools.
+	tools bool
 }
 
 func (m *Model) newCall(operation string, known any) *call {
@@ -69,7 +71,7 @@ func (c *call) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	defer func() { _ = answer.Body.Close() }()
 	if answer.Status < 200 || answer.Status > 299 {
-		return nil, c.model.toProblem(answer)
+		return nil, c.toProblem(answer)
 	}
 	content, err := c.read(answer.Decoder())
 	if err != nil {
@@ -107,19 +109,19 @@ func (c *call) result(err error) error {
 }
 
 // toProblem maps a status other than 2xx. Ollama puts the cause into the field error.
-func (m *Model) toProblem(answer *provider.Answer) *problem.Problem {
+func (c *call) toProblem(answer *provider.Answer) *problem.Problem {
 	var content struct {
 		Error string `json:"error" max:"4096"`
 	}
 	// The error page of a proxy is not JSON.
 	_ = stream.New(io.LimitReader(answer.Body, maxErrorBytes), stream.Limits{}).Decode(&content)
 	refusal := ai.Refusal{
-		Status: answer.Status, Message: content.Error, RetryAfter: ai.RetryAfter(answer.Header, time.Now()), Secrets: m.settings.Secrets(),
+		Status: answer.Status, Message: content.Error, RetryAfter: ai.RetryAfter(answer.Header, time.Now()), Secrets: c.model.settings.Secrets(),
 	}
-	if refusal.NoTools() {
-		return ai.ToolsNotSupported(m.client.Host(), m.settings.Model)
+	if c.tools && refusal.NoTools() {
+		return ai.ToolsNotSupported(c.model.client.Host(), c.model.settings.Model)
 	}
-	return refusal.Problem(m.client, m.settings.Model)
+	return refusal.Problem(c.model.client, c.model.settings.Model)
 }
 
 // Fields of responses, by operation.

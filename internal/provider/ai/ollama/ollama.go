@@ -108,6 +108,7 @@ func (m *Model) Ask(ctx context.Context, request ai.Request) (ai.Answer, error) 
 	}
 	known := &knownChat{}
 	call := m.newCall("chat", known)
+	call.tools = len(request.Tools) > 0
 	var response api.ChatResponse
 	parts := 0
 	err = call.api().Chat(ctx, chat, func(part api.ChatResponse) error {

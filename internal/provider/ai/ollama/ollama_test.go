@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"testing"
 
+	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/ai"
 	conformance "kubeops.io/kubeops/internal/testkit/conformance/ai"
@@ -91,4 +92,22 @@ func FuzzParseContextLength(f *testing.F) {
 			t.Errorf("got %d", n)
 		}
 	})
+}
+
+func TestOnlyARequestWithToolsIsRefusedForThem(t *testing.T) {
+	fake := models.Ollama(t)
+	fake.Answer(func(models.Turn) models.Reply {
+		return models.Reply{Status: 400, Message: "model tool-7b is not supported by this version"}
+	})
+	model := open(t, fake, func(*ai.Settings) {})
+	_, err := model.Ask(t.Context(), request())
+	if reason := ai.Reason(err); err == nil || reason == v1alpha1.ReasonToolsNotSupported {
+		t.Errorf("without tools: %v", err)
+	}
+	with := request()
+	with.Schema = nil
+	with.Tools = []ai.Tool{{Name: "get", Parameters: []byte(`{"type":"object","properties":{}}`)}}
+	if _, err := model.Ask(t.Context(), with); ai.Reason(err) != v1alpha1.ReasonToolsNotSupported {
+		t.Errorf("with tools: %v", err)
+	}
 }
