@@ -70,9 +70,12 @@ securityContext:
 
 {{- /* kubeops.probes of the manager and of workers. */ -}}
 {{- define "kubeops.probes" -}}
+startupProbe:
+  httpGet: {path: /healthz, port: probes}
+  periodSeconds: 2
+  failureThreshold: 300
 livenessProbe:
   httpGet: {path: /healthz, port: probes}
-  initialDelaySeconds: 5
   periodSeconds: 10
 readinessProbe:
   httpGet: {path: /readyz, port: probes}
