@@ -62,6 +62,14 @@ func (s *Scope[T]) overtaken(ctx context.Context, err error) (ctrl.Result, error
 	return ctrl.Result{RequeueAfter: staleRetry}, nil
 }
 
+// overtakenFirst is overtaken for the controller that owns Ready: what it decides later has one writer, and two of them are worth an error.
+func (s *Scope[T]) overtakenFirst(ctx context.Context, err error) (ctrl.Result, error) {
+	if len(*s.Stored.Lifecycle().Conditions) > 0 {
+		return ctrl.Result{}, err
+	}
+	return s.overtaken(ctx, err)
+}
+
 // Write patches what changed since the object was read, or written last, before slow work. A conflict with another writer of
 // the status is an error that is retried.
 func (s *Scope[T]) Write(ctx context.Context, c client.Client) error {
