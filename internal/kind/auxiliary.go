@@ -6,6 +6,7 @@ import (
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"kubeops.io/kubeops/internal/outcome"
 )
@@ -42,9 +43,31 @@ func (a *Auxiliary[T]) reconcileObject(ctx context.Context, request ctrl.Request
 		return ctrl.Result{}, err
 	}
 	if err := scope.Write(ctx, a.Client); err != nil {
-		return ctrl.Result{}, err
+		return scope.overtaken(ctx, err)
 	}
 	return ctrl.Result{RequeueAfter: after}, nil
+}
+
+// staleRetry is when to reconcile again an object whose status another controller has written in the meantime.
+const staleRetry = time.Second
+
+// overtaken is what follows from a write of a status that failed. Controllers that share a status write it at the same time, such as the
+// first conditions of a new object: that is no error, and the next reconcile reads what the other has written. Exclusive fields have one
+// writer, so that another one is worth an error.
+func (s *Scope[T]) overtaken(ctx context.Context, err error) (ctrl.Result, error) {
+	if len(s.Exclusive) > 0 || !outcome.IsOvertaken(err) {
+		return ctrl.Result{}, err
+	}
+	log.FromContext(ctx).V(1).Info("Another controller has written the status; it is reconciled again")
+	return ctrl.Result{RequeueAfter: staleRetry}, nil
+}
+
+// overtakenFirst is overtaken for the controller that owns Ready: what it decides later has one writer, and two of them are worth an error.
+func (s *Scope[T]) overtakenFirst(ctx context.Context, err error) (ctrl.Result, error) {
+	if len(*s.Stored.Lifecycle().Conditions) > 0 {
+		return ctrl.Result{}, err
+	}
+	return s.overtaken(ctx, err)
 }
 
 // Write patches what changed since the object was read, or written last, before slow work. A conflict with another writer of

@@ -208,7 +208,7 @@ func (r *Reconciler[T]) reconcileObject(ctx context.Context, request ctrl.Reques
 		write = r.patch
 	}
 	if err := write(ctx, scope); err != nil {
-		return ctrl.Result{}, err
+		return scope.overtakenFirst(ctx, err)
 	}
 	if result.Written != nil {
 		result.Written()
@@ -237,6 +237,9 @@ func (r *Reconciler[T]) failed(ctx context.Context, scope *Scope[T], err error) 
 	tracing.Failed(trace.SpanFromContext(ctx), p.Reason)
 	scope.Conditions().Failed(p)
 	if err := r.write(ctx, scope); err != nil {
+		if next, failed := scope.overtakenFirst(ctx, err); failed == nil {
+			return next, nil
+		}
 		return ctrl.Result{}, errors.Join(err, p) // not the terminal error, which would keep the write from being retried
 	}
 	if IsMissingReference(p) && r.References.Watching(scope.Key()) {

@@ -11,6 +11,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -253,6 +254,39 @@ func write(ctx context.Context, w *tenant.Tenant, n int, conditionType string, r
 		s.Conditions().SetAuxiliary(conditionType, outcome.True("Written", fmt.Sprint(round)))
 	}
 	return s.Write(ctx, w.Client)
+}
+
+// TestAReconcileThatAnotherWriterOvertakesIsRepeated has another controller write the first condition of an object at the same time.
+func TestAReconcileThatAnotherWriterOvertakesIsRepeated(t *testing.T) {
+	w := tenant.New(t, realAPI)
+	w.Create(newBackend(w, "b"))
+	reason := "Written"
+	round := 0
+	a := &kind.Auxiliary[*v1alpha1.MetricsBackend]{
+		Environment: kind.Environment{Client: w.Client, Reader: w.Client, Config: w.Config, Clock: w.Clock, Events: w.Events}, New: empty,
+		Logic: func(ctx context.Context, s *scope) (time.Duration, error) {
+			if round++; round == 1 {
+				if err := write(ctx, w, 2, "Other", 0); err != nil {
+					t.Error(err)
+				}
+			}
+			s.Conditions().SetAuxiliary("Own", outcome.True(reason, fmt.Sprint(round)))
+			return 0, nil
+		},
+	}
+	request := ctrl.Request{NamespacedName: w.Key("b")}
+	result, err := a.Reconcile(t.Context(), request)
+	if err != nil || result.RequeueAfter <= 0 {
+		t.Errorf("overtaken: %+v, %v", result, err)
+	}
+	result, err = a.Reconcile(t.Context(), request)
+	if got := get(t, w, "b").Status.Conditions; err != nil || !result.IsZero() || len(got) != 2 {
+		t.Errorf("repeated: %+v, %v, conditions %+v", result, err, got)
+	}
+	reason = "no reason"
+	if _, err = a.Reconcile(t.Context(), request); err == nil {
+		t.Error("a status that is not valid is no error")
+	}
 }
 
 func TestAStatusIsNotWrittenToAnObjectThatReplacedTheOneThatWasRead(t *testing.T) {

@@ -18,8 +18,10 @@ const (
 	// minute.
 	maxSteps = 64
 	maxAhead = 400 * 24 * time.Hour
-	// maxProof bounds the search for a stage that never starts, for all stages of a Pipeline together.
-	maxProof = 8192
+	// maxProof bounds the search for a stage that never starts, for all stages of a Pipeline together, and maxSearch that for the time at
+	// which a run or a stage can start. They count windows, and openings of windows that follow each other.
+	maxProof  = 8192
+	maxSearch = 32_768
 	// windowCheck is when to look again at a stage that waits for a window, at the latest.
 	windowCheck = time.Hour
 )
@@ -74,7 +76,8 @@ func (p *Plan) checkOverruns() error {
 	for i := range p.spec.Stages {
 		stage := &p.spec.Stages[i]
 		timeout := stage.AttemptTimeout()
-		if p.windowed(stage.Name) && p.neverStarts(stage.Name, timeout, &budget) && !p.neverStarts(stage.Name, 0, &budget) {
+		tooLong := p.windowed(stage.Name) && p.neverStarts(stage.Name, timeout, &budget) && !p.neverStarts(stage.Name, 0, &budget)
+		if tooLong && budget > 0 {
 			return invalid("stage %s: its timeout (%s) is longer than each time that its windows without overrun leave, so it could never "+
 				"start; lower timeout, or change spec.windows", stage.Name, timeout)
 		}
@@ -90,8 +93,8 @@ func (p *Plan) neverStarts(stage string, timeout time.Duration, budget *int) boo
 		period = 8 * 24 * time.Hour // a week, and what a window of the week before leaves open
 	}
 	begin := time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC) // the same whenever it is read, in a year with daylight saving
-	for at := begin; *budget > 0; *budget-- {
-		next := p.earliest(stage, timeout, at)
+	for at := begin; *budget > 0; {
+		next := p.earliest(stage, timeout, at, budget)
 		switch {
 		case next.Equal(at):
 			return false
@@ -122,13 +125,18 @@ func (p *Plan) weekly(stage string) bool {
 
 // Opening is when a stage can start, by the windows of the Pipeline: now or later; zero if no such time was found within 400 days.
 func (p *Plan) Opening(stage string, now time.Time) time.Time {
+	budget := maxSearch
+	return p.opening(stage, now, &budget)
+}
+
+func (p *Plan) opening(stage string, now time.Time, budget *int) time.Time {
 	if p.final[stage] {
 		return now
 	}
 	timeout := p.stages[stage].AttemptTimeout()
 	at := now
-	for range maxSteps {
-		next := p.earliest(stage, timeout, at)
+	for steps := 0; steps < maxSteps && *budget > 0; steps++ {
+		next := p.earliest(stage, timeout, at, budget)
 		switch {
 		case next.IsZero(), next.Sub(now) > maxAhead:
 			return time.Time{}
@@ -140,20 +148,27 @@ func (p *Plan) Opening(stage string, now time.Time) time.Time {
 	return time.Time{}
 }
 
-// earliest is a time before which a stage cannot start: the given one if it can start then. Zero says that there is none.
-func (p *Plan) earliest(stage string, timeout time.Duration, at time.Time) time.Time {
+// earliest is a time before which a stage cannot start: the given one if it can start then. Zero says that there is none. What it looked at
+// is taken from the budget.
+func (p *Plan) earliest(stage string, timeout time.Duration, at time.Time, budget *int) time.Time {
 	allows, allowed := false, false
 	var opens, denied time.Time
 	for _, w := range p.windows {
 		if !w.about(stage) {
 			continue
 		}
+		*budget--
 		open, _ := w.Open(at)
 		next := w.Next(at)
 		switch {
 		case w.spec.Type == v1alpha1.WindowAllow:
 			allows = true
-			allowed = allowed || open && (w.spec.Overruns() || w.Covers(at, at.Add(timeout)))
+			if !allowed && open && !w.spec.Overruns() {
+				covers, looked := w.Covers(at, at.Add(timeout))
+				*budget -= looked
+				allowed = covers
+			}
+			allowed = allowed || open && w.spec.Overruns()
 			if opens.IsZero() || !next.IsZero() && next.Before(opens) {
 				opens = next
 			}
@@ -182,6 +197,7 @@ func later(a, b time.Time) time.Time {
 // FirstOpening is when the first of the stages that begin a run can start, and one of them; zero if none can. A Pipeline whose windows can
 // be overridden starts its runs at any time.
 func (p *Plan) FirstOpening(now time.Time) (first time.Time, stage string) {
+	budget := maxSearch
 	if p.spec.WindowOverride || len(p.windows) == 0 {
 		return now, ""
 	}
@@ -190,7 +206,7 @@ func (p *Plan) FirstOpening(now time.Time) (first time.Time, stage string) {
 		if len(s.After) > 0 {
 			continue
 		}
-		if at := p.Opening(s.Name, now); stage == "" || first.IsZero() || !at.IsZero() && at.Before(first) {
+		if at := p.opening(s.Name, now, &budget); stage == "" || first.IsZero() || !at.IsZero() && at.Before(first) {
 			first = at
 			stage = s.Name
 		}

@@ -154,6 +154,33 @@ func TestATimeoutThatNeverFitsIsRefused(t *testing.T) {
 	}
 }
 
+// The windows of one Pipeline must not keep the controllers of all from their work.
+func TestWindowsThatAreCostlyAreReadInABoundedTime(t *testing.T) {
+	const most = 10 * time.Second
+	for _, cron := range []string{"* * 1-30 * *", "0 * 1-30 * *", "* 0-22 * * *"} {
+		spec := &v1alpha1.PipelineSpec{}
+		for range 8 {
+			spec.Windows = append(spec.Windows, opens(v1alpha1.WindowAllow, cron, time.Minute, noOverrun))
+		}
+		for n := range 50 {
+			s := stage(fmt.Sprint("s", n))
+			s.Timeout = &metav1.Duration{Duration: 720*time.Hour - time.Duration(n)*time.Minute}
+			spec.Stages = append(spec.Stages, s)
+		}
+		began := time.Now()
+		plan, err := NewPlan(spec)
+		took := time.Since(began)
+		if err == nil {
+			began = time.Now()
+			plan.FirstOpening(began)
+			took = max(took, time.Since(began))
+		}
+		if took > most {
+			t.Errorf("windows %q took %s", cron, took)
+		}
+	}
+}
+
 func TestAWindowThatNeverClosesHasRoomForAnyTimeout(t *testing.T) {
 	long := stage("a")
 	long.Timeout = &metav1.Duration{Duration: 720 * time.Hour}

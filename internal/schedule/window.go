@@ -67,23 +67,23 @@ func (w *Window) Closes(at time.Time) time.Time {
 	return closes
 }
 
-// Covers reports whether a window that is open stays open until a time, with its openings before that. It looks ahead by a bounded number
-// of openings, those of more than 30 days if there is one for each hour.
-func (w *Window) Covers(at, until time.Time) bool {
+// Covers reports whether a window that is open stays open until a time, with its openings before that, and how many of them it looked at.
+// Their number is bounded: it is that of more than 30 days if there is one for each hour.
+func (w *Window) Covers(at, until time.Time) (covers bool, looked int) {
 	const ahead = 1024
 	_, closes := w.Open(at)
-	for range ahead {
+	for ; looked < ahead; looked++ {
 		if !closes.Before(until) {
-			return true
+			return true, looked
 		}
 		last := Latest(w.openings, at, closes)
 		if !last.After(at) {
-			return false
+			return false, looked
 		}
 		at = last
 		closes = last.Add(w.duration)
 	}
-	return false
+	return false, looked
 }
 
 // Weekly reports whether the times of each week are the same, without what daylight saving changes.

@@ -25,14 +25,17 @@ const (
 )
 
 // jobsOf finds the Jobs in commands and arguments of init containers, as kubectl and programs that wait for Jobs take them: job/NAME,
-// job.batch/NAME, or job NAME.
+// job.batch/NAME, or job NAME. A path such as jobs/main.py is the Job of no one, and one of a namespace that the command names is not that
+// of the Pod.
 func jobsOf(s *corev1.PodSpec) []JobUse {
 	var jobs []JobUse
 	for i := range s.InitContainers {
 		c := &s.InitContainers[i]
 		text := strings.Join(slices.Concat(c.Command, c.Args), " ")
 		previous := ""
-		for _, word := range strings.FieldsFunc(text[:min(len(text), maxCommand)], notInName) {
+		words := strings.FieldsFunc(text[:min(len(text), maxCommand)], notInName)
+		waits := namesObjects(words)
+		for _, word := range words {
 			kind, name, typed := strings.Cut(word, "/")
 			if !typed {
 				kind, name = previous, word
@@ -43,13 +46,22 @@ func jobsOf(s *corev1.PodSpec) []JobUse {
 			default:
 				continue
 			}
-			found := JobUse{c.Name, strings.TrimRight(name, "."), typed}
+			found := JobUse{c.Name, strings.TrimRight(name, "."), typed && waits}
 			if len(validation.IsDNS1123Subdomain(found.Job)) == 0 && len(jobs) < maxJobs && !slices.Contains(jobs, found) {
 				jobs = append(jobs, found)
 			}
 		}
 	}
 	return jobs
+}
+
+// namesObjects reports whether a command is that of a program that looks at objects, in the namespace of its Pod.
+func namesObjects(words []string) bool {
+	elsewhere := slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(w, "-n") || strings.HasPrefix(w, "--namespace") })
+	return !elsewhere && slices.ContainsFunc(words, func(w string) bool {
+		name := w[strings.LastIndexByte(w, '/')+1:]
+		return name == "kubectl" || name == "oc" || name == "wait" || strings.Contains(name, "wait-for")
+	})
 }
 
 // maxCommand is how many bytes of a command are searched for names of Jobs.

@@ -75,6 +75,22 @@ func TestAnInitContainerThatDoesNotEndIsFound(t *testing.T) {
 				"  condition: 1 of 1 Pod: cart-7d9f-a",
 			},
 		},
+		"it runs a file of a folder of jobs": {
+			ID: "init-container-hanging", Documents: waitingInit(`python, jobs/migrate.py`, old, "Pending"), Want: []string{
+				"medium Deployment/shop/cart [wait]: Init container wait (1 of 1) of Deployment cart does not end. The containers " +
+					"after it do not start.",
+				"  condition: init container wait has been running since 2026-01-15T11:20:00Z",
+				"  condition: 1 of 1 Pod: cart-7d9f-a",
+			},
+		},
+		"it waits for a Job of another namespace": {
+			ID: "init-container-hanging", Documents: waitingInit(`kubectl, wait, job/migrate, -n, data`, old, "Pending"), Want: []string{
+				"medium Deployment/shop/cart [wait]: Init container wait (1 of 1) of Deployment cart does not end. The containers " +
+					"after it do not start.",
+				"  condition: init container wait has been running since 2026-01-15T11:20:00Z",
+				"  condition: 1 of 1 Pod: cart-7d9f-a",
+			},
+		},
 		"it waits for something else that is called a job": {
 			ID: "init-container-hanging", Documents: waitingInit(`run, job migrate`, old, "Pending"), Want: []string{
 				"medium Deployment/shop/cart [wait]: Init container wait (1 of 1) of Deployment cart does not end. The containers " +
