@@ -1,10 +1,13 @@
 package inspection
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -14,19 +17,34 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/testkit"
+	"kubeops.io/kubeops/internal/testkit/servers"
 )
 
-// queriesOf a server that answers as a Prometheus without series.
-func queriesOf(t *testing.T) (url string, queries func() []string) {
+// queriesOf a real Prometheus are those that a proxy before it has seen.
+func queriesOf(t *testing.T) (address string, queries func() []string) {
 	t.Helper()
+	prometheus, _ := servers.Prometheus(t, servers.PrometheusOptions{})
+	target, err := url.Parse(prometheus)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(target)
 	var mutex sync.Mutex
 	var sent []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		form, err := url.ParseQuery(string(body))
+		if err != nil {
+			t.Error(err)
+		}
 		mutex.Lock()
-		sent = append(sent, r.FormValue("query"))
+		sent = append(sent, form.Get("query"), r.URL.Query().Get("query"))
 		mutex.Unlock()
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(w, `{"status":"success","data":{"resultType":"vector","result":[]}}`) // a client that left
+		proxy.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
 	return server.URL, func() []string {
@@ -41,9 +59,9 @@ func TestMetricsOfAClusterAreSelectedByItsLabels(t *testing.T) {
 	remote := testkit.NewCluster(t)
 	w := newWorld(t)
 	w.Account()
-	url, queries := queriesOf(t)
+	address, queries := queriesOf(t)
 	w.Create(&v1alpha1.MetricsBackend{ObjectMeta: w.Meta("all"), Spec: v1alpha1.MetricsBackendSpec{
-		Type: v1alpha1.MetricsBackendPrometheus, Prometheus: &v1alpha1.PrometheusBackend{URL: url},
+		Type: v1alpha1.MetricsBackendPrometheus, Prometheus: &v1alpha1.PrometheusBackend{URL: address},
 	}})
 	r := w.reconciler(func(s *setup) {
 		w.connected(s.env.Clusters, "one", "test", remote.Config)

@@ -52,7 +52,7 @@ func isCopy(run *v1alpha1.PipelineRun) bool {
 }
 
 // isLeftCopy reports whether an Approval was restored without its run. Approvals outlive the runs that spec.keepRuns does not keep: one
-// without a run is no copy by itself.
+// without a run need not be a copy.
 func isLeftCopy(approval *v1alpha1.Approval, runs map[string]bool) bool {
 	return approval.Labels[veleroLabel] != "" && !runs[approval.Namespace+"/"+approval.Spec.Run]
 }

@@ -22,7 +22,7 @@ func failedCheck() check.Check {
 	return check.Check{
 		ID: "pod-failed", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
 		Summary: "A Pod without a controller has failed.",
-		Meaning: "A Pod that no object owns ended within the recent window (an hour unless set) with an error, and nothing runs it " +
+		Meaning: "A Pod that no object owns ended within the recent window (an hour unless set) with an error, and no controller runs it " +
 			"again. Its " +
 			"restartPolicy is Never, or it ran for longer than activeDeadlineSeconds. Pods of one namespace whose containers have " +
 			"the same image and ended in the same way are one finding, about the newest. A container that was OOMKilled, a failed init " +
@@ -106,7 +106,7 @@ func failedFinding(g *facts.Graph, failures []failure) check.Finding {
 			"the Pod again.", logOf(f))
 	default:
 		end, _ := lastEnd(*f.container)
-		finding.Message = fmt.Sprintf("Pod %s has failed: container %s ended with %s. Nothing runs it again.", f.pod.Name, f.container.Name,
+		finding.Message = fmt.Sprintf("Pod %s has failed: container %s ended with %s. No controller runs it again.", f.pod.Name, f.container.Name,
 			exitText(end))
 		finding.Evidence = append(finding.Evidence, endEvidence(f.pod, *f.container, end))
 		finding.Remediation = exitAdvice(g, f.pod, *f.container, end)

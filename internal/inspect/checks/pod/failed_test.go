@@ -19,7 +19,7 @@ func TestPodsWithoutAControllerThatFailedAreFound(t *testing.T) {
 	checktest.RunCases(t, Checks(), map[string]checktest.Case{
 		"with an exit code": {
 			ID: "pod-failed", Documents: pod("etl-1", "", "", ended("3", at, "")), Want: []string{
-				"medium Pod/shop/etl-1 [exit code 3]: Pod etl-1 has failed: container etl ended with exit code 3. Nothing runs it again.",
+				"medium Pod/shop/etl-1 [exit code 3]: Pod etl-1 has failed: container etl ended with exit code 3. No controller runs it again.",
 				"  condition: container etl terminated with exit code 3",
 			},
 		},
@@ -28,7 +28,7 @@ func TestPodsWithoutAControllerThatFailedAreFound(t *testing.T) {
 			Documents: pod("etl-1", "", "", ended("3", at, "")) + pod("etl-2", "", "", ended("3", "2026-01-15T11:40:00Z", "")) +
 				pod("etl-3", "", "", ended("3", at, "")),
 			Want: []string{
-				"medium Pod/shop/etl-2 [exit code 3]: Pod etl-2 has failed: container etl ended with exit code 3. Nothing runs it again.",
+				"medium Pod/shop/etl-2 [exit code 3]: Pod etl-2 has failed: container etl ended with exit code 3. No controller runs it again.",
 				"  condition: container etl terminated with exit code 3",
 				"  condition: 2 other Pods ended in the same way: etl-1, etl-3",
 			},
