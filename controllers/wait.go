@@ -100,11 +100,12 @@ func (w *apiWaiter) missing(ctx context.Context, c controller) (missing []string
 	return missing, nil
 }
 
-// maxReviewed is in how many of the manager's namespaces its permissions are reviewed: a role that is missing is so in all of them, and each
-// namespace takes a request for each kind and verb before the manager starts.
+// maxReviewed is in how many of the manager's namespaces its permissions are reviewed: a role that is missing is so in all of them, and
+// each namespace takes a request for each kind and verb before the manager starts.
 const maxReviewed = 20
 
-// allowed reports whether the manager has a permission in the namespaces that it serves. A manager that may not ask finds out when it watches.
+// allowed reports whether the manager has a permission in the namespaces that it serves. A manager that may not ask finds out when it
+// watches.
 func (w *apiWaiter) allowed(ctx context.Context, resource schema.GroupVersionResource, verb string) (bool, error) {
 	namespaces := w.environment.Settings.Namespaces
 	if len(namespaces) == 0 {

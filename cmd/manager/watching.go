@@ -80,7 +80,8 @@ func (p *patient) say(request *http.Request, response *http.Response, err error)
 	} else {
 		text = response.Status
 	}
-	p.logger.Info("The API server does not answer; changes of resources are not seen until it does", "host", request.URL.Host, "error", text)
+	p.logger.Info("The API server does not answer; changes of resources are not seen until it does", "host", request.URL.Host,
+		"error", text)
 }
 
 func (p *patient) pause(ctx context.Context) error {

@@ -56,8 +56,8 @@ func PatchStatus(ctx context.Context, c client.Client, stored, changed client.Ob
 // IsStale reports whether an error of PatchStatus says that the object was changed or replaced since it was read.
 func IsStale(err error) bool { return apierrors.IsInvalid(err) || apierrors.IsConflict(err) }
 
-// IsOvertaken reports whether a test of the patch of PatchStatus has failed, so that another writer came first. A status that the API server
-// finds invalid is none: that error names its fields.
+// IsOvertaken reports whether a test of the patch of PatchStatus has failed, so that another writer came first. A status that the API
+// server finds invalid is none: that error names its fields.
 func IsOvertaken(err error) bool {
 	var status apierrors.APIStatus
 	return apierrors.IsConflict(err) ||

@@ -57,7 +57,9 @@ func jobsOf(s *corev1.PodSpec) []JobUse {
 
 // namesObjects reports whether a command is that of a program that looks at objects, in the namespace of its Pod.
 func namesObjects(words []string) bool {
-	elsewhere := slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(w, "-n") || strings.HasPrefix(w, "--namespace") })
+	elsewhere := slices.ContainsFunc(words, func(w string) bool {
+		return strings.HasPrefix(w, "-n") || strings.HasPrefix(w, "--namespace")
+	})
 	return !elsewhere && slices.ContainsFunc(words, func(w string) bool {
 		name := w[strings.LastIndexByte(w, '/')+1:]
 		return name == "kubectl" || name == "oc" || name == "wait" || strings.Contains(name, "wait-for")

@@ -106,8 +106,8 @@ func failedFinding(g *facts.Graph, failures []failure) check.Finding {
 			"the Pod again.", logOf(f))
 	default:
 		end, _ := lastEnd(*f.container)
-		finding.Message = fmt.Sprintf("Pod %s has failed: container %s ended with %s. No controller runs it again.", f.pod.Name, f.container.Name,
-			exitText(end))
+		finding.Message = fmt.Sprintf("Pod %s has failed: container %s ended with %s. No controller runs it again.", f.pod.Name,
+			f.container.Name, exitText(end))
 		finding.Evidence = append(finding.Evidence, endEvidence(f.pod, *f.container, end))
 		finding.Remediation = exitAdvice(g, f.pod, *f.container, end)
 		finding.Remediation += remedy.Sprintf(" Then delete the Pod and create it again, or let a Job repeat it.")

@@ -116,7 +116,8 @@ func (c *call) toProblem(answer *provider.Answer) *problem.Problem {
 	// The error page of a proxy is not JSON.
 	_ = stream.New(io.LimitReader(answer.Body, maxErrorBytes), stream.Limits{}).Decode(&content)
 	refusal := ai.Refusal{
-		Status: answer.Status, Message: content.Error, RetryAfter: ai.RetryAfter(answer.Header, time.Now()), Secrets: c.model.settings.Secrets(),
+		Status: answer.Status, Message: content.Error, RetryAfter: ai.RetryAfter(answer.Header, time.Now()),
+		Secrets: c.model.settings.Secrets(),
 	}
 	if c.tools && refusal.NoTools() {
 		return ai.ToolsNotSupported(c.model.client.Host(), c.model.settings.Model)
