@@ -59,7 +59,10 @@ func (w *world) available(namespace string) {
 	if err := w.client.Get(w.t.Context(), client.ObjectKeyFromObject(deployment), deployment); err != nil {
 		w.t.Fatal(err)
 	}
-	deployment.Status.Replicas, deployment.Status.ReadyReplicas, deployment.Status.AvailableReplicas = 1, 1, 1
+	wanted := ptr.Deref(deployment.Spec.Replicas, 1)
+	deployment.Status.Replicas = wanted
+	deployment.Status.ReadyReplicas = wanted
+	deployment.Status.AvailableReplicas = wanted
 	if err := w.client.Status().Update(w.t.Context(), deployment); err != nil {
 		w.t.Fatal(err)
 	}
