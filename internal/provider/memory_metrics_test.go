@@ -48,5 +48,7 @@ kubeops_response_memory_waiting 1
 		t.Errorf("%d of %d bytes are used", used, memory.Limit())
 	}
 	cancel()
-	_ = <-ended // it was canceled
+	if err := <-ended; err == nil {
+		t.Error("what was canceled got its memory")
+	}
 }
