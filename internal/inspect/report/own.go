@@ -37,7 +37,9 @@ func neededByKubeOps(object facts.Ref) string {
 		return "PipelineRuns read logs of a backend if the ServiceAccount that it is bound to is permitted to read those of Pods."
 	case name == "kubeops-worker", strings.HasPrefix(name, "kubeops-worker-impersonation"):
 		return "workers read what inspections refer to with it, and act as the ServiceAccounts of tenants."
-	case name == "kubeops-editor", name == "kubeops-viewer", name == "kubeops-approver":
+	case name == "kubeops-manager-cluster-profiles":
+		return "the manager keeps the labels of imported ClusterProfiles in ManagedClusters with it."
+	case name == "kubeops-admin", name == "kubeops-editor", name == "kubeops-viewer", name == "kubeops-approver":
 		return "it gives users access to the resources of KubeOps."
 	case name == "kubeops-dashboard-impersonation":
 		return "the dashboard reads resources of KubeOps with the permissions of its viewers with it."

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/provider/builtin"
 	"kubeops.io/kubeops/internal/provider/logs"
-	"kubeops.io/kubeops/internal/provider/logs/loki"
 )
 
 // lookEvery is the time between two looks of the collector.
@@ -29,7 +29,11 @@ type collector struct {
 // collect until the test ends.
 func (l *Line) collect(t testing.TB, url string) {
 	t.Helper()
-	backend, err := loki.New(logs.Settings{
+	types, err := builtin.Logs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	backend, err := types.New("loki", logs.Settings{
 		Endpoint: provider.Endpoint{URL: url}, Timeout: 10 * time.Second, Egress: provider.Egress{AllowLoopback: true},
 	})
 	if err != nil {
