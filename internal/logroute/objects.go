@@ -15,7 +15,7 @@ import (
 	"kubeops.io/kubeops/internal/networkpolicy"
 )
 
-// Images that collectors run, where no other are named. Vector's is its own; Fluentd's must hold the plug-ins concat and
+// Images that collectors run, where no other are named. Vector's is its own; Fluentd's must hold the plug-in
 // kubernetes_metadata, as this one of the Fluentd project does.
 const (
 	DefaultVectorImage  = images.Vector
