@@ -88,7 +88,8 @@ func (l *logic) saveJudgement(
 	conclude(scope.Conditions(), report)
 	l.watches.Want(scope.Key(), report.Name, false)
 	log.FromContext(ctx).Info("Saved what was judged", "report", run.Report, "trigger", run.Trigger)
-	return kind.Result{RequeueAfter: time.Millisecond, Written: func() { l.saved(scope.Object, report) }}, nil
+	scope.AfterWrite(func() { l.saved(scope.Object, report) })
+	return kind.Result{RequeueAfter: time.Millisecond, Told: true}, nil
 }
 
 // notAllowed is the problem of an Inspection that the manager's configuration does not let watch its cluster.

@@ -167,7 +167,8 @@ func (l *logic) Reconcile(ctx context.Context, scope *kind.Scope[*v1alpha1.Inspe
 	record(scope.Object, plan.run, report)
 	conclude(scope.Conditions(), report)
 	l.checked.remember(scope)
-	return kind.Result{RequeueAfter: l.requeueAfter(scope.Object), Written: func() { l.saved(scope.Object, report) }}, nil
+	scope.AfterWrite(func() { l.saved(scope.Object, report) })
+	return kind.Result{RequeueAfter: l.requeueAfter(scope.Object), Told: true}, nil
 }
 
 // saved counts a report and records an event about it.

@@ -283,7 +283,7 @@ func (w *work) result(
 		scope.Conditions().Succeeded(fmt.Sprintf("%s applied and healthy in %s", text.Count(len(w.sources.Objects), "object"),
 			text.Count(len(rows), "cluster")))
 	}
-	return kind.Result{RequeueAfter: after, Written: w.event(scope, outcomes)}, nil
+	return kind.Result{RequeueAfter: after, Told: w.tell(scope, outcomes)}, nil
 }
 
 // unready is why the bundle is not ready; both are empty if it is. A rollout is described by the clusters whose wave has begun.
@@ -328,8 +328,8 @@ func planned(rows []v1alpha1.BundleCluster) string {
 		text.Count(len(rows), "cluster"))
 }
 
-// event about what was written; nil records one where Ready changed.
-func (w *work) event(scope *kind.Scope[*v1alpha1.ResourceBundle], outcomes []clusterOutcome) func() {
+// tell records an event about what was applied once the status is written. It is false if nothing was.
+func (w *work) tell(scope *kind.Scope[*v1alpha1.ResourceBundle], outcomes []clusterOutcome) bool {
 	written := 0
 	for _, o := range outcomes {
 		for _, r := range o.results {
@@ -339,12 +339,13 @@ func (w *work) event(scope *kind.Scope[*v1alpha1.ResourceBundle], outcomes []clu
 		}
 	}
 	if written == 0 {
-		return nil
+		return false
 	}
-	return func() {
+	scope.AfterWrite(func() {
 		kind.Event(w.Events, scope.Object, corev1.EventTypeNormal, "Applied", action,
 			fmt.Sprintf("Applied %s in %s", text.Count(written, "object"), text.Count(len(outcomes), "cluster")))
-	}
+	})
+	return true
 }
 
 // rowOf is the state of a cluster in the status; nil if it has none.

@@ -69,9 +69,8 @@ type Result struct {
 	RequeueAfter time.Duration
 	// Unchanged leaves the status as it is stored: nothing in it is worth a write.
 	Unchanged bool
-	// Written is called once the status is written, and records what it does instead of an event about Ready; nil records an
-	// event where Ready changed.
-	Written func()
+	// Told is set if what Scope.AfterWrite does records an event, which stands for that about a change of Ready.
+	Told bool
 }
 
 // Scope is one object within one reconcile.
@@ -204,14 +203,11 @@ func (r *Reconciler[T]) reconcileObject(ctx context.Context, request ctrl.Reques
 		return ctrl.Result{RequeueAfter: result.RequeueAfter}, nil
 	}
 	write := r.write
-	if result.Written != nil {
+	if result.Told {
 		write = r.patch
 	}
 	if err := write(ctx, scope); err != nil {
 		return scope.overtakenFirst(ctx, err)
-	}
-	if result.Written != nil {
-		result.Written()
 	}
 	return ctrl.Result{RequeueAfter: result.RequeueAfter}, nil
 }
