@@ -46,23 +46,18 @@ func newLogPlaces() *logPlaces {
 
 // acquire a place for a log of a viewer. The refusal is why there is none; empty if there is one, which must be released.
 func (l *logPlaces) acquire(viewer string, follow bool) (release func(), refusal string) {
-	own, ok := l.viewers.acquire(viewer)
-	if !ok {
-		return nil, tooManyLogs
-	}
 	all := l.read
 	if follow {
 		all = l.followed
 	}
-	shared, ok := all.acquire("")
-	if !ok {
-		own()
+	release, full := acquireAll(place{l.viewers, viewer}, place{of: all})
+	switch full {
+	case 0:
+		return nil, tooManyLogs
+	case 1:
 		return nil, busyLogs
 	}
-	return func() {
-		shared()
-		own()
-	}, ""
+	return release, ""
 }
 
 // LogLine of a container.

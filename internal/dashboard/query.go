@@ -67,7 +67,8 @@ func newQueryPlaces() *queryPlaces {
 
 // acquire a place for a query of a viewer to a backend in a namespace. It is false if there is none.
 func (q *queryPlaces) acquire(viewer, namespace string) (release func(), ok bool) {
-	return acquireAll(place{q.viewers, viewer}, place{q.tenants, namespace}, place{of: q.all})
+	release, full := acquireAll(place{q.viewers, viewer}, place{q.tenants, namespace}, place{of: q.all})
+	return release, full < 0
 }
 
 // queryGap is why a backend cannot be queried by the dashboard at all. Empty if it can.

@@ -162,21 +162,21 @@ type place struct {
 	key string
 }
 
-// acquireAll acquires one of each place, or of none: it is false if there is no room in one.
-func acquireAll(places ...place) (release func(), ok bool) {
+// acquireAll acquires one of each place, or of none: full is the first that has no room, or -1.
+func acquireAll(places ...place) (release func(), full int) {
 	var taken []func()
 	release = func() {
 		for _, one := range taken {
 			one()
 		}
 	}
-	for _, p := range places {
+	for i, p := range places {
 		one, ok := p.of.acquire(p.key)
 		if !ok {
 			release()
-			return nil, false
+			return nil, i
 		}
 		taken = append(taken, one)
 	}
-	return release, true
+	return release, -1
 }
