@@ -2,16 +2,40 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/cli/command"
+	"kubeops.io/kubeops/internal/cli/connect"
 )
 
+// findingFlags name one finding of a latest report.
+type findingFlags struct {
+	cluster    connect.ClusterFlags
+	inspection string
+}
+
+// register adds the flags and completions to a command, which runs with the finding that its arguments name.
+func (o *findingFlags) register(cmd *cobra.Command, inspectionHelp string, run func(ctx context.Context, finding string) error) {
+	o.cluster.Register(cmd.Flags())
+	o.cluster.Complete(cmd)
+	cmd.Flags().StringVar(&o.inspection, "inspection", "", inspectionHelp)
+	o.cluster.CompleteFlag(cmd, "inspection", connect.InspectionKind())
+	cmd.ValidArgsFunction = o.completeFindings
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return errors.New("no finding given: specify its id, or its check and object")
+		}
+		return run(cmd.Context(), strings.Join(args, " "))
+	}
+}
+
 // completeFindings completes the ids of findings in the latest reports, described by check and object.
-func (o *ignoreOptions) completeFindings(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+func (o *findingFlags) completeFindings(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, command.Silent
 	}

@@ -2,25 +2,21 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/cli/command"
-	"kubeops.io/kubeops/internal/cli/connect"
 	"kubeops.io/kubeops/internal/cli/terminal"
 	"kubeops.io/kubeops/internal/inspect/render"
 	"kubeops.io/kubeops/internal/remedy"
 )
 
 type explainOptions struct {
-	cluster    connect.ClusterFlags
-	inspection string
-	output     string
-	color      string
+	findingFlags
+	output string
+	color  string
 }
 
 // explainedFinding is what `kubeops explain -o json` prints.
@@ -42,33 +38,20 @@ as the table prints them. No model is asked.`,
 		Example: `  kubeops explain 4f0c2a -n shop
   kubeops explain pod-crash-looping "Deployment shop/cart" -n inspections
   kubeops explain 4f0c2a -n shop -o yaml`,
-		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return errors.New("no finding given: specify its id, or its check and object")
-			}
-			return o.run(cmd.Context(), streams, strings.Join(args, " "))
-		},
 	}
+	o.register(cmd, "Inspection with the finding (default: the one in the namespace that has it)",
+		func(ctx context.Context, finding string) error { return o.run(ctx, streams, finding) })
 	flags := cmd.Flags()
-	o.cluster.Register(flags)
-	o.cluster.Complete(cmd)
-	flags.StringVar(&o.inspection, "inspection", "", "Inspection with the finding (default: the one in the namespace that has it)")
 	flags.StringVarP(&o.output, "output", "o", "table", "table, json or yaml")
 	flags.StringVar(&o.color, "color", "auto", colorHelp)
 	command.CompleteValues(cmd, "output", "table", "json", "yaml")
 	command.CompleteValues(cmd, "color", "auto", "always", "never")
-	o.cluster.CompleteFlag(cmd, "inspection", connect.InspectionKind())
-	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
-		same := ignoreOptions{cluster: o.cluster, inspection: o.inspection}
-		return same.completeFindings(cmd, args, prefix)
-	}
 	return cmd
 }
 
 func (o *explainOptions) run(ctx context.Context, streams command.Streams, wanted string) error {
-	if o.output != "table" && o.output != "json" && o.output != "yaml" {
-		return command.InvalidValue("-o", o.output, "table", "json", "yaml")
+	if err := command.OneOf("-o", o.output, "table", "json", "yaml"); err != nil {
+		return err
 	}
 	printer, err := newPrinter(streams.Out, o.output, o.color, "")
 	if err != nil {

@@ -36,12 +36,11 @@ const (
 )
 
 type ignoreOptions struct {
-	cluster    connect.ClusterFlags
-	inspection string
-	reason     string
-	expires    string
-	output     string
-	dryRun     bool
+	findingFlags
+	reason  string
+	expires string
+	output  string
+	dryRun  bool
 }
 
 func newIgnore(streams command.Streams) *cobra.Command {
@@ -59,26 +58,16 @@ Inspection, put the rule into its source: the next sync can remove it otherwise.
 		Example: `  kubeops ignore 4f0c2a --reason "moves to the new cluster" --expires 30d -n shop
   kubeops ignore configmap-key-missing "Deployment shop/cart" --reason "known, see OPS-17" --expires 2026-12-31 -n inspections
   kubeops ignore service-no-ready-endpoints/shop/legacy --reason "switched off on purpose" --dry-run -n inspections`,
-		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return errors.New("no finding given: specify its id, or its check and object")
-			}
-			return o.run(cmd.Context(), streams, strings.Join(args, " "))
-		},
 	}
+	o.register(cmd, "Inspection to change (default: the one in the namespace that has the finding)",
+		func(ctx context.Context, finding string) error { return o.run(ctx, streams, finding) })
 	flags := cmd.Flags()
-	o.cluster.Register(flags)
-	o.cluster.Complete(cmd)
-	flags.StringVar(&o.inspection, "inspection", "", "Inspection to change (default: the one in the namespace that has the finding)")
 	flags.StringVar(&o.reason, "reason", "", "why the finding is accepted (required)")
 	flags.StringVar(&o.expires, "expires", "",
 		"when the rule ends: a duration such as 30d or 12h, or a date such as 2026-12-31, its last day (default: never)")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "print the rule, and change nothing")
 	flags.StringVarP(&o.output, "output", "o", "yaml", "with --dry-run: yaml or json")
 	command.CompleteValues(cmd, "output", "yaml", "json")
-	o.cluster.CompleteFlag(cmd, "inspection", connect.InspectionKind())
-	cmd.ValidArgsFunction = o.completeFindings
 	return cmd
 }
 
