@@ -66,25 +66,21 @@ func (q question) prompt(language v1alpha1.Language, gate *Gate, room int64, ans
 		}
 	}
 	left := room - ai.Estimate(p.User)
-	for i, call := range q.read { // each gets a share of what is left
-		entry, ok := fit(entryOf(call), gate, left/int64(len(q.read)-i))
+	add := func(e background.Entry, share int64) {
+		entry, ok := fit(e, gate, share)
 		if !ok {
-			continue
-		}
-		data.Context = append(data.Context, entry)
-		p.ids = append(slices.Clone(p.ids), call.ID)
-		p.User = q.write(data, p.ids)
-		left = room - ai.Estimate(p.User)
-	}
-	for _, e := range q.entries {
-		entry, ok := fit(e, gate, left)
-		if !ok {
-			continue
+			return
 		}
 		data.Context = append(data.Context, entry)
 		p.ids = append(slices.Clone(p.ids), e.ID)
 		p.User = q.write(data, p.ids)
 		left = room - ai.Estimate(p.User)
+	}
+	for i, call := range q.read { // each gets a share of what is left
+		add(entryOf(call), left/int64(len(q.read)-i))
+	}
+	for _, e := range q.entries {
+		add(e, left)
 	}
 	if len(q.read) > 0 {
 		p.Schema = schema(nil, limits) // ids with numbers of lines are not in any list
