@@ -266,8 +266,8 @@ func (w *waiter) enqueue() error {
 
 // isQueued reports whether a message was refused since there is one on its subject.
 func isQueued(err error) bool {
-	refused := (*jetstream.APIError)(nil)
-	return errors.As(err, &refused) && strings.Contains(refused.Description, "per subject")
+	refused := refusalOf(err)
+	return refused != nil && strings.Contains(refused.Description, "per subject")
 }
 
 // abandoned reports whether no worker has answered for a while.
@@ -312,7 +312,7 @@ func (q *Queue) unavailable(err error) error {
 }
 
 func (q *Queue) describe(err error) string {
-	refused := (*jetstream.APIError)(nil)
+	refused := refusalOf(err)
 	last := q.conn.LastError()
 	switch {
 	case errors.Is(err, errNotConnected) && (errors.Is(last, nats.ErrAuthorization) || errors.Is(last, nats.ErrAuthExpired)):
@@ -321,7 +321,7 @@ func (q *Queue) describe(err error) string {
 		return "there is no connection"
 	case errors.Is(err, nats.ErrNoResponders), errors.Is(err, jetstream.ErrJetStreamNotEnabled):
 		return "JetStream is not enabled there"
-	case errors.As(err, &refused):
+	case refused != nil:
 		return fmt.Sprintf("JetStream refuses a request (error code %d)", refused.ErrorCode)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
 		return "it does not answer in time"

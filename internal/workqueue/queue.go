@@ -195,7 +195,7 @@ func (q *Queue) open(ctx context.Context) (*opened, error) {
 		if attempt > 0 {
 			pause(ctx, createPause)
 		}
-		if created, err = q.create(ctx); !isRefused(err) {
+		if created, err = q.create(ctx); refusalOf(err) == nil {
 			break
 		}
 	}
@@ -208,18 +208,18 @@ func (q *Queue) open(ctx context.Context) (*opened, error) {
 	return created, nil
 }
 
-// isRefused reports whether the server itself refused a request.
-func isRefused(err error) bool {
-	refused := (*jetstream.APIError)(nil)
-	return errors.As(err, &refused)
+// refusalOf is what JetStream itself said about a request that failed; nil if it did not.
+func refusalOf(err error) (refused *jetstream.APIError) {
+	errors.As(err, &refused)
+	return refused
 }
 
 // isFull reports whether the server has no space for what a request stores or reserves.
 func isFull(err error) bool {
 	// Error codes of JetStream: what the account, the server, its memory and its disk may store, and what a stream may.
 	const account, server, memory, disk, stream = 10002, 10023, 10028, 10047, 10077
-	refused := (*jetstream.APIError)(nil)
-	if !errors.As(err, &refused) {
+	refused := refusalOf(err)
+	if refused == nil {
 		return false
 	}
 	switch refused.ErrorCode {
