@@ -89,10 +89,13 @@ func heapExhausted(l line) (Saying, bool) {
 			"resources.limits.memory, or reduce usage.",
 	}
 	if l.container.MemoryLimit > 0 {
-		s.Evidence = []check.Evidence{check.FromSpec("container %s: memory limit %s", l.container.Name,
-			phrase.Bytes(l.container.MemoryLimit))}
+		s.Evidence = l.memoryLimit()
 	}
 	return s, true
+}
+
+func (l line) memoryLimit() []check.Evidence {
+	return []check.Evidence{check.FromSpec("container %s: memory limit %s", l.container.Name, phrase.Bytes(l.container.MemoryLimit))}
 }
 
 // processKilled explains a process within the container that was killed: the kernel kills the largest one of a container that reaches its
@@ -107,9 +110,7 @@ func processKilled(l line) (Saying, bool) {
 		Why: fmt.Sprintf("a process of it is killed, most likely at the memory limit of %s", phrase.Bytes(l.container.MemoryLimit)),
 		Fix: remedy.Sprintf("Raise resources.limits.memory of container %s in the Pod template of %s, or let it run fewer processes: the "+
 			"kernel's log of the node shows OOM kills.", l.container.Name, l.owner()),
-		Evidence: []check.Evidence{
-			check.FromSpec("container %s: memory limit %s", l.container.Name, phrase.Bytes(l.container.MemoryLimit)),
-		},
+		Evidence: l.memoryLimit(),
 	}, true
 }
 
