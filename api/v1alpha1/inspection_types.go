@@ -234,23 +234,6 @@ type InspectionSpec struct {
 	Export *Export `json:"export,omitempty"`
 }
 
-// RootCause is a summary of a problem that no other finding causes.
-type RootCause struct {
-	// id of the finding in the report.
-	ID string `json:"id"`
-	// check that reported the finding.
-	Check string `json:"check"`
-	// severity of the finding.
-	Severity Severity `json:"severity"`
-	// object that has the problem, as Kind/namespace/name or Kind/name.
-	Object string `json:"object"`
-	// message describes the problem.
-	Message string `json:"message"`
-	// affects is the number of findings that it causes.
-	// +optional
-	Affects int32 `json:"affects,omitempty"`
-}
-
 // InspectionRun identifies one run.
 type InspectionRun struct {
 	// trigger of the run: schedule, request, generation or change (of findings, in mode Continuous).

@@ -116,38 +116,6 @@ type ManagedClusterSpec struct {
 	InventoryInterval *metav1.Duration `json:"inventoryInterval,omitempty"`
 }
 
-// DefaultClusterDeadline is the default of the timeout of a ClusterSelection.
-const DefaultClusterDeadline = 2 * time.Minute
-
-// ClusterSelection selects ManagedClusters of a namespace: those with one of the names, and those that match the selector.
-// +kubebuilder:validation:XValidation:rule="has(self.names) && size(self.names) > 0 || has(self.selector)",message="set names, selector or both"
-type ClusterSelection struct {
-	// names of ManagedClusters. One that does not exist is a gap.
-	// +kubebuilder:validation:MaxItems=256
-	// +kubebuilder:validation:items:MinLength=1
-	// +kubebuilder:validation:items:MaxLength=253
-	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
-	// +listType=set
-	// +optional
-	Names []string `json:"names,omitempty"`
-	// selector by the labels of ManagedClusters. An empty selector matches all.
-	// +optional
-	Selector *metav1.LabelSelector `json:"selector,omitempty"`
-	// timeout of one cluster, from 5s to 30m: connecting, lists and evidence together. Defaults to 2m. spec.timeout bounds all clusters
-	// together.
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('5s') && duration(self) <= duration('30m')",message="timeout must be between 5s and 30m"
-	// +optional
-	Timeout *metav1.Duration `json:"timeout,omitempty"`
-}
-
-// Deadline returns timeout or its default.
-func (s *ClusterSelection) Deadline() time.Duration {
-	if s.Timeout != nil {
-		return s.Timeout.Duration
-	}
-	return DefaultClusterDeadline
-}
-
 // ClusterSupport says whether the Kubernetes project still maintains a minor version.
 // +kubebuilder:validation:Enum=Supported;OutOfSupport;Unknown
 type ClusterSupport string
