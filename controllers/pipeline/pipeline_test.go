@@ -173,15 +173,7 @@ func TestFailedRunsDoNotReplaceTheNewestThatSucceeded(t *testing.T) {
 		}
 	}
 	testsuite.MustReconcile(t, r, n, p)
-	list := &v1alpha1.PipelineRunList{}
-	if err := n.Client.List(t.Context(), list, client.InNamespace(n.Namespace)); err != nil {
-		t.Fatal(err)
-	}
-	var left []string
-	for _, run := range list.Items {
-		left = append(left, run.Name)
-	}
-	if got := strings.Join(left, " "); got != "r1 r3 r4" {
+	if got := left(t, n); got != "r1 r3 r4" {
 		t.Errorf("left are %s", got)
 	}
 }
@@ -219,15 +211,7 @@ func TestTheOldestRunsAreDeletedAndTheStatusShowsTheOthers(t *testing.T) {
 		p.Status.LastSuccessTime == nil {
 		t.Errorf("the status is %+v", p.Status)
 	}
-	list := &v1alpha1.PipelineRunList{}
-	if err := n.Client.List(t.Context(), list, client.InNamespace(n.Namespace)); err != nil {
-		t.Fatal(err)
-	}
-	var left []string
-	for _, run := range list.Items {
-		left = append(left, run.Name)
-	}
-	if got := strings.Join(left, " "); got != "other r2 r3 r4 r5 r6" {
+	if got := left(t, n); got != "other r2 r3 r4 r5 r6" {
 		t.Errorf("left are %s", got)
 	}
 	for _, resource := range []string{"pipelines", "pipelineruns"} {
@@ -237,4 +221,18 @@ func TestTheOldestRunsAreDeletedAndTheStatusShowsTheOthers(t *testing.T) {
 			}
 		}
 	}
+}
+
+// left are the names of the runs of a namespace.
+func left(t *testing.T, n *tenant.Tenant) string {
+	t.Helper()
+	list := &v1alpha1.PipelineRunList{}
+	if err := n.Client.List(t.Context(), list, client.InNamespace(n.Namespace)); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, run := range list.Items {
+		names = append(names, run.Name)
+	}
+	return strings.Join(names, " ")
 }
