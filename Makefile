@@ -83,7 +83,7 @@ servers: $(BIN) ## Download or build the servers that the tests use, such as Pro
 test-walls: kube ## Run the manager in 256 MiB beside the hostile resources of a tenant, on a real API server
 	go test ./test/walls -skip 'TestKilledWorkers|TestFailover|TestManagersSurvive|TestSoak|TestAnIdle|TestTheManagerUses|TestManyClusters' -count=1 -timeout 40m -v
 
-# A folder with checkouts of Fluentd and of its plug-ins in fluentd, concat and kubernetes_metadata. No package registry has them.
+# A folder with checkouts of Fluentd and of its plug-in in fluentd and kubernetes_metadata. No package registry has them.
 export FLUENTD ?=
 
 .PHONY: test-fluentd

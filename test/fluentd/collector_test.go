@@ -1,5 +1,5 @@
 // Package fluentd runs the generated configuration in a real Fluentd, which a developer brings: FLUENTD is a folder with checkouts in
-// fluentd, concat and kubernetes_metadata. Lines go through files as a container runtime writes them into real servers.
+// fluentd and kubernetes_metadata. Lines go through files as a container runtime writes them into real servers.
 package fluentd
 
 import (
@@ -88,14 +88,14 @@ func (c *collector) start() *servers.Process {
 	c.t.Helper()
 	checkout := os.Getenv("FLUENTD")
 	if checkout == "" {
-		c.t.Fatal("FLUENTD must be a folder with checkouts of Fluentd in fluentd, and of its plug-ins in concat and kubernetes_metadata")
+		c.t.Fatal("FLUENTD must be a folder with checkouts of Fluentd in fluentd, and of its plug-in in kubernetes_metadata")
 	}
 	ruby, err := exec.LookPath("ruby")
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	var libraries []string
-	for _, part := range []string{"fluentd", "concat", "kubernetes_metadata"} {
+	for _, part := range []string{"fluentd", "kubernetes_metadata"} {
 		libraries = append(libraries, filepath.Join(checkout, part, "lib"))
 	}
 	config := filepath.Join(c.root, "config")
