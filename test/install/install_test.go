@@ -192,19 +192,34 @@ func (c *cluster) deleteResources(t *testing.T) {
 	c.kubectl(t, "delete", kinds(), "-A", "--all", "--timeout=2m")
 }
 
-// uninstall leaves nothing but the CRDs, and what the user created for KubeOps, which is deleted here.
-func (c *cluster) uninstall(t *testing.T, before map[string]bool) {
+// leftInNamespace lists the objects in the namespace of the installation that no namespace has from its beginning.
+func (c *cluster) leftInNamespace(t *testing.T) []string {
 	t.Helper()
-	c.deleteResources(t)
-	c.release(t, "uninstall", "kubeops", "--wait", "--timeout=2m")
+	var left []string
 	for name := range c.objects(t) {
 		_, object, _ := strings.Cut(name, " ")
 		own := strings.HasPrefix(object, namespace+"/") && object != namespace+"/default" && object != namespace+"/kube-root-ca.crt"
 		// The Lease is of the managers and not of the chart, and goes with the namespace.
 		if own && name != "leases.coordination.k8s.io "+namespace+"/kubeops-manager.kubeops.io" {
-			t.Errorf("in the namespace of the installation, %s is left", name)
+			left = append(left, name)
 		}
 	}
+	return left
+}
+
+// uninstall leaves nothing but the CRDs, and what the user created for KubeOps, which is deleted here.
+func (c *cluster) uninstall(t *testing.T, before map[string]bool) {
+	t.Helper()
+	c.deleteResources(t)
+	c.release(t, "uninstall", "kubeops", "--wait", "--timeout=2m")
+	// Helm does not wait for the Pods of what it deletes.
+	eventually(t, time.Minute, func(context.Context) string {
+		left := c.leftInNamespace(t)
+		if len(left) == 0 {
+			return ""
+		}
+		return "in the namespace of the installation are left: " + strings.Join(left, ", ")
+	})
 	c.kubectl(t, "delete", "namespace", namespace, "--timeout=2m")
 	files, err := filepath.Abs("../../config/samples")
 	if err != nil {
