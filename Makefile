@@ -162,13 +162,14 @@ fuzz: $(BIN) ## Run each fuzz target for 10 minutes (FUZZTIME=..., JOBS=... at o
 	@BIN=$(BIN) FUZZTIME=$(FUZZTIME) JOBS=$(JOBS) TARGETS='$(value TARGETS)' hack/fuzz.sh
 
 .PHONY: generate
-generate: $(BIN)/controller-gen ## Regenerate deep copies, CRDs, RBAC roles, dashboards, docs/checks.md, docs/cli.md, docs/configuration.md and the chart
+generate: $(BIN)/controller-gen ## Regenerate deep copies, CRDs, RBAC roles, dashboards, references in docs/ and the chart
 	$(BIN)/controller-gen object paths=./api/...
 	$(BIN)/controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
 	$(BIN)/controller-gen rbac:roleName=kubeops-manager paths=./controllers/... output:rbac:dir=config/rbac
 	go run ./cmd/kubeops checks -o markdown > docs/checks.md
 	go run ./hack/clidocs docs/cli.md
 	go run ./hack/visual config/components
+	go run ./hack/apidocs config/crd/bases api/v1alpha1 docs
 	go run ./hack/configdocs api/config/v1alpha1 docs/configuration.md charts/kubeops/values.schema.json
 	cd hack/chart && go run . generate ../..
 

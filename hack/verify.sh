@@ -8,8 +8,7 @@ generated() {
 	find api -name 'zz_generated.*' -print
 	find config/crd/bases -name '*.yaml' -print
 	echo config/rbac/role.yaml
-	echo docs/checks.md
-	echo docs/configuration.md
+	printf 'docs/%s.md\n' checks cli configuration fields reasons
 	echo charts/kubeops/values.schema.json
 	find charts/kubeops/templates/generated charts/kubeops/files -type f
 	find config/components -name '*.json' -o -name '*.yaml'

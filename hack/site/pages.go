@@ -132,14 +132,15 @@ type link struct{ Title, Path string }
 func (s *site) sections() (list []section) {
 	named := map[string]bool{}
 	for _, part := range []struct{ title, pages string }{
-		{"Start", "README README.zh docs/installation docs/inspections docs/cli docs/dashboard"},
-		{"Inspect", "docs/checks docs/custom-checks docs/manifests docs/metrics-inspection docs/trends docs/log-analysis " +
+		{"Start", "README README.zh docs/concepts docs/tutorial docs/installation docs/inspections docs/dashboard"},
+		{"Inspect", "docs/custom-checks docs/manifests docs/metrics-inspection docs/trends docs/log-analysis " +
 			"docs/ai docs/gaps"},
 		{"Connect", "docs/backends docs/log-routing docs/clusters docs/build-servers docs/argo-cd docs/notifications"},
 		{"Deliver", "docs/bundles docs/pipelines"},
-		{"Operate", "docs/configuration docs/permissions docs/limits docs/redaction docs/observability docs/operations docs/backup " +
+		{"Operate", "docs/permissions docs/limits docs/redaction docs/observability docs/operations docs/backup " +
 			"docs/availability docs/edge docs/workers docs/releasing"},
-		{"Project", "SECURITY CHANGELOG CONTRIBUTING hack/cluster/README"},
+		{"Reference", "docs/fields docs/reasons docs/cli docs/configuration docs/checks"},
+		{"Project", "docs/comparison SECURITY CHANGELOG CONTRIBUTING hack/cluster/README"},
 	} {
 		next := section{Title: part.title}
 		for source := range strings.FieldsSeq(part.pages) {

@@ -25,6 +25,7 @@ func notInCluster() []struct{ part, reason string } {
 	return []struct{ part, reason string }{
 		{"kubectl logs ", "needs the log of a Pod"},
 		{"rollout status ", "needs the controller of Deployments"},
+		{"kubectl wait pod ", "needs the controller of Deployments"},
 		{"port-forward ", "needs a Pod"},
 		{"wait --for=condition=Ready metricsbackend/prometheus", "needs Prometheus"},
 		{"wait --for=condition=Ready ciprovider/jenkins", "needs Jenkins"},
