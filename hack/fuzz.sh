@@ -5,7 +5,8 @@
 # Prints one line for each target: what it ran, the inputs that reached new code, the peak of the worker's memory after a quarter of the
 # time with new inputs and at the end, and the result:
 #   ok      no input failed, and memory did not grow
-#   grows   after that quarter the peak of memory grew by more than half of it and more than 64 MiB
+#   grows   after that quarter the peak of memory grew by more than half of it and more than 64 MiB, and it also grows if the inputs that
+#           reached new code run 100 times instead of once. (Otherwise the engine grew, which mutates and minimizes inputs.)
 #   crash   an input failed; it is in testdata/fuzz of the package, where `go test` runs it from now on
 #   hung    an input of the test itself ran for 10 s, which Go does not allow, or its process was killed. Repeat it on an idle machine
 #   broken  the target could not be built or run
@@ -83,12 +84,42 @@ fuzz() {
 		result=crash
 	elif [[ $failed == 1 ]] && ! isEndOfTime "$log" || [[ -z $executions ]]; then
 		result=broken
-	elif ((all - quarter > 64 && 2 * all > 3 * quarter)); then
+	elif grew "$quarter" "$all" && growsAgain "$place" "$target"; then
 		result=grows
 	fi
 	printf '%-90s %12s executions %6s new  %5s MiB, %5s MiB at the end  %s\n' "$folder $target" "${executions:-0}" "${new:-0}" \
 		"$quarter" "$all" "$result"
 	[[ $result == ok ]]
+}
+
+# grew reports whether a peak grew by more than half and more than 64 MiB.
+grew() {
+	(($2 - $1 > 64 && 2 * $2 > 3 * $1))
+}
+
+# growsAgain reports whether memory grows with the number of runs of the same inputs, or whether that cannot be decided.
+growsAgain() {
+	local once often
+	once=$(peakOf "$1" "$2" 1) && often=$(peakOf "$1" "$2" 100) || return 0
+	grew "$once" "$often"
+}
+
+# peakOf prints the peak of memory in MiB of a process that runs the inputs of a target as often as the third argument says. It fails if the
+# process does, such as that of a target that reads files of its package.
+peakOf() {
+	local folder=$1/repeat process now=0 highest=0
+	rm -rf "$folder"
+	mkdir -p "$folder/testdata/fuzz"
+	cp -r "$1/corpus/$2" "$folder/testdata/fuzz/" || return 1
+	(cd "$folder" && exec "$1/fuzz.test" -test.run="^$2\$" -test.count="$3") >"$folder/log" 2>&1 &
+	process=$!
+	while kill -0 "$process" 2>/dev/null; do
+		now=$(awk '/^VmHWM/ {print int($2 / 1024)}' "/proc/$process/status" 2>/dev/null) || true
+		((${now:-0} > highest)) && highest=$now
+		sleep 0.05
+	done
+	wait "$process" || return 1
+	echo "$highest"
 }
 
 # isEndOfTime reports whether a target failed only since its time was over while an input ran, which Go reports as a failure without one:
@@ -112,7 +143,7 @@ seconds() {
 
 length=$(seconds "$FUZZTIME") || { echo "FUZZTIME must be a duration such as 10m or 20s" >&2; exit 2; }
 export QUARTER=$((length / 4))
-export -f build peak watch fuzz isEndOfTime
+export -f build peak watch fuzz grew growsAgain peakOf isEndOfTime
 list=$(targets)
 [[ -n $list ]] || { echo "TARGETS matches no fuzz target" >&2; exit 2; }
 xargs -P "${JOBS:-1}" -L 1 bash -c 'set -euo pipefail; fuzz "$@"' fuzz <<<"$list" || exit 1
