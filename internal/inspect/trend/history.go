@@ -134,9 +134,10 @@ func (h *histories) sparseGap(checks []string) facts.Gap {
 	names := strings.Join(h.metrics, ", ")
 	return facts.Gap{
 		Source: "metrics: history of " + names, Checks: checks, Reason: v1alpha1.GapIncomplete, Optional: true,
-		Message: fmt.Sprintf("Most samples of %s are missing in %d of %d series: they have some in less than a third of the time since the "+
-			"first, which is too little to compare with.", names, h.sparse, h.series),
-		Remediation: "Check how often the metrics backend scrapes their targets (`up`), and whether their Pods run only for a part of the time.",
+		Message: fmt.Sprintf("Most samples of %s are missing in %d of %d series: they have some in less than a third of the time since "+
+			"the first, which is too little to compare with.", names, h.sparse, h.series),
+		Remediation: "Check how often the metrics backend scrapes their targets (`up`), and whether their Pods run only for a part of " +
+			"the time.",
 	}
 }
 
