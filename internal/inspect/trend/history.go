@@ -69,15 +69,22 @@ func (r *reader) noteSparse(source facts.Source) {
 	}
 }
 
-// sparse reports whether a series has samples in less than minMeasuredTime of the steps since its first one.
+// sparse reports whether a series has samples in less than minMeasuredTime of the steps since its first one, or of maxBuckets steps.
 func sparse(points []metrics.Point, first, now time.Time, step time.Duration) bool {
-	steps := map[int64]bool{}
+	steps := int(min(maxBuckets, max(0, now.Sub(first)/step)))
+	measured := make([]bool, steps+1)
+	known := 0
 	for _, p := range points {
-		if age := now.Sub(p.Time); metrics.Usable(p.Value) && age >= 0 {
-			steps[int64(age/step)] = true
+		age := now.Sub(p.Time)
+		if !metrics.Usable(p.Value) || age < 0 || age/step > time.Duration(steps) {
+			continue
+		}
+		if back := int(age / step); !measured[back] {
+			measured[back] = true
+			known++
 		}
 	}
-	return float64(len(steps)) < minMeasuredTime*float64(now.Sub(first)/step)
+	return float64(known) < minMeasuredTime*float64(steps)
 }
 
 func earlier(a, b time.Time) time.Time {

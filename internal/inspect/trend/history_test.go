@@ -133,7 +133,8 @@ func TestAHistoryOfWhichMostSamplesAreMissingIsAGap(t *testing.T) {
 			failed := metrics.Series{Labels: maps.Clone(series[1].Labels), Points: slices.Clone(last)}
 			failed.Labels[outcomeLabel] = outcomeFailed
 			f := &fake{
-				t: t, names: []string{"http_requests_total"}, labels: map[string][]string{"http_requests_total{}": {"code", "namespace", "service"}},
+				t: t, names: []string{"http_requests_total"},
+				labels: map[string][]string{"http_requests_total{}": {"code", "namespace", "service"}},
 				ranged: map[string][]metrics.Series{s.requestRates(""): append(series, failed)},
 			}
 			gaps := Collect(t.Context(), Input{
@@ -157,6 +158,26 @@ func TestAHistoryOfWhichMostSamplesAreMissingIsAGap(t *testing.T) {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestSparseSeriesAreBoundedWhateverTheClockWas(t *testing.T) {
+	at := func(ago time.Duration) metrics.Point { return metrics.Point{Time: noon().Add(-ago), Value: 1} }
+	full := every(stepRate, historyRate, func(time.Duration) float64 { return 1 })
+	for name, c := range map[string]struct {
+		points []metrics.Point
+		want   bool
+	}{
+		"all measured":                    {points: full},
+		"later than now":                  {points: []metrics.Point{at(-time.Hour)}},
+		"one, decades ago":                {points: []metrics.Point{at(50 * 365 * day)}, want: true},
+		"all measured, and one years ago": {points: append(slices.Clone(full), at(9*365*day))},
+		"many at one time":                {points: slices.Repeat([]metrics.Point{at(0), at(historyRate)}, 1000), want: true},
+	} {
+		first, _ := firstOf(c.points)
+		if got := sparse(c.points, first, noon(), stepRate); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
 	}
 }
 
