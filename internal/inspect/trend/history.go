@@ -16,12 +16,17 @@ import (
 // young is how long after an object its samples may begin for it to be new: what did not exist has no history.
 const young = 24 * time.Hour
 
+// minMeasuredTime is the share of the time since the first sample that must have samples: with less, most of what is usual is unknown.
+const minMeasuredTime = 1.0 / 3
+
 // histories are those of the series of one source.
 type histories struct {
 	metrics []string
 	need    time.Duration
 	// series were read, of which short have less history than needed. Of those, late are of objects that have existed for longer.
 	series, short, late int
+	// sparse have a history that is long enough, but too few samples in it.
+	sparse int
 	// first sample of the longest that is short, and of the longest that is late.
 	firstShort, firstLate time.Time
 	// cut is set if the query budget allowed for less history than is needed.
@@ -29,10 +34,10 @@ type histories struct {
 }
 
 // noteHistory notes the first sample of a series of an object, and how much history its evaluation needs. Without a name, the object
-// stands for all.
-func (r *reader) noteHistory(source facts.Source, metric string, object facts.Ref, first time.Time, need time.Duration) {
+// stands for all. It reports whether that is enough.
+func (r *reader) noteHistory(source facts.Source, metric string, object facts.Ref, first time.Time, need time.Duration) bool {
 	if !r.wants(source) {
-		return
+		return false
 	}
 	h := r.histories[source]
 	if h == nil {
@@ -42,7 +47,7 @@ func (r *reader) noteHistory(source facts.Source, metric string, object facts.Re
 	h.metrics = merged(h.metrics, []string{metric})
 	h.series++
 	if r.in.Graph.Now.Sub(first) >= need-stepFill { // a range begins up to a step late, and ends as early
-		return
+		return true
 	}
 	h.short++
 	h.firstShort = earlier(h.firstShort, first)
@@ -54,6 +59,32 @@ func (r *reader) noteHistory(source facts.Source, metric string, object facts.Re
 		h.late++
 		h.firstLate = earlier(h.firstLate, first)
 	}
+	return false
+}
+
+// noteSparse notes a series with enough history, of which most samples are missing, so that Anomalous does not evaluate it.
+func (r *reader) noteSparse(source facts.Source) {
+	if h := r.histories[source]; h != nil {
+		h.sparse++
+	}
+}
+
+// sparse reports whether a series has samples in less than minMeasuredTime of the steps since its first one, or of maxBuckets steps.
+func sparse(points []metrics.Point, first, now time.Time, step time.Duration) bool {
+	steps := int(min(maxBuckets, max(0, now.Sub(first)/step)))
+	measured := make([]bool, steps+1)
+	known := 0
+	for _, p := range points {
+		age := now.Sub(p.Time)
+		if !metrics.Usable(p.Value) || age < 0 || age/step > time.Duration(steps) {
+			continue
+		}
+		if back := int(age / step); !measured[back] {
+			measured[back] = true
+			known++
+		}
+	}
+	return float64(known) < minMeasuredTime*float64(steps)
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -67,8 +98,15 @@ func earlier(a, b time.Time) time.Time {
 // their samples. What is new has no history, which is no gap next to what has one.
 func (r *reader) addHistoryGaps() {
 	for _, source := range trendSources() {
-		if h := r.histories[source]; h != nil && (h.short == h.series || h.late > 0) {
+		h := r.histories[source]
+		if h == nil {
+			continue
+		}
+		if h.short == h.series || h.late > 0 {
 			r.gap(h.gap(r.checksRequiring(source), r.in.Graph.Now))
+		}
+		if h.sparse > 0 {
+			r.gap(h.sparseGap(r.checksRequiring(source)))
 		}
 	}
 }
@@ -96,6 +134,18 @@ func (h *histories) gap(checks []string, now time.Time) facts.Gap {
 	gap.Remediation = remedy.Sprintf("Wait: the first of them can be evaluated from %s on, if the metrics backend keeps samples for %s.",
 		first.Add(h.need).UTC().Format(time.RFC3339), phrase.Span(h.need))
 	return gap
+}
+
+// sparseGap is the gap of series in which most samples are missing.
+func (h *histories) sparseGap(checks []string) facts.Gap {
+	names := strings.Join(h.metrics, ", ")
+	return facts.Gap{
+		Source: "metrics: history of " + names, Checks: checks, Reason: v1alpha1.GapIncomplete, Optional: true,
+		Message: fmt.Sprintf("Most samples of %s are missing in %d of %d series: they have some in less than a third of the time since "+
+			"the first, which is too little to compare with.", names, h.sparse, h.series),
+		Remediation: "Check how often the metrics backend scrapes their targets (`up`), and whether their Pods run only for a part of " +
+			"the time.",
+	}
 }
 
 func needed(history time.Duration) string { return phrase.Span(history) + " are" }

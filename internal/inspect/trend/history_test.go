@@ -2,6 +2,9 @@ package trend
 
 import (
 	"fmt"
+	"maps"
+	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -101,6 +104,81 @@ func servicesSince(t *testing.T, spans []time.Duration, created time.Duration) (
 		})
 	}
 	return testkit.Graph(t, objects.String()), series
+}
+
+// TestAHistoryOfWhichMostSamplesAreMissingIsAGap has Services that are measured in a part of the half hours, now among them.
+func TestAHistoryOfWhichMostSamplesAreMissingIsAGap(t *testing.T) {
+	for name, c := range map[string]struct {
+		keep    func(ago time.Duration) bool
+		missing bool
+	}{
+		"each tenth": {keep: func(ago time.Duration) bool { return ago%(5*time.Hour) == 0 }, missing: true},
+		"only a month ago and now": {keep: func(ago time.Duration) bool {
+			return ago < 2*time.Hour || ago > historyRate-12*time.Hour
+		}, missing: true},
+		"each eighth":   {keep: func(ago time.Duration) bool { return ago%(4*time.Hour) == 0 }, missing: true},
+		"each second":   {keep: func(ago time.Duration) bool { return ago%time.Hour == 0 }},
+		"working hours": {keep: func(ago time.Duration) bool { return ago%day < 9*time.Hour }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _ := shapeOf(sources()[0], []string{"code", "namespace", "service"})
+			g, series := servicesSince(t, []time.Duration{historyRate, historyRate}, 90*day)
+			for i, p := range series[1].Points {
+				if !c.keep(noon().Sub(p.Time)) {
+					series[1].Points[i].Value = math.NaN()
+				}
+			}
+			// All fail now: a guess would report it.
+			last := series[1].Points[len(series[1].Points)-2:]
+			failed := metrics.Series{Labels: maps.Clone(series[1].Labels), Points: slices.Clone(last)}
+			failed.Labels[outcomeLabel] = outcomeFailed
+			f := &fake{
+				t: t, names: []string{"http_requests_total"},
+				labels: map[string][]string{"http_requests_total{}": {"code", "namespace", "service"}},
+				ranged: map[string][]metrics.Series{s.requestRates(""): append(series, failed)},
+			}
+			gaps := Collect(t.Context(), Input{
+				Provider: listing{f}, Graph: g, Wanting: wanting(facts.SourceErrors, facts.SourceTraffic, facts.SourceTrafficDrop),
+			})
+			if found := g.Trends().Anomalies; (len(found) > 0) == c.missing {
+				t.Errorf("found %+v", found)
+			}
+			var want []facts.Gap
+			if c.missing {
+				want = []facts.Gap{{
+					Source: "metrics: history of http_requests_total", Reason: v1alpha1.GapIncomplete, Optional: true,
+					Checks: []string{"check-metrics/errors", "check-metrics/traffic", "check-metrics/traffic-drop"},
+					Message: "Most samples of http_requests_total are missing in 1 of 2 series: they have some in less than a third of the time " +
+						"since the first, which is too little to compare with.",
+					Remediation: "Check how often the metrics backend scrapes their targets (`up`), and whether their Pods run only for a part " +
+						"of the time.",
+				}}
+			}
+			if diff := cmp.Diff(want, gaps); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestSparseSeriesAreBoundedWhateverTheClockWas(t *testing.T) {
+	at := func(ago time.Duration) metrics.Point { return metrics.Point{Time: noon().Add(-ago), Value: 1} }
+	full := every(stepRate, historyRate, func(time.Duration) float64 { return 1 })
+	for name, c := range map[string]struct {
+		points []metrics.Point
+		want   bool
+	}{
+		"all measured":                    {points: full},
+		"later than now":                  {points: []metrics.Point{at(-time.Hour)}},
+		"one, decades ago":                {points: []metrics.Point{at(50 * 365 * day)}, want: true},
+		"all measured, and one years ago": {points: append(slices.Clone(full), at(9*365*day))},
+		"many at one time":                {points: slices.Repeat([]metrics.Point{at(0), at(historyRate)}, 1000), want: true},
+	} {
+		first, _ := firstOf(c.points)
+		if got := sparse(c.points, first, noon(), stepRate); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
 }
 
 func TestAHistoryThatTheQueryBudgetShortensIsAGap(t *testing.T) {

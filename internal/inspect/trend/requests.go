@@ -169,7 +169,7 @@ func (r *reader) rates(ctx context.Context, s shaped, since map[facts.Ref]time.T
 		}
 		if first, ok := firstOf(one.Points); ok {
 			since[ref] = first
-			r.noteRequests(s, ref, first)
+			r.noteRequests(s, ref, first, one.Points)
 		}
 		if r.wants(facts.SourceErrors) && errors[ref] != nil {
 			if found, ok := unusualErrors(one.Points, errors[ref], r.end(stepRate)); ok {
@@ -190,13 +190,20 @@ func (r *reader) rates(ctx context.Context, s shaped, since map[facts.Ref]time.T
 	return append(anomalies, r.measuredDrops(ctx, s, drops)...)
 }
 
-// noteRequests notes since when the requests of an object are measured.
-func (r *reader) noteRequests(s shaped, ref facts.Ref, first time.Time) {
-	if s.code != "" {
-		r.noteHistory(facts.SourceErrors, s.total, ref, first, Rules{Step: stepRate}.least())
+// noteRequests notes since when the requests of an object are measured, and whether most of the samples since then are missing.
+func (r *reader) noteRequests(s shaped, ref facts.Ref, first time.Time, points []metrics.Point) {
+	need := map[facts.Source]time.Duration{
+		facts.SourceTraffic: surgeRules().least(), facts.SourceTrafficDrop: dropRules().least(),
 	}
-	r.noteHistory(facts.SourceTraffic, s.total, ref, first, surgeRules().least())
-	r.noteHistory(facts.SourceTrafficDrop, s.total, ref, first, dropRules().least())
+	if s.code != "" {
+		need[facts.SourceErrors] = Rules{Step: stepRate}.least()
+	}
+	holes := sparse(points, first, r.end(stepRate), stepRate)
+	for source, history := range need {
+		if long := r.noteHistory(source, s.total, ref, first, history); long && holes {
+			r.noteSparse(source)
+		}
+	}
 }
 
 func byTime(points []metrics.Point) map[int64]float64 {
