@@ -67,8 +67,8 @@ type Server struct {
 	listens atomic.Bool
 }
 
-// Ready is a healthz.Checker: an error until deliveries are received. A rolling update does not stop the last replica that receives them before
-// the new one does.
+// Ready is a healthz.Checker: an error until deliveries are received. A rolling update does not stop the last replica that receives them
+// before the new one does.
 func (s *Server) Ready(*http.Request) error {
 	if !s.listens.Load() {
 		return errors.New("the receiver of webhooks does not listen yet")

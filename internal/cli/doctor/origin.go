@@ -44,7 +44,8 @@ func (o origin) again(folder string) remedy.Text {
 	case o.overlay:
 		return "Apply your overlay again, in the version of the manager: `kubectl apply --server-side --force-conflicts -k <overlay>`."
 	}
-	return remedy.Sprintf("In the checkout of the version of the manager, run `kubectl apply --server-side --force-conflicts -k %s`.", folder)
+	return remedy.Sprintf("In the checkout of the version of the manager, run `kubectl apply --server-side --force-conflicts -k %s`.",
+		folder)
 }
 
 // upgrade a release of Helm; the value of a setting is NAME=VALUE, or empty.

@@ -10,17 +10,15 @@ import (
 )
 
 const (
-	// EnvoyGatewayVersion and EnvoyVersion are those of the real Envoy Gateway, and of the Envoy that it runs.
-	EnvoyGatewayVersion = "1.9.1"
-	EnvoyVersion        = "1.40.0"
+	// EnvoyVersion is that of the Envoy that the real Envoy Gateway runs.
+	EnvoyVersion = "1.40.0"
 	// EnvoyGatewayController is the spec.controllerName of its GatewayClasses.
 	EnvoyGatewayController = "gateway.envoyproxy.io/gatewayclass-controller"
 )
 
 // EnvoyGateway starts a real Envoy Gateway, which serves the Gateways of a folder of manifests by an Envoy on this machine, at the ports of
-// their listeners. The EnvoyProxy of their GatewayClass must name provider Host and EnvoyVersion. It follows changes of the folder. Both
-// listen on all addresses: call it in a network namespace of its own (OwnNetwork). The log is that of both. Ready is called repeatedly until
-// it returns nil.
+// their listeners. The EnvoyProxy of their GatewayClass must name provider Host and EnvoyVersion. Both listen on all addresses: call it
+// in a network namespace of its own (OwnNetwork). The log is that of both. Ready is called repeatedly until it returns nil.
 func EnvoyGateway(t testing.TB, manifests string, ready func(context.Context) error) *Process {
 	t.Helper()
 	folder := Folder(t, "envoy-gateway")
