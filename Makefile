@@ -29,7 +29,7 @@ demo: build $(BIN)/cluster ## Start a real local cluster, break a small shop in 
 test: test-unit test-dashboard test-e2e ## Run all tests: unit, controllers against a real API server, pages in a browser, end to end on a real node
 
 .PHONY: test-full
-test-full: test test-install test-gitops test-walls test-remedies test-day test-keycloak test-dashboard-load test-dashboard-api test-workers test-failover test-soak test-permissions test-edge test-clusters $(if $(FLUENTD),test-fluentd) ## Run all tests, and those that take longer (each has a target of its own)
+test-full: test test-install test-gitops test-walls test-remedies test-day test-keycloak test-dashboard-load test-dashboard-api test-workers test-failover test-soak test-permissions test-edge test-edge-served test-clusters $(if $(FLUENTD),test-fluentd) ## Run all tests, and those that take longer (each has a target of its own)
 
 ##@ Development
 
@@ -108,8 +108,13 @@ test-permissions: kube $(BIN) ## Do work of all kinds with an audit log: nothing
 
 .PHONY: test-edge
 test-edge: kube ## Create the edge components with the CRDs of the Gateway API, Istio, APISIX and Higress, and run Istio's own validation (downloads Istio once)
-	go test ./test/edge -count=1 -v
+	go test ./test/edge -skip TestServedBy -count=1 -v
 	cd test/edge/istio && go test -count=1 ./...
+
+.PHONY: test-edge-served
+test-edge-served: kube ## Serve the components edge-gateway-api and edge-envoy-gateway by a real Envoy Gateway (builds it once: minutes)
+	@BIN=$(BIN) hack/servers.sh envoy-gateway
+	go test ./test/edge -run TestServedBy -count=1 -timeout 10m -v
 
 .PHONY: test-clusters
 test-clusters: kube ## Connect 50 clusters, of which ten die, and rotate their credentials 1,000 times (KUBEOPS_CLUSTERS=..., KUBEOPS_ROTATIONS=...)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/netutil"
@@ -48,7 +49,8 @@ func Setup(m ctrl.Manager, e *environment.Environment) error {
 		Client: e.Client, Reader: e.Reader, Secrets: e.Backends.Secrets, Expressions: e.Expressions(), Redact: e.Redact,
 		Metrics: metrics, Clock: e.Clock,
 	})
-	return m.Add(&Server{Address: e.Settings.WebhookAddress, Handler: handler})
+	server := &Server{Address: e.Settings.WebhookAddress, Handler: handler}
+	return errors.Join(m.Add(server), m.AddReadyzCheck("webhooks", server.Ready))
 }
 
 // Enabled reports whether an address of the configuration is one to listen at.
@@ -61,6 +63,17 @@ type Server struct {
 	Handler http.Handler
 	// Listening is called with the address, once it is known; may be nil.
 	Listening func(net.Addr)
+
+	listens atomic.Bool
+}
+
+// Ready is a healthz.Checker: an error until deliveries are received. A rolling update does not stop the last replica that receives them
+// before the new one does.
+func (s *Server) Ready(*http.Request) error {
+	if !s.listens.Load() {
+		return errors.New("the receiver of webhooks does not listen yet")
+	}
+	return nil
 }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable.
@@ -72,6 +85,7 @@ func (s *Server) Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listen for webhooks (webhooks.bindAddress): %w", err)
 	}
+	s.listens.Store(true)
 	if s.Listening != nil {
 		s.Listening(listener.Addr())
 	}

@@ -43,3 +43,32 @@ func TestADeliveryInProgressEndsAfterTheManagerIsStopped(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestAReplicaIsReadyOnceItReceivesDeliveries: a rolling update stops an old replica as soon as the new one is ready.
+func TestAReplicaIsReadyOnceItReceivesDeliveries(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	listening := make(chan net.Addr, 1)
+	server := &webhook.Server{
+		Address: "127.0.0.1:0", Listening: func(a net.Addr) { listening <- a }, Handler: http.NotFoundHandler(),
+	}
+	if err := server.Ready(nil); err == nil {
+		t.Error("it is ready before it listens")
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Start(ctx) }()
+	address := <-listening
+	if err := server.Ready(nil); err != nil {
+		t.Error(err)
+	}
+	connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address.String())
+	if err != nil {
+		t.Errorf("it is ready and refuses connections: %v", err)
+	} else {
+		_ = connection.Close() // that it opened is enough
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}

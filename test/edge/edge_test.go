@@ -26,6 +26,7 @@ import (
 const (
 	gatewayAPI = "sigs.k8s.io/gateway-api@v1.6.3"
 	istioAPI   = "istio.io/api@v1.32.0"
+	envoy      = "github.com/envoyproxy/gateway@v1.9.1"
 )
 
 // product has a component.
@@ -43,6 +44,9 @@ func products() []product {
 	return []product{
 		{"Gateway API", []string{"edge-gateway-api"}, []string{"gateway.networking.k8s.io"}, []string{
 			"Gateway kubeops", "HTTPRoute kubeops-dashboard", "HTTPRoute kubeops-https", "HTTPRoute kubeops-webhooks",
+		}},
+		{"Envoy Gateway", []string{"edge-gateway-api", "edge-envoy-gateway", "edge-envoy-gateway/jwt"}, []string{"gateway.envoyproxy.io"}, []string{
+			"BackendTrafficPolicy kubeops-dashboard", "BackendTrafficPolicy kubeops-webhooks", "SecurityPolicy kubeops-dashboard",
 		}},
 		{"Istio", []string{"edge-istio", "edge-istio/jwt"}, []string{"networking.istio.io", "security.istio.io"}, []string{
 			"AuthorizationPolicy kubeops-dashboard", "AuthorizationPolicy kubeops-manager", "DestinationRule kubeops-dashboard",
@@ -119,10 +123,13 @@ func TestAFieldThatAProductDoesNotKnowIsRefused(t *testing.T) {
 // newClient of an API server with the CRDs of all products, which refuses unknown fields.
 func newClient(t *testing.T, config *rest.Config) client.Client {
 	t.Helper()
+	policies := filepath.Join(module(t, envoy), "charts", "gateway-helm", "charts", "crds", "crds", "generated")
 	_, err := envtest.InstallCRDs(config, envtest.CRDInstallOptions{ErrorIfPathMissing: true, Paths: []string{
 		filepath.Join("testdata", "crds"),
 		filepath.Join(module(t, gatewayAPI), "config", "crd", "standard", "gateway.networking.k8s.io_gateways.yaml"),
 		filepath.Join(module(t, gatewayAPI), "config", "crd", "standard", "gateway.networking.k8s.io_httproutes.yaml"),
+		filepath.Join(policies, "gateway.envoyproxy.io_backendtrafficpolicies.yaml"),
+		filepath.Join(policies, "gateway.envoyproxy.io_securitypolicies.yaml"),
 		filepath.Join(module(t, istioAPI), "kubernetes", "customresourcedefinitions.gen.yaml"),
 	}})
 	if err != nil {

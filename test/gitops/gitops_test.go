@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -120,6 +121,17 @@ func (f *fixture) report(inspection *v1alpha1.Inspection, ready, stalled bool) {
 	}
 }
 
+// incomplete sets the condition as the manager does after a run that could not read everything.
+func (f *fixture) incomplete(inspection *v1alpha1.Inspection) {
+	f.t.Helper()
+	meta.SetStatusCondition(&inspection.Status.Conditions, metav1.Condition{
+		Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonIncomplete, Message: "not read: Secrets",
+	})
+	if err := f.client.Status().Update(f.t.Context(), inspection); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
 func TestArgoCDShowsTheHealthOfTheResourcesOfKubeOps(t *testing.T) {
 	f := newFixture(t)
 	f.applyServerSide("argocd/health.yaml")
@@ -136,6 +148,8 @@ func TestArgoCDShowsTheHealthOfTheResourcesOfKubeOps(t *testing.T) {
 	f.awaitHealth("fleet", "Inspection", "Degraded")
 	f.report(inspection, true, false)
 	f.awaitHealth("fleet", "Inspection", "Healthy")
+	f.incomplete(inspection)
+	f.awaitHealth("fleet", "Inspection", "Degraded")
 
 	// The API server judges the Applications by the schema of Argo CD. Their repositories are examples.
 	f.applyServerSide("argocd/kubeops.yaml")

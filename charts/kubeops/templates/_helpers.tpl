@@ -25,7 +25,6 @@ annotations:
 
 {{- /* kubeops.pod are the fields that all Pods have. */ -}}
 {{- define "kubeops.pod" -}}
-terminationGracePeriodSeconds: 10
 securityContext:
   runAsNonRoot: true
   runAsUser: 65532

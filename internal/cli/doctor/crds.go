@@ -21,11 +21,9 @@ import (
 // maxFields that a finding about a CustomResourceDefinition lists.
 const maxFields = 3
 
-// applyCRDs installs the CustomResourceDefinitions of this version.
-const applyCRDs = "In the checkout of the version of the manager, run `kubectl apply --server-side --force-conflicts -k config/crd`."
-
 // crds compares the CustomResourceDefinitions of the cluster with those of this program.
 func (e *examination) crds(ctx context.Context) error {
+	applyCRDs := e.origin().again("config/crd")
 	wanted, err := config.CRDs()
 	if err != nil {
 		return err
@@ -60,6 +58,7 @@ func (e *examination) crd(object string, want, found *apiextensionsv1.CustomReso
 			return
 		}
 	}
+	applyCRDs := e.origin().again("config/crd")
 	missing, extra := compare(schemaOf(want), schemaOf(found))
 	switch {
 	case len(missing) > 0 && len(extra) > 0:

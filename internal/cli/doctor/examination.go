@@ -30,8 +30,9 @@ type examination struct {
 	now time.Time
 	// minor version of the API server; 0 if it is unknown.
 	minor int
-	// installed are the Deployments of the manager.
+	// installed are the Deployments of the manager. found is set if they could be listed.
 	installed []installation
+	found     bool
 }
 
 // examine the cluster of a store. An error means that the API server could not be reached.
@@ -56,6 +57,7 @@ func examine(ctx context.Context, store *connect.Store, now func() time.Time) (*
 		name string
 		run  func(context.Context) error
 	}{
+		{checkManager, e.find},
 		{checkCRDs, e.crds},
 		{checkManager, e.managers},
 		{checkLeader, e.leaders},

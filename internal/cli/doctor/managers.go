@@ -12,6 +12,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/internal/managerconfig"
@@ -34,6 +35,8 @@ type installation struct {
 	namespaces []string
 	// unknown is set if the configuration could not be read, and so not the namespaces.
 	unknown bool
+	// impersonated are the names of the ServiceAccounts that its roles let it act as.
+	impersonated []string
 	// elects is whether it leads by the Lease of its own namespace.
 	elects bool
 }
@@ -42,17 +45,13 @@ func (i *installation) object() string {
 	return fmt.Sprintf("%s %s/%s", kindDeployment, i.deployment.Namespace, i.deployment.Name)
 }
 
-// managers finds the Deployments of the manager, and checks that they run and how they are configured.
-func (e *examination) managers(ctx context.Context) error {
+// find the Deployments of the manager.
+func (e *examination) find(ctx context.Context) error {
 	found := &appsv1.DeploymentList{}
 	if err := e.client.List(ctx, found, client.MatchingLabels{nameLabel: managerName}); err != nil {
 		return e.failed(err, "list Deployments in all namespaces")
 	}
-	if len(found.Items) == 0 {
-		e.problem(checkManager, kindDeployment+" "+managerName,
-			"does not exist in any namespace: nothing reconciles the resources of KubeOps",
-			"Install the manager: `kubectl apply --server-side -k config/default`.")
-	}
+	e.found = true
 	for n := range found.Items {
 		i := installation{deployment: &found.Items[n], account: "default"}
 		container := managerContainer(i.deployment)
@@ -60,19 +59,32 @@ func (e *examination) managers(ctx context.Context) error {
 		if account := i.deployment.Spec.Template.Spec.ServiceAccountName; account != "" {
 			i.account = account
 		}
-		if err := e.configuration(ctx, &i); err != nil {
+		e.installed = append(e.installed, i)
+	}
+	return nil
+}
+
+// managers checks that the Deployments of the manager run and how they are configured.
+func (e *examination) managers(ctx context.Context) error {
+	if e.found && len(e.installed) == 0 {
+		e.problem(checkManager, kindDeployment+" "+managerName,
+			"does not exist in any namespace: nothing reconciles the resources of KubeOps",
+			"Install the manager: `kubectl apply --server-side -k config/default`.")
+	}
+	for n := range e.installed {
+		i := &e.installed[n]
+		if err := e.configuration(ctx, i); err != nil {
 			i.unknown = true
 			e.gap(checkConfiguration, err)
 		}
-		if err := e.running(ctx, &i); err != nil {
+		if err := e.running(ctx, i); err != nil {
 			e.gap(checkManager, err)
 		}
-		e.installed = append(e.installed, i)
 		manager := Manager{
 			Namespace: i.deployment.Namespace, Name: i.deployment.Name, Replicas: replicas(i.deployment),
 			Available: i.deployment.Status.AvailableReplicas, Namespaces: i.namespaces,
 		}
-		if container != nil {
+		if container := managerContainer(i.deployment); container != nil {
 			manager.Image = container.Image
 		}
 		e.report.Managers = append(e.report.Managers, manager)
@@ -142,8 +154,12 @@ func (e *examination) running(ctx context.Context, i *installation) error {
 		return nil
 	}
 	message := fmt.Sprintf("has %d of %d replicas available", available, wanted)
+	selector, err := metav1.LabelSelectorAsSelector(i.deployment.Spec.Selector)
+	if err != nil {
+		return err
+	}
 	pods := &corev1.PodList{}
-	err := e.client.List(ctx, pods, client.InNamespace(i.deployment.Namespace), client.MatchingLabels{nameLabel: managerName})
+	err = e.client.List(ctx, pods, client.InNamespace(i.deployment.Namespace), client.MatchingLabelsSelector{Selector: selector})
 	if reason := waitingFor(pods.Items); reason != "" {
 		message += ": " + reason
 	}
@@ -192,7 +208,7 @@ func (e *examination) configuration(ctx context.Context, i *installation) error 
 	err := e.client.Get(ctx, client.ObjectKey{Namespace: i.deployment.Namespace, Name: name}, source)
 	if apierrors.IsNotFound(err) {
 		e.problem(checkConfiguration, object, fmt.Sprintf("does not exist, and %s mounts it: its Pods do not start", i.object()),
-			"Apply the installation again: `kubectl apply --server-side -k config/default`.")
+			originOf(i.deployment).again("config/default"))
 		return nil
 	}
 	if err != nil {
@@ -208,9 +224,8 @@ func (e *examination) configuration(ctx context.Context, i *installation) error 
 	if invalid := (managerconfig.Errors)(nil); errors.As(err, &invalid) {
 		for _, wrong := range invalid {
 			e.problem(checkConfiguration, object, "is not valid, so the manager does not start: "+wrong.Error(),
-				remedy.Sprintf("Correct the file in your overlay, and apply it. `kubectl -n %s get configmap %s -o yaml` shows what is "+
-					"there.",
-					i.deployment.Namespace, name))
+				remedy.Sprintf("Correct the file in your overlay, or `config` in the values of your Helm release, and apply it. "+
+					"`kubectl -n %s get configmap %s -o yaml` shows what is there.", i.deployment.Namespace, name))
 		}
 		i.unknown = true
 		return nil

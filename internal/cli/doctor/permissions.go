@@ -13,7 +13,6 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
-	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/config"
 	"kubeops.io/kubeops/internal/cli/connect"
 	"kubeops.io/kubeops/internal/text"
@@ -47,6 +46,7 @@ func (e *examination) permissions(ctx context.Context) error {
 		if i.unknown { // in which namespaces it needs them
 			continue
 		}
+		i.impersonated = e.impersonated(ctx, i)
 		mode, err := e.impersonation(ctx, i)
 		if err != nil {
 			return err
@@ -74,23 +74,28 @@ func (e *examination) permissions(ctx context.Context) error {
 func (e *examination) impersonation(ctx context.Context, i *installation) (mode string, err error) {
 	can := map[string]bool{}
 	for verb, group := range map[string]string{asAccount: "authentication.k8s.io", asAnything: ""} {
-		one := attribute{group: group, resource: "serviceaccounts", name: v1alpha1.DefaultServiceAccountName, verb: verb}
-		if len(i.namespaces) > 0 {
-			one.namespace = i.namespaces[0]
+		var asked []attribute
+		for _, name := range i.impersonated {
+			one := attribute{group: group, resource: "serviceaccounts", name: name, verb: verb}
+			if len(i.namespaces) > 0 {
+				one.namespace = i.namespaces[0]
+			}
+			asked = append(asked, one)
 		}
-		refused, err := e.refused(ctx, i, []attribute{one})
+		refused, err := e.refused(ctx, i, asked)
 		if err != nil {
 			return "", err
 		}
-		can[verb] = len(refused) == 0
+		can[verb] = len(refused) < len(asked)
 	}
+	from := originOf(i.deployment)
 	object := accountOf(i)
 	constrains := e.minor == 0 || e.minor >= minConstrained
 	switch {
 	case constrains && can[asAnything]:
-		e.warn(checkImpersonation, object, "can make any request as the ServiceAccounts "+v1alpha1.DefaultServiceAccountName+
-			" of all namespaces: impersonation is not constrained",
-			"Remove component `plain-impersonation` from the overlay, which only Kubernetes 1.35 and earlier needs.")
+		e.warn(checkImpersonation, object, "can make any request as the ServiceAccounts "+text.List(i.impersonated, maxLacks)+
+			" of all namespaces: impersonation is not constrained, although only Kubernetes 1.35 and earlier needs that",
+			from.component("plain-impersonation", "plainImpersonation", false))
 		return asAnything, nil
 	case can[asAnything]:
 		return asAnything, nil
@@ -98,10 +103,10 @@ func (e *examination) impersonation(ctx context.Context, i *installation) (mode 
 		return asAccount, nil // what is missing of it is reported with the other permissions
 	case can[asAccount]:
 		e.problem(checkImpersonation, object, fmt.Sprintf("cannot act as ServiceAccounts: Kubernetes %s does not know constrained "+
-			"impersonation", e.report.Kubernetes), "Add component `config/components/plain-impersonation` to the overlay.")
+			"impersonation", e.report.Kubernetes), from.component("plain-impersonation", "plainImpersonation", true))
 	default:
 		e.problem(checkImpersonation, object, "cannot act as ServiceAccounts (verb impersonate on serviceaccounts)",
-			"Add component `config/components/plain-impersonation` to the overlay.")
+			from.component("plain-impersonation", "plainImpersonation", true))
 	}
 	return asAnything, nil
 }
@@ -125,6 +130,9 @@ func attributesOf(role config.Role, i *installation) (list []attribute) {
 				list = append(list, attribute{path: path, verb: verb, role: role})
 			}
 			for _, namespace := range namespaces {
+				if verb == asAccount {
+					rule.ResourceNames = i.impersonated
+				}
 				list = append(list, attributesOfRule(rule, namespace, verb, role)...)
 			}
 		}
@@ -242,8 +250,7 @@ func (e *examination) missing(i *installation, refused []attribute) {
 		}
 		e.problem(checkPermissions, accountOf(i), fmt.Sprintf("lacks permissions of %s %s%s: %s", role.Kind, name, doing,
 			text.List(lacks, maxLacks)),
-			"In the checkout of the version of the manager, run `kubectl apply --server-side --force-conflicts -k config/rbac`; "+
-				"`kubectl describe clusterrolebinding,rolebinding -A` shows who has the role.")
+			originOf(i.deployment).again("config/rbac")+" `kubectl describe clusterrolebinding,rolebinding -A` shows who has the role.")
 	}
 }
 

@@ -16,12 +16,9 @@ import (
 	"kubeops.io/kubeops/config"
 )
 
-// applyPolicies installs the admission policies of this version.
-const applyPolicies = "In the checkout of the version of the manager, run `kubectl apply --server-side --force-conflicts " +
-	"-k config/admission`."
-
 // policies checks that the admission policies are in place.
 func (e *examination) policies(ctx context.Context) error {
+	applyPolicies := e.origin().again("config/admission")
 	wanted, err := config.Policies()
 	if err != nil {
 		return err
@@ -104,7 +101,7 @@ func (e *examination) networkPolicies(ctx context.Context) error {
 		if !restricted {
 			e.warn(checkNetworkPolicy, e.installed[i].object(), "is selected by no NetworkPolicy: every Pod can read its metrics, and it "+
 				"can connect to every address that backends.egress does not deny",
-				"Add component `config/components/network-policy` to the overlay.")
+				originOf(deployment).component("network-policy", "networkPolicy", true))
 		}
 	}
 	return nil

@@ -21,6 +21,17 @@ type Certificate struct {
 // NewCertificate makes a CA of its own and a certificate for 127.0.0.1, localhost and the addresses, which is valid for a day.
 func NewCertificate(t testing.TB, addresses ...net.IP) *Certificate {
 	t.Helper()
+	return newCertificate(t, []string{"localhost"}, append([]net.IP{net.IPv4(127, 0, 0, 1)}, addresses...))
+}
+
+// NewHostCertificate is NewCertificate for host names.
+func NewHostCertificate(t testing.TB, hosts ...string) *Certificate {
+	t.Helper()
+	return newCertificate(t, hosts, nil)
+}
+
+func newCertificate(t testing.TB, hosts []string, addresses []net.IP) *Certificate {
+	t.Helper()
 	key := func() *ecdsa.PrivateKey {
 		k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		if err != nil {
@@ -35,8 +46,8 @@ func NewCertificate(t testing.TB, addresses ...net.IP) *Certificate {
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
 	server := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "localhost"}, NotBefore: from, NotAfter: until,
-		DNSNames: []string{"localhost"}, IPAddresses: append([]net.IP{net.IPv4(127, 0, 0, 1)}, addresses...),
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: hosts[0]}, NotBefore: from, NotAfter: until,
+		DNSNames: hosts, IPAddresses: addresses,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	signed := func(template *x509.Certificate, public *ecdsa.PublicKey) []byte {
