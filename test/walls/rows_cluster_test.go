@@ -82,8 +82,9 @@ func clusterRows() []row {
 		{name: "cluster-untrusted", manifest: strings.NewReplacer(", insecureSkipTLSVerify: true", "", ", insecure-skip-tls-verify: true", "").
 			Replace(kubeconfig("$TLS/silent", "", token)), want: notReady(v1alpha1.ReasonTLSFailed, "")},
 		{name: "cluster-unencrypted", manifest: kubeconfig("$SERVER/silent", "", token), want: invalid("https URL")},
-		{name: "cluster-account", manifest: resource("ManagedCluster", "{inCluster: true, serviceAccountName: developer}"), want: notReady("", "")},
 		{name: "cluster-secret-path", manifest: resource("ManagedCluster", `{kubeconfig: {name: "../x"}}`), want: refused("spec.kubeconfig.name")},
+		{name: "investigate-always", manifest: inspection("{ai: {providerRef: {name: a}, investigate: Always}}"),
+			want: refused("spec.ai.investigate")},
 		{name: "clusters-of-others", manifest: inspection("{clusters: {names: [neighbour]}}"), want: notReady("", "")},
 	}
 }
@@ -129,23 +130,5 @@ func bundleRows() []row {
 		{name: "bundle-git-mapped", manifest: git("https://[::ffff:169.254.169.254]/a.git"), want: unavailable},
 		{name: "bundle-git-endless", manifest: git("$SERVER/endless/a.git"), want: unavailable},
 		{name: "bundle-git-silent", manifest: git("$SERVER/silent/a.git"), want: notReady("", "")},
-	}
-}
-
-// investigationRows are models that read on and on.
-func investigationRows() []row {
-	broken := "apiVersion: v1\nkind: Service\nmetadata: {name: $NAME}\nspec: {selector: {app: none}, ports: [{port: 80}]}\n---\n"
-	model := func(server string) string {
-		return broken + resource("AIProvider", "{type: openai, model: m, timeout: 5s, openai: {url: \"$SERVER/"+server+"\"}}") + "---\n" +
-			inspection("{namespaces: [$NAMESPACE], checks: {include: [service-selector-matches-nothing]}, "+
-				"ai: {providerRef: {name: $NAME}, investigate: HighOrWorse, maxExplanations: 1}}")
-	}
-	unexplained := not(v1alpha1.ConditionExplained, "", "")
-	return []row{
-		{name: "investigate-always", manifest: inspection("{ai: {providerRef: {name: a}, investigate: Always}}"),
-			want: refused("spec.ai.investigate")},
-		{name: "investigate-silent", manifest: model("silent"), want: unexplained},
-		{name: "investigate-endless", manifest: model("endless"), want: unexplained},
-		{name: "investigate-calls", manifest: model("calls"), want: harmless("")},
 	}
 }

@@ -88,7 +88,6 @@ func handlers() map[string]http.HandlerFunc {
 			w.Header().Set("Retry-After", "99999999999999999999")
 			w.WriteHeader(http.StatusTooManyRequests)
 		},
-		"calls":      calls,
 		"prometheus": prometheus,
 		"flood":      flood,
 	}
@@ -167,17 +166,4 @@ func flood(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	handlers()["series"](w, r)
-}
-
-// calls is a model that asks for 1,000 reads, again and again, of what is not the tenant's.
-func calls(w http.ResponseWriter, r *http.Request) {
-	_, _ = io.Copy(io.Discard, r.Body)
-	w.Header().Set("Content-Type", "application/json")
-	if strings.HasSuffix(r.URL.Path, "/models") {
-		_, _ = io.WriteString(w, `{"data":[{"id":"m"}]}`)
-		return
-	}
-	call := `{"id":"c","type":"function","function":{"name":"object","arguments":"{\"kind\":\"Secret\",\"namespace\":\"neighbour\",\"name\":\"a\"}"}}`
-	_, _ = io.WriteString(w, `{"choices":[{"finish_reason":"tool_calls","message":{"role":"assistant","content":null,"tool_calls":[`+
-		strings.TrimSuffix(strings.Repeat(call+",", 1000), ",")+`]}}],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}`)
 }

@@ -89,7 +89,7 @@ func in(namespace string, rows []row) []row {
 func rows() []*row {
 	all := slices.Concat(schemaRows(), nameRows(), customCheckRows(), inspectionRows(), egressRows(), responseRows(), accessRows(),
 		channelRows(), providerRows(), collectionRows(), metadataRows(), pipelineSchemaRows(), pipelineRows(), runRows(), deliveryRows(),
-		clusterRows(), bundleRows(), investigationRows())
+		clusterRows(), bundleRows())
 	return pointers(all)
 }
 
