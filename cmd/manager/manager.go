@@ -209,6 +209,8 @@ func quotasOf(config *configv1alpha1.Quotas) limits.Quotas {
 			"ManagedCluster":      {Served: int(config.ManagedClusters), Setting: "quotas.managedClusters"},
 			"CIProvider":          {Served: int(config.CIProviders), Setting: "quotas.ciProviders"},
 			"CDProvider":          {Served: int(config.CDProviders), Setting: "quotas.cdProviders"},
+			"ResourceBundle":      {Served: int(config.ResourceBundles), Setting: "quotas.resourceBundles"},
+			"Pipeline":            {Served: int(config.Pipelines), Setting: "quotas.pipelines"},
 		},
 		RunsPerHour:    int(config.RunsPerHour),
 		ConcurrentRuns: int(config.ConcurrentRuns),

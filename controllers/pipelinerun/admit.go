@@ -85,6 +85,9 @@ func (l *logic) start(ctx context.Context, s *scope, started bool) (kind.Result,
 	if err := l.identify(ctx, run, definition); err != nil {
 		return kind.Result{}, err
 	}
+	if err := pipeline.CheckServed(definition); err != nil {
+		return kind.Result{}, err
+	}
 	if definition.Spec.Suspend {
 		return kind.Result{}, problem.Waiting(v1alpha1.ReasonSuspended, recheck,
 			"Pipeline %s is suspended; to resume it, remove its spec.suspend",

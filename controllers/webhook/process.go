@@ -60,6 +60,9 @@ func (h *Handler) process(ctx context.Context, to target, header http.Header, bo
 		return h.refuse(ctx, to, definition, event.Delivery, http.StatusOK, resultIgnored, problem.UserError(v1alpha1.ReasonSuspended, nil,
 			"the Pipeline is suspended; to resume it, remove its spec.suspend"))
 	}
+	if err := pipeline.CheckServed(definition); err != nil {
+		return h.refuse(ctx, to, definition, event.Delivery, http.StatusOK, resultIgnored, err)
+	}
 	return h.create(ctx, to, definition, of, event, body)
 }
 

@@ -199,6 +199,20 @@ func TestWhyAnAuthenticDeliveryCreatesNoRun(t *testing.T) {
 			w.Update(p)
 		}
 	}
+	leaveOut := func() {
+		suspend(false)()
+		p := &v1alpha1.Pipeline{}
+		if err := w.Client.Get(t.Context(), w.Key("shop"), p); err != nil {
+			t.Fatal(err)
+		}
+		p.Status.Conditions = []metav1.Condition{{
+			Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonQuotaExceeded,
+			Message: "exceeded", LastTransitionTime: metav1.Now(),
+		}}
+		if err := w.Client.Status().Update(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, c := range []struct {
 		name, body string
 		before     func()
@@ -211,6 +225,7 @@ func TestWhyAnAuthenticDeliveryCreatesNoRun(t *testing.T) {
 		{"no push", `{"zen": true}`, nil, http.StatusBadRequest, v1alpha1.ReasonInvalidPayload},
 		{"a value that is missing", noPusher, nil, http.StatusUnprocessableEntity, v1alpha1.ReasonInvalidExpression},
 		{"suspended", push("main", commit(2)), suspend(true), http.StatusOK, v1alpha1.ReasonSuspended},
+		{"left out by a quota", push("main", commit(2)), leaveOut, http.StatusOK, v1alpha1.ReasonQuotaExceeded},
 	} {
 		if c.before != nil {
 			c.before()

@@ -68,7 +68,7 @@ func TestLoadSetsEveryField(t *testing.T) {
 		Limits: v1alpha1.Limits{MaxKeepReports: 20, MaxLogLines: 300000, MaxQueryBytes: 33554432},
 		Quotas: v1alpha1.Quotas{
 			Inspections: 50, MetricsBackends: 5, LogBackends: 6, AIProviders: 7, NotificationChannels: 8, ManagedClusters: 7,
-			CIProviders: 9, CDProviders: 10,
+			CIProviders: 9, CDProviders: 10, ResourceBundles: 11, Pipelines: 12,
 			RunsPerHour: 60, ConcurrentRuns: 2,
 		},
 		LogCollection: v1alpha1.LogCollection{

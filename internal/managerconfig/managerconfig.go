@@ -93,7 +93,7 @@ func Default() v1alpha1.ManagerConfig {
 		},
 		Quotas: v1alpha1.Quotas{
 			Inspections: 500, MetricsBackends: 100, LogBackends: 100, AIProviders: 100, NotificationChannels: 100, ManagedClusters: 100,
-			CIProviders: 100, CDProviders: 100,
+			CIProviders: 100, CDProviders: 100, ResourceBundles: 100, Pipelines: 100,
 		},
 		LogCollection: v1alpha1.LogCollection{
 			ClusterWideNamespaces: []string{},

@@ -53,6 +53,8 @@ func validateQuotas(quotas *v1alpha1.Quotas, path *field.Path) field.ErrorList {
 		{"managedClusters", quotas.ManagedClusters, 0, maxObjects},
 		{"ciProviders", quotas.CIProviders, 0, maxObjects},
 		{"cdProviders", quotas.CDProviders, 0, maxObjects},
+		{"resourceBundles", quotas.ResourceBundles, 0, maxObjects},
+		{"pipelines", quotas.Pipelines, 0, maxObjects},
 		{"runsPerHour", quotas.RunsPerHour, 0, maxObjects},
 		{"concurrentRuns", quotas.ConcurrentRuns, 0, maxConcurrent},
 	} {

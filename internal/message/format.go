@@ -97,7 +97,7 @@ func formattedSize(format string, args []any) (arguments, total int, err error) 
 	}
 	total = arguments + len(args)*leafSize // an argument that no verb uses is printed as EXTRA
 	numbered := strings.Contains(format, "[")
-	for next := 0; total <= maxCallText; next++ {
+	for next := 0; total <= maxCallText; {
 		_, rest, found := strings.Cut(format, "%")
 		if !found {
 			break
@@ -107,10 +107,14 @@ func formattedSize(format string, args []any) (arguments, total int, err error) 
 			return 0, 0, errTooWide
 		}
 		format = rest[length:]
+		if verb == '%' { // takes no argument and no width
+			continue
+		}
 		arg := largest
 		if !numbered && next < len(args) {
 			arg = &each[next]
 		}
+		next++
 		total += verbSize(verb, width, arg)
 	}
 	return arguments, total, nil

@@ -24,6 +24,13 @@ func (f *finder) bare() {
 			}
 			continue
 		}
+		if start >= 0 && i-start >= minPart && i < len(f.text) && f.text[i] == '.' {
+			if end := f.composed(start, i); end > i {
+				i = end
+				start = -1
+				continue
+			}
+		}
 		if start >= 0 && i-start >= minScrambled && i-start <= maxBare && (i-start >= minBare && f.isBare(start, i) ||
 			f.isMentioned(start, i)) {
 			f.spans = append(f.spans, span{start, i, RuleRandom, ""})

@@ -22,6 +22,7 @@ func TestWorkGrowsWithTheTextOnly(t *testing.T) {
 		"password is set to ", "AKIAaB3dE5fG7hJ9kL1m ", "password aB3dE5fG7hJ9 ", "password=[", "password=\"\"\"", "password: -\n",
 		"&quot;password",
 		"%22password%22%3A%22", "password\\\\\\\"", "password == ", "${password:-", "password............", "(((((password", "password='\n",
+		"aB3dE5fG7hJ9kL1mN3oP.", "aB3dE5fG7hJ9kL1mN3oP.com.", "AKIA.aB3dE5fG7hJ9kL1mN3oP..",
 	} {
 		work := func(n int) int {
 			text := strings.Repeat(part, n/len(part)+1)

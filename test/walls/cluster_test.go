@@ -172,6 +172,7 @@ func (c *cluster) removeOffenders() {
 	for namespace := range c.tenants {
 		for _, kind := range []string{
 			"Inspection", "MetricsBackend", "LogBackend", "AIProvider", "NotificationChannel", "InspectionReport",
+			"ManagedCluster", "CIProvider", "CDProvider", "ResourceBundle", "Pipeline", "PipelineRun",
 		} {
 			list := &metav1.PartialObjectMetadataList{}
 			list.SetGroupVersionKind(v1alpha1.GroupVersion().WithKind(kind + "List"))

@@ -78,7 +78,7 @@ func egressRows() []row {
 func responseRows() (rows []row) {
 	kinds := map[string]func(string) string{
 		"prometheus": metrics, "victoriametrics": victoria, "elasticsearch": elasticsearch, "loki": loki, "victorialogs": victorialogs,
-		"openai": openai, "ollama": ollama,
+		"openai": openai, "ollama": ollama, "jenkins": jenkinsOf,
 	}
 	const share = "size limit of"
 	for server, want := range map[string]outcome{

@@ -128,6 +128,12 @@ func crowdRows() []row {
 		{name: "zz-logs", manifest: loki("$SERVER/silent"), copies: 75, want: over("quotas.logBackends")},
 		{name: "zz-channels", manifest: webhook("$SERVER/silent"), copies: 75, want: over("quotas.notificationChannels")},
 		{name: "zz-models", manifest: ollama("$SERVER/silent"), copies: 75, want: over("quotas.aiProviders")},
+		{name: "zz-builds", manifest: jenkinsOf("$SERVER/silent"), copies: 101, want: over("quotas.ciProviders")},
+		{name: "zz-clusters", manifest: kubeconfig("$TLS/silent", "", "token: a"), copies: 101, want: over("quotas.managedClusters")},
+		{name: "zz-bundles", manifest: bundle("manifests: [{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}]"), copies: 101,
+			want: over("quotas.resourceBundles")},
+		{name: "zz-pipelines", manifest: pipelineOf("{stages: [" + waitStage("a", "") + "], triggers: [{name: t, type: schedule, " +
+			"schedule: {cron: \"@every 1m\"}}]}"), copies: 101, want: over("quotas.pipelines")},
 		{name: "zz-inspections", manifest: inspection(`{schedule: "@every 1m", namespaces: [$NAMESPACE]}`), copies: 300,
 			want: harmless("")},
 	}

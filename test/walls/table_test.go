@@ -88,7 +88,8 @@ func in(namespace string, rows []row) []row {
 // rows are those of the tenant with few resources.
 func rows() []*row {
 	all := slices.Concat(schemaRows(), nameRows(), customCheckRows(), inspectionRows(), egressRows(), responseRows(), accessRows(),
-		channelRows(), providerRows(), collectionRows(), metadataRows())
+		channelRows(), providerRows(), collectionRows(), metadataRows(), pipelineSchemaRows(), pipelineRows(), runRows(), deliveryRows(),
+		clusterRows(), bundleRows())
 	return pointers(all)
 }
 

@@ -5,6 +5,7 @@ package walls
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 )
@@ -28,6 +29,7 @@ const (
 // it says, the process of the manager never ends, and the neighbour's runs take no more than 1.5 times their time alone.
 func TestTheManagerSurvivesTheResourcesOfATenant(t *testing.T) {
 	c := newCluster(t)
+	c.install(filepath.Join("..", "..", "config", "components", "bundles"))
 	servers := newServers(t)
 	n := c.newNeighbour("neighbour", 1000)
 	c.newTenant(offender)

@@ -215,6 +215,10 @@ type Quotas struct {
 	CIProviders int32 `json:"ciProviders"`
 	// cdProviders that are served in one namespace, 0 to 100000. Default: 100.
 	CDProviders int32 `json:"cdProviders"`
+	// resourceBundles that are served in one namespace, 0 to 100000. Default: 100.
+	ResourceBundles int32 `json:"resourceBundles"`
+	// pipelines that are served in one namespace, 0 to 100000. Default: 100.
+	Pipelines int32 `json:"pipelines"`
 	// runsPerHour of all Inspections of one namespace, 0 to 100000. Others wait. Default: 0.
 	RunsPerHour int32 `json:"runsPerHour"`
 	// concurrentRuns of all Inspections of one namespace, 0 to 100. Others wait for a slot. Default: 0.
