@@ -181,12 +181,18 @@ func (g *Graph) EndpointsOf(service Ref) []*EndpointsNode { return g.endpointsBy
 func (g *Graph) EventsOf(ref Ref) []*EventNode {
 	meta := g.MetaOf(ref)
 	events := g.eventsByRef[ref]
-	if meta == nil || meta.UID == "" {
+	if meta == nil || meta.UID == "" && meta.SpecChanged.IsZero() {
 		return events
 	}
 	return slices.DeleteFunc(slices.Clone(events), func(e *EventNode) bool {
-		return e.AboutUID != "" && e.AboutUID != meta.UID
+		return e.AboutUID != "" && meta.UID != "" && e.AboutUID != meta.UID || e.Last.Before(meta.SpecChanged)
 	})
+}
+
+// IsHistory reports whether the spec of the object of an event was written after it.
+func (g *Graph) IsHistory(e *EventNode) bool {
+	meta := g.MetaOf(e.About)
+	return meta != nil && e.Last.Before(meta.SpecChanged)
 }
 
 // TopOwner follows controlling owners: from a Pod to its Deployment, StatefulSet, DaemonSet or CronJob. An object without an owner
