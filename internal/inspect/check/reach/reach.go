@@ -133,6 +133,9 @@ func (x *Index) find(pod *facts.PodNode, host string, port int32) (Obstacle, boo
 	if service.Type == "ExternalName" || !service.Deleting.IsZero() {
 		return Obstacle{}, false
 	}
+	if o, found := x.OtherResolver(pod, host); found && !pod.Spec.HostNetwork {
+		return o, true
+	}
 	if o, found := x.withoutPort(service, port); found {
 		return o, true
 	}

@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"strings"
 	"testing"
 
 	"kubeops.io/kubeops/internal/inspect/check"
@@ -99,6 +100,34 @@ func TestObstaclesBetweenAPodAndAHost(t *testing.T) {
 				t.Fatalf("got %q, want %q", got.Why, tc.want)
 			}
 			if found && (got.Fix == "" || got.Key == "" || len(got.Culprits) == 0) {
+				t.Errorf("incomplete: %+v", got)
+			}
+		})
+	}
+}
+
+func TestNamesOfServicesNeedTheDNSOfTheCluster(t *testing.T) {
+	const none = ", dnsPolicy: None, dnsConfig: {nameservers: [10.0.0.2]"
+	for name, tc := range map[string]struct{ spec, host, want string }{
+		"the cluster's":                        {"", "db.data", ""},
+		"that of the node":                     {", dnsPolicy: Default", "db.data", "dnsPolicy is Default, so that the Pods use the resolver of their node"},
+		"that of the node, for an address":     {", dnsPolicy: Default", "10.96.7.7", ""},
+		"that of the node, for a host outside": {", dnsPolicy: Default", "db.example.com", ""},
+		"the host network":                     {", hostNetwork: true", "db.data", "the Pods are on the host network and dnsPolicy is ClusterFirst"},
+		"the host network with the cluster's":  {", hostNetwork: true, dnsPolicy: ClusterFirstWithHostNet", "db.data", ""},
+		"its own, without search domains":      {none + "}", "db.data", "dnsPolicy is None, and no search domain of dnsConfig completes db.data"},
+		"its own, with those of another":       {none + ", searches: [shop.svc.cluster.local]}", "db.data", "dnsPolicy is None"},
+		"its own, with search domains":         {none + ", searches: [shop.svc.cluster.local, svc.cluster.local]}", "db.data", ""},
+		"its own, for a complete name":         {none + "}", "db.data.svc.cluster.local", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := testkit.Graph(t, namespace("shop")+namespace("data")+service("db", "app: db")+pod("shop", "client", "app: client", tc.spec))
+			client, _ := facts.Lookup[*facts.PodNode](g, facts.Ref{Kind: facts.Pod, Namespace: "shop", Name: "client"})
+			got, found := NewIndex(g, check.DefaultParams()).OtherResolver(client, tc.host)
+			if found != (tc.want != "") || !strings.HasPrefix(got.Why, tc.want) {
+				t.Fatalf("got %q, want %q", got.Why, tc.want)
+			}
+			if found && (got.Fix == "" || len(got.Evidence) == 0) {
 				t.Errorf("incomplete: %+v", got)
 			}
 		})
