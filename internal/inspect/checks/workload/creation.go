@@ -42,7 +42,7 @@ func creationChecks() []check.Check {
 				"that does not exist. It appears as a FailedCreate event or the condition ReplicaFailure on the workload, never on a Pod.",
 			Remediation: "Read the refusal in the evidence and change the Pod template so that it complies, or the policy that refuses it.",
 			Link:        "https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/",
-			Uses:        append(slices.Clone(uses), facts.ValidatingWebhook, facts.MutatingWebhook),
+			Uses:        append(slices.Clone(uses), facts.ValidatingWebhook, facts.MutatingWebhook, facts.Namespace),
 			ExplainedBy: []string{"webhook-service-missing", "webhook-no-endpoints"},
 			Run: func(g *facts.Graph, params check.Params) []check.Finding {
 				return blockedFindings(g, params, func(r apimessage.Refusal) bool { return !r.IsQuota() })
@@ -65,7 +65,7 @@ type blocked struct {
 func blockedFindings(g *facts.Graph, params check.Params, sort func(apimessage.Refusal) bool) []check.Finding {
 	var findings []check.Finding
 	for _, b := range blockedWorkloads(g, params) {
-		if !sort(b.Refusal) {
+		if !sort(b.Refusal) || b.isHistory(g) {
 			continue
 		}
 		why, remediation, because := explainRefusal(g, b)
