@@ -28,15 +28,16 @@ func TestWhatWasReportedBeforeTheNewestChangeOfAnObjectIsHistory(t *testing.T) {
 			", namespace: shop, name: web, uid: u1}\ntype: Warning\nreason: "+reason+"\nmessage: '"+message+
 			"'\nfirstTimestamp: \"2026-01-15T11:40:00Z\"\nlastTimestamp: \"2026-01-15T11:50:00Z\"\ncount: 4")
 	}
-	sets := "spec: {replicas: 2, selector: {matchLabels: {app: web}}, serviceName: web, " + template + "}\n"
+	const common = "selector: {matchLabels: {app: web}}, " + template + "}\n"
 	claim := "spec: {storageClassName: fast, accessModes: [ReadWriteOnce], resources: {requests: {storage: 20Gi}}, volumeName: $VOLUME}\n"
 	fast := checktest.Document("storage.k8s.io/v1", "StorageClass", "name: fast", "provisioner: csi.example.com\nallowVolumeExpansion: true")
 	for name, tc := range map[string]struct{ id, documents string }{
-		"a StatefulSet over its quota": {"pods-blocked-by-quota", object("apps/v1", "StatefulSet", sets+
+		"a StatefulSet over its quota": {"pods-blocked-by-quota", object("apps/v1", "StatefulSet", "spec: {replicas: 2, serviceName: web, "+common+
 			"status: {replicas: 0, observedGeneration: 1}") + event("StatefulSet", "FailedCreate", quota)},
-		"a DaemonSet over its quota": {"pods-blocked-by-quota", object("apps/v1", "DaemonSet", sets+
+		"a DaemonSet over its quota": {"pods-blocked-by-quota", object("apps/v1", "DaemonSet", "spec: {"+common+
 			"status: {desiredNumberScheduled: 2, currentNumberScheduled: 0}") + event("DaemonSet", "FailedCreate", quota)},
-		"a ReplicaSet without its account": {"serviceaccount-missing", object("apps/v1", "ReplicaSet", sets+"status: {replicas: 0}") +
+		"a ReplicaSet without its account": {"serviceaccount-missing", object("apps/v1", "ReplicaSet", "spec: {replicas: 2, "+common+
+			"status: {replicas: 0}") +
 			event("ReplicaSet", "FailedCreate", account)},
 		"a Job over its quota": {"pods-blocked-by-quota", object("batch/v1", "Job", "spec: {"+template+"}\nstatus: {}") +
 			event("Job", "FailedCreate", quota)},

@@ -26,6 +26,17 @@ type ConfigHost struct {
 	Port int32
 }
 
+// configField opens the field of a host in a ConfigMap.
+const configField = "key "
+
+// Where says where the host is configured.
+func (h HostUse) Where() string {
+	if strings.HasPrefix(h.Field, configField) {
+		return h.Field + ", which container " + h.Container + " takes"
+	}
+	return h.Field + " of container " + h.Container
+}
+
 // hostsOf finds the hosts in commands, arguments and plain environment variables, whose other parts are not kept.
 func hostsOf(s *corev1.PodSpec) []HostUse {
 	var hosts []HostUse
@@ -127,7 +138,7 @@ func (g *Graph) HostsOf(pod *PodNode, container string) []HostUse {
 			}
 			same := func(h HostUse) bool { return h.Host == host.Host && (h.Port == host.Port || host.Port == 0) }
 			if !slices.ContainsFunc(hosts, same) {
-				hosts = append(hosts, HostUse{container, "key " + host.Key + " of ConfigMap " + ref.Name, host.Host, host.Port})
+				hosts = append(hosts, HostUse{container, configField + host.Key + " of ConfigMap " + ref.Name, host.Host, host.Port})
 			}
 		}
 	}

@@ -144,6 +144,17 @@ func TestAServiceThatAFailingWorkloadCannotReachIsFound(t *testing.T) {
 				"  condition: 1 of 1 Pod: cart-7d9f-a",
 			},
 		},
+		"missing, for a container that takes it from a ConfigMap": {
+			ID: "dependency-unreachable", Documents: checktest.CartWithPod("spec: {nodeName: node-1, containers: [{name: api, image: i, envFrom: "+
+				"[{configMapRef: {name: urls}}]}]}\nstatus: {phase: Running, containerStatuses: [{name: api, "+crashed+"}]}") + namespace +
+				checktest.Document("v1", "ConfigMap", "name: urls, namespace: shop", `data: {QUEUE: "amqp://user:word@queue.mq.svc:5672/x"}`),
+			Want: []string{
+				"high Deployment/shop/cart [mq/queue]: Pods of Deployment cart cannot reach queue.mq.svc: Service queue does not " +
+					"exist in namespace mq.",
+				"  spec: key QUEUE of ConfigMap urls, which container api takes: queue.mq.svc:5672",
+				"  condition: 1 of 1 Pod: cart-7d9f-a",
+			},
+		},
 		"another port, for a container that crashes": {
 			ID: "dependency-unreachable", Documents: crashing(crashed) + namespace + service("queue", "5671") + ready, Want: []string{
 				"high Deployment/shop/cart [mq/queue]: Pods of Deployment cart cannot reach queue.mq.svc: Service queue has no port 5672.",

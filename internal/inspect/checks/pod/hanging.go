@@ -68,7 +68,7 @@ func hangingFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container) check
 			waits = ", and its configuration names host " + host.Host + noService(g, pod, host.Host)
 			f.Severity = v1alpha1.SeverityHigh
 		}
-		f.Evidence = append(f.Evidence, check.FromSpec("%s of container %s: host %s", host.Field, c.Name, host.Host))
+		f.Evidence = append(f.Evidence, check.FromSpec("%s: host %s", host.Where(), host.Host))
 	}
 	if job, why := failedJob(g, pod, c.Name); why != "" {
 		waits = ", and it waits for Job " + job.Name + ", which " + why
