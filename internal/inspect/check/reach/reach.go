@@ -142,6 +142,9 @@ func (x *Index) find(pod *facts.PodNode, host string, port int32) (Obstacle, boo
 	if o, found := x.unserved(service); found {
 		return o, true
 	}
+	if o, found := x.misdirected(service, port); found {
+		return o, true
+	}
 	return x.blocked(pod, service, port)
 }
 
