@@ -29,9 +29,13 @@ type ConfigHost struct {
 // configField opens the field of a host in a ConfigMap.
 const configField = "key "
 
+// OfConfigMap reports whether a ConfigMap names the host. What looks like a host there may be something else: show it only if a Service has
+// the name, or the name says that it is one.
+func (h HostUse) OfConfigMap() bool { return strings.HasPrefix(h.Field, configField) }
+
 // Where says where the host is configured.
 func (h HostUse) Where() string {
-	if strings.HasPrefix(h.Field, configField) {
+	if h.OfConfigMap() {
 		return h.Field + ", which container " + h.Container + " takes"
 	}
 	return h.Field + " of container " + h.Container

@@ -64,6 +64,9 @@ func hangingFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container) check
 	}
 	waits := ""
 	for _, host := range g.HostsOf(pod, c.Name) {
+		if host.OfConfigMap() && !strings.Contains(host.Host, ".svc") && noService(g, pod, host.Host) != "" {
+			continue
+		}
 		if waits == "" {
 			waits = ", and its configuration names host " + host.Host + noService(g, pod, host.Host)
 			f.Severity = v1alpha1.SeverityHigh
