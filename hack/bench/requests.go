@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// countRequests runs one inspection through a proxy on loopback and counts its requests by verb, and the time in which it reads logs. It is
-// a separate run, since the proxy costs time. An inspection only lists, beside discovery and a bounded number of logs: other requests are an
-// error.
+// countRequests runs one inspection through a proxy on loopback and counts its requests by verb, and the time in which it reads logs. It
+// is a separate run, since the proxy costs time. An inspection only lists, beside discovery and a bounded number of logs: other requests
+// are an error.
 func countRequests(ctx context.Context, m measurement) (counts map[string]int, logs time.Duration, err error) {
 	proxy, err := newFront(m.config, verb)
 	if err != nil {

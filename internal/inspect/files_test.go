@@ -14,8 +14,8 @@ import (
 	"kubeops.io/kubeops/internal/inspect/manifests"
 )
 
-// TestFilesOfPublicReportsGiveTheRightAnswer inspects each file of testdata/files as if it were all there is. Its first lines name the check
-// that must find something, with the severity, and those that must not: "# want: check/severity", "# not: check check", "# minor: 34".
+// TestFilesOfPublicReportsGiveTheRightAnswer inspects each file of testdata/files as if it were all there is. Its first lines name the
+// check that must find something, with the severity, and those that must not: "# want: check/severity", "# not: check check", "# minor: 34".
 func TestFilesOfPublicReportsGiveTheRightAnswer(t *testing.T) {
 	files, err := filepath.Glob("testdata/files/*.yaml")
 	if err != nil || len(files) == 0 {

@@ -177,7 +177,8 @@ func (g *Graph) ServicesIn(namespace string) []*ServiceNode { return g.servicesB
 // EndpointsOf returns the EndpointSlices of a Service.
 func (g *Graph) EndpointsOf(service Ref) []*EndpointsNode { return g.endpointsByNS[service] }
 
-// EventsOf returns the warnings about an object, newest first, without those about an earlier object of the same name.
+// EventsOf returns the warnings about an object, newest first, without those about an earlier object of the same name, and without those
+// before the newest change of its spec.
 func (g *Graph) EventsOf(ref Ref) []*EventNode {
 	meta := g.MetaOf(ref)
 	events := g.eventsByRef[ref]

@@ -114,8 +114,8 @@ func rejectionText(g *facts.Graph, pod *facts.PodNode) (why string, fix remedy.T
 	case pod.Reason == "NodeAffinity", pod.Reason == "PodOSSelectorNodeLabelDoesNotMatch":
 		if label := lackingLabel(g, pod); label != "" {
 			return fmt.Sprintf("node %s lacks the label %s of the nodeSelector", pod.NodeName, label),
-				remedy.Sprintf("If the node is the right one, label it: `kubectl label node %s %s --overwrite`. Else correct nodeSelector of the "+
-					"Pod template, or remove spec.nodeName, which skips the scheduler.", pod.NodeName, label)
+				remedy.Sprintf("If the node is the right one, label it: `kubectl label node %s %s --overwrite`. Else correct nodeSelector of "+
+					"the Pod template, or remove spec.nodeName, which skips the scheduler.", pod.NodeName, label)
 		}
 		return fmt.Sprintf("node %s does not match their nodeSelector or node affinity", pod.NodeName),
 			remedy.Sprintf("Give the node the labels that the Pods select, or correct nodeSelector and affinity of the Pod template: %s.",

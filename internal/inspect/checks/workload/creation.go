@@ -163,8 +163,8 @@ func refusedEvent(g *facts.Graph, ref facts.Ref, params check.Params) (apimessag
 	return r, check.FromEvent(e), ok
 }
 
-// refusedCondition reads the condition ReplicaFailure, which stands as long as the failure does, however long ago it began. That of an older
-// generation is history.
+// refusedCondition reads the condition ReplicaFailure, which stands as long as the failure does, however long ago it began. That of an
+// older generation is history.
 func refusedCondition(w *facts.WorkloadNode) (apimessage.Refusal, check.Evidence, bool) {
 	failed, ok := w.Condition("ReplicaFailure")
 	if !ok || failed.Status != "True" || failed.Reason != "FailedCreate" || w.Observed < w.Generation {
