@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -26,9 +27,13 @@ type front struct {
 
 	mutex       sync.Mutex
 	counts      map[string]int
+	spans       map[string]span
 	connections map[net.Conn]bool
 	away        bool
 }
+
+// span is the time from the start of the first request to the end of the last.
+type span struct{ first, last time.Time }
 
 func newFront(config *rest.Config, of func(*http.Request) string) (*front, error) {
 	target, err := url.Parse(config.Host)
@@ -43,10 +48,13 @@ func newFront(config *rest.Config, of func(*http.Request) string) (*front, error
 	proxy.Transport = transport
 	proxy.FlushInterval = -1 // watches
 	proxy.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
-	f := &front{of: of, counts: map[string]int{}, connections: map[net.Conn]bool{}}
+	f := &front{of: of, counts: map[string]int{}, spans: map[string]span{}, connections: map[net.Conn]bool{}}
 	f.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f.count(r)
+		of := f.of(r)
+		began := time.Now()
+		f.count(of)
 		proxy.ServeHTTP(w, r)
+		f.ended(of, began)
 	}))
 	f.server.Config.ConnState = f.connection
 	f.server.Start()
@@ -54,11 +62,28 @@ func newFront(config *rest.Config, of func(*http.Request) string) (*front, error
 	return f, err
 }
 
-func (f *front) count(r *http.Request) {
-	of := f.of(r)
+func (f *front) count(of string) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	f.counts[of]++
+}
+
+func (f *front) ended(of string, began time.Time) {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	s := f.spans[of]
+	if s.first.IsZero() || began.Before(s.first) {
+		s.first = began
+	}
+	s.last = time.Now()
+	f.spans[of] = s
+}
+
+// took is the time from the start of the first request of a kind to the end of the last; 0 without one.
+func (f *front) took(of string) time.Duration {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	return f.spans[of].last.Sub(f.spans[of].first)
 }
 
 // requests so far.

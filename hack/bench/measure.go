@@ -56,9 +56,11 @@ type result struct {
 	Inspect  cost           `json:"inspect"`
 	Against  *cost          `json:"against,omitempty"`
 	Requests map[string]int `json:"requests"`
-	Verdict  verdict        `json:"verdict"`
-	Findings int            `json:"findings"`
-	Checks   int            `json:"checks"`
+	// LogSeconds are those of the run that counts requests in which it reads logs; they are part of the inspection's wall time.
+	LogSeconds float64 `json:"logSeconds"`
+	Verdict    verdict `json:"verdict"`
+	Findings   int     `json:"findings"`
+	Checks     int     `json:"checks"`
 }
 
 type measurement struct {
@@ -105,10 +107,12 @@ func (m measurement) run(ctx context.Context, w world, out string) error {
 	r.Findings = int(report.Summary.Counts.Total())
 	r.Checks = int(report.Summary.ChecksRun)
 	r.Verdict = judge(w, &report)
-	var err error
-	if r.Requests, err = countRequests(ctx, m); err != nil {
+	counts, logs, err := countRequests(ctx, m)
+	if err != nil {
 		return err
 	}
+	r.Requests = counts
+	r.LogSeconds = logs.Seconds()
 	return save(r, out)
 }
 

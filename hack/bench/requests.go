@@ -2,24 +2,51 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
+	"time"
 )
 
-// countRequests runs one inspection through a proxy on loopback and counts its requests by verb. It is a separate run,
-// since the proxy costs time.
-func countRequests(ctx context.Context, m measurement) (map[string]int, error) {
+// countRequests runs one inspection through a proxy on loopback and counts its requests by verb, and the time in which it reads logs. It
+// is a separate run, since the proxy costs time. An inspection only lists, beside discovery and a bounded number of logs: other requests
+// are an error.
+func countRequests(ctx context.Context, m measurement) (counts map[string]int, logs time.Duration, err error) {
 	proxy, err := newFront(m.config, verb)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer proxy.close()
 	path, err := proxy.kubeconfig()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	_, _, err = spend(ctx, m.program, "inspect", "-A", "-o", "json", "--kubeconfig", path, "--startup-grace", "1s")
-	return proxy.requests(), err
+	if _, _, err = spend(ctx, m.program, "inspect", "-A", "-o", "json", "--kubeconfig", path, "--startup-grace", "1s"); err != nil {
+		return nil, 0, err
+	}
+	counts = proxy.requests()
+	return counts, proxy.took(logRequest), onlyLists(counts)
+}
+
+// Names of the requests that an inspection makes.
+const (
+	listRequest      = "list"
+	logRequest       = "log"
+	discoveryRequest = "discovery"
+)
+
+// onlyLists is an error if there were other requests than those of an inspection.
+func onlyLists(counts map[string]int) error {
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		switch name {
+		case listRequest, logRequest, discoveryRequest:
+		default:
+			return fmt.Errorf("the inspection made %d requests of type %s; it should only list, and read logs", counts[name], name)
+		}
+	}
+	return nil
 }
 
 // verb returns the RBAC verb of a request; log requests and non-resource requests are counted separately.
@@ -29,19 +56,19 @@ func verb(r *http.Request) string {
 	case r.Method != http.MethodGet:
 		return r.Method
 	case parts[len(parts)-1] == "log":
-		return "log"
+		return logRequest
 	case parts[0] == "api" && len(parts) > 2:
 		parts = parts[2:]
 	case parts[0] == "apis" && len(parts) > 3:
 		parts = parts[3:]
 	default:
-		return "discovery"
+		return discoveryRequest
 	}
 	if len(parts) > 2 && parts[0] == "namespaces" {
 		parts = parts[2:]
 	}
 	if len(parts) == 1 {
-		return "list"
+		return listRequest
 	}
 	return "get"
 }

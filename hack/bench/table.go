@@ -47,6 +47,9 @@ func printTable(w io.Writer, files []string) error {
 	row("inspect: CPU s", func(r result) string { return fmt.Sprintf("%.2f", r.Inspect.CPUSeconds) })
 	row("inspect: peak MiB", func(r result) string { return fmt.Sprintf("%.0f", r.Inspect.PeakMiB) })
 	row("wall, times the floor", func(r result) string { return fmt.Sprintf("%.2f", r.Inspect.WallSeconds/r.Floor.WallSeconds) })
+	row("wall without reading logs, times the floor", func(r result) string {
+		return fmt.Sprintf("%.2f", (r.Inspect.WallSeconds-r.LogSeconds)/r.Floor.WallSeconds)
+	})
 	row("CPU, times the floor", func(r result) string { return fmt.Sprintf("%.2f", r.Inspect.CPUSeconds/r.Floor.CPUSeconds) })
 	against := func(of func(cost) float64) func(result) string {
 		return func(r result) string {
@@ -63,7 +66,8 @@ func printTable(w io.Writer, files []string) error {
 	row("checks", func(r result) string { return fmt.Sprint(r.Checks) })
 	row("findings", func(r result) string { return fmt.Sprint(r.Findings) })
 	row("broken, found", func(r result) string { return fmt.Sprintf("%d of %d", r.Verdict.Found, r.Verdict.Broken) })
-	for _, name := range []string{"list", "get", "log", "discovery"} {
+	row("reading logs: wall s", func(r result) string { return fmt.Sprintf("%.2f", r.LogSeconds) })
+	for _, name := range []string{listRequest, discoveryRequest, logRequest} {
 		row("requests: "+name, func(r result) string { return fmt.Sprint(r.Requests[name]) })
 	}
 	if err := table.Flush(); err != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -104,10 +105,13 @@ func (c *cluster) create(t *testing.T, all []manifests) {
 		namespaces.WriteString("---\napiVersion: v1\nkind: Namespace\nmetadata: {name: " + m.namespace + "}\n")
 	}
 	c.must(t, "kubectl create --validate=false -f -", namespaces.String())
+	c.eventually(t, time.Minute, func() bool { // Pods of a namespace need its ServiceAccount
+		out, err := c.shell(t, "kubectl get serviceaccounts -A --field-selector=metadata.name=default -o name | wc -l", "")
+		count, _ := strconv.Atoi(strings.TrimSpace(out))
+		return err == nil && count >= len(all)
+	})
 	for _, m := range all {
-		// Pods of the namespace need its ServiceAccount.
-		c.must(t, "kubectl -n "+m.namespace+" wait --for=create serviceaccount/default --timeout=60s >/dev/null && kubectl -n "+m.namespace+
-			" create --validate=false -f -", strings.ReplaceAll(m.text, "$NODE", node))
+		c.must(t, "kubectl -n "+m.namespace+" create --validate=false -f -", strings.ReplaceAll(m.text, "$NODE", node))
 	}
 	for _, m := range all {
 		for _, line := range m.all("run") {

@@ -144,7 +144,11 @@ func (b *broken) judge(t *testing.T, last *v1alpha1.InspectionReport) bool {
 		t.Errorf("%s: still there %s after its remedy, which promises %s: %s", b.name, b.took.Round(time.Second), promised, b.finding.Remediation)
 		return false
 	}
-	t.Logf("%-45s gone after %4.1f s of %s", b.name, b.took.Seconds(), promised)
+	if slices.ContainsFunc(last.Findings, func(f v1alpha1.Finding) bool { return f.ID == b.finding.ID }) {
+		t.Errorf("%s: it was gone %s after its remedy, and is back at the end: %s", b.name, b.took.Round(time.Second), b.finding.Remediation)
+		return false
+	}
+	t.Logf("%-45s gone from an inspection that began %4.1f s after its remedy; promised: %s", b.name, b.took.Seconds(), promised)
 	for _, f := range last.Findings {
 		if f.IsProblem() && f.Object.Namespace == b.namespace && !slices.Contains(b.before, f.ID) && !slices.Contains(b.leaves, f.Check) {
 			t.Errorf("%s: its remedy leaves a new problem: %s %s", b.name, f.Check, f.Message)

@@ -53,10 +53,12 @@ type QuotaItem struct {
 // ConfigNode is a ConfigMap, a Secret (Keys is nil if it was read as metadata), or a ServiceAccount (Keys is nil).
 type ConfigNode struct {
 	Meta
-	// Keys of a ConfigMap, or of a Secret in a manifest, sorted; their values are never kept.
+	// Keys of a ConfigMap, or of a Secret in a manifest, sorted; of their values only Hosts are kept.
 	Keys []string
 	// Leaks are keys of a ConfigMap whose values look like secrets.
 	Leaks []Leak
+	// Hosts in the values of a ConfigMap that may be Services, by key; at most maxConfigHosts.
+	Hosts []ConfigHost
 	// Bytes is the size of a ConfigMap's data.
 	Bytes int
 	// Immutable ConfigMaps and Secrets.

@@ -114,6 +114,9 @@ type Meta struct {
 	Origin *origin.Origin
 	// Written are writes in another API version than the one that was read, newest first; from managedFields.
 	Written []Written
+	// SpecChanged is the last write of the spec, from managedFields: what was reported before is history. Zero for Pods and Nodes, whose
+	// spec others write, and when unknown.
+	SpecChanged time.Time
 	// Generation of the spec, and the generation that the controller has observed; -1 for kinds without it.
 	Generation, Observed int64
 	// Conditions of the status.

@@ -177,16 +177,23 @@ func (g *Graph) ServicesIn(namespace string) []*ServiceNode { return g.servicesB
 // EndpointsOf returns the EndpointSlices of a Service.
 func (g *Graph) EndpointsOf(service Ref) []*EndpointsNode { return g.endpointsByNS[service] }
 
-// EventsOf returns the warnings about an object, newest first, without those about an earlier object of the same name.
+// EventsOf returns the warnings about an object, newest first, without those about an earlier object of the same name, and without those
+// before the newest change of its spec.
 func (g *Graph) EventsOf(ref Ref) []*EventNode {
 	meta := g.MetaOf(ref)
 	events := g.eventsByRef[ref]
-	if meta == nil || meta.UID == "" {
+	if meta == nil || meta.UID == "" && meta.SpecChanged.IsZero() {
 		return events
 	}
 	return slices.DeleteFunc(slices.Clone(events), func(e *EventNode) bool {
-		return e.AboutUID != "" && e.AboutUID != meta.UID
+		return e.AboutUID != "" && meta.UID != "" && e.AboutUID != meta.UID || e.Last.Before(meta.SpecChanged)
 	})
+}
+
+// IsHistory reports whether the spec of the object of an event was written after it.
+func (g *Graph) IsHistory(e *EventNode) bool {
+	meta := g.MetaOf(e.About)
+	return meta != nil && e.Last.Before(meta.SpecChanged)
 }
 
 // TopOwner follows controlling owners: from a Pod to its Deployment, StatefulSet, DaemonSet or CronJob. An object without an owner

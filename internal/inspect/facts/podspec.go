@@ -6,8 +6,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
-
-	"kubeops.io/kubeops/internal/inspect/hostname"
 )
 
 // Leak is a field whose value looks like a secret. The value is never kept.
@@ -18,11 +16,8 @@ type Leak struct {
 	Rule string
 }
 
-// maxHosts and maxJobs of one spec are kept.
-const (
-	maxHosts = 32
-	maxJobs  = 8
-)
+// maxJobs of one spec are kept.
+const maxJobs = 8
 
 // jobsOf finds the Jobs in commands and arguments of init containers, as kubectl and programs that wait for Jobs take them: job/NAME,
 // job.batch/NAME, or job NAME. A path such as jobs/main.py is the Job of no one, and one of a namespace that the command names is not that
@@ -74,30 +69,6 @@ func notInName(r rune) bool {
 	return r != '-' && r != '.' && r != '/' && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9')
 }
 
-// hostsOf finds the hosts in commands, arguments and plain environment variables, whose other parts are not kept.
-func hostsOf(s *corev1.PodSpec) []HostUse {
-	var hosts []HostUse
-	add := func(container, field string, uses []hostname.Use) {
-		for _, use := range uses {
-			found := HostUse{container, field, use.Host, use.Port}
-			if len(hosts) < maxHosts && !slices.Contains(hosts, found) {
-				hosts = append(hosts, found)
-			}
-		}
-	}
-	for _, containers := range [][]corev1.Container{s.InitContainers, s.Containers} {
-		for i := range containers {
-			c := &containers[i]
-			add(c.Name, "command", hostname.In(strings.Join(c.Command, " ")))
-			add(c.Name, "args", hostname.In(strings.Join(c.Args, " ")))
-			for _, env := range c.Env {
-				add(c.Name, "env "+env.Name, hostname.In(env.Value))
-			}
-		}
-	}
-	return hosts
-}
-
 // lean is a Pod spec without what differs between the Pods of one workload, and without what may contain secrets: values of
 // environment variables, commands, arguments and volume sources. What checks need stays in the types of the API: resources, probes,
 // ports, security contexts, affinity, topology spread, tolerations and kinds of volumes. The parts are shared with the object, which
@@ -105,6 +76,7 @@ func hostsOf(s *corev1.PodSpec) []HostUse {
 func lean(s *corev1.PodSpec) *corev1.PodSpec {
 	out := &corev1.PodSpec{
 		RestartPolicy: s.RestartPolicy, TerminationGracePeriodSeconds: s.TerminationGracePeriodSeconds, DNSPolicy: s.DNSPolicy,
+		DNSConfig:                    s.DNSConfig,
 		AutomountServiceAccountToken: s.AutomountServiceAccountToken, ServiceAccountName: s.ServiceAccountName,
 		HostNetwork: s.HostNetwork, HostPID: s.HostPID, HostIPC: s.HostIPC, HostUsers: s.HostUsers,
 		ShareProcessNamespace: s.ShareProcessNamespace, SecurityContext: s.SecurityContext, OS: s.OS,

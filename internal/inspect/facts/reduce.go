@@ -1,6 +1,7 @@
 package facts
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 	"time"
@@ -71,6 +72,7 @@ func metaOf(kind Kind, o *metav1.ObjectMeta) Meta {
 	m.Owned = len(o.OwnerReferences) > 0
 	m.Origin = origin.Of(kind.Name(), o)
 	m.Written = written(kind, o.ManagedFields)
+	m.SpecChanged = specChanged(kind, o.ManagedFields)
 	if owner := metav1.GetControllerOfNoCopy(o); owner != nil {
 		m.Owner = Ref{Kind: KindOf(owner.APIVersion, owner.Kind), Name: owner.Name}
 		if m.Owner.Kind.Namespaced() {
@@ -90,6 +92,22 @@ func written(kind Kind, fields []metav1.ManagedFieldsEntry) []Written {
 	}
 	slices.SortStableFunc(others, func(a, b Written) int { return b.At.Compare(a.At) })
 	return others
+}
+
+// specChanged is the newest write that set a field of the spec, also by another client than the author of the object.
+func specChanged(kind Kind, fields []metav1.ManagedFieldsEntry) time.Time {
+	var last time.Time
+	if kind == Pod || kind == Node {
+		return last
+	}
+	for i := range fields {
+		f := &fields[i]
+		if at := timeOf(f.Time); f.Subresource != "status" && f.FieldsV1 != nil && at.After(last) &&
+			bytes.Contains(f.FieldsV1.GetRawBytes(), []byte(`"f:spec":`)) {
+			last = at
+		}
+	}
+	return last
 }
 
 // migrated reports whether a client has since written the version that is read.

@@ -76,6 +76,7 @@ func reduceConfigMap(c *corev1.ConfigMap) *ConfigNode {
 	node.Keys = slices.AppendSeq(make([]string, 0, len(c.Data)+len(c.BinaryData)), maps.Keys(c.Data))
 	node.Keys = slices.AppendSeq(node.Keys, maps.Keys(c.BinaryData))
 	slices.Sort(node.Keys)
+	node.Hosts = configHosts(c.Data)
 	node.Immutable = value(c.Immutable, false)
 	node.Writer = writer(ConfigMap, c.ManagedFields)
 	node.Sought = sought(c.Labels)

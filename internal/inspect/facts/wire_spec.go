@@ -29,7 +29,7 @@ const (
 // resourceClaims). Fields of newer versions of Kubernetes are kept.
 func ownFields() uint64 {
 	var bits uint64
-	for _, field := range []protowire.Number{5, 9, fieldNodeName, 16, 17, 25, 26, 28, 31, 35, 38, 39, 41, 43, 44} {
+	for _, field := range []protowire.Number{5, 9, fieldNodeName, 16, 17, 25, 28, 31, 35, 38, 39, 41, 43, 44} {
 		bits |= 1 << field
 	}
 	return bits

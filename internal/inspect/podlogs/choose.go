@@ -91,9 +91,11 @@ func signsOf(in Input) *signs {
 		if pod.Spec == nil || pod.Ready && !pod.IsLooping(in.Graph.Now) || !pod.IsActive() {
 			continue
 		}
-		for _, host := range pod.Spec.Hosts {
-			if ref, ok := index.Resolve(pod.Namespace, host.Host); ok {
-				services[ref] = true
+		for _, container := range slices.Concat(pod.InitContainers, pod.Containers) {
+			for _, host := range in.Graph.HostsOf(pod, container.Name) {
+				if ref, ok := index.Resolve(pod.Namespace, host.Host); ok {
+					services[ref] = true
+				}
 			}
 		}
 	}

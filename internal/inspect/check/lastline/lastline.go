@@ -118,6 +118,7 @@ func sayings() []saying {
 		{"service-link", serviceLink},
 		{"forbidden", forbidden},
 		{"object-missing", objectMissing},
+		{"own-host", ownHost},
 		{"host-unreachable", hostUnreachable},
 		{"certificate", certificate},
 		{"password-rejected", passwordRejected},

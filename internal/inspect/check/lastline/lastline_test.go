@@ -92,6 +92,19 @@ func TestLastLogLinesAreJoinedWithTheSpec(t *testing.T) {
 		"host, of Java": {"", "", "Connection to node -1 (my-queue/10.96.0.77:5673) could not be established. Broker may not be available.",
 			"host-unreachable: it cannot reach my-queue: Service my-queue has no port 5673"},
 
+		"host, by the resolver of a node, of a Service": {"dnsPolicy: Default, ", "", "Could not resolve host: my-queue", "host-unreachable: it " +
+			"cannot reach my-queue: dnsPolicy is Default, so that the Pods use the resolver of their node, which does not know Services"},
+		"host, on the host network": {"hostNetwork: true, ", "", "getaddrinfo ENOTFOUND my-queue", "host-unreachable: it cannot reach " +
+			"my-queue: the selector of Service my-queue matches no Pods"},
+		"host, its own": {"", "", "dial tcp 127.0.0.1:5672: connect: connection refused", "own-host: it connects to 127.0.0.1:5672, which " +
+			"is its own Pod, and no container of the Pod declares that port"},
+		"host, its own, in IPv6": {"", "", "connect ECONNREFUSED [::1]:5672", "own-host: it connects to 127.0.0.1:5672, which is its own " +
+			"Pod, and no container of the Pod declares that port"},
+		"host, its own, of libpq": {"", "", `connection to server at "localhost" (::1), port 5432 failed: Connection refused`, "own-host: it " +
+			"connects to localhost:5432, which is its own Pod, and no container of the Pod declares that port"},
+		"host, its own, of a neighbour":      {"", "", "connect to localhost:9000: connection refused", ""},
+		"host, its own, on the host network": {"hostNetwork: true, ", "", "connect to localhost:5672: connection refused", ""},
+
 		"host, outside": {"", "", "lookup api.example.com: no such host", ""},
 
 		"certificate, unknown": {"", "", "x509: certificate signed by unknown authority", "certificate: it does not trust the " +

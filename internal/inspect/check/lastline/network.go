@@ -84,6 +84,9 @@ func hostUnreachable(l line) (Saying, bool) {
 		}
 	}
 	for _, use := range uses {
+		if o, found := l.index.OtherResolver(l.pod, use.Host); found && lookup && named {
+			return Saying{Why: fmt.Sprintf("it cannot look up %s: %s", use.Host, o.Why), Fix: o.Fix, Evidence: o.Evidence}, true
+		}
 		if o, found := l.index.Unknown(l.pod, use.Host); found && lookup && named {
 			return Saying{Why: fmt.Sprintf("it cannot look up %s: %s", use.Host, o.Why), Fix: o.Fix, Evidence: o.Evidence,
 				Culprits: o.Culprits}, true
@@ -111,10 +114,8 @@ func (l line) hosts() (uses []hostname.Use, named bool) {
 	if len(uses) > 0 || l.pod.Spec == nil {
 		return uses, true
 	}
-	for _, host := range l.pod.Spec.Hosts {
-		if host.Container == l.container.Name {
-			uses = append(uses, hostname.Use{Host: host.Host, Port: host.Port})
-		}
+	for _, host := range l.g.HostsOf(l.pod, l.container.Name) {
+		uses = append(uses, hostname.Use{Host: host.Host, Port: host.Port})
 	}
 	return uses, false
 }

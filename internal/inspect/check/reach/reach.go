@@ -133,10 +133,16 @@ func (x *Index) find(pod *facts.PodNode, host string, port int32) (Obstacle, boo
 	if service.Type == "ExternalName" || !service.Deleting.IsZero() {
 		return Obstacle{}, false
 	}
+	if o, found := x.OtherResolver(pod, host); found && !pod.Spec.HostNetwork {
+		return o, true
+	}
 	if o, found := x.withoutPort(service, port); found {
 		return o, true
 	}
 	if o, found := x.unserved(service); found {
+		return o, true
+	}
+	if o, found := x.misdirected(service, port); found {
 		return o, true
 	}
 	return x.blocked(pod, service, port)

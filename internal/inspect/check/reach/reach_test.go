@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"strings"
 	"testing"
 
 	"kubeops.io/kubeops/internal/inspect/check"
@@ -99,6 +100,64 @@ func TestObstaclesBetweenAPodAndAHost(t *testing.T) {
 				t.Fatalf("got %q, want %q", got.Why, tc.want)
 			}
 			if found && (got.Fix == "" || got.Key == "" || len(got.Culprits) == 0) {
+				t.Errorf("incomplete: %+v", got)
+			}
+		})
+	}
+}
+
+func TestAServiceThatSendsToAPortOfNoContainerIsAnObstacle(t *testing.T) {
+	server := func(containers string) string {
+		return checktest.Document("v1", "Pod", "name: db-0, namespace: data, labels: {app: db}", "spec: {nodeName: node-1, containers: ["+
+			containers+"]}\n"+ready)
+	}
+	const wrong = "Service db sends port 80 to port 8080 of its Pods, which declare or probe "
+	for name, tc := range map[string]struct{ containers, target, want string }{
+		"another port is declared":   {"{name: a, image: i, ports: [{containerPort: 9090}]}", "8080", wrong + "9090"},
+		"another port is probed":     {"{name: a, image: i, readinessProbe: {httpGet: {port: 9090}}}", "8080", wrong + "9090"},
+		"two ports are declared":     {"{name: a, image: i, ports: [{containerPort: 9090}, {containerPort: 81}]}", "8080", wrong + "81, 9090"},
+		"only UDP is declared":       {"{name: a, image: i, ports: [{containerPort: 9090, protocol: UDP}]}", "8080", ""},
+		"the port is declared":       {"{name: a, image: i, ports: [{containerPort: 8080}]}", "8080", ""},
+		"the port is probed":         {"{name: a, image: i, ports: [{containerPort: 9090}], livenessProbe: {tcpSocket: {port: 8080}}}", "8080", ""},
+		"nothing is declared":        {"{name: a, image: i}", "8080", ""},
+		"a sidecar declares nothing": {"{name: a, image: i, ports: [{containerPort: 9090}]}, {name: b, image: i}", "8080", ""},
+		"a port by its name":         {"{name: a, image: i, ports: [{name: http, containerPort: 9090}]}", "http", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := testkit.Graph(t, namespace("shop")+namespace("data")+pod("shop", "client", "app: client", "")+server(tc.containers)+
+				checktest.Document("v1", "Service", `name: db, namespace: data, creationTimestamp: "2026-01-15T10:00:00Z"`,
+					"spec: {clusterIP: 10.96.7.7, selector: {app: db}, ports: [{port: 80, targetPort: "+tc.target+", protocol: TCP}]}"))
+			client, _ := facts.Lookup[*facts.PodNode](g, facts.Ref{Kind: facts.Pod, Namespace: "shop", Name: "client"})
+			got, found := NewIndex(g, check.DefaultParams()).Find(client, "db.data", 80)
+			if got.Why != tc.want || found != (tc.want != "") {
+				t.Errorf("got %q, want %q", got.Why, tc.want)
+			}
+		})
+	}
+}
+
+func TestNamesOfServicesNeedTheDNSOfTheCluster(t *testing.T) {
+	const none = ", dnsPolicy: None, dnsConfig: {nameservers: [10.0.0.2]"
+	for name, tc := range map[string]struct{ spec, host, want string }{
+		"the cluster's":                        {"", "db.data", ""},
+		"that of the node":                     {", dnsPolicy: Default", "db.data", "dnsPolicy is Default, so that the Pods use the resolver of their node"},
+		"that of the node, for an address":     {", dnsPolicy: Default", "10.96.7.7", ""},
+		"that of the node, for a host outside": {", dnsPolicy: Default", "db.example.com", ""},
+		"the host network":                     {", hostNetwork: true", "db.data", "the Pods are on the host network and dnsPolicy is ClusterFirst"},
+		"the host network with the cluster's":  {", hostNetwork: true, dnsPolicy: ClusterFirstWithHostNet", "db.data", ""},
+		"its own, without search domains":      {none + "}", "db.data", "dnsPolicy is None, and no search domain of dnsConfig completes db.data"},
+		"its own, with those of another":       {none + ", searches: [shop.svc.cluster.local]}", "db.data", "dnsPolicy is None"},
+		"its own, with search domains":         {none + ", searches: [shop.svc.cluster.local, svc.cluster.local]}", "db.data", ""},
+		"its own, for a complete name":         {none + "}", "db.data.svc.cluster.local", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := testkit.Graph(t, namespace("shop")+namespace("data")+service("db", "app: db")+pod("shop", "client", "app: client", tc.spec))
+			client, _ := facts.Lookup[*facts.PodNode](g, facts.Ref{Kind: facts.Pod, Namespace: "shop", Name: "client"})
+			got, found := NewIndex(g, check.DefaultParams()).OtherResolver(client, tc.host)
+			if found != (tc.want != "") || !strings.HasPrefix(got.Why, tc.want) {
+				t.Fatalf("got %q, want %q", got.Why, tc.want)
+			}
+			if found && (got.Fix == "" || len(got.Evidence) == 0) {
 				t.Errorf("incomplete: %+v", got)
 			}
 		})

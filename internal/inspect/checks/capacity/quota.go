@@ -69,7 +69,7 @@ func quotaExhausted(g *facts.Graph, params check.Params) []check.Finding {
 func quotaRefusals(g *facts.Graph, params check.Params) map[facts.Ref]*facts.EventNode {
 	refusals := map[facts.Ref]*facts.EventNode{}
 	for _, e := range g.Events { // newest first
-		if e.Reason != "FailedCreate" || g.OlderThan(e.Last, params.RecentWindow) {
+		if e.Reason != "FailedCreate" || g.OlderThan(e.Last, params.RecentWindow) || g.IsHistory(e) {
 			continue
 		}
 		r, ok := apimessage.ParseRefusal(e.Message)

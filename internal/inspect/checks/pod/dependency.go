@@ -15,16 +15,18 @@ func dependencyCheck() check.Check {
 	return check.Check{
 		ID: dependencyUnreachable, Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
 		Summary: "A workload that does not work is configured with a Service that its Pods cannot reach.",
-		Meaning: "A container crashes, is not ready, or is an init container that does not end, and its command, arguments or plain " +
-			"environment variables name a Service of the cluster that its Pods cannot reach: it does not exist, has no such port, has no " +
-			"ready Pods, or NetworkPolicies do not allow the connection or DNS. Policies are judged only if all of the namespace were " +
-			"read; a rule with a range of addresses counts as if it allowed every Pod, and policies of other APIs (Cilium, Calico) are " +
-			"not read. Hosts outside of the cluster, Pods on the host network and workloads whose Pods are ready are ignored.",
+		Meaning: "A container crashes, is not ready, or is an init container that does not end, and its command, arguments, plain " +
+			"environment variables or the ConfigMaps that it takes name a Service of the cluster that its Pods cannot reach: it does not " +
+			"exist, has no such port, has no ready Pods, dnsPolicy does not use the cluster's DNS, or NetworkPolicies do not allow the " +
+			"connection or DNS. Policies are judged only if all of the namespace were read; a rule with a range of " +
+			"addresses counts as if it allowed every Pod, and policies of other APIs (Cilium, Calico) are not read. Hosts outside of the " +
+			"cluster, Pods on the host network and workloads whose Pods are ready are ignored.",
 		Remediation: "Correct the host or port in the configuration, or restore the Service, or add the missing rule to the " +
 			"NetworkPolicy: the evidence shows which of them it is.",
 		Link:  "https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/",
 		Needs: []facts.Kind{facts.Pod, facts.Service},
-		Uses:  check.RollUpKinds(append(facts.WorkloadKinds(), facts.EndpointSlice, facts.NetworkPolicy, facts.Namespace, facts.Event)...),
+		Uses: check.RollUpKinds(append(facts.WorkloadKinds(), facts.EndpointSlice, facts.NetworkPolicy, facts.Namespace, facts.ConfigMap,
+			facts.Event)...),
 		// On the Service that it names, not on the workload itself.
 		ExplainedBy: check.ServiceFailures(), Run: unreachableDependencies,
 	}
@@ -34,7 +36,7 @@ func unreachableDependencies(g *facts.Graph, p check.Params) []check.Finding {
 	index := reach.NewIndex(g, p)
 	var failures []check.FailingPod
 	for _, pod := range g.Pods {
-		if pod.Ready || pod.Spec == nil || len(pod.Spec.Hosts) == 0 || !pod.IsActive() {
+		if pod.Ready || pod.Spec == nil || !pod.IsActive() {
 			continue
 		}
 		seen := map[string]bool{}
@@ -42,7 +44,7 @@ func unreachableDependencies(g *facts.Graph, p check.Params) []check.Finding {
 			if !waitsForOthers(g, p, pod, c) {
 				continue
 			}
-			for _, host := range hostsOf(pod, c.Name) {
+			for _, host := range g.HostsOf(pod, c.Name) {
 				o, found := index.Find(pod, host.Host, host.Port)
 				if found && !seen[o.Key] && !selects(g, o.Culprits, pod) {
 					seen[o.Key] = true
@@ -91,6 +93,6 @@ func unreachableFinding(g *facts.Graph, pod *facts.PodNode, host facts.HostUse, 
 	return check.Finding{
 		Message:     fmt.Sprintf("Pods of %s cannot reach %s: %s.", g.OwnerName(pod), host.Host, o.Why),
 		Remediation: o.Fix, Culprits: o.Culprits, RestrictToCulprits: true,
-		Evidence: append([]check.Evidence{check.FromSpec("%s of container %s: %s", host.Field, host.Container, target)}, o.Evidence...),
+		Evidence: append([]check.Evidence{check.FromSpec("%s: %s", host.Where(), target)}, o.Evidence...),
 	}
 }

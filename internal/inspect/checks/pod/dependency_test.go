@@ -54,6 +54,20 @@ func TestAnInitContainerThatDoesNotEndIsFound(t *testing.T) {
 				"  condition: 1 of 1 Pod: cart-7d9f-a",
 			},
 		},
+		"it takes a host from a ConfigMap, and something else": {
+			ID: "init-container-hanging", Documents: checktest.CartWithPod(`spec: {nodeName: node-1, initContainers: [{name: wait, image: i, `+
+				`command: [wait], envFrom: [{configMapRef: {name: urls}}]}], containers: [{name: api, image: i}]}`+"\nstatus: {phase: Pending, "+
+				"initContainerStatuses: [{name: wait, ready: false, restartCount: 0, state: {"+old+"}}], containerStatuses: [{name: api, ready: "+
+				"false, restartCount: 0, state: {waiting: {reason: PodInitializing}}}]}") +
+				checktest.Document("v1", "ConfigMap", "name: urls, namespace: shop", `data: {A_LOGIN: "hunter2:1234", QUEUE: "queue.mq.svc:5672"}`),
+			Want: []string{
+				"high Deployment/shop/cart [wait]: Init container wait (1 of 1) of Deployment cart does not end, and its configuration " +
+					"names host queue.mq.svc. The containers after it do not start.",
+				"  condition: init container wait has been running since 2026-01-15T11:20:00Z",
+				"  spec: key QUEUE of ConfigMap urls, which container wait takes: host queue.mq.svc",
+				"  condition: 1 of 1 Pod: cart-7d9f-a",
+			},
+		},
 		"it waits for a Job that has failed": {
 			ID: "init-container-hanging", Documents: waitingInit(`sh, -c, "until kubectl get job/migrate; do sleep 1; done"`, old, "Pending") +
 				checktest.Document("batch/v1", "Job", `name: migrate, namespace: shop, creationTimestamp: "2026-01-15T11:00:00Z"`,
@@ -141,6 +155,17 @@ func TestAServiceThatAFailingWorkloadCannotReachIsFound(t *testing.T) {
 					"namespace mq.",
 				"  spec: command of container wait: queue.mq.svc:5672",
 				"  spec: Services in namespace mq: rabbit",
+				"  condition: 1 of 1 Pod: cart-7d9f-a",
+			},
+		},
+		"missing, for a container that takes it from a ConfigMap": {
+			ID: "dependency-unreachable", Documents: checktest.CartWithPod("spec: {nodeName: node-1, containers: [{name: api, image: i, envFrom: "+
+				"[{configMapRef: {name: urls}}]}]}\nstatus: {phase: Running, containerStatuses: [{name: api, "+crashed+"}]}") + namespace +
+				checktest.Document("v1", "ConfigMap", "name: urls, namespace: shop", `data: {QUEUE: "amqp://user:word@queue.mq.svc:5672/x"}`),
+			Want: []string{
+				"high Deployment/shop/cart [mq/queue]: Pods of Deployment cart cannot reach queue.mq.svc: Service queue does not " +
+					"exist in namespace mq.",
+				"  spec: key QUEUE of ConfigMap urls, which container api takes: queue.mq.svc:5672",
 				"  condition: 1 of 1 Pod: cart-7d9f-a",
 			},
 		},

@@ -63,12 +63,15 @@ func hangingFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container) check
 			c.State.Started.UTC().Format(time.RFC3339))},
 	}
 	waits := ""
-	for _, host := range hostsOf(pod, c.Name) {
+	for _, host := range g.HostsOf(pod, c.Name) {
+		if host.OfConfigMap() && !strings.Contains(host.Host, ".svc") && noService(g, pod, host.Host) != "" {
+			continue
+		}
 		if waits == "" {
 			waits = ", and its configuration names host " + host.Host + noService(g, pod, host.Host)
 			f.Severity = v1alpha1.SeverityHigh
 		}
-		f.Evidence = append(f.Evidence, check.FromSpec("%s of container %s: host %s", host.Field, c.Name, host.Host))
+		f.Evidence = append(f.Evidence, check.FromSpec("%s: host %s", host.Where(), host.Host))
 	}
 	if job, why := failedJob(g, pod, c.Name); why != "" {
 		waits = ", and it waits for Job " + job.Name + ", which " + why
@@ -121,18 +124,4 @@ func isAlias(pod *facts.PodNode, host string) bool {
 	return pod.Spec != nil && slices.ContainsFunc(pod.Spec.Lean.HostAliases, func(a corev1.HostAlias) bool {
 		return slices.Contains(a.Hostnames, host)
 	})
-}
-
-// hostsOf are the hosts that a container of a Pod is configured with.
-func hostsOf(pod *facts.PodNode, container string) []facts.HostUse {
-	if pod.Spec == nil {
-		return nil
-	}
-	var hosts []facts.HostUse
-	for _, host := range pod.Spec.Hosts {
-		if host.Container == container {
-			hosts = append(hosts, host)
-		}
-	}
-	return hosts
 }

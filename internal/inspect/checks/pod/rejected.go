@@ -2,6 +2,8 @@ package pod
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -33,7 +35,7 @@ func rejected(g *facts.Graph, p check.Params) []check.Finding {
 		if pod.Phase != "Failed" || !isRejection(pod) || !pod.Deleting.IsZero() || !recent(g, p, ended(pod)) {
 			continue
 		}
-		why, fix := rejectionText(pod)
+		why, fix := rejectionText(g, pod)
 		f := check.Finding{
 			Message:     fmt.Sprintf("Pods of %s are rejected by the kubelet: %s.", g.OwnerName(pod), why),
 			Remediation: removeFailed(g, fix, pod), RestrictToCulprits: true,
@@ -78,8 +80,22 @@ func hasAllPods(g *facts.Graph, pod *facts.PodNode) bool {
 	return ok && owner.Ready >= owner.Desired
 }
 
+// lackingLabel is the first label of a Pod's nodeSelector that its node does not have; empty if the node is not known or has all.
+func lackingLabel(g *facts.Graph, pod *facts.PodNode) string {
+	node, ok := facts.Lookup[*facts.NodeNode](g, facts.Ref{Kind: facts.Node, Name: pod.NodeName})
+	if !ok || pod.Spec == nil || pod.Spec.Lean == nil {
+		return ""
+	}
+	for _, key := range slices.Sorted(maps.Keys(pod.Spec.Lean.NodeSelector)) {
+		if value, has := node.NodeLabels[key]; !has || value != pod.Spec.Lean.NodeSelector[key] {
+			return key + "=" + pod.Spec.Lean.NodeSelector[key]
+		}
+	}
+	return ""
+}
+
 // rejectionText says in stable words why the kubelet rejects a Pod, and what to do.
-func rejectionText(pod *facts.PodNode) (why string, fix remedy.Text) {
+func rejectionText(g *facts.Graph, pod *facts.PodNode) (why string, fix remedy.Text) {
 	describe := remedy.Sprintf("`kubectl describe node %s`", pod.NodeName)
 	switch {
 	case pod.Reason == "UnexpectedAdmissionError" && strings.Contains(pod.Message, "number of devices unavailable for "):
@@ -96,9 +112,13 @@ func rejectionText(pod *facts.PodNode) (why string, fix remedy.Text) {
 			remedy.Sprintf("Something assigned them to a node without room: spec.nodeName in the Pod template, a second scheduler, or "+
 				"static Pods on the node. %s shows what is in use.", describe)
 	case pod.Reason == "NodeAffinity", pod.Reason == "PodOSSelectorNodeLabelDoesNotMatch":
-		return fmt.Sprintf("node %s no longer matches their nodeSelector or node affinity", pod.NodeName),
-			remedy.Sprintf("Give the node the labels back that the Pods select, or correct nodeSelector and affinity of the Pod "+
-				"template: %s.",
+		if label := lackingLabel(g, pod); label != "" {
+			return fmt.Sprintf("node %s lacks the label %s of the nodeSelector", pod.NodeName, label),
+				remedy.Sprintf("If the node is the right one, label it: `kubectl label node %s %s --overwrite`. Else correct nodeSelector of "+
+					"the Pod template, or remove spec.nodeName, which skips the scheduler.", pod.NodeName, label)
+		}
+		return fmt.Sprintf("node %s does not match their nodeSelector or node affinity", pod.NodeName),
+			remedy.Sprintf("Give the node the labels that the Pods select, or correct nodeSelector and affinity of the Pod template: %s.",
 				describe)
 	case pod.Reason == "TopologyAffinityError":
 		return fmt.Sprintf("the topology manager of node %s cannot place their resources on one NUMA node", pod.NodeName),

@@ -48,12 +48,23 @@ func TestPodsThatTheKubeletRejectsAreFound(t *testing.T) {
 					"spec: {nodeName: node-1, containers: [{name: api, image: i}]}\nstatus: {phase: Failed, reason: NodeAffinity, "+
 						"message: m}"),
 			Want: []string{
-				"low Deployment/shop/web [NodeAffinity]: Pods of Deployment web are rejected by the kubelet: node node-1 no longer " +
-					"matches " +
-					"their nodeSelector or node affinity.",
+				"low Deployment/shop/web [NodeAffinity]: Pods of Deployment web are rejected by the kubelet: node node-1 does not " +
+					"match their nodeSelector or node affinity.",
 				"  condition: Pod web-6d4-x failed with reason NodeAffinity: m",
 				"  spec: node node-1",
 				"  condition: 1 of 1 Pod: web-6d4-x",
+			},
+		},
+		"of a label that its node does not have": {
+			ID: "pod-rejected", Documents: checktest.Document("v1", "Node", "name: node-1, labels: {disk: hdd, zone: a}", "") +
+				checktest.Document("v1", "Pod", "name: import, namespace: shop, creationTimestamp: \"2026-01-15T11:40:00Z\"",
+					"spec: {nodeName: node-1, nodeSelector: {disk: nvme, zone: a}, containers: [{name: api, image: i}]}\n"+
+						"status: {phase: Failed, reason: NodeAffinity, message: m}"),
+			Want: []string{
+				"high Pod/shop/import [NodeAffinity]: Pod import was rejected by the kubelet: node node-1 lacks the label disk=nvme of the " +
+					"nodeSelector.",
+				"  condition: Pod import failed with reason NodeAffinity: m",
+				"  spec: node node-1",
 			},
 		},
 		"yesterday": {

@@ -42,7 +42,7 @@ func creationChecks() []check.Check {
 				"that does not exist. It appears as a FailedCreate event or the condition ReplicaFailure on the workload, never on a Pod.",
 			Remediation: "Read the refusal in the evidence and change the Pod template so that it complies, or the policy that refuses it.",
 			Link:        "https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/",
-			Uses:        append(slices.Clone(uses), facts.ValidatingWebhook, facts.MutatingWebhook),
+			Uses:        append(slices.Clone(uses), facts.ValidatingWebhook, facts.MutatingWebhook, facts.Namespace),
 			ExplainedBy: []string{"webhook-service-missing", "webhook-no-endpoints"},
 			Run: func(g *facts.Graph, params check.Params) []check.Finding {
 				return blockedFindings(g, params, func(r apimessage.Refusal) bool { return !r.IsQuota() })
@@ -65,7 +65,7 @@ type blocked struct {
 func blockedFindings(g *facts.Graph, params check.Params, sort func(apimessage.Refusal) bool) []check.Finding {
 	var findings []check.Finding
 	for _, b := range blockedWorkloads(g, params) {
-		if !sort(b.Refusal) {
+		if !sort(b.Refusal) || b.isHistory(g) {
 			continue
 		}
 		why, remediation, because := explainRefusal(g, b)
@@ -163,10 +163,11 @@ func refusedEvent(g *facts.Graph, ref facts.Ref, params check.Params) (apimessag
 	return r, check.FromEvent(e), ok
 }
 
-// refusedCondition reads the condition ReplicaFailure, which stands as long as the failure does, however long ago it began.
+// refusedCondition reads the condition ReplicaFailure, which stands as long as the failure does, however long ago it began. That of an
+// older generation is history.
 func refusedCondition(w *facts.WorkloadNode) (apimessage.Refusal, check.Evidence, bool) {
 	failed, ok := w.Condition("ReplicaFailure")
-	if !ok || failed.Status != "True" || failed.Reason != "FailedCreate" {
+	if !ok || failed.Status != "True" || failed.Reason != "FailedCreate" || w.Observed < w.Generation {
 		return apimessage.Refusal{}, check.Evidence{}, false
 	}
 	r, ok := apimessage.ParseRefusal(failed.Message)

@@ -214,8 +214,8 @@ func TestPodsBlockedByAdmission(t *testing.T) {
 		"a webhook does not answer": {
 			message: `Error creating: Internal error occurred: failed calling webhook "inject.example.com": failed to call webhook: ` +
 				`Post "https://injector.mesh.svc:443/inject?timeout=10s": dial tcp 10.96.3.4:443: connect: connection refused`,
-			want: "[inject.example.com]: Pods of Deployment web cannot be created: admission webhook inject.example.com refuses " +
-				"connections.",
+			want: "[inject.example.com]: Pods of Deployment web cannot be created: admission webhook inject.example.com " +
+				"(ValidatingWebhookConfiguration gates) refuses connections.",
 		},
 		"a policy denies them": {
 			message: `Error creating: pods "web-6d4-x2k9z" is forbidden: ValidatingAdmissionPolicy 'only-signed' with binding ` +
@@ -271,7 +271,8 @@ func TestPodsBlockedByAdmission(t *testing.T) {
 				t,
 				Checks(),
 				"pods-blocked-by-admission",
-				checktest.WebDeployment("replicas: 3", "replicas: 2")+checktest.WebReplicaSet("web-6d4", 3, 2, 2, "")+
+				gates("validate.kyverno.svc-fail", "inject.example.com")+checktest.WebDeployment("replicas: 3", "replicas: 2")+
+					checktest.WebReplicaSet("web-6d4", 3, 2, 2, "")+
 					checktest.FailedCreate("ReplicaSet", "web-6d4", "web-6d4", "2026-01-15T11:20:00Z", "2026-01-15T11:55:00Z", c.message),
 			)
 			want := ""
@@ -280,6 +281,51 @@ func TestPodsBlockedByAdmission(t *testing.T) {
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// gates is a configuration of webhooks.
+func gates(names ...string) string {
+	hooks := ""
+	for _, name := range names {
+		hooks += "\n- {name: " + name + ", sideEffects: None, admissionReviewVersions: [v1], clientConfig: {url: https://gate.example.com}}"
+	}
+	return checktest.Document("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "name: gates", "webhooks:"+hooks)
+}
+
+func TestARefusalByWhatIsGoneSinceIsHistory(t *testing.T) {
+	const (
+		webhook  = `Error creating: admission webhook "gate.example.com" denied the request: no`
+		call     = `Error creating: Internal error occurred: failed calling webhook "gate.example.com": failed to call webhook: x`
+		security = `Error creating: pods "web-6d4-x2k9z" is forbidden: violates PodSecurity "baseline:latest": host namespaces (hostNetwork=true)`
+	)
+	level := func(label string) string {
+		return checktest.Document("v1", "Namespace", "name: shop, labels: {"+label+"}", "")
+	}
+	for name, tc := range map[string]struct {
+		message, documents string
+		unread             []facts.Kind
+		found              bool
+	}{
+		"the webhook is there":                  {webhook, gates("gate.example.com"), nil, true},
+		"the webhook is gone":                   {webhook, gates("other.example.com"), nil, false},
+		"the webhook that was called is gone":   {call, "", nil, false},
+		"the webhooks were not read":            {webhook, "", []facts.Kind{facts.MutatingWebhook}, true},
+		"the namespace enforces the level":      {security, level("pod-security.kubernetes.io/enforce: baseline"), nil, true},
+		"the namespace enforces a higher level": {security, level("pod-security.kubernetes.io/enforce: restricted"), nil, true},
+		"the namespace enforces a lower level":  {security, level("pod-security.kubernetes.io/enforce: privileged"), nil, false},
+		"the level is the API server's default": {security, level(""), nil, true},
+		"the namespace has a level of its own":  {security, level("pod-security.kubernetes.io/enforce: custom"), nil, true},
+		"the namespace was not read":            {security, "", []facts.Kind{facts.Namespace}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			documents := tc.documents + checktest.WebDeployment("replicas: 3", "replicas: 2") + checktest.WebReplicaSet("web-6d4", 3, 2, 2, "") +
+				checktest.FailedCreate("ReplicaSet", "web-6d4", "web-6d4", "2026-01-15T11:20:00Z", "2026-01-15T11:55:00Z", tc.message)
+			got := blockedFindings(testkit.Graph(t, documents, tc.unread...), check.DefaultParams(), func(apimessage.Refusal) bool { return true })
+			if (len(got) == 1) != tc.found {
+				t.Errorf("%d findings, want one: %t", len(got), tc.found)
 			}
 		})
 	}
