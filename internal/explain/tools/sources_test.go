@@ -260,7 +260,7 @@ func TestTemplatesAreThoseOfTheWorkloadAlone(t *testing.T) {
 	text := strings.Join(lines, "\n")
 	for _, want := range []string{
 		"32 lines, 2026-01-15T11:00:00Z to 2026-01-15T12:00:00Z:", "1x fatal FATAL: bye", "1x error ERROR cannot connect to",
-		"30x info INFO request <num> done in",
+		"30x info INFO request <num> done in", "for example: FATAL: bye",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing in %s", want, text)

@@ -137,13 +137,14 @@ func described(summary loganalysis.Summary, query logs.Query, complete bool) []s
 		header = fmt.Sprintf("the newest %d lines up to %s:", summary.Lines, clock(query.End))
 	}
 	lines := []string{header}
+	bad := []string{"warn", "warning", "error", "critical", "fatal"}
 	for _, t := range summary.Templates[:min(len(summary.Templates), maxTemplates)] {
 		level := t.Level
 		if level == "" {
 			level = "-"
 		}
 		lines = append(lines, fmt.Sprintf("%dx %s %s", t.Count, level, strings.Join(strings.Fields(t.Template), " ")))
-		if t.Count == 1 || t.Trace {
+		if t.Count == 1 || t.Trace || slices.Contains(bad, level) { // the value that is masked may be the cause
 			lines = append(lines, "   for example: "+strings.Join(strings.Fields(t.Example), " "))
 		}
 	}
