@@ -21,7 +21,9 @@ type metricsFlags struct {
 	labels    map[string]string
 }
 
-func (f *metricsFlags) register(cmd *cobra.Command) { f.registerFor(cmd, "to also check resource usage") }
+func (f *metricsFlags) register(cmd *cobra.Command) {
+	f.registerFor(cmd, "to also check resource usage")
+}
 
 // registerFor registers the flags, with what they are for.
 func (f *metricsFlags) registerFor(cmd *cobra.Command, purpose string) {
