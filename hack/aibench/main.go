@@ -1,5 +1,5 @@
-// Command aibench measures explanations on failures whose cause is stated: whether what shows the cause is in the prompt, and, with --url, what
-// a model makes of it. `make bench-ai` runs it.
+// Command aibench measures explanations on failures whose cause is stated: whether what shows the cause is in the prompt, and, with --url,
+// what a model makes of it. `make bench-ai` runs it.
 //
 //	go run ./hack/aibench
 //	go run ./hack/aibench --url http://127.0.0.1:11434 --type ollama --model qwen3:8b --investigate HighOrWorse
@@ -35,7 +35,7 @@ func main() {
 	stop()
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "aibench:", err)
-		os.Exit(1)
+		os.Exit(1) //nolint:forbidigo // this is main
 	}
 }
 
@@ -52,7 +52,8 @@ func run(ctx context.Context, arguments []string, out, progress io.Writer) error
 	var s settings
 	flags := flag.NewFlagSet("aibench", flag.ContinueOnError)
 	flags.SetOutput(progress)
-	flags.StringVar(&s.url, "url", "", "URL of a server to ask; without it, only prompts are measured. The API key is read from "+keyVariable)
+	flags.StringVar(&s.url, "url", "", "URL of a server to ask; without it, only prompts are measured; the API key is read from "+
+		keyVariable)
 	flags.StringVar(&s.kind, "type", "openai", "openai (any compatible server) or ollama")
 	flags.StringVar(&s.model, "model", "", "model to ask, required with --url")
 	flags.StringVar(&s.scenarios, "scenarios", "internal/explain/aibench/testdata", "folder with scenarios")

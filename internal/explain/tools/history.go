@@ -20,7 +20,7 @@ const MaxReports = 10
 func historyTool() Tool {
 	return Tool{
 		Name:        "history",
-		Description: "What earlier reports of this Inspection said about an object: since when it has which problem, and its evidence then.",
+		Description: "What earlier reports of this Inspection said about an object: since when it has which problem, with evidence.",
 		Arguments: []Argument{
 			required(text("kind", "kind of the object, for example Deployment")), namespaceArgument(),
 			required(text("name", "name of the object")), text("check", "only findings of this check, for example pod-crash-looping"),

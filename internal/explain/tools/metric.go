@@ -108,7 +108,8 @@ func metric(ctx context.Context, s *Set, a arguments) (Output, error) {
 	end := s.now().Truncate(time.Minute)
 	span := metrics.Range{Start: end.Add(-time.Duration(a.number("hours", defaultMetricHours, maxHours)) * time.Hour), End: end}
 	span.Step = end.Sub(span.Start) / points
-	series, err := s.sources.Metrics.QueryRange(ctx, fmt.Sprintf(template.expression, matching(s.sources.MatchLabels)+subject.matchers), span)
+	expression := fmt.Sprintf(template.expression, matching(s.sources.MatchLabels)+subject.matchers)
+	series, err := s.sources.Metrics.QueryRange(ctx, expression, span)
 	if err != nil {
 		return Output{}, backendRefusal(ctx, "metrics backend", err)
 	}

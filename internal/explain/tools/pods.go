@@ -50,8 +50,8 @@ func workloadKinds() []string {
 	return []string{"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "Pod"}
 }
 
-// podsOf reads the Pods of a workload. An error that is not a *Refusal is that of a read; one of apierrors.IsNotFound says that the workload
-// does not exist.
+// podsOf reads the Pods of a workload. An error that is not a *Refusal is that of a read; one of apierrors.IsNotFound says that the
+// workload does not exist.
 func podsOf(ctx context.Context, s *Set, kind string, key client.ObjectKey) (*podSet, error) {
 	if kind == "Pod" {
 		pod := &corev1.Pod{}

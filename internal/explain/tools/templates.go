@@ -28,8 +28,8 @@ const (
 
 func logTemplatesTool() Tool {
 	return Tool{
-		Name: "log_templates", Description: "What a workload's Pods logged, deleted containers too, from the log backend: the templates of " +
-			"its lines with their number, errors first.",
+		Name: "log_templates", Description: "What a workload's Pods logged, deleted containers too, from the log backend: the templates " +
+			"of the lines with their number, errors first.",
 		Arguments: []Argument{
 			required(Argument{Name: "kind", Description: "kind of the workload", Type: "string", Enum: workloadKinds()}),
 			required(namespaceArgument()), required(text("name", "name of the workload")), hoursArgument(defaultLogHours),
@@ -54,8 +54,9 @@ func logTemplates(ctx context.Context, s *Set, a arguments) (Output, error) {
 		return Output{}, err
 	}
 	end := s.now()
+	start := end.Add(-time.Duration(a.number("hours", defaultLogHours, maxHours)) * time.Hour)
 	query := logs.Query{
-		Start: end.Add(-time.Duration(a.number("hours", defaultLogHours, maxHours)) * time.Hour), End: end, Limit: pageLines, Backward: true,
+		Start: start, End: end, Limit: pageLines, Backward: true,
 		Labels: map[string]string{logs.LabelNamespace: key.Namespace}, AnyOf: map[string][]string{logs.LabelPod: pods.names},
 	}
 	if contains := a.text("contains"); contains != "" {

@@ -109,7 +109,7 @@ func Run(ctx context.Context, s aibench.Scenario, o Options) (Row, error) {
 	}
 	row := Row{Scenario: s.Name, Causes: in.MaxCauses, Requests: result.Requests, Tokens: result.Tokens}
 	if result.Problem != nil {
-		row.Problem = string(result.Problem.Reason)
+		row.Problem = result.Problem.Reason
 	}
 	row.measurePrompts(s, model.asked)
 	for _, e := range store.added {
@@ -142,7 +142,9 @@ func (o Options) input(ctx context.Context, i Inspected) (explain.Input, error) 
 	if err != nil {
 		return in, err
 	}
-	candidate := explain.Candidate{Provider: "measured", Name: "model", ContextLength: o.ContextLength, AnswerTokens: o.AnswerTokens, Gate: gate}
+	candidate := explain.Candidate{
+		Provider: "measured", Name: "model", ContextLength: o.ContextLength, AnswerTokens: o.AnswerTokens, Gate: gate,
+	}
 	if candidate.ContextLength == 0 {
 		candidate.ContextLength = contextLength
 	}

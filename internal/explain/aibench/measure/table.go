@@ -31,7 +31,8 @@ func Write(out io.Writer, rows []Row) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "\n%d scenarios, %d root causes: what shows the cause is in the prompt of %d, and found with tools in %d; %d cite it.\n"+
+	_, err := fmt.Fprintf(out, "\n%d scenarios, %d root causes: what shows the cause is in the prompt of %d, "+
+		"and found with tools in %d; %d cite it.\n"+
 		"%d tokens for a prompt on average; %d requests, %d tokens, %d calls (%d refused); %d answers kept, %d dropped.\n",
 		len(rows), sum.Causes, prompts, found, cited, sum.PromptTokens/max(sum.Causes, 1), sum.Requests, sum.Tokens, sum.Calls, sum.Refused,
 		sum.Answers, len(sum.Dropped))
