@@ -15,8 +15,8 @@ import (
 	"kubeops.io/kubeops/internal/redact"
 )
 
-// sources are the backends of the spec and the earlier reports, for the tools of a model. A backend that is not Ready or cannot be opened has
-// no tool: its own conditions say why. closeAll closes what was opened.
+// sources are the backends of the spec and the earlier reports, for the tools of a model. A backend that is not Ready or cannot be opened
+// has no tool: its own conditions say why. closeAll closes what was opened.
 func (l *logic) sources(ctx context.Context, inspection *v1alpha1.Inspection, history tools.History) (s tools.Sources, closeAll func()) {
 	s.History = history
 	if usage := inspection.Spec.Usage; usage != nil {
