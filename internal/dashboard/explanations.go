@@ -10,7 +10,7 @@ import (
 // Claim is one step of an explanation.
 type Claim struct {
 	Text     string   `json:"text" doc:"One step of the reasoning."`
-	Evidence []string `json:"evidence" nullable:"false" doc:"Identifiers of the evidence that supports it, for example e1, log1 or t3:5-8 with numbers of lines."`
+	Evidence []string `json:"evidence" nullable:"false" doc:"Identifiers of its evidence, for example e1, log1, or t3:5-8 with lines."`
 	Quote    string   `json:"quote" doc:"Part of the evidence, word by word. Empty if the model quoted nothing that is there."`
 }
 
@@ -46,14 +46,14 @@ type ToolCall struct {
 type Investigation struct {
 	Calls  []ToolCall `json:"calls" nullable:"false" doc:"Calls of tools in their order, refused ones too."`
 	Tokens int64      `json:"tokens" doc:"Tokens that were used for it."`
-	Ended  string     `json:"ended" doc:"Done, or the limit that ended it: Calls, Tokens, Time, Requests; Failed if the model did not answer."`
+	Ended  string     `json:"ended" doc:"Done, or the limit that ended it: Calls, Tokens, Time, Requests; or Failed."`
 }
 
 // Explanation by a language model. No decision of KubeOps depends on it.
 type Explanation struct {
 	Provider      string         `json:"provider" doc:"AIProvider that answered."`
 	Model         string         `json:"model" doc:"Model that answered."`
-	Dropped       string         `json:"dropped" doc:"Why the answer was discarded. Empty if it was not; all that follows is empty otherwise."`
+	Dropped       string         `json:"dropped" doc:"Why the answer was discarded. Empty if it was not."`
 	DroppedClaims int32          `json:"droppedClaims" doc:"Number of claims that were discarded, since they cite no valid evidence."`
 	Summary       string         `json:"summary" doc:"Cause, or summary of the report, in a few sentences."`
 	Confidence    string         `json:"confidence" doc:"high, medium, low or unknown."`
@@ -62,7 +62,7 @@ type Explanation struct {
 	Missing       []string       `json:"missing" nullable:"false" doc:"What would have to be known to be certain."`
 	Next          []string       `json:"next" nullable:"false" doc:"Commands that only read and may show it."`
 	Fix           []SuggestedFix `json:"fix" nullable:"false" doc:"Suggestions."`
-	Evidence      []Evidence     `json:"evidence" nullable:"false" doc:"Evidence that was read for it and that it cites, beside that of the finding."`
+	Evidence      []Evidence     `json:"evidence" nullable:"false" doc:"Evidence that it cites beside that of the finding."`
 	Investigation *Investigation `json:"investigation,omitempty" doc:"What the model read, if it read anything."`
 }
 

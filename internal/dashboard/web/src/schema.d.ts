@@ -608,7 +608,7 @@ export interface components {
             summary: string;
         };
         Claim: {
-            /** @description Identifiers of the evidence that supports it, for example e1, log1 or t3:5-8 with numbers of lines. */
+            /** @description Identifiers of its evidence, for example e1, log1, or t3:5-8 with lines. */
             evidence: string[];
             /** @description Part of the evidence, word by word. Empty if the model quoted nothing that is there. */
             quote: string;
@@ -820,14 +820,14 @@ export interface components {
         Explanation: {
             /** @description high, medium, low or unknown. */
             confidence: string;
-            /** @description Why the answer was discarded. Empty if it was not; all that follows is empty otherwise. */
+            /** @description Why the answer was discarded. Empty if it was not. */
             dropped: string;
             /**
              * Format: int32
              * @description Number of claims that were discarded, since they cite no valid evidence.
              */
             droppedClaims: number;
-            /** @description Evidence that was read for it and that it cites, beside that of the finding. */
+            /** @description Evidence that it cites beside that of the finding. */
             evidence: components["schemas"]["Evidence"][];
             /** @description Suggestions. */
             fix: components["schemas"]["SuggestedFix"][];
@@ -1050,7 +1050,7 @@ export interface components {
         Investigation: {
             /** @description Calls of tools in their order, refused ones too. */
             calls: components["schemas"]["ToolCall"][];
-            /** @description Done, or the limit that ended it: Calls, Tokens, Time, Requests; Failed if the model did not answer. */
+            /** @description Done, or the limit that ended it: Calls, Tokens, Time, Requests; or Failed. */
             ended: string;
             /**
              * Format: int64
