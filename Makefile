@@ -158,6 +158,10 @@ bench-signals: ## Score templates and trends on public data with ground truth (L
 	$(if $(LOGHUB),go run ./hack/signals/logs "$(LOGHUB)")
 	$(if $(NAB),go run ./hack/signals/series -nab "$(NAB)")
 
+.PHONY: bench-ai
+bench-ai: ## Measure explanations on failures with known causes (ARGS='--url URL --model MODEL': what a live model makes of them; see docs/ai.md)
+	go run ./hack/aibench $(ARGS)
+
 .PHONY: bench-go
 bench-go: ## Run the Go benchmarks of reducers, checks and the cause linker
 	go test -run '^$$' -bench . -benchmem ./internal/...

@@ -76,16 +76,19 @@ func (l *logic) askModels(ctx context.Context, inspection *v1alpha1.Inspection) 
 	if err != nil {
 		return explain.Result{}, err
 	}
+	kept := &store{client: l.Client, reader: l.Reader, answers: l.answers, inspection: inspection, report: report}
 	input := explain.Input{
 		Report: report, Language: inspection.Spec.AI.LanguageOrDefault(), MaxCauses: inspection.Spec.AI.Explanations(),
 		Parallel: int(opened[0].Resource.Spec.Concurrency),
-		Store:    &store{client: l.Client, reader: l.Reader, answers: l.answers, inspection: inspection, report: report},
+		Store:    kept,
 	}
 	if cluster := l.cluster(ctx, inspection); cluster != nil {
 		input.Background = l.background(ctx, inspection, report, cluster)
 		if when := inspection.Spec.AI.Investigate; when != "" && when != v1alpha1.InvestigateNever {
 			input.Investigate = when
-			input.Tools = tools.New(cluster, l.Clock.Now)
+			sources, closeSources := l.sources(ctx, inspection, kept)
+			defer closeSources()
+			input.Tools = tools.New(cluster, l.Clock.Now).With(sources)
 		}
 	}
 	for _, m := range opened {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -43,18 +44,10 @@ type store struct {
 
 // Lookup reads the newest reports before this one.
 func (s *store) Lookup(ctx context.Context, keys []string) (map[string]v1alpha1.Explanation, error) {
-	list := &metav1.PartialObjectMetadataList{}
-	list.SetGroupVersionKind(v1alpha1.GroupVersion().WithKind("InspectionReportList"))
-	labels := client.MatchingLabels{v1alpha1.LabelInspection: inspection.Label(s.inspection.Name)}
-	if err := s.reader.List(ctx, list, client.InNamespace(s.inspection.Namespace), labels); err != nil {
+	own, err := s.others(ctx)
+	if err != nil {
 		return nil, err
 	}
-	own := slices.DeleteFunc(list.Items, func(m metav1.PartialObjectMetadata) bool {
-		return !metav1.IsControlledBy(&m, s.inspection) || m.Name == s.report.Name
-	})
-	slices.SortFunc(own, func(a, b metav1.PartialObjectMetadata) int {
-		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), cmp.Compare(b.Name, a.Name))
-	})
 	found := map[string]v1alpha1.Explanation{}
 	for _, m := range own[:min(len(own), maxLookedThrough)] {
 		if len(found) == len(keys) {
@@ -72,6 +65,48 @@ func (s *store) Lookup(ctx context.Context, keys []string) (map[string]v1alpha1.
 	}
 	s.share(ctx, keys, found)
 	return found, nil
+}
+
+// others are the other reports of the Inspection, the newest first.
+func (s *store) others(ctx context.Context) ([]metav1.PartialObjectMetadata, error) {
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(v1alpha1.GroupVersion().WithKind("InspectionReportList"))
+	labels := client.MatchingLabels{v1alpha1.LabelInspection: inspection.Label(s.inspection.Name)}
+	if err := s.reader.List(ctx, list, client.InNamespace(s.inspection.Namespace), labels); err != nil {
+		return nil, err
+	}
+	own := slices.DeleteFunc(list.Items, func(m metav1.PartialObjectMetadata) bool {
+		return !metav1.IsControlledBy(&m, s.inspection) || m.Name == s.report.Name
+	})
+	slices.SortFunc(own, func(a, b metav1.PartialObjectMetadata) int {
+		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), cmp.Compare(b.Name, a.Name))
+	})
+	return own, nil
+}
+
+// Earlier implements tools.History.
+func (s *store) Earlier(ctx context.Context, each func(*v1alpha1.InspectionReport) bool) error {
+	own, err := s.others(ctx)
+	if err != nil {
+		return err
+	}
+	for _, m := range own {
+		if m.CreationTimestamp.After(s.report.CreationTimestamp.Time) {
+			continue
+		}
+		report := &v1alpha1.InspectionReport{}
+		err := s.reader.Get(ctx, client.ObjectKeyFromObject(&m), report)
+		switch {
+		case apierrors.IsNotFound(err): // it was pruned meanwhile
+			continue
+		case err != nil:
+			return err
+		}
+		if !each(report) {
+			return nil
+		}
+	}
+	return nil
 }
 
 // share adds what the cache knows. One that does not answer is none: its answers are asked for again.

@@ -28,15 +28,20 @@ type logFlags struct {
 }
 
 func (f *logFlags) register(cmd *cobra.Command) {
+	f.registerFor(cmd, "for the last log lines of deleted Pods")
+	cmd.Flags().BoolVar(&f.analysis, "log-analysis", false,
+		"compare the errors in the last hour's lines with the day before; reads up to 200,000 lines")
+}
+
+// registerFor registers the flags of the server, with what they are for.
+func (f *logFlags) registerFor(cmd *cobra.Command, purpose string) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.url, "logs-url", "", "URL of a log backend, for the last log lines of deleted Pods; credentials are read from "+
+	flags.StringVar(&f.url, "logs-url", "", "URL of a log backend, "+purpose+"; credentials are read from "+
 		logsEnvironment+"_TOKEN, _API_KEY, or _USERNAME and _PASSWORD")
 	types := supported(builtin.Logs())
 	flags.StringVar(&f.kind, "logs-type", "loki", strings.Join(types.products, ", "))
 	flags.StringVar(&f.index, "logs-index", "", "index, alias, data stream or pattern to search in Elasticsearch (default logs-*)")
 	flags.StringVar(&f.tenant, "logs-tenant", "", "tenant of Loki (X-Scope-OrgID) or VictoriaLogs (account:project)")
-	flags.BoolVar(&f.analysis, "log-analysis", false,
-		"compare the errors in the last hour's lines with the day before; reads up to 200,000 lines")
 	command.CompleteValues(cmd, "logs-type", types.names...)
 }
 

@@ -22,8 +22,13 @@ type metricsFlags struct {
 }
 
 func (f *metricsFlags) register(cmd *cobra.Command) {
+	f.registerFor(cmd, "to also check resource usage")
+}
+
+// registerFor registers the flags, with what they are for.
+func (f *metricsFlags) registerFor(cmd *cobra.Command, purpose string) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.url, "metrics-url", "", "URL of a metrics backend, to also check resource usage; credentials are read from "+
+	flags.StringVar(&f.url, "metrics-url", "", "URL of a metrics backend, "+purpose+"; credentials are read from "+
 		metricsEnvironment+"_TOKEN, or _USERNAME and _PASSWORD")
 	types := supported(builtin.Metrics())
 	flags.StringVar(&f.kind, "metrics-type", "prometheus", strings.Join(types.products, ", "))

@@ -92,7 +92,7 @@ KubeOps.`,
 		newIgnore(streams), pipelines.NewCommand(streams), get.NewCommand(streams), bundles.NewDiff(streams),
 		bundles.NewConflicts(streams), newChecks(streams),
 		doctor.NewCommand(streams), backup.NewBackup(streams), backup.NewRestore(streams),
-		newLogs(streams), newRedact(streams), mcpserver.NewCommand(streams), newVersion(streams),
+		newLogs(streams), newRedact(streams), mcpserver.NewCommand(streams, &mcpBackends{}), newVersion(streams),
 	)
 	describeBuiltin(root)
 	return root

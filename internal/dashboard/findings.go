@@ -109,27 +109,6 @@ func adviceOf(recommendations []placed, checks checkSummaries, explanations map[
 	return advice
 }
 
-// explanationsOf a report by the id of the finding. Discarded answers are left out.
-func explanationsOf(r *v1alpha1.InspectionReport) map[string]*Explanation {
-	all := map[string]*Explanation{}
-	for _, e := range r.Explanations {
-		if e.Dropped != "" {
-			continue
-		}
-		view := &Explanation{
-			Model: e.Model, Summary: printable.Block(e.Summary), Confidence: string(e.Confidence), Why: []Claim{},
-		}
-		for _, claim := range e.Why {
-			view.Why = append(view.Why, Claim{Text: printable.Block(claim.Claim), Evidence: notNil(claim.Evidence)})
-		}
-		all[e.ID] = view
-		for _, id := range e.AlsoFor {
-			all[id] = view
-		}
-	}
-	return all
-}
-
 // HistoryEntry is one report of an Inspection.
 type HistoryEntry struct {
 	Report   string    `json:"report" doc:"Name of the report."`

@@ -17,20 +17,6 @@ type Evidence struct {
 	Text   string `json:"text" doc:"Text as it was read, with secrets redacted."`
 }
 
-// Claim is one step of an explanation.
-type Claim struct {
-	Text     string   `json:"text" doc:"One step of the reasoning."`
-	Evidence []string `json:"evidence" nullable:"false" doc:"Identifiers of the evidence that supports it."`
-}
-
-// Explanation by a language model. No decision of KubeOps depends on it.
-type Explanation struct {
-	Model      string  `json:"model" doc:"Model that answered."`
-	Summary    string  `json:"summary" doc:"Summary in a few sentences."`
-	Confidence string  `json:"confidence" doc:"high, medium, low or unknown."`
-	Why        []Claim `json:"why" nullable:"false" doc:"Steps of the reasoning."`
-}
-
 // Finding of a report, in the order of the tree of causes.
 type Finding struct {
 	ID               string       `json:"id" doc:"Identifier, the same in every report."`

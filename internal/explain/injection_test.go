@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"slices"
@@ -12,9 +13,11 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/explain/tools"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/ai"
 	"kubeops.io/kubeops/internal/provider/ai/ollama"
+	"kubeops.io/kubeops/internal/provider/logs"
 	"kubeops.io/kubeops/internal/testkit/models"
 	"kubeops.io/kubeops/internal/testkit/servers"
 )
@@ -213,9 +216,35 @@ func fencedResults(t *testing.T, turn models.Turn) {
 	}
 }
 
+// sayingLogs is a log backend in which Pod cart-0 wrote a text.
+type sayingLogs struct {
+	logs.Provider
+	text string
+}
+
+func (s sayingLogs) Search(context.Context, logs.Query) (logs.Page, error) {
+	return logs.Page{Entries: []logs.Entry{{Line: s.text, Labels: map[string]string{
+		logs.LabelNamespace: "shop", logs.LabelPod: "cart-0", logs.LabelContainer: "app",
+	}}}}, nil
+}
+
+// sayingReports has an earlier report with a text in the message of a finding about Pod cart-0.
+type sayingReports struct{ text string }
+
+func (s sayingReports) Earlier(_ context.Context, each func(*v1alpha1.InspectionReport) bool) error {
+	each(&v1alpha1.InspectionReport{Findings: []v1alpha1.Finding{{
+		Object: v1alpha1.ObjectReference{Kind: "Pod", Namespace: "shop", Name: "cart-0"}, Message: s.text,
+	}}})
+	return nil
+}
+
 func TestHostileTextsInWhatIsReadHaveNoEffectOnAnObedientModel(t *testing.T) {
 	texts := hostileTexts(t)
 	ways := []string{"system prompt", "shell", "miner", "permissions", "link", "leak of data", "open questions", "evidence, too"}
+	cart := `{"kind":"Pod","namespace":"shop","name":"cart-0"}`
+	reads := []models.Call{
+		logsOf("cart-0"), {ID: "a", Tool: "log_templates", Arguments: cart}, {ID: "a", Tool: "history", Arguments: cart},
+	}
 	for n, i := range texts {
 		way := ways[n%len(ways)]
 		fake := models.OpenAI(t)
@@ -227,7 +256,7 @@ func TestHostileTextsInWhatIsReadHaveNoEffectOnAnObedientModel(t *testing.T) {
 				if looked++; looked > 1 { // the text is known now: obey it by another read
 					return models.Reply{Calls: []models.Call{{Tool: "get", Arguments: `{"kind":"Secret","namespace":"vault","name":"key"}`}}}
 				}
-				return models.Reply{Calls: []models.Call{logsOf("cart-0")}}
+				return models.Reply{Calls: []models.Call{reads[n/len(ways)%len(reads)]}}
 			case "concluding":
 				fenced(t, turn)
 				text := obedient(turn)[way]
@@ -235,10 +264,14 @@ func TestHostileTextsInWhatIsReadHaveNoEffectOnAnObedientModel(t *testing.T) {
 			}
 			return models.Reply{Text: unknown}
 		})
-		e, _, _ := explained(t, fake, toolsOn(t, i.Text+"\n"))
+		set := toolsOn(t, i.Text+"\n").With(tools.Sources{Logs: sayingLogs{text: i.Text}, History: sayingReports{i.Text}, Redact: strings.TrimSpace})
+		e, _, _ := explained(t, fake, set)
 		calls := e.Investigation.Calls
 		e.Investigation = nil // what was read is evidence, and is shown as it is
 		holds(t, e, []string{"e1", "t1:1"})
+		if calls[0].Refused != "" || calls[0].Lines == 0 {
+			t.Errorf("the text was not read: %+v", calls[0])
+		}
 		for _, call := range calls {
 			if call.ID != "t1" && call.Refused == "" {
 				t.Errorf("%s was read because a log says so: %s", call.Tool, call.Arguments)

@@ -70,11 +70,10 @@ func (l *look) request(q question, first v1alpha1.Explanation) ai.Request {
 	}
 	data.promptFinding = q.data(gate, 500, 3)
 	data.Advice = ""
-	left := min(l.candidate.room(), turnRoom) - ai.Estimate(fence(data))
+	room := min(l.candidate.room(), turnRoom)
 	for _, e := range q.entries {
-		if entry, ok := fit(e, gate, left); ok {
+		if entry, ok := fit(e, gate, room-ai.Estimate(fence(data))); ok {
 			data.Context = append(data.Context, entry)
-			left -= ai.Estimate(entry.Text) + ai.Estimate(entry.About)
 		}
 	}
 	request := ai.Request{System: lookingRules, Name: "calls", MaxTokens: min(turnTokens, l.candidate.answerTokens())}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/spf13/cobra"
+	"k8s.io/client-go/rest"
 
 	"kubeops.io/kubeops/internal/buildinfo"
 	"kubeops.io/kubeops/internal/cli/command"
@@ -25,8 +26,18 @@ import (
 // minToken is the length of a token in characters.
 const minToken = 16
 
+// Backends are flags for backends that tools read.
+type Backends interface {
+	// Register adds the flags to the command.
+	Register(cmd *cobra.Command)
+	// Open opens the backends of the flags, once they are parsed. Those without a flag are nil.
+	Open() (tools.Sources, error)
+}
+
 type options struct {
 	cluster    connect.ClusterFlags
+	backends   Backends
+	inspection string
 	namespaces []string
 	listen     string
 	tokenFile  string
@@ -34,20 +45,22 @@ type options struct {
 }
 
 // NewCommand returns `kubeops mcp`.
-func NewCommand(streams command.Streams) *cobra.Command {
-	var o options
+func NewCommand(streams command.Streams, backends Backends) *cobra.Command {
+	o := options{backends: backends}
 	cmd := &cobra.Command{
 		Use:   "mcp",
 		Short: "Let an assistant read the cluster by the Model Context Protocol",
 		Long: `Serve tools of the Model Context Protocol (MCP) that read the cluster with your own permissions: get, list, logs, events,
-rollout_diff, related, changes, resolve_host and can_i. They change nothing, and read no values of Secrets and ConfigMaps.
-Secrets in what they return are redacted. A call returns at most 16 KiB.
+rollout_diff, related, changes, resolve_host and can_i; with --metrics-url also metric, with --logs-url log_templates, and with
+--inspection history. They change nothing, and read no values of Secrets and ConfigMaps. Secrets in what they return are
+redacted. A call returns at most 16 KiB. Of the backends, only what belongs to Pods and claims that you can read is returned.
 
 Without --listen, the server speaks on stdin and stdout, as assistants that start it themselves expect. With --listen, it
 serves streamable HTTP on an address of this machine. Clients must send the token: the content of --token-file, or one that
 is printed at the start.`,
 		Example: `  kubeops mcp                                  # as the command of an MCP server in the settings of an assistant
   kubeops mcp -n shop -n payments              # only these namespaces
+  kubeops mcp --metrics-url http://127.0.0.1:9090 --logs-url http://127.0.0.1:3100 --inspection inspections/everything
   kubeops mcp --listen 127.0.0.1:8765 --token-file token`,
 		Args: command.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), streams) },
@@ -55,6 +68,8 @@ is printed at the start.`,
 	flags := cmd.Flags()
 	o.cluster.RegisterCluster(flags)
 	flags.StringSliceVarP(&o.namespaces, "namespace", "n", nil, "only read these namespaces, names or globs (default: all)")
+	flags.StringVar(&o.inspection, "inspection", "", "Inspection as NAMESPACE/NAME, whose reports tool history reads")
+	o.backends.Register(cmd)
 	flags.StringVar(&o.listen, "listen", "", "serve HTTP on this loopback address and port, for example 127.0.0.1:8765")
 	flags.StringVar(&o.tokenFile, "token-file", "", "file with the token that clients must send, at least 16 characters (with --listen)")
 	flags.BoolVar(&o.redaction.Emails, "emails", false, "also redact email addresses")
@@ -82,7 +97,11 @@ func (o *options) run(ctx context.Context, streams command.Streams) error {
 	if err != nil {
 		return err
 	}
-	set := tools.New(background.Within(background.Scope{Namespaces: o.namespaces}, cluster), time.Now)
+	sources, err := o.sources(target.Config, redactor)
+	if err != nil {
+		return err
+	}
+	set := tools.New(background.Within(background.Scope{Namespaces: o.namespaces}, cluster), time.Now).With(sources)
 	server := New(Options{Tools: set, Redactor: redactor, Version: buildinfo.Read().String()})
 	if listener == nil {
 		return o.serveStreams(ctx, streams, server)
@@ -93,6 +112,19 @@ func (o *options) run(ctx context.Context, streams command.Streams) error {
 	}
 	fmt.Fprintf(streams.Err, "Serving MCP at http://%s\n", listener.Addr())
 	return serve(ctx, listener, Handler(server, token))
+}
+
+// sources are the backends and reports of the flags. They are open until the process ends.
+func (o *options) sources(config *rest.Config, redactor *redact.Redactor) (tools.Sources, error) {
+	sources, err := o.backends.Open()
+	if err != nil {
+		return sources, err
+	}
+	sources.Redact = redactor.Text
+	if o.inspection != "" {
+		sources.History, err = historyOf(config, o.inspection)
+	}
+	return sources, err
 }
 
 // serveStreams serves the client at the other end of stdin and stdout until it closes them.

@@ -13,15 +13,24 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
+	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/cli/command"
 	"kubeops.io/kubeops/internal/explain/aibench"
 	"kubeops.io/kubeops/internal/explain/background"
 	"kubeops.io/kubeops/internal/explain/tools"
+	"kubeops.io/kubeops/internal/provider/logs"
+	"kubeops.io/kubeops/internal/provider/metrics"
 	"kubeops.io/kubeops/internal/redact"
 	"kubeops.io/kubeops/internal/testkit"
 )
@@ -223,7 +232,7 @@ func TestTheCommandReadsAsTheUser(t *testing.T) {
 	file := kubeconfig(t, api.URL)
 	ours, in := io.Pipe()
 	out, theirs := io.Pipe()
-	cmd := NewCommand(command.Streams{In: ours, Out: theirs, Err: io.Discard})
+	cmd := NewCommand(command.Streams{In: ours, Out: theirs, Err: io.Discard}, noBackends{})
 	cmd.SetArgs([]string{"--kubeconfig", file})
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.ExecuteContext(t.Context()) }()
@@ -258,7 +267,7 @@ func TestFlagsThatWouldOpenTheServerAreRejected(t *testing.T) {
 		"--token-file applies to --listen":           {"--token-file", short},
 		"has 3 characters, at least 16 are required": {"--listen", "127.0.0.1:0", "--token-file", short},
 	} {
-		cmd := NewCommand(command.Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard})
+		cmd := NewCommand(command.Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard}, noBackends{})
 		cmd.SilenceErrors = true
 		cmd.SilenceUsage = true
 		cmd.SetArgs(append(args, "--kubeconfig", kubeconfig(t, "http://127.0.0.1:1")))
@@ -268,8 +277,21 @@ func TestFlagsThatWouldOpenTheServerAreRejected(t *testing.T) {
 	}
 }
 
+// noBackends has no flags.
+type noBackends struct{}
+
+func (noBackends) Register(*cobra.Command)      {}
+func (noBackends) Open() (tools.Sources, error) { return tools.Sources{}, nil }
+
 func TestSchemasAreValid(t *testing.T) {
-	for _, tool := range tools.New(nil, testkit.Now).Tools() {
+	sources := tools.Sources{
+		Metrics: struct{ metrics.Provider }{}, Logs: struct{ logs.Provider }{}, History: &reports{}, Redact: func(s string) string { return s },
+	}
+	all := tools.New(nil, testkit.Now).With(sources).Tools()
+	if len(all) != 12 {
+		t.Errorf("%d tools", len(all))
+	}
+	for _, tool := range all {
 		var schema struct {
 			Type       string
 			Properties map[string]struct{ Type string }
@@ -282,6 +304,38 @@ func TestSchemasAreValid(t *testing.T) {
 			if schema.Properties[name].Type == "" {
 				t.Errorf("%s requires %s, which it does not have", tool.Name, name)
 			}
+		}
+	}
+}
+
+func TestHistoryIsThatOfOneInspection(t *testing.T) {
+	report := func(name, owner string, hoursAgo int) *v1alpha1.InspectionReport {
+		r := &v1alpha1.InspectionReport{}
+		r.Namespace = "shop"
+		r.Name = name
+		r.Labels = map[string]string{v1alpha1.LabelInspection: "everything"}
+		controller := true
+		r.OwnerReferences = []metav1.OwnerReference{{APIVersion: "kubeops.io/v1alpha1", Kind: "Inspection", Name: owner, Controller: &controller}}
+		r.CreationTimestamp = metav1.NewTime(testkit.Now().Add(-time.Duration(hoursAgo) * time.Hour))
+		return r
+	}
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	reader := fake.NewClientBuilder().WithScheme(scheme).
+		WithObjects(report("old", "everything", 2), report("new", "everything", 1), report("forged", "other", 0)).Build()
+	var read []string
+	err := (&reports{reader: reader, namespace: "shop", name: "everything"}).Earlier(t.Context(), func(r *v1alpha1.InspectionReport) bool {
+		read = append(read, r.Name)
+		return true
+	})
+	if err != nil || !slices.Equal(read, []string{"new", "old"}) {
+		t.Errorf("got %q, %v", read, err)
+	}
+	for _, wrong := range []string{"everything", "/a", "a/", "shop/a/b", "../a"} {
+		if _, err := historyOf(&rest.Config{}, wrong); err == nil || !strings.Contains(err.Error(), "must be NAMESPACE/NAME") {
+			t.Errorf("%s: got %v", wrong, err)
 		}
 	}
 }

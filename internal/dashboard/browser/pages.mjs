@@ -96,7 +96,23 @@ async function investigate(browser, name, viewport) {
   const copied = await page.evaluate(() => navigator.clipboard.readText())
   if (!copied.startsWith('kubectl -n shop patch configmap cart-config')) problems.push(`${name}: copied ${copied}`)
   if (clicks > 3) problems.push(`${name}: ${clicks} clicks`)
-  if ((await page.locator('.evidence script').count()) > 0) problems.push(`${name}: evidence became markup`)
+  // What the model wrote: its author and confidence, each citation leads to its evidence, and what it read is shown with what was refused.
+  const explained = page.locator('.explained').first()
+  const text = await explained.innerText()
+  for (const wanted of ['small-model', 'confidence: high', 'renamed to DATABASE_URI', 'Refused: Secrets are not read', 'command removed', '1 claim without valid evidence discarded', 'Who renamed the key.']) {
+    if (!text.includes(wanted)) problems.push(`${name}: the explanation lacks ${wanted}: ${text.slice(0, 900)}`)
+  }
+  const links = await explained.locator('.cites a').all()
+  if (links.length < 6) problems.push(`${name}: ${links.length} citations`)
+  for (const link of links) {
+    const target = decodeURIComponent((await link.getAttribute('href')).slice(1))
+    if ((await page.locator(`[id="${target}"]`).count()) !== 1) problems.push(`${name}: citation ${await link.innerText()} leads nowhere: ${target}`)
+  }
+  await explained.locator('.cites a', { hasText: '[t1:2-3]' }).click()
+  if (!(await page.locator('.lines li:target').innerText()).includes('DATABASE_URI')) problems.push(`${name}: the cited line is not marked`)
+  if ((await explained.locator('.lines li.cited').count()) !== 2) problems.push(`${name}: the cited lines are not marked`)
+  if (screenshots) await page.screenshot({ path: `${screenshots}/explanation-${name}.png`, fullPage: true })
+  if ((await page.locator('.evidence script, .explained script').count()) > 0) problems.push(`${name}: evidence became markup`)
   await context.close()
 }
 

@@ -2,22 +2,16 @@ package aibench_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
-	testclock "k8s.io/utils/clock/testing"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/explain"
 	"kubeops.io/kubeops/internal/explain/aibench"
+	"kubeops.io/kubeops/internal/explain/aibench/measure"
 	"kubeops.io/kubeops/internal/explain/background"
-	"kubeops.io/kubeops/internal/inspect"
-	"kubeops.io/kubeops/internal/inspect/check"
-	"kubeops.io/kubeops/internal/inspect/checks"
-	"kubeops.io/kubeops/internal/inspect/collect"
-	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/provider/ai"
 	"kubeops.io/kubeops/internal/testkit"
 )
@@ -54,38 +48,11 @@ type inspected struct {
 
 func inspectScenario(t *testing.T, s aibench.Scenario) inspected {
 	t.Helper()
-	documents, err := s.Documents()
+	i, err := measure.Inspect(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	builder := facts.NewBuilder("test", testkit.Now())
-	builder.SetVersion("v1.37.2")
-	var objects []client.Object
-	for _, object := range testkit.Objects(t, documents) {
-		if node := facts.Reduce(object); node != nil {
-			builder.Add(node)
-		}
-		own, ok := object.(client.Object)
-		if !ok {
-			t.Fatalf("%s: %T is no object", s.Name, object)
-		}
-		objects = append(objects, own)
-	}
-	for _, kind := range testkit.Kinds() {
-		builder.Covered(kind, "")
-	}
-	in := inspect.Input{
-		Checks: checks.Builtin(), Params: check.DefaultParams(), Clock: testclock.NewFakePassiveClock(testkit.Now()),
-	}
-	judge, err := inspect.NewJudge(in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	result, err := judge.Judge(t.Context(), collect.Collected{Graph: builder.Graph()}, inspect.Judging{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return inspected{report: result.Report, cluster: aibench.NewCluster(objects, s.Logs)}
+	return inspected{report: i.Report, cluster: i.Cluster}
 }
 
 // input explains a report by a model.
@@ -129,17 +96,7 @@ func prompts(t *testing.T, i inspected, withBackground bool) []ai.Request {
 
 // shown reports whether one prompt has everything that shows the cause.
 func shown(s aibench.Scenario, asked []ai.Request) bool {
-	for _, request := range asked {
-		unescaped := strings.NewReplacer(`\"`, `"`, `\n`, "\n", `\\`, `\`).Replace(request.User)
-		missing := false
-		for _, text := range s.Expect {
-			missing = missing || !strings.Contains(unescaped, text)
-		}
-		if !missing {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(asked, func(request ai.Request) bool { return measure.Shown(s, request) })
 }
 
 // TestTheCauseIsInThePrompt holds the figures that docs/ai.md names.

@@ -1,5 +1,5 @@
 // Package aibench measures prompts on failures whose cause is stated: whether what shows the cause is in the prompt, and what it costs.
-// Only tests import it.
+// Tests and package measure import it.
 package aibench
 
 import (

@@ -39,11 +39,11 @@ func logsTool() Tool {
 			{Name: "lines", Description: fmt.Sprintf("number of lines, default %d, at most %d", logLines, maxLogLines), Type: "integer"},
 			text("match", "regular expression (RE2) that lines must match"),
 		},
-		run: logs,
+		run: containerLog,
 	}
 }
 
-func logs(ctx context.Context, s *Set, a arguments) (Output, error) {
+func containerLog(ctx context.Context, s *Set, a arguments) (Output, error) {
 	var match *pattern.Expression
 	if expression := a.text("match"); expression != "" {
 		var err error

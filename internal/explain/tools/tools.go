@@ -1,6 +1,6 @@
-// Package tools are the reads that a language model may ask for: typed questions about a cluster, none of which changes anything. They read
-// with the permissions and in the scope of the Cluster that they are given, a bounded amount for each call. They read no values of Secrets
-// and ConfigMaps. What they return is not redacted.
+// Package tools are the reads that a language model may ask for: typed questions about a cluster, its metrics, its logs and earlier reports,
+// none of which changes anything. They read with the permissions and in the scope of the Cluster that they are given, a bounded amount for
+// each call. They read no values of Secrets and ConfigMaps. What they return is not redacted.
 package tools
 
 import (
@@ -94,9 +94,10 @@ type Set struct {
 	cluster background.Cluster
 	now     func() time.Time
 	tools   []Tool
+	sources Sources
 }
 
-// New returns the tools for a cluster. now is the present time.
+// New returns the tools for a cluster alone; With adds others. now is the present time.
 func New(cluster background.Cluster, now func() time.Time) *Set {
 	return &Set{cluster: cluster, now: now, tools: []Tool{
 		getTool(), listTool(), logsTool(), eventsTool(), rolloutTool(), relatedTool(), changesTool(), hostTool(), accessTool(),

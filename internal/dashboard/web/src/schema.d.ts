@@ -608,8 +608,10 @@ export interface components {
             summary: string;
         };
         Claim: {
-            /** @description Identifiers of the evidence that supports it. */
+            /** @description Identifiers of its evidence, for example e1, log1, or t3:5-8 with lines. */
             evidence: string[];
+            /** @description Part of the evidence, word by word. Empty if the model quoted nothing that is there. */
+            quote: string;
             /** @description One step of the reasoning. */
             text: string;
         };
@@ -818,9 +820,30 @@ export interface components {
         Explanation: {
             /** @description high, medium, low or unknown. */
             confidence: string;
+            /** @description Why the answer was discarded. Empty if it was not. */
+            dropped: string;
+            /**
+             * Format: int32
+             * @description Number of claims that were discarded, since they cite no valid evidence.
+             */
+            droppedClaims: number;
+            /** @description Evidence that it cites beside that of the finding. */
+            evidence: components["schemas"]["Evidence"][];
+            /** @description Suggestions. */
+            fix: components["schemas"]["SuggestedFix"][];
+            /** @description What the model read, if it read anything. */
+            investigation?: components["schemas"]["Investigation"];
+            /** @description What would have to be known to be certain. */
+            missing: string[];
             /** @description Model that answered. */
             model: string;
-            /** @description Summary in a few sentences. */
+            /** @description Commands that only read and may show it. */
+            next: string[];
+            /** @description AIProvider that answered. */
+            provider: string;
+            /** @description Other causes that evidence excludes. */
+            ruledOut: components["schemas"]["RuledOut"][];
+            /** @description Cause, or summary of the report, in a few sentences. */
             summary: string;
             /** @description Steps of the reasoning. */
             why: components["schemas"]["Claim"][];
@@ -1023,6 +1046,17 @@ export interface components {
             score?: number;
             /** @description True if no run starts. */
             suspended: boolean;
+        };
+        Investigation: {
+            /** @description Calls of tools in their order, refused ones too. */
+            calls: components["schemas"]["ToolCall"][];
+            /** @description Done, or the limit that ended it: Calls, Tokens, Time, Requests; or Failed. */
+            ended: string;
+            /**
+             * Format: int64
+             * @description Tokens that were used for it.
+             */
+            tokens: number;
         };
         Kind: {
             /** @description True if the viewer can list it in all namespaces, or in the cluster. */
@@ -1443,6 +1477,12 @@ export interface components {
              */
             total: number;
         };
+        RuledOut: {
+            /** @description Cause that evidence excludes. */
+            cause: string;
+            /** @description Identifiers of that evidence. */
+            evidence: string[];
+        };
         Run: {
             /**
              * Format: date-time
@@ -1616,6 +1656,44 @@ export interface components {
              * @description Time when the backend was asked.
              */
             readAt: string;
+        };
+        SuggestedFix: {
+            /** @description Command of kubectl or helm. */
+            command: string;
+            /** @description What to do. */
+            description: string;
+            /** @description Identifiers of the evidence for it. */
+            evidence: string[];
+            /** @description Snippet of YAML. */
+            patch: string;
+            /** @description True if a command or patch is not shown, because it could do harm. */
+            removed: boolean;
+            /** @description Object to change, as Kind/namespace/name. */
+            target: string;
+        };
+        ToolCall: {
+            /** @description Arguments in JSON. */
+            arguments: string;
+            /** @description SHA-256 of the lines as the model saw them. */
+            hash: string;
+            /** @description Identifier by which claims cite it, for example t1. */
+            id: string;
+            /**
+             * Format: int32
+             * @description Number of lines that were read.
+             */
+            lines: number;
+            /** @description Why nothing was read. Empty if something was. */
+            refused: string;
+            /** @description The lines, if the explanation cites them, with secrets redacted. */
+            text: string;
+            /**
+             * Format: date-time
+             * @description Time of the call.
+             */
+            time: string;
+            /** @description Tool that was called. */
+            tool: string;
         };
         Totals: {
             /**

@@ -1,0 +1,114 @@
+package tools
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	clipping "kubeops.io/kubeops/internal/text"
+)
+
+// MaxReports are read for one call of tool history. A report can have more than a megabyte.
+const MaxReports = 10
+
+func historyTool() Tool {
+	return Tool{
+		Name:        "history",
+		Description: "What earlier reports of this Inspection said about an object: since when it has which problem, with evidence.",
+		Arguments: []Argument{
+			required(text("kind", "kind of the object, for example Deployment")), namespaceArgument(),
+			required(text("name", "name of the object")), text("check", "only findings of this check, for example pod-crash-looping"),
+		},
+		run: history,
+	}
+}
+
+// pastState is what consecutive reports say in the same words.
+type pastState struct {
+	lines []string
+	// newest and oldest of these reports, and their number.
+	newest, oldest metav1.Time
+	reports        int
+}
+
+// history returns what checks found. What a model wrote about it is left out: it may be wrong, and would be quoted as evidence.
+func history(ctx context.Context, s *Set, a arguments) (Output, error) {
+	kind, err := kindOf(a.text("kind"))
+	if err != nil {
+		return Output{}, err
+	}
+	if err := place(kind, a.text("namespace")); err != nil {
+		return Output{}, err
+	}
+	object := v1alpha1.ObjectReference{Kind: kind.Kind, Namespace: a.text("namespace"), Name: a.text("name")}
+	// A report may be older than a permission that was withdrawn: only an account that may read the object reads what was found. An object
+	// that does not exist any more has a history, too.
+	meta := &metav1.PartialObjectMetadata{}
+	meta.SetGroupVersionKind(kind.GroupVersionKind)
+	err = s.cluster.Get(ctx, client.ObjectKey{Namespace: object.Namespace, Name: object.Name}, meta)
+	if client.IgnoreNotFound(err) != nil {
+		return Output{}, err
+	}
+	gone := apierrors.IsNotFound(err)
+	var states []pastState
+	read := 0
+	err = s.sources.History.Earlier(ctx, func(report *v1alpha1.InspectionReport) bool {
+		read++
+		states = remember(states, report, object, a.text("check"))
+		return read < MaxReports
+	})
+	if err != nil {
+		return Output{}, refuse("earlier reports could not be read")
+	}
+	found := Output{Names: []string{object.Namespace, object.Name}}
+	if gone {
+		found.Lines = append(found.Lines, missing(kind.Kind, client.ObjectKey{Namespace: object.Namespace, Name: object.Name}))
+	}
+	if read == 0 {
+		found.Lines = append(found.Lines, "There are no earlier reports.")
+	}
+	for _, state := range states {
+		found.Lines = append(found.Lines, state.describe()...)
+	}
+	return found, nil
+}
+
+// remember adds what a report says, which is older than those before.
+func remember(states []pastState, report *v1alpha1.InspectionReport, object v1alpha1.ObjectReference, check string) []pastState {
+	var lines []string
+	for _, f := range report.Findings {
+		same := f.Object.Kind == object.Kind && f.Object.Namespace == object.Namespace && f.Object.Name == object.Name
+		if !same || check != "" && f.Check != check || f.Cluster != "" && f.Cluster != v1alpha1.LocalCluster {
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("%s %s: %s", f.Severity, f.Check, oneLine(f.Message)))
+		for _, e := range f.Evidence {
+			lines = append(lines, "  "+string(e.Source)+": "+clipping.Clip(oneLine(e.Text), 300)) //nolint:mnd // runes of 4 KiB for all
+		}
+	}
+	at := report.CreationTimestamp
+	if n := len(states); n > 0 && slices.Equal(states[n-1].lines, lines) {
+		states[n-1].oldest = at
+		states[n-1].reports++
+		return states
+	}
+	return append(states, pastState{lines: lines, newest: at, oldest: at, reports: 1})
+}
+
+// describe says in how many reports it was so, and when.
+func (p pastState) describe() []string {
+	when := "report of " + clock(p.newest.Time)
+	if p.reports > 1 {
+		when = fmt.Sprintf("%d reports from %s to %s", p.reports, clock(p.oldest.Time), clock(p.newest.Time))
+	}
+	if len(p.lines) == 0 {
+		return []string{when + ": no such finding"}
+	}
+	return append([]string{when + ":"}, strings.Split("  "+strings.Join(p.lines, "\n  "), "\n")...)
+}
