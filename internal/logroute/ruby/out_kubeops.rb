@@ -41,21 +41,11 @@ module Fluent
         chunk.each { |_time, event| events << event }
         return if events.empty?
 
-        lines = events.size
-        body = @target.body(events) do |error|
-          @losses.add(error, route: @route)
-          lines -= 1
-        end
-        return unless body
-
-        status, answer = post(body)
-        case status
-        when 200..299 then judge(answer, lines)
-        when 400, 405, 406, 410..428, 430..499 # it will not take these lines later either
-          log.error 'the backend refuses a chunk of lines; they are dropped', route: @route, status: status, lines: lines
-          count('refused', "http_#{status}", lines)
-        else raise Refused, "the backend answers #{status}"
-        end
+        # A chunk may be sent several times. Its lines are counted when it is done.
+        unsendable = []
+        body = @target.body(events) { |error| unsendable << error }
+        deliver(body, events.size - unsendable.size) if body
+        unsendable.each { |error| @losses.add(error, route: @route) }
       end
 
       # The oldest chunk makes room in a full buffer: its lines are lost.
@@ -74,14 +64,27 @@ module Fluent
 
       private
 
+      def deliver(body, lines)
+        status, answer = post(body)
+        case status
+        when 200..299 then judge(answer, lines)
+        when 400, 405, 406, 410..428, 430..499 # it will not take these lines later either
+          log.error 'the backend refuses a chunk of lines; they are dropped', route: @route, status: status, lines: lines
+          count('refused', "http_#{status}", lines)
+        else raise Refused, "the backend answers #{status}"
+        end
+      end
+
       def judge(answer, size)
         never, later = @target.refused(answer)
         # The chunk is sent again as a whole, and what is refused is refused again: it is counted once.
         raise Refused, 'the backend is too busy for some lines' if later.positive?
 
-        log.error 'the backend refuses some lines; they are dropped', route: @route, lines: never if never.positive?
-        count('refused', 'response', never) if never.positive?
-        count('sent', nil, size - never)
+        never.each do |reason, lines|
+          log.error 'the backend refuses some lines; they are dropped', route: @route, reason: reason, lines: lines
+          count('refused', reason, lines)
+        end
+        count('sent', nil, size - never.values.sum)
       end
 
       def count(result, reason, lines)
