@@ -71,6 +71,12 @@ func refusal(reason string) string {
 	case "response":
 		return "the backend rejects lines in its response to a request, which are lost; see the log of the server: often one field has " +
 			"values of two types, which spec.collect.dropFields leaves out"
+	case "cluster_block_exception":
+		return "the index is blocked for writing (cluster_block_exception), so lines are lost; see the disk space of the server, " +
+			"and remove the block of the index"
+	case "mapper_parsing_exception", "document_parsing_exception", "strict_dynamic_mapping_exception":
+		return "the backend rejects lines with a field that does not fit the mapping of the index (" + reason + "), which are lost; " +
+			"often one field has values of two types, which spec.collect.dropFields leaves out"
 	default:
 		return "the backend rejects lines (" + reason + "), which are lost; see the log of the server"
 	}
