@@ -13,11 +13,11 @@ import (
 )
 
 // read the counts of a collector. A failure costs the counts only: the collectors run.
-func (r *Router) read(ctx context.Context, collector v1alpha1.CollectorType) meter.Reading {
+func (r *Router) read(ctx context.Context, collector v1alpha1.CollectorType, c Configuration) meter.Reading {
 	if r.Meter == nil {
 		return meter.Reading{}
 	}
-	reading, err := r.Meter.Read(ctx, name(collector))
+	reading, err := r.Meter.Read(ctx, name(collector), c.Earlier)
 	if err != nil {
 		log.FromContext(ctx).Info("Log collectors not counted", "collector", collector, "error", err.Error())
 	}
@@ -26,6 +26,7 @@ func (r *Router) read(ctx context.Context, collector v1alpha1.CollectorType) met
 
 // with the counts of a route. A collector that runs proves nothing if the backend refuses what it sends.
 func (s State) with(reading meter.Reading, backend types.NamespacedName) State {
+	s.Routed = true
 	route, found := reading.Routes[identityOf(backend)]
 	if !found {
 		s.Provisional = s.Ready && !reading.Settled

@@ -127,6 +127,13 @@ func (m *Meter) Read(ctx context.Context, name string, routes map[string]Earlier
 	return f.last, nil
 }
 
+// Forget what is known of collectors that run no more.
+func (m *Meter) Forget(name string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.known, name)
+}
+
 // list the collectors that run, at most maxPods by name.
 func (m *Meter) list(ctx context.Context, name string) ([]*pod, error) {
 	var all []*pod
