@@ -27,6 +27,7 @@ func (r *Router) read(ctx context.Context, collector v1alpha1.CollectorType, c C
 // with the counts of a route. A collector that runs proves nothing if the backend refuses what it sends.
 func (s State) with(reading meter.Reading, backend types.NamespacedName) State {
 	s.Routed = true
+	s.NextReading = reading.Next
 	route, found := reading.Routes[identityOf(backend)]
 	if !found {
 		s.Provisional = s.Ready && !reading.Settled

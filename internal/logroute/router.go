@@ -46,6 +46,8 @@ type State struct {
 	Routed bool
 	// Counts of lines; nil while none are known.
 	Counts *v1alpha1.CollectionCounts
+	// NextReading is when the collectors are read again; zero if they are not read.
+	NextReading time.Time
 	// Provisional is a state that is ready as far as is known, shortly after the manager has started: what was refused before may still be
 	// refused.
 	Provisional bool

@@ -56,7 +56,7 @@ func TestWhatAServerRefusesIsCounted(t *testing.T) {
 		t.Helper()
 		eventually(t, time.Minute, func() error {
 			clock.Step(meter.Interval)
-			reading, err := counts.Read(t.Context(), "kubeops-fluentd")
+			reading, err := counts.Read(t.Context(), "kubeops-fluentd", c.routes)
 			if err != nil {
 				return err
 			}
@@ -74,7 +74,9 @@ func TestWhatAServerRefusesIsCounted(t *testing.T) {
 	read(func(r meter.Route) bool { return r.Sent == 1 && r.Refusal == "" })
 	web.raw("F", `{"message":"b","code":{"name":"not a number"}}`)
 	web.raw("F", `{"message":"c","code":18}`)
-	read(func(r meter.Route) bool { return r.Sent == 2 && r.Refused == 1 && r.Refusal == "response" })
+	read(func(r meter.Route) bool {
+		return r.Sent == 2 && r.Refused == 1 && r.Refusal == "mapper_parsing_exception"
+	})
 	web.raw("F", `{"message":"d","code":19}`)
 	read(func(r meter.Route) bool { return r.Sent == 3 && r.Refused == 1 && r.Refusal == "" })
 }

@@ -29,12 +29,13 @@ type collector struct {
 	port    int
 	pods    *podAPI
 	process *servers.Process
+	// routes are what a meter reads.
+	routes map[string]meter.Earlier
 }
 
 // newCollector runs Fluentd with the routes of LogBackends.
 func newCollector(t *testing.T, backends ...logroute.Backend) *collector {
 	t.Helper()
-	c := &collector{t: t, root: t.TempDir(), port: servers.FreePort(t), pods: newPodAPI(t)}
 	for i := range backends {
 		backends[i].Collect.Collector = v1alpha1.CollectorFluentd
 	}
@@ -42,14 +43,33 @@ func newCollector(t *testing.T, backends ...logroute.Backend) *collector {
 	if err != nil || len(compiled.Problems) > 0 {
 		t.Fatal(err, compiled.Problems)
 	}
-	c.write(compiled.Collectors[v1alpha1.CollectorFluentd])
+	return runCollector(t, compiled.Collectors[v1alpha1.CollectorFluentd], servers.FreePort(t))
+}
+
+// runCollector runs Fluentd with a configuration. Its counts are served at a port of loopback.
+func runCollector(t *testing.T, configuration logroute.Configuration, port int) *collector {
+	t.Helper()
+	c := prepareCollector(t, configuration, port)
+	c.run()
+	return c
+}
+
+// prepareCollector writes the files of a Fluentd that does not run yet.
+func prepareCollector(t *testing.T, configuration logroute.Configuration, port int) *collector {
+	t.Helper()
+	c := &collector{t: t, root: t.TempDir(), port: port, pods: newPodAPI(t), routes: configuration.Earlier}
+	c.write(configuration)
+	return c
+}
+
+func (c *collector) run() {
+	c.t.Helper()
 	c.process = c.start()
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the end of Fluentd's log:\n%s%s", c.process.Log(), c.counts())
+	c.t.Cleanup(func() {
+		if c.t.Failed() {
+			c.t.Logf("the end of Fluentd's log:\n%s%s", c.process.Log(), c.counts())
 		}
 	})
-	return c
 }
 
 // write the files of the configuration, with the folders and the API server of this test.

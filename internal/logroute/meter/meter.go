@@ -70,6 +70,8 @@ type Reading struct {
 	Read, Unread int
 	// Settled is that of a route without counts: no collector has had a line for it since its start.
 	Settled bool
+	// Next is when the collectors are read again.
+	Next time.Time
 }
 
 // Meter reads collectors. All exported fields are required. It is safe for concurrent use.
@@ -124,6 +126,7 @@ func (m *Meter) Read(ctx context.Context, name string, routes map[string]Earlier
 	f.update(now, running, fresh, routes)
 	f.readAt = now
 	f.last = f.reading(now)
+	f.last.Next = now.Add(Interval)
 	return f.last, nil
 }
 
