@@ -141,6 +141,32 @@ func get(url string, answer any) error {
 	return json.Unmarshal(content, answer)
 }
 
+// The API server is away when Fluentd starts, as after a node has started: lines are sent without labels, and Fluentd keeps running.
+func TestAnAPIServerThatIsAwayAtTheStart(t *testing.T) {
+	url, _ := servers.VictoriaLogs(t)
+	store := newFront(t, url)
+	c := prepared(t, victoriaLogs(t, "shop", "logs", store.server.URL, v1alpha1.LogCollection{}))
+	c.pods.add("shop", "web", nil)
+	c.pods.refuse.Store(true)
+	c.run()
+	worker := c.worker()
+	web := c.file("shop", "web")
+	web.write(10, 45*time.Second) // longer than the plug-in tries
+	got := store.wait("web", web.line, time.Minute)
+	t.Logf("%d lines while the API server was away from the start: p99 %s", got.lines, got.p99)
+	if got.lost+got.doubled+got.disordered > 0 || got.p99 > most {
+		t.Errorf("got %+v", got)
+	}
+	c.pods.refuse.Store(false)
+	later := c.file("shop", "later")
+	c.pods.add("shop", "later", nil)
+	later.write(10, time.Second)
+	store.wait("later", later.line, time.Minute)
+	if c.pods.requests("shop", "later") == 0 || c.worker() != worker {
+		t.Errorf("%d requests for a Pod; the worker %d is now %d", c.pods.requests("shop", "later"), worker, c.worker())
+	}
+}
+
 func TestAnAPIServerThatIsAwayHoldsUpNoKnownPod(t *testing.T) {
 	url, _ := servers.VictoriaLogs(t)
 	store := newFront(t, url)

@@ -153,7 +153,8 @@ func (c *cluster) node(routes int) *collector {
 		}
 		return nil
 	})
-	node := runCollector(c.t, logroute.Configuration{Files: config.Data, Secrets: secrets.Data}, meter.Port)
+	node := prepareCollector(c.t, logroute.Configuration{Files: config.Data, Secrets: secrets.Data}, meter.Port)
+	node.run()
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: collectorNamespace, Name: collectorName + "-x", Labels: map[string]string{"app.kubernetes.io/name": collectorName},

@@ -11,6 +11,7 @@ module Fluent
   module Plugin
     class KubeOpsOutput < Output
       Fluent::Plugin.register_output('kubeops', self)
+      helpers :timer
 
       # What the server says that may be over soon: the chunk is kept and sent again.
       class Refused < StandardError; end
@@ -30,6 +31,12 @@ module Fluent
         @target = ::KubeOps.target(@spec)
         @losses = ::KubeOps::Losses.new(log, 'some lines cannot be sent; they are dropped')
         @uri = URI.parse(@spec.fetch('url') + @target.path)
+      end
+
+      def start
+        super
+        @ahead = ahead
+        timer_execute(:kubeops_clock, 1) { follow_clock }
       end
 
       def multi_workers_ready?
@@ -63,6 +70,22 @@ module Fluent
       end
 
       private
+
+      # Seconds by which the clock is ahead of one that never jumps.
+      def ahead
+        Process.clock_gettime(Process::CLOCK_REALTIME) - Process.clock_gettime(Process::CLOCK_MONOTONIC)
+      end
+
+      # Fluentd sends a chunk when the clock says that it is old enough: when the clock went back, not until it is there again.
+      def follow_clock
+        before = @ahead
+        @ahead = ahead
+        return if @ahead > before - 1
+
+        @retry_mutex.synchronize { @retry = nil }
+        @buffer.enqueue_all(true)
+        @output_flush_threads.size.times { submit_flush_once }
+      end
 
       def deliver(body, lines)
         status, answer = post(body)

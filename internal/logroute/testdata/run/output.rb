@@ -9,6 +9,8 @@ module Fluent
 
     class Output
       def self.config_param(*); end
+
+      def self.helpers(*); end
     end
   end
 end
