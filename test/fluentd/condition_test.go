@@ -42,7 +42,11 @@ func block(t *testing.T, es, index string, blocked bool) {
 func TestWhatAServerRefusesIsToldUntilItAccepts(t *testing.T) {
 	t.Parallel()
 	es, _ := servers.Elasticsearch(t, servers.ElasticsearchOptions{})
-	c := newCluster(t)
+	refusals(t, newCluster(t), es)
+}
+
+func refusals(t *testing.T, c *cluster, es string) {
+	t.Helper()
 	mapping, blocked := c.collecting("mapping", es), c.collecting("blocked", es)
 	node := c.node(2)
 	node.pods.add("mapping", "web", nil)
