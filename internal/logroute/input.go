@@ -26,7 +26,7 @@ type Backend struct {
 	Target logs.RouteTarget
 	// Collect is the spec's part.
 	Collect v1alpha1.LogCollection
-	// Counted is what the status says of this spec's lines. Nil: nothing.
+	// Counted are the lines of this spec that the status reports. Nil: none.
 	Counted *v1alpha1.CollectionCounts
 }
 

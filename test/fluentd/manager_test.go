@@ -141,7 +141,8 @@ func (c *cluster) collecting(namespace, url string) *v1alpha1.LogBackend {
 // node runs Fluentd with what the manager delivered, and a Pod for it, whose address is that of the test.
 func (c *cluster) node(routes int) *collector {
 	c.t.Helper()
-	config, secrets := &corev1.ConfigMap{}, &corev1.Secret{}
+	config := &corev1.ConfigMap{}
+	secrets := &corev1.Secret{}
 	key := client.ObjectKey{Namespace: collectorNamespace, Name: collectorName}
 	eventually(c.t, 2*time.Minute, func() error {
 		if err := errors.Join(c.client.Get(c.t.Context(), key, config), c.client.Get(c.t.Context(), key, secrets)); err != nil {
