@@ -109,7 +109,8 @@ func (c *Collection) resolved(ctx context.Context, b *v1alpha1.LogBackend) (logr
 
 // counted are the lines of this generation that the status reports. After a change of the spec, they may be those of another server.
 func counted(b *v1alpha1.LogBackend) *v1alpha1.CollectionCounts {
-	if c := meta.FindStatusCondition(b.Status.Conditions, v1alpha1.ConditionCollectionReady); c == nil || c.ObservedGeneration != b.Generation {
+	c := meta.FindStatusCondition(b.Status.Conditions, v1alpha1.ConditionCollectionReady)
+	if c == nil || c.ObservedGeneration != b.Generation {
 		return nil
 	}
 	return b.Status.Collection

@@ -198,7 +198,8 @@ func (f *fleet) troubled(id string, now time.Time, counts *lines) {
 	}
 }
 
-// isOver reports whether a server that refused all lines accepts them again. Of one that refuses some, a line that it accepts proves nothing.
+// isOver reports whether a server that refused all lines accepts them again. Of one that refuses some, a line that it accepts proves
+// nothing.
 func (t *trouble) isOver(grown *lines) bool {
 	whole := []string{"401", "403", "404", "405", "410", "cluster_block_exception"}
 	return grown != nil && grown.sent > 0 && grown.refused == 0 && slices.Contains(whole, t.refusal)
