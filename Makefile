@@ -87,7 +87,7 @@ test-walls: kube ## Run the manager in 256 MiB beside the hostile resources of a
 export FLUENTD ?=
 
 .PHONY: test-fluentd
-test-fluentd: servers ## Run log collection in a real Fluentd (FLUENTD=FOLDER of checkouts; KUBEOPS_HOSTILE_FOR=10m for a longer attack)
+test-fluentd: kube servers ## Run log collection in a real Fluentd (FLUENTD=FOLDER of checkouts; KUBEOPS_HOSTILE_FOR=10m for a longer attack)
 	go test ./test/fluentd -count=1 -timeout 40m -v
 
 .PHONY: test-workers

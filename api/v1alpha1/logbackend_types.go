@@ -280,7 +280,8 @@ type ShardCounts struct {
 	Unassigned int32 `json:"unassigned"`
 }
 
-// CollectionCounts are numbers of log lines, as the collectors that run on the nodes have counted them.
+// CollectionCounts are numbers of log lines that the collectors on the nodes have counted since a time. They start again when the URL, the
+// tenant, the index or the collector of spec changes.
 type CollectionCounts struct {
 	// sent is the number of lines that the backend accepted.
 	Sent int64 `json:"sent"`
@@ -288,7 +289,7 @@ type CollectionCounts struct {
 	Refused int64 `json:"refused"`
 	// dropped is the number of lines that did not reach the backend: the buffer of a node was full, or a line could not be processed.
 	Dropped int64 `json:"dropped"`
-	// since is when the oldest of the collectors began to count. A collector begins again with each change of its configuration.
+	// since is when the counting began. It continues when collectors or the manager start again.
 	Since metav1.Time `json:"since"`
 	// collectors is the number of collectors that were read.
 	Collectors int32 `json:"collectors"`

@@ -3,6 +3,7 @@ package logcollection
 import (
 	"context"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -102,8 +103,17 @@ func (c *Collection) resolved(ctx context.Context, b *v1alpha1.LogBackend) (logr
 	}
 	return logroute.Backend{
 		Name: client.ObjectKeyFromObject(b), Created: b.CreationTimestamp.Time, Type: b.Spec.Type, Endpoint: endpoint, Target: target,
-		Collect: *b.Spec.Collect,
+		Collect: *b.Spec.Collect, Counted: counted(b),
 	}, nil
+}
+
+// counted are the lines of this generation that the status reports. After a change of the spec, they may be those of another server.
+func counted(b *v1alpha1.LogBackend) *v1alpha1.CollectionCounts {
+	c := meta.FindStatusCondition(b.Status.Conditions, v1alpha1.ConditionCollectionReady)
+	if c == nil || c.ObservedGeneration != b.Generation {
+		return nil
+	}
+	return b.Status.Collection
 }
 
 // collects reports whether a LogBackend takes part.

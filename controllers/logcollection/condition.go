@@ -45,8 +45,14 @@ func (r *Reconciler) apply(b, stored *v1alpha1.LogBackend, states map[types.Name
 		if !state.Provisional || !refused(stored) || syncErr != nil {
 			scope.Conditions().SetAuxiliary(v1alpha1.ConditionCollectionReady, r.state(scope.Key(), states, syncErr))
 		}
-		if known && syncErr == nil && state.Counts != nil {
+		switch {
+		case r.Routes == nil:
+			b.Status.Collection = nil
+		case !known || syncErr != nil || state.Reason == v1alpha1.ReasonRetrying:
+		case state.Counts != nil:
 			b.Status.Collection = state.Counts
+		case !state.Routed || counted(stored) == nil:
+			b.Status.Collection = nil // they are of a route that is left out, or of the one before
 		}
 	}
 	return !equality.Semantic.DeepEqual(b.Status.Conditions, stored.Status.Conditions) ||

@@ -146,20 +146,21 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	if retries(states) {
 		return ctrl.Result{RequeueAfter: retryUnresolved}, nil
 	}
-	if counting(states) {
-		return ctrl.Result{RequeueAfter: meter.Interval}, nil
-	}
-	return ctrl.Result{RequeueAfter: resync}, nil
+	return ctrl.Result{RequeueAfter: r.untilNextReading(states)}, nil
 }
 
-// counting reports whether collectors run, whose counts are read regularly.
-func counting(states map[types.NamespacedName]logroute.State) bool {
+// untilNextReading is the time until counts of collectors are due. An event in between must not defer the reading.
+func (r *Reconciler) untilNextReading(states map[types.NamespacedName]logroute.State) time.Duration {
+	wait := resync
 	for _, s := range states {
-		if s.Ready || s.Counts != nil {
-			return true
+		switch {
+		case !s.NextReading.IsZero():
+			wait = min(wait, max(s.NextReading.Sub(r.Clock.Now()), time.Second))
+		case s.Ready:
+			wait = min(wait, meter.Interval) // the list of collectors failed
 		}
 	}
-	return false
+	return wait
 }
 
 // sync delivers the configuration, and returns the state of each LogBackend that collects.

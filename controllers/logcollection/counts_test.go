@@ -190,3 +190,87 @@ func TestOnlyTheManagerReachesTheCounts(t *testing.T) {
 		t.Errorf("got %+v", policy.Spec.Ingress)
 	}
 }
+
+// Collectors start again with each change of their configuration, and so does the manager at times.
+func TestCountsOfAStatusNeverGoBack(t *testing.T) {
+	w := newCollecting(t)
+	name := w.backend(w.a, "growing", nil)
+	r, node := w.counted()
+	w.sync()
+	w.rolledOut("kubeops-vector")
+	config, _ := read(w, &corev1.ConfigMap{}, "kubeops-vector")
+	id := regexp.MustCompile(`b_[a-z0-9_]*growing_[0-9a-f]{10}`).FindString(config.Data[logroute.VectorFile])
+	sent := func(lines int) {
+		node.set("vector_component_sent_events_total{component_id=%q} %d\n", id, lines)
+	}
+	sent(100)
+	w.reconciled(r, name, meter.Interval)
+	node.set("# nothing for minutes\n")
+	w.reconciled(r, name, meter.Interval)
+	sent(7)
+	first, _ := w.reconciled(r, name, meter.Interval)
+	w.collection.Router.Meter = &meter.Meter{
+		Pods: w.manager, Client: w.collection.Router.Meter.Client, Namespace: collectorNamespace, Clock: w.a.Clock,
+	}
+	r = w.reconciler()
+	second, _ := w.reconciled(r, name, meter.Interval)
+	sent(17)
+	third, _ := w.reconciled(r, name, meter.Interval)
+	for i, b := range []*v1alpha1.LogBackend{first, second, third} {
+		if c := b.Status.Collection; c == nil || c.Sent != []int64{107, 107, 117}[i] || !c.Since.Equal(&first.Status.Collection.Since) {
+			t.Errorf("reading %d: got %+v", i, c)
+		}
+	}
+}
+
+func TestARouteThatMovesOrIsLeftOutShowsNoCountsOfBefore(t *testing.T) {
+	for change, tc := range map[string]struct {
+		spec func(*v1alpha1.LogBackendSpec)
+		keep bool
+	}{
+		"another server":    {func(s *v1alpha1.LogBackendSpec) { s.Loki.URL = "http://elsewhere.example:3100" }, false},
+		"another collector": {func(s *v1alpha1.LogBackendSpec) { s.Collect.Collector = v1alpha1.CollectorFluentd }, false},
+		"left out":          {func(s *v1alpha1.LogBackendSpec) { s.Collect.Redact = []string{"("} }, false},
+		"not collected":     {func(s *v1alpha1.LogBackendSpec) { s.Collect = nil }, false},
+		"other expressions": {func(s *v1alpha1.LogBackendSpec) { s.Collect.Redact = []string{"token=[a-z]+"} }, true},
+	} {
+		t.Run(change, func(t *testing.T) {
+			w := newCollecting(t)
+			name := w.backend(w.a, "moving", nil)
+			w.backend(w.b, "staying", nil)
+			r, node := w.counted()
+			w.sync()
+			w.rolledOut("kubeops-vector")
+			config, _ := read(w, &corev1.ConfigMap{}, "kubeops-vector")
+			id := regexp.MustCompile(`b_[a-z0-9_]*moving_[0-9a-f]{10}`).FindString(config.Data[logroute.VectorFile])
+			node.set("vector_component_sent_events_total{component_id=%q} 100\n", id)
+			if b, _ := w.reconciled(r, name, meter.Interval); b.Status.Collection == nil || b.Status.Collection.Sent != 100 {
+				t.Fatalf("got %+v", b.Status.Collection)
+			}
+			b := &v1alpha1.LogBackend{}
+			if err := w.a.Client.Get(t.Context(), name, b); err != nil {
+				t.Fatal(err)
+			}
+			tc.spec(&b.Spec)
+			if err := w.a.Client.Update(t.Context(), b); err != nil {
+				t.Fatal(err)
+			}
+			list := of{w.a.Namespace, w.b.Namespace}.list(t, w.a.Client)
+			states, err := r.sync(t.Context(), list)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range list.Items {
+				if err := r.report(t.Context(), &list.Items[i], states, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := w.a.Client.Get(t.Context(), name, b); err != nil {
+				t.Fatal(err)
+			}
+			if got := b.Status.Collection; (got != nil) != tc.keep || (tc.keep && got.Sent != 100) {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/logroute/meter"
 	"kubeops.io/kubeops/internal/problem"
 )
 
@@ -51,7 +52,9 @@ func Compile(backends []Backend, options Options) (Compiled, error) {
 			return out, err
 		}
 		files[routesFile] = ids(mine)
-		out.Collectors[collector] = Configuration{Files: files, Secrets: secrets(mine), Targets: targets(mine), Routes: names(mine)}
+		out.Collectors[collector] = Configuration{
+			Files: files, Secrets: secrets(mine), Targets: targets(mine), Routes: names(mine), Earlier: earlier(mine),
+		}
 	}
 	return out, nil
 }
@@ -151,6 +154,22 @@ func names(routes []*route) []types.NamespacedName {
 	var all []types.NamespacedName
 	for _, r := range routes {
 		all = append(all, r.Name)
+	}
+	return all
+}
+
+// earlier is what was counted of the routes before this manager read them, by id.
+func earlier(routes []*route) map[string]meter.Earlier {
+	all := make(map[string]meter.Earlier, len(routes))
+	for _, r := range routes {
+		one := meter.Earlier{Place: r.place()}
+		if c := r.Counted; c != nil {
+			one.Sent = c.Sent
+			one.Refused = c.Refused
+			one.Dropped = c.Dropped
+			one.Since = c.Since.Time
+		}
+		all[r.id] = one
 	}
 	return all
 }

@@ -13,11 +13,11 @@ import (
 )
 
 // read the counts of a collector. A failure costs the counts only: the collectors run.
-func (r *Router) read(ctx context.Context, collector v1alpha1.CollectorType) meter.Reading {
+func (r *Router) read(ctx context.Context, collector v1alpha1.CollectorType, c Configuration) meter.Reading {
 	if r.Meter == nil {
 		return meter.Reading{}
 	}
-	reading, err := r.Meter.Read(ctx, name(collector))
+	reading, err := r.Meter.Read(ctx, name(collector), c.Earlier)
 	if err != nil {
 		log.FromContext(ctx).Info("Log collectors not counted", "collector", collector, "error", err.Error())
 	}
@@ -26,6 +26,8 @@ func (r *Router) read(ctx context.Context, collector v1alpha1.CollectorType) met
 
 // with the counts of a route. A collector that runs proves nothing if the backend refuses what it sends.
 func (s State) with(reading meter.Reading, backend types.NamespacedName) State {
+	s.Routed = true
+	s.NextReading = reading.Next
 	route, found := reading.Routes[identityOf(backend)]
 	if !found {
 		s.Provisional = s.Ready && !reading.Settled
@@ -71,6 +73,12 @@ func refusal(reason string) string {
 	case "response":
 		return "the backend rejects lines in its response to a request, which are lost; see the log of the server: often one field has " +
 			"values of two types, which spec.collect.dropFields leaves out"
+	case "cluster_block_exception":
+		return "the index is blocked for writing (cluster_block_exception), so lines are lost; see the disk space of the server, " +
+			"and remove the block of the index"
+	case "mapper_parsing_exception", "document_parsing_exception", "strict_dynamic_mapping_exception":
+		return "the backend rejects lines with a field that does not fit the mapping of the index (" + reason + "), which are lost; " +
+			"often one field has values of two types, which spec.collect.dropFields leaves out"
 	default:
 		return "the backend rejects lines (" + reason + "), which are lost; see the log of the server"
 	}

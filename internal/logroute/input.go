@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/logroute/meter"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/logs"
@@ -25,6 +26,8 @@ type Backend struct {
 	Target logs.RouteTarget
 	// Collect is the spec's part.
 	Collect v1alpha1.LogCollection
+	// Counted are the lines of this spec that the status reports. Nil: none.
+	Counted *v1alpha1.CollectionCounts
 }
 
 // Options of a compilation.
@@ -59,6 +62,8 @@ type Configuration struct {
 	Targets []Target
 	// Routes that it holds, by name.
 	Routes []types.NamespacedName
+	// Earlier is what was counted of each route before this manager read it, by id.
+	Earlier map[string]meter.Earlier
 }
 
 // Target of lines, for the network policy.

@@ -42,8 +42,12 @@ const redeliverAfter = 5 * time.Minute
 type State struct {
 	Ready           bool
 	Reason, Message string
+	// Routed reports that a collector has the route. It is false for one that is left out.
+	Routed bool
 	// Counts of lines; nil while none are known.
 	Counts *v1alpha1.CollectionCounts
+	// NextReading is when the collectors are read again; zero if they are not read.
+	NextReading time.Time
 	// Provisional is a state that is ready as far as is known, shortly after the manager has started: what was refused before may still be
 	// refused.
 	Provisional bool
@@ -72,8 +76,13 @@ func (r *Router) Sync(ctx context.Context, backends []Backend) (map[types.Namesp
 		}
 	}
 	// Last, since it may take all the time that is left.
-	for collector, c := range compiled.Collectors {
-		reading := r.read(ctx, collector)
+	for _, collector := range collectors() {
+		c, runs := compiled.Collectors[collector]
+		if !runs && r.Meter != nil {
+			r.Meter.Forget(name(collector))
+			continue
+		}
+		reading := r.read(ctx, collector, c)
 		for _, one := range c.Routes {
 			states[one] = ofCollector[collector].with(reading, one)
 		}

@@ -220,7 +220,7 @@ func fluentdParams() map[string][]string {
 			"max_line_size", "@log_level", "pos_file_compaction_interval", "read_bytes_limit_per_second"},
 		"none":             {"@type"},
 		"kubeops_lines":    {"@type", "@id", "open_file"},
-		"kubeops_metadata": {"@type", "@id", "skip_namespace_metadata", "skip_master_url", "annotation_match", "stats_interval"},
+		"kubeops_metadata": {"@type", "@id", "skip_namespace_metadata", "skip_master_url", "annotation_match", "stats_interval", "watch_retry_max_times"},
 		"kubeops_failed":   {"@type", "@id", "file"},
 		"kubeops_metrics":  {"@type", "@id", "port"},
 		"kubeops_select":   {"@type", "@id", "file"},

@@ -56,7 +56,7 @@ func TestWhatAServerRefusesIsCounted(t *testing.T) {
 		t.Helper()
 		eventually(t, time.Minute, func() error {
 			clock.Step(meter.Interval)
-			reading, err := counts.Read(t.Context(), "kubeops-fluentd")
+			reading, err := counts.Read(t.Context(), "kubeops-fluentd", c.routes)
 			if err != nil {
 				return err
 			}
@@ -74,7 +74,9 @@ func TestWhatAServerRefusesIsCounted(t *testing.T) {
 	read(func(r meter.Route) bool { return r.Sent == 1 && r.Refusal == "" })
 	web.raw("F", `{"message":"b","code":{"name":"not a number"}}`)
 	web.raw("F", `{"message":"c","code":18}`)
-	read(func(r meter.Route) bool { return r.Sent == 2 && r.Refused == 1 && r.Refusal == "response" })
+	read(func(r meter.Route) bool {
+		return r.Sent == 2 && r.Refused == 1 && r.Refusal == "mapper_parsing_exception"
+	})
 	web.raw("F", `{"message":"d","code":19}`)
 	read(func(r meter.Route) bool { return r.Sent == 3 && r.Refused == 1 && r.Refusal == "" })
 }
@@ -137,6 +139,32 @@ func get(url string, answer any) error {
 		return err
 	}
 	return json.Unmarshal(content, answer)
+}
+
+// The API server is away when Fluentd starts, as after a node has started: lines are sent without labels, and Fluentd keeps running.
+func TestAnAPIServerThatIsAwayAtTheStart(t *testing.T) {
+	url, _ := servers.VictoriaLogs(t)
+	store := newFront(t, url)
+	c := prepared(t, victoriaLogs(t, "shop", "logs", store.server.URL, v1alpha1.LogCollection{}))
+	c.pods.add("shop", "web", nil)
+	c.pods.refuse.Store(true)
+	c.run()
+	worker := c.worker()
+	web := c.file("shop", "web")
+	web.write(10, 45*time.Second) // longer than the plug-in tries
+	got := store.wait("web", web.line, time.Minute)
+	t.Logf("%d lines while the API server was away from the start: p99 %s", got.lines, got.p99)
+	if got.lost+got.doubled+got.disordered > 0 || got.p99 > most {
+		t.Errorf("got %+v", got)
+	}
+	c.pods.refuse.Store(false)
+	later := c.file("shop", "later")
+	c.pods.add("shop", "later", nil)
+	later.write(10, time.Second)
+	store.wait("later", later.line, time.Minute)
+	if c.pods.requests("shop", "later") == 0 || c.worker() != worker {
+		t.Errorf("%d requests for a Pod; the worker %d is now %d", c.pods.requests("shop", "later"), worker, c.worker())
+	}
 }
 
 func TestAnAPIServerThatIsAwayHoldsUpNoKnownPod(t *testing.T) {

@@ -29,12 +29,23 @@ type collector struct {
 	port    int
 	pods    *podAPI
 	process *servers.Process
+	// ruby has more options of Ruby.
+	ruby string
+	// routes are what a meter reads.
+	routes map[string]meter.Earlier
 }
 
 // newCollector runs Fluentd with the routes of LogBackends.
 func newCollector(t *testing.T, backends ...logroute.Backend) *collector {
 	t.Helper()
-	c := &collector{t: t, root: t.TempDir(), port: servers.FreePort(t), pods: newPodAPI(t)}
+	c := prepared(t, backends...)
+	c.run()
+	return c
+}
+
+// prepared is a Fluentd that does not run yet, with the routes of LogBackends.
+func prepared(t *testing.T, backends ...logroute.Backend) *collector {
+	t.Helper()
 	for i := range backends {
 		backends[i].Collect.Collector = v1alpha1.CollectorFluentd
 	}
@@ -42,14 +53,25 @@ func newCollector(t *testing.T, backends ...logroute.Backend) *collector {
 	if err != nil || len(compiled.Problems) > 0 {
 		t.Fatal(err, compiled.Problems)
 	}
-	c.write(compiled.Collectors[v1alpha1.CollectorFluentd])
+	return prepareCollector(t, compiled.Collectors[v1alpha1.CollectorFluentd], servers.FreePort(t))
+}
+
+// prepareCollector writes the files of a Fluentd. Its counts will be served at a port of loopback.
+func prepareCollector(t *testing.T, configuration logroute.Configuration, port int) *collector {
+	t.Helper()
+	c := &collector{t: t, root: t.TempDir(), port: port, pods: newPodAPI(t), routes: configuration.Earlier}
+	c.write(configuration)
+	return c
+}
+
+func (c *collector) run() {
+	c.t.Helper()
 	c.process = c.start()
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the end of Fluentd's log:\n%s%s", c.process.Log(), c.counts())
+	c.t.Cleanup(func() {
+		if c.t.Failed() {
+			c.t.Logf("the end of Fluentd's log:\n%s%s", c.process.Log(), c.counts())
 		}
 	})
-	return c
 }
 
 // write the files of the configuration, with the folders and the API server of this test.
@@ -101,7 +123,7 @@ func (c *collector) start() *servers.Process {
 	config := filepath.Join(c.root, "config")
 	args := []string{filepath.Join(checkout, "fluentd", "bin", "fluentd"), "-c", filepath.Join(config, logroute.FluentdFile), "-p", config}
 	return servers.Start(c.t, servers.Spec{
-		Name: "fluentd", Path: ruby, Args: args, Dir: c.root, Env: []string{"K8S_NODE_NAME=node", "RUBYOPT=-W0", "RUBYLIB=" + strings.Join(libraries, ":")},
+		Name: "fluentd", Path: ruby, Args: args, Dir: c.root, Env: []string{"K8S_NODE_NAME=node", "RUBYOPT=-W0 " + c.ruby, "RUBYLIB=" + strings.Join(libraries, ":")},
 		Ready: servers.Answers(c.metrics()), Deadline: 2 * time.Minute,
 	})
 }

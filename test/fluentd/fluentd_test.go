@@ -202,6 +202,7 @@ func hostileFor(t *testing.T) time.Duration {
 }
 
 func TestAHostileTenantCostsNoOther(t *testing.T) {
+	t.Parallel()
 	url, _ := servers.VictoriaLogs(t)
 	store := newFront(t, url)
 	silent := blackHole(t)

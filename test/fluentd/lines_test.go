@@ -25,16 +25,19 @@ import (
 // file is the log file of a container, as a container runtime writes it: collectors find it by a symbolic link.
 type file struct {
 	t      *testing.T
+	pod    string
 	path   string
 	link   string
 	handle *os.File
 	line   int
+	// shift of the node's clock.
+	shift time.Duration
 }
 
 func (c *collector) file(namespace, pod string) *file {
 	c.t.Helper()
 	id := fmt.Sprintf("%x", sha256.Sum256([]byte(namespace+"/"+pod))) // of the container
-	f := &file{t: c.t, path: filepath.Join(c.root, "pods", namespace+"_"+pod+"_"+id, "main", "0.log")}
+	f := &file{t: c.t, pod: pod, path: filepath.Join(c.root, "pods", namespace+"_"+pod+"_"+id, "main", "0.log")}
 	if err := os.MkdirAll(filepath.Dir(f.path), 0o755); err != nil {
 		c.t.Fatal(err)
 	}
@@ -72,7 +75,7 @@ func (f *file) rotate() {
 // raw writes what is not a numbered line.
 func (f *file) raw(flag, text string) {
 	f.t.Helper()
-	if _, err := fmt.Fprintf(f.handle, "%s stdout %s %s\n", time.Now().UTC().Format("2006-01-02T15:04:05.000000000Z07:00"), flag, text); err != nil {
+	if _, err := fmt.Fprintf(f.handle, "%s stdout %s %s\n", time.Now().Add(f.shift).UTC().Format("2006-01-02T15:04:05.000000000Z07:00"), flag, text); err != nil {
 		f.t.Fatal(err)
 	}
 }

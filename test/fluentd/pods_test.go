@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -14,6 +15,8 @@ import (
 type podAPI struct {
 	t      *testing.T
 	server *httptest.Server
+	// refuse closes connections without an answer.
+	refuse atomic.Bool
 
 	mu   sync.Mutex
 	pods map[string]map[string]string // labels by namespace/name
@@ -45,6 +48,9 @@ func (a *podAPI) requests(namespace, name string) int {
 }
 
 func (a *podAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if a.refuse.Load() {
+		panic(http.ErrAbortHandler)
+	}
 	w.Header().Set("Content-Type", "application/json")
 	path := strings.TrimSuffix(r.URL.Path, "/")
 	parts := strings.Split(strings.TrimPrefix(path, "/api/v1/namespaces/"), "/")

@@ -34,11 +34,13 @@ type nodes struct {
 	pods     []corev1.Pod
 	metrics  map[string]string // by address
 	requests int
+	// routes that are read. A test changes what was counted of them earlier.
+	routes map[string]Earlier
 }
 
 func newNodes(t *testing.T) *nodes {
 	t.Helper()
-	n := &nodes{t: t, clock: clocktesting.NewFakeClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)), metrics: map[string]string{}}
+	n := &nodes{t: t, clock: clocktesting.NewFakeClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)), metrics: map[string]string{}, routes: map[string]Earlier{route: {}, another: {}}}
 	n.server = httptest.NewServer(http.HandlerFunc(n.serve))
 	t.Cleanup(n.server.Close)
 	local := NewClient()
@@ -124,7 +126,7 @@ func (n *nodes) stop(address string) {
 func (n *nodes) after(wait time.Duration) Reading {
 	n.t.Helper()
 	n.clock.Step(wait)
-	reading, err := n.meter.Read(n.t.Context(), "kubeops-vector")
+	reading, err := n.meter.Read(n.t.Context(), "kubeops-vector", n.routes)
 	if err != nil {
 		n.t.Fatal(err)
 	}

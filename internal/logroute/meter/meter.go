@@ -1,12 +1,11 @@
 // Package meter reads from the collectors on the nodes how many lines of each route a server accepted and refused, and how many were
-// lost before. A collector counts from its start; the sums are of those that run now.
+// lost before. A collector counts from its start, and Vector forgets counters that rest; the totals here only grow.
 package meter
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"maps"
+
 	"net"
 	"net/http"
 	"slices"
@@ -44,7 +43,7 @@ const (
 
 // Route is what the collectors report of one route.
 type Route struct {
-	// Sent, Refused and Dropped lines, of all collectors that run, since Since. Zero: those with counts are gone, but not what they said.
+	// Sent, Refused and Dropped lines, of all collectors since Since. Zero: none was counted.
 	Sent, Refused, Dropped int64
 	Since                  time.Time
 	// Refusal is why the server refused lines within Quiet: a status of HTTP such as 400, or a word. Empty: it did not.
@@ -55,6 +54,15 @@ type Route struct {
 	Settled bool
 }
 
+// Earlier is what is known of a route before it is read.
+type Earlier struct {
+	// Sent, Refused and Dropped lines since Since, as they were read before this process started. Since is zero if none were.
+	Sent, Refused, Dropped int64
+	Since                  time.Time
+	// Place is where the lines go. The counts of another place are not continued.
+	Place string
+}
+
 // Reading of all collectors of one type.
 type Reading struct {
 	Routes map[string]Route
@@ -62,6 +70,8 @@ type Reading struct {
 	Read, Unread int
 	// Settled is that of a route without counts: no collector has had a line for it since its start.
 	Settled bool
+	// Next is when the collectors are read again.
+	Next time.Time
 }
 
 // Meter reads collectors. All exported fields are required. It is safe for concurrent use.
@@ -77,31 +87,6 @@ type Meter struct {
 	known map[string]*fleet
 }
 
-// fleet is what is known of the collectors with one label.
-type fleet struct {
-	began, readAt time.Time
-	last          Reading
-	pods          map[types.UID]*pod
-	troubles      map[string]*trouble
-}
-
-// pod is a collector that runs.
-type pod struct {
-	uid     types.UID
-	address string
-	started time.Time
-	routes  map[string]*lines
-	// asked is when it was requested last, and read whether it answered in this reading.
-	asked time.Time
-	read  bool
-}
-
-// trouble of a route: when lines were refused and lost last, and why they were first.
-type trouble struct {
-	refusedAt, overflowAt time.Time
-	refusal               string
-}
-
 // NewClient returns a client for the requests of a Meter.
 func NewClient() *http.Client {
 	return &http.Client{
@@ -113,20 +98,21 @@ func NewClient() *http.Client {
 	}
 }
 
-// Read the collectors whose Pods have the label app.kubernetes.io/name with this value; at most once in Interval. An error is of the
-// list of Pods. A collector that cannot be read counts as unread, and its last counts are used.
-func (m *Meter) Read(ctx context.Context, name string) (Reading, error) {
+// Read the collectors whose Pods have the label app.kubernetes.io/name with this value; at most once in Interval. Only these routes are
+// counted, and others are forgotten. An error is of the list of Pods. A collector that cannot be read counts as unread.
+func (m *Meter) Read(ctx context.Context, name string, routes map[string]Earlier) (Reading, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.Clock.Now()
 	f := m.known[name]
 	if f == nil {
-		f = &fleet{began: now, pods: map[types.UID]*pod{}, troubles: map[string]*trouble{}}
+		f = &fleet{began: now, pods: map[types.UID]*pod{}, totals: map[string]*total{}, troubles: map[string]*trouble{}}
 		if m.known == nil {
 			m.known = map[string]*fleet{}
 		}
 		m.known[name] = f
 	}
+	f.follow(routes)
 	if !f.readAt.IsZero() && now.Sub(f.readAt) < Interval {
 		return f.last, nil
 	}
@@ -137,10 +123,18 @@ func (m *Meter) Read(ctx context.Context, name string) (Reading, error) {
 		return Reading{}, err
 	}
 	fresh := m.readAll(ctx, f.inTurn(running))
-	f.update(now, running, fresh)
+	f.update(now, running, fresh, routes)
 	f.readAt = now
 	f.last = f.reading(now)
+	f.last.Next = now.Add(Interval)
 	return f.last, nil
+}
+
+// Forget what is known of collectors that run no more.
+func (m *Meter) Forget(name string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.known, name)
 }
 
 // list the collectors that run, at most maxPods by name.
@@ -163,24 +157,6 @@ func (m *Meter) list(ctx context.Context, name string) ([]*pod, error) {
 			return all, nil
 		}
 	}
-}
-
-// inTurn sorts the collectors in place: first those that answered the last time, then those that were asked least recently. Where many do
-// not answer, they must not take the time of the others.
-func (f *fleet) inTurn(running []*pod) []*pod {
-	waits := func(one *pod) time.Time {
-		last := f.pods[one.uid]
-		if last == nil {
-			return time.Time{}
-		}
-		one.asked = last.asked
-		if last.read {
-			return time.Time{}
-		}
-		return one.asked
-	}
-	slices.SortStableFunc(running, func(x, y *pod) int { return waits(x).Compare(waits(y)) })
-	return running
 }
 
 // startOf is when the counters of a collector began.
@@ -229,157 +205,4 @@ func (m *Meter) readOne(ctx context.Context, address string) (map[string]*lines,
 		return nil, fmt.Errorf("the collector at %s responded with status %d", address, response.StatusCode)
 	}
 	return parse(response.Body)
-}
-
-// update the fleet with a new reading. A counter that is not there is 0: Vector forgets those that did not change for minutes.
-func (f *fleet) update(now time.Time, running []*pod, fresh []map[string]*lines) {
-	before := f.pods
-	f.pods = make(map[types.UID]*pod, len(running))
-	grown := map[string]*lines{}
-	read := 0
-	for i, one := range running {
-		f.pods[one.uid] = one
-		last := before[one.uid]
-		if fresh[i] == nil {
-			if last != nil {
-				one.routes = last.routes
-			}
-			continue
-		}
-		read++
-		one.read = true
-		one.routes = fresh[i]
-		baseline := map[string]*lines{}
-		switch {
-		case last != nil && last.routes != nil:
-			baseline = last.routes
-		case one.started.Before(f.began):
-			continue // what it counted before is not news
-		}
-		for id, counts := range one.routes {
-			grown[id] = sum(grown[id], growth(counts, baseline[id]))
-		}
-	}
-	f.judge(now, grown, read == 0 && len(running) > 0)
-}
-
-// judge what has grown. While no collector can be read, nothing is known, and no route recovers.
-func (f *fleet) judge(now time.Time, grown map[string]*lines, blind bool) {
-	for id, t := range f.troubles {
-		if blind && t.refusal != "" {
-			t.refusedAt = now
-		}
-		if blind && !t.overflowAt.IsZero() {
-			t.overflowAt = now
-		}
-		if now.Sub(t.refusedAt) > Quiet {
-			t.refusal = ""
-		}
-		if now.Sub(t.overflowAt) > Quiet {
-			t.overflowAt = time.Time{}
-		}
-		if t.refusal == "" && t.overflowAt.IsZero() && grown[id] == nil {
-			delete(f.troubles, id)
-		}
-	}
-	for id, counts := range grown {
-		if counts.refused == 0 && counts.overflow == 0 {
-			continue
-		}
-		t := f.troubles[id]
-		if t == nil {
-			t = &trouble{}
-			f.troubles[id] = t
-		}
-		if counts.refused > 0 {
-			// The first reason stays, so that the message of the condition does.
-			t.refusedAt = now
-			t.refusal = cmp.Or(t.refusal, counts.mainReason())
-		}
-		if counts.overflow > 0 {
-			t.overflowAt = now
-		}
-	}
-}
-
-// reading sums the collectors that run.
-func (f *fleet) reading(now time.Time) Reading {
-	out := Reading{Routes: map[string]Route{}}
-	for _, one := range f.pods {
-		if one.read {
-			out.Read++
-		} else {
-			out.Unread++
-		}
-		for id, counts := range one.routes {
-			route := out.Routes[id]
-			route.Sent += counts.sent
-			route.Refused += counts.refused
-			route.Dropped += counts.overflow + counts.lost
-			if route.Since.IsZero() || one.started.Before(route.Since) {
-				route.Since = one.started
-			}
-			out.Routes[id] = route
-		}
-	}
-	out.Settled = out.Read > 0 && now.Sub(f.began) > Quiet
-	for id, t := range f.troubles {
-		route := out.Routes[id]
-		route.Refusal = t.refusal
-		route.Overflow = !t.overflowAt.IsZero()
-		out.Routes[id] = route
-	}
-	for id, route := range out.Routes {
-		route.Settled = now.Sub(f.began) > Quiet
-		out.Routes[id] = route
-	}
-	return out
-}
-
-// growth of counters. One that is smaller than before began again.
-func growth(now, before *lines) *lines {
-	if before == nil {
-		return now
-	}
-	grown := func(now, before int64) int64 {
-		if now < before {
-			return now
-		}
-		return now - before
-	}
-	out := &lines{
-		sent: grown(now.sent, before.sent), refused: grown(now.refused, before.refused),
-		overflow: grown(now.overflow, before.overflow), lost: grown(now.lost, before.lost), reasons: map[string]int64{},
-	}
-	for reason, count := range now.reasons {
-		out.reasons[reason] = grown(count, before.reasons[reason])
-	}
-	return out
-}
-
-func sum(all, one *lines) *lines {
-	if all == nil {
-		all = &lines{reasons: map[string]int64{}}
-	}
-	all.sent += one.sent
-	all.refused += one.refused
-	all.overflow += one.overflow
-	all.lost += one.lost
-	for reason, count := range one.reasons {
-		all.reasons[reason] += count
-	}
-	return all
-}
-
-// mainReason is the most frequent reason of what was refused. A server that says so in a response of 200 has none.
-func (l *lines) mainReason() string {
-	most := "response"
-	var count int64
-	for _, reason := range slices.Sorted(maps.Keys(l.reasons)) {
-		if l.reasons[reason] > count {
-			most = reason
-			count = l.reasons[reason]
-		}
-	}
-	return most
 }

@@ -111,17 +111,150 @@ func TestARefusalEndsWithoutLines(t *testing.T) {
 	n.start("10.0.0.2", "")
 	for i := range 7 {
 		got := n.after(Interval)
-		said, found := got.Routes[route]
-		if i < 4 && said.Refusal != "400" {
+		said := got.Routes[route]
+		if said.Sent != 10 || said.Refused != 5 || (i < 4 && said.Refusal != "400") {
 			t.Errorf("after %d intervals: %+v", i+1, got)
 		}
-		if i == 6 && (found || !got.Settled) {
+		if i == 6 && (said.Refusal != "" || !got.Settled) {
 			t.Errorf("it is refused for ever: %+v", got)
 		}
 	}
 	n.stop("10.0.0.2")
 	if got := n.after(Interval); got.Settled {
 		t.Errorf("settled while nothing is read: %+v", got)
+	}
+}
+
+// A server that refuses every line, for its credentials or its disk, and accepts one again, is as before.
+func TestARefusalOfAllLinesEndsWithTheFirstThatIsAccepted(t *testing.T) {
+	fluentd := func(sent, refused int, reason string) string {
+		return fmt.Sprintf("kubeops_collector_lines_total{route=%[1]q,result=\"sent\",reason=\"\"} %[2]d\n"+
+			"kubeops_collector_lines_total{route=%[1]q,result=\"refused\",reason=%[4]q} %[3]d\n", route, sent, refused, reason)
+	}
+	for reason, want := range map[string]bool{
+		"http_401": true, "http_403": true, "http_404": true, "cluster_block_exception": true,
+		"http_400": false, "http_413": false, "mapper_parsing_exception": false, "response": false,
+	} {
+		n := newNodes(t)
+		n.start("10.0.0.1", fluentd(10, 0, reason))
+		n.start("10.0.0.2", "")
+		n.after(time.Second)
+		n.set("10.0.0.1", fluentd(10, 5, reason))
+		if got := n.after(Interval).Routes[route]; got.Refusal == "" {
+			t.Errorf("%s: got %+v", reason, got)
+		}
+		n.set("10.0.0.1", fluentd(12, 9, reason))
+		if got := n.after(Interval).Routes[route]; got.Refusal == "" {
+			t.Errorf("%s: some are refused still: %+v", reason, got)
+		}
+		if got := n.after(Interval).Routes[route]; got.Refusal == "" {
+			t.Errorf("%s: without a line, nothing is known: %+v", reason, got)
+		}
+		n.stop("10.0.0.2")
+		n.set("10.0.0.1", fluentd(15, 9, reason))
+		if got := n.after(Interval).Routes[route]; got.Refusal == "" {
+			t.Errorf("%s: a collector is unread: %+v", reason, got)
+		}
+		n.set("10.0.0.2", "")
+		n.set("10.0.0.1", fluentd(20, 9, reason))
+		if got := n.after(Interval).Routes[route]; (got.Refusal == "") != want {
+			t.Errorf("%s: got %+v", reason, got)
+		}
+	}
+}
+
+func TestTotalsOnlyGrow(t *testing.T) {
+	n := newNodes(t)
+	n.start("10.0.0.1", vector(route, 100, 5, 1, 0))
+	n.start("10.0.0.2", vector(route, 10, 0, 0, 3))
+	began := n.clock.Now()
+	dropped := int64(2 + 2 + 3)
+	want := func(text string, got Reading, sent, refused int64) {
+		t.Helper()
+		if r := got.Routes[route]; r.Sent != sent || r.Refused != refused || r.Dropped != dropped || !r.Since.Equal(began) {
+			t.Errorf("%s: got %+v", text, r)
+		}
+	}
+	want("at first", n.after(time.Second), 110, 5)
+	n.set("10.0.0.1", "")
+	want("Vector forgets counters that rest", n.after(Interval), 110, 5)
+	n.set("10.0.0.1", strings.Replace(vector(route, 7, 1, 1, 0), "_shape", "_none", 1))
+	want("and counts from 0 again", n.after(Interval), 117, 6)
+	n.pods = n.pods[1:]
+	want("a node is gone", n.after(Interval), 117, 6)
+	n.pods = nil
+	n.start("10.0.0.2", "")
+	want("a new configuration starts all collectors again", n.after(Interval), 117, 6)
+	n.set("10.0.0.2", vector(route, 3, 0, 0, 0))
+	dropped += 2
+	want("they count", n.after(Interval), 120, 6)
+}
+
+// The manager starts again, or is another: what its status says is continued, and what the collectors say is no news.
+func TestTotalsContinueWithTheStatus(t *testing.T) {
+	since := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
+	for name, tc := range map[string]struct {
+		earlier Earlier
+		want    Route
+	}{
+		"no status":                       {Earlier{}, Route{Sent: 100, Refused: 5, Dropped: 2, Since: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}},
+		"more than these collectors":      {Earlier{Sent: 900, Refused: 8, Dropped: 4, Since: since}, Route{Sent: 900, Refused: 8, Dropped: 4, Since: since}},
+		"less, as no manager ran":         {Earlier{Sent: 90, Refused: 5, Since: since}, Route{Sent: 100, Refused: 5, Dropped: 2, Since: since}},
+		"nothing sent since it was there": {Earlier{Since: since}, Route{Sent: 100, Refused: 5, Dropped: 2, Since: since}},
+	} {
+		n := newNodes(t)
+		n.start("10.0.0.1", vector(route, 100, 5, 1, 0))
+		n.clock.Step(time.Hour)
+		n.routes[route] = tc.earlier
+		if got := n.after(0).Routes[route]; got != tc.want {
+			t.Errorf("%s: got %+v", name, got)
+		}
+		n.routes[route] = Earlier{Sent: 1, Since: since} // it is used once
+		n.set("10.0.0.1", vector(route, 110, 5, 1, 0))
+		tc.want.Sent += 10
+		if got := n.after(Interval).Routes[route]; got != tc.want {
+			t.Errorf("%s, an interval later: got %+v", name, got)
+		}
+	}
+}
+
+// A collector that did not answer at first is part of the totals, unless the status had it.
+func TestACollectorThatAnswersLateIsCountedOnce(t *testing.T) {
+	for _, earlier := range []Earlier{{}, {Sent: 110, Since: time.Unix(1, 0)}} {
+		n := newNodes(t)
+		n.start("10.0.0.1", vector(route, 100, 0, 0, 0))
+		n.start("10.0.0.2", vector(route, 10, 0, 0, 0))
+		n.clock.Step(time.Hour)
+		n.stop("10.0.0.2")
+		n.routes[route] = earlier
+		first := n.after(0).Routes[route]
+		n.set("10.0.0.2", vector(route, 10, 0, 0, 0))
+		n.routes[route] = Earlier{Sent: first.Sent, Since: first.Since}
+		if got := n.after(Interval).Routes[route]; got.Sent != 110 {
+			t.Errorf("from %+v: got %+v", earlier, got)
+		}
+	}
+}
+
+func TestARouteThatMovesOrIsGoneLosesItsCounts(t *testing.T) {
+	n := newNodes(t)
+	n.start("10.0.0.1", vector(route, 100, 0, 0, 0)+vector(another, 9, 0, 0, 0))
+	n.after(0)
+	n.set("10.0.0.1", vector(route, 100, 5, 1, 0)+vector(another, 9, 0, 0, 0))
+	if got := n.after(Interval).Routes[route]; got.Refusal != "400" {
+		t.Fatalf("got %+v", got)
+	}
+	n.routes[route] = Earlier{Place: "another server"}
+	if got := n.after(time.Second); got.Routes[route] != (Route{}) || got.Routes[another].Sent != 9 {
+		t.Errorf("before the next reading: %+v", got)
+	}
+	n.set("10.0.0.1", vector(route, 107, 5, 1, 0)+vector(another, 9, 0, 0, 0))
+	if got := n.after(Interval).Routes[route]; got.Sent != 7 || got.Refused != 0 || got.Refusal != "" {
+		t.Errorf("got %+v", got)
+	}
+	delete(n.routes, another)
+	if _, found := n.after(time.Second).Routes[another]; found {
+		t.Error("a route that is gone is counted")
 	}
 }
 
@@ -205,7 +338,7 @@ func TestNoMoreThanTheLimitOfCollectorsIsRead(t *testing.T) {
 // The manager must not be held up by collectors that do not answer, as where a NetworkPolicy drops its requests, and the others are read.
 func TestCollectorsThatDoNotAnswerTakeABoundedTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := &nodes{t: t, clock: clocktesting.NewFakeClock(time.Now()), metrics: map[string]string{}}
+		n := &nodes{t: t, clock: clocktesting.NewFakeClock(time.Now()), metrics: map[string]string{}, routes: map[string]Earlier{route: {}}}
 		answers := transport(func(r *http.Request) (*http.Response, error) {
 			if r.URL.Hostname() == "10.1.0.1" {
 				return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(vector(route, 1, 0, 0, 0)))}, nil
@@ -249,7 +382,7 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("%q: %+v", id, c)
 			}
 			for reason := range c.reasons {
-				if len(reason) > 32 || strings.ContainsFunc(reason, func(r rune) bool { return r <= ' ' || r > '~' }) {
+				if len(reason) > 48 || strings.ContainsFunc(reason, func(r rune) bool { return r <= ' ' || r > '~' }) {
 					t.Errorf("%q", reason)
 				}
 			}

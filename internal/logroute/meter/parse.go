@@ -148,7 +148,7 @@ func firstOf(first, second string) string {
 
 // reason is a status of HTTP or a short word; it becomes part of a condition.
 func reason(text string) string {
-	if !regexp.MustCompile(`^[a-z0-9_]{1,32}$`).MatchString(text) {
+	if !regexp.MustCompile(`^[a-z0-9_]{1,48}$`).MatchString(text) {
 		return "other"
 	}
 	return text

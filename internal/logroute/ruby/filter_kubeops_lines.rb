@@ -2,6 +2,7 @@
 # that a secret across them is not recognized, has no limit for a line that suits Vector's, and the parser of the tail plug-in writes a
 # line that has another format into Fluentd's own log.
 require 'fluent/plugin/filter'
+require 'fileutils'
 require 'json'
 require_relative 'kubeops_lines'
 require_relative 'kubeops_losses'
@@ -24,8 +25,7 @@ module Fluent
         super
         return unless File.exist?(@open_file)
 
-        @lines.load(JSON.parse(File.read(@open_file)))
-        File.delete(@open_file)
+        @lines.load(JSON.parse(read_open_file))
       rescue StandardError => e # the beginnings of some lines are lost
         @losses.add(e)
       end
@@ -38,6 +38,15 @@ module Fluent
         @losses.add(e)
       ensure
         super
+      end
+
+      # A file that cannot be used is not kept either: its lines would be joined with those of a later time.
+      def read_open_file
+        raise IOError, 'the file of open lines is too large' if File.size(@open_file) > 2 * ::KubeOps::Lines::MAX_OPEN
+
+        File.read(@open_file)
+      ensure
+        FileUtils.rm_rf(@open_file)
       end
 
       def filter_stream(tag, stream)

@@ -43,9 +43,16 @@ module KubeOps
       @open.map { |(file, stream), line| [file, stream, line.seconds, line.nanoseconds, line.text && [line.text].pack('m0')] }
     end
 
+    # Entries that dump did not write are dropped.
     def load(dumped)
       dumped.each do |file, stream, seconds, nanoseconds, text|
+        valid = file.is_a?(String) && %w[stdout stderr].include?(stream) && seconds.is_a?(Integer) && (0..999_999_999).cover?(nanoseconds) &&
+                (text.nil? || text.is_a?(String))
+        next drop(:invalid) unless valid
+
         keep([file, stream], Open.new(seconds, nanoseconds, text && text.unpack1('m0')))
+      rescue ArgumentError # no base64
+        drop(:invalid)
       end
     end
 

@@ -32,14 +32,16 @@ module KubeOps
       @headers.merge('Content-Type' => content_type, 'Content-Encoding' => 'gzip', 'User-Agent' => 'kubeops-collector')
     end
 
-    # How many lines an answer of 2xx says were rejected: for good, and for now.
+    # How many lines an answer of 2xx says were rejected: for good, by reason, and for now.
     def refused(_answer)
-      [0, 0]
+      [{}, 0]
     end
   end
 
   # Bulk requests of Elasticsearch, which other backends take, too.
   class BulkTarget < Target
+    REASON = /\A[a-z][a-z0-9_]{0,47}\z/.freeze
+
     def content_type
       'application/x-ndjson'
     end
@@ -59,16 +61,24 @@ module KubeOps
     # One that exists was sent before.
     def refused(answer)
       parsed = JSON.parse(answer)
-      return [0, 0] unless parsed.is_a?(Hash) && parsed['errors']
+      return [{}, 0] unless parsed.is_a?(Hash) && parsed['errors'] && parsed['items'].is_a?(Array)
 
-      statuses = Array(parsed['items']).map { |item| item.is_a?(Hash) ? item.values.first : nil }.map { |item| item.is_a?(Hash) ? item['status'].to_i : 0 }
-      later = statuses.count { |status| status == 429 || status >= 500 }
-      [statuses.count { |status| status >= 400 && status != 409 && status != 429 && status < 500 }, later]
+      errors = parsed['items'].filter_map { |item| item.values.first if item.is_a?(Hash) }.select do |result|
+        result.is_a?(Hash) && result['status'].is_a?(Integer) && result['status'] >= 400 && result['status'] != 409
+      end
+      later, never = errors.partition { |result| result['status'] == 429 || result['status'] >= 500 }
+      [never.map { |result| reason(result['error']) }.tally, later.size]
     rescue JSON::ParserError
-      [0, 0]
+      [{}, 0]
     end
 
     private
+
+    # The type of an error, such as mapper_parsing_exception. Its text may quote the line.
+    def reason(error)
+      type = error.is_a?(Hash) ? error['type'] : nil
+      type.is_a?(String) && type.match?(REASON) ? type : 'response'
+    end
 
     # Action and document of an event.
     def document(event)

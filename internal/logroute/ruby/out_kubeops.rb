@@ -11,6 +11,7 @@ module Fluent
   module Plugin
     class KubeOpsOutput < Output
       Fluent::Plugin.register_output('kubeops', self)
+      helpers :timer
 
       # What the server says that may be over soon: the chunk is kept and sent again.
       class Refused < StandardError; end
@@ -32,6 +33,12 @@ module Fluent
         @uri = URI.parse(@spec.fetch('url') + @target.path)
       end
 
+      def start
+        super
+        @ahead = ahead
+        timer_execute(:kubeops_clock, 1) { follow_clock }
+      end
+
       def multi_workers_ready?
         true
       end
@@ -41,21 +48,11 @@ module Fluent
         chunk.each { |_time, event| events << event }
         return if events.empty?
 
-        lines = events.size
-        body = @target.body(events) do |error|
-          @losses.add(error, route: @route)
-          lines -= 1
-        end
-        return unless body
-
-        status, answer = post(body)
-        case status
-        when 200..299 then judge(answer, lines)
-        when 400, 405, 406, 410..428, 430..499 # it will not take these lines later either
-          log.error 'the backend refuses a chunk of lines; they are dropped', route: @route, status: status, lines: lines
-          count('refused', "http_#{status}", lines)
-        else raise Refused, "the backend answers #{status}"
-        end
+        # A chunk may be sent several times. Its lines are counted when it is done.
+        unsendable = []
+        body = @target.body(events) { |error| unsendable << error }
+        deliver(body, events.size - unsendable.size) if body
+        unsendable.each { |error| @losses.add(error, route: @route) }
       end
 
       # The oldest chunk makes room in a full buffer: its lines are lost.
@@ -74,14 +71,43 @@ module Fluent
 
       private
 
+      # Seconds by which the clock is ahead of one that never jumps.
+      def ahead
+        Process.clock_gettime(Process::CLOCK_REALTIME) - Process.clock_gettime(Process::CLOCK_MONOTONIC)
+      end
+
+      # Fluentd sends a chunk when the clock says that it is old enough: when the clock went back, not until it is there again.
+      def follow_clock
+        before = @ahead
+        @ahead = ahead
+        return if @ahead > before - 1
+
+        @retry_mutex.synchronize { @retry = nil }
+        @buffer.enqueue_all(true)
+        @output_flush_threads.size.times { submit_flush_once }
+      end
+
+      def deliver(body, lines)
+        status, answer = post(body)
+        case status
+        when 200..299 then judge(answer, lines)
+        when 400, 405, 406, 410..428, 430..499 # it will not take these lines later either
+          log.error 'the backend refuses a chunk of lines; they are dropped', route: @route, status: status, lines: lines
+          count('refused', "http_#{status}", lines)
+        else raise Refused, "the backend answers #{status}"
+        end
+      end
+
       def judge(answer, size)
         never, later = @target.refused(answer)
         # The chunk is sent again as a whole, and what is refused is refused again: it is counted once.
         raise Refused, 'the backend is too busy for some lines' if later.positive?
 
-        log.error 'the backend refuses some lines; they are dropped', route: @route, lines: never if never.positive?
-        count('refused', 'response', never) if never.positive?
-        count('sent', nil, size - never)
+        never.each do |reason, lines|
+          log.error 'the backend refuses some lines; they are dropped', route: @route, reason: reason, lines: lines
+          count('refused', reason, lines)
+        end
+        count('sent', nil, size - never.values.sum)
       end
 
       def count(result, reason, lines)

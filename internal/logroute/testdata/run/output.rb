@@ -1,0 +1,58 @@
+# Sends one chunk until the output keeps it no longer: {"route", "events", "answers": [[STATUS, BODY]...]} is answered by {"event": {"counts",
+# "attempts"}}. Only what Fluentd itself provides is replaced here. An event "OBJECT" cannot be written as JSON.
+require 'json'
+$LOADED_FEATURES << 'fluent/plugin/output.rb'
+
+module Fluent
+  module Plugin
+    def self.register_output(*); end
+
+    class Output
+      def self.config_param(*); end
+
+      def self.helpers(*); end
+    end
+  end
+end
+
+require File.join(ARGV.fetch(0), 'out_kubeops')
+
+class Silent
+  def error(*); end
+end
+
+# The output of a route, and a server that gives one answer after the other.
+class Scripted < Fluent::Plugin::KubeOpsOutput
+  attr_reader :log, :attempts
+
+  def initialize(spec, answers)
+    @route = 'b_shop_logs_0123456789'
+    @log = Silent.new
+    @target = KubeOps.target(spec)
+    @losses = KubeOps::Losses.new(@log, 'dropped')
+    @answers = answers
+    @attempts = 0
+  end
+
+  def post(_body)
+    @attempts += 1
+    status, answer = @answers.fetch(@attempts - 1)
+    raise Errno::ECONNREFUSED if status.zero?
+
+    [status, answer]
+  end
+end
+
+$stdin.each_line do |line|
+  job = JSON.parse(line)
+  KubeOps::Counts::ALL.clear
+  output = Scripted.new(job.fetch('route'), job.fetch('answers'))
+  events = job.fetch('events').map { |event| [0, event == 'OBJECT' ? { 'message' => BasicObject.new } : event] }
+  begin
+    output.write(events)
+  rescue Fluent::Plugin::KubeOpsOutput::Refused, Errno::ECONNREFUSED
+    retry
+  end
+  puts JSON.generate('event' => { 'counts' => KubeOps::Counts.text.lines.drop(1).map(&:chomp), 'attempts' => output.attempts })
+  $stdout.flush
+end
