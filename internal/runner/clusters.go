@@ -184,8 +184,8 @@ func (l *Local) connect(namespace string, target Target) (*rest.Config, *cluster
 	return connection.Config(), connection, nil
 }
 
-// ObjectsOf estimates how many objects a cluster has that inspections read, from its inventory; 0 if unknown. Most are Pods and what belongs
-// to them: ReplicaSets, Services, ConfigMaps and Events.
+// ObjectsOf estimates how many objects a cluster has that inspections read, from its inventory; 0 if unknown. Most are Pods and what
+// belongs to them: ReplicaSets, Services, ConfigMaps and Events.
 func ObjectsOf(cluster *v1alpha1.ManagedCluster) int64 {
 	const (
 		ofPod = 4

@@ -59,7 +59,8 @@ func (m *ManagedTargets) target(ctx context.Context, key client.ObjectKey) (Targ
 		target.Problem = problem.Waiting(v1alpha1.ReasonIdentityChanged, 0, "%s", changed.Message)
 		return target, nil
 	}
-	target.Labels, target.Objects = cluster.Labels, ObjectsOf(cluster)
+	target.Labels = cluster.Labels
+	target.Objects = ObjectsOf(cluster)
 	if cluster.Spec.InCluster {
 		target.Account = cluster.Probing().ServiceAccountName
 		return target, nil

@@ -24,8 +24,8 @@ const (
 	abandonDelay = 7 * time.Second
 )
 
-// errAlone is a part that its process did not finish. It is done again in a process of its own, so that what ended the process is told apart
-// from what was in its way.
+// errAlone is a part that its process did not finish. It is done again in a process of its own, so that what ended the process is told
+// apart from what was in its way.
 var errAlone = errors.New("the process that the part shared has ended")
 
 // sharedProcesses do the parts of one run: those of small clusters in processes that do several at the same time, which saves the start of a
@@ -144,7 +144,9 @@ func (s *sharedProcesses) process(ctx context.Context, work Work) {
 	here.resolving = time.AfterFunc(resolveTimeout, func() { kill(child.ErrDeadline) })
 	defer here.resolving.Stop()
 	talk := newConversation(limited, s.child, work.Inspection, func() error { return nil })
-	talk.work, talk.job.Shared, talk.sharing = work, true, here
+	talk.work = work
+	talk.sharing = here
+	talk.job.Shared = true
 	command := s.child.Command
 	short := given > 0 && given < command.Memory
 	if short {

@@ -86,6 +86,7 @@ func (k *keptReport) get(call func() (*v1alpha1.InspectionReport, error)) (*v1al
 		return k.report, nil
 	}
 	report, err := call()
-	k.report, k.read = report, err == nil
+	k.report = report
+	k.read = err == nil
 	return report, err
 }

@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -90,7 +89,9 @@ func sharingOf(t *testing.T, memory int64, parts ...*sharedPart) *sharing {
 	c := &Child{Memory: NewMemory(memory, memory)}
 	c.Command.Memory = memory
 	s := newShared(c)
-	s.waiting, s.processes, s.starting = parts, 1, 1
+	s.waiting = parts
+	s.processes = 1
+	s.starting = 1
 	idle := time.AfterFunc(time.Hour, func() {})
 	t.Cleanup(func() { idle.Stop() })
 	return &sharing{shared: s, held: map[string]*sharedPart{}, starting: true, resolving: idle, kill: func(error) {}}

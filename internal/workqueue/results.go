@@ -43,7 +43,7 @@ func (w *waiter) result(o *opened) (*runner.Outcome, error) {
 }
 
 // find a result; nil if there is none. The object store names a result even if a full bucket refuses its content: such a name is discarded,
-// since whoever reads it would wait for the content, and whoever would do the part would take it for done.
+// since a reader would wait for the content, and a worker would take the part for done.
 func (o *opened) find(ctx context.Context, id string) (*jetstream.ObjectInfo, error) {
 	info, err := o.results.GetInfo(ctx, id)
 	switch {

@@ -31,7 +31,8 @@ const (
 	announceTimeout = 15 * time.Second
 	// otherVersion is when a part is given back that is for workers of another version: before it would be offered again.
 	otherVersion = 10 * time.Second
-	// maxDeliveries of a part: it may be what ends the workers that take it. One that is given back is queued as a new one, and counts again.
+	// maxDeliveries of a part: it may be what ends the workers that take it. One that is given back is queued as a new one, and counts
+	// again.
 	maxDeliveries = 12
 	// storeTimeout of one attempt to store a result.
 	storeTimeout = 30 * time.Second
@@ -151,8 +152,8 @@ func (w *Worker) handle(ctx context.Context, message jetstream.Msg) {
 	}
 }
 
-// giveBack a part that this worker does not finish. It leaves the queue, and the leader that waits for it queues it again at once, or when it
-// looks next: the server would count it as one more delivery, as if it had ended the worker.
+// giveBack a part that this worker does not finish. It leaves the queue, and the leader that waits for it queues it again at once, or when
+// it looks next: the server would count it as one more delivery, as if it had ended the worker.
 func (w *Worker) giveBack(logger logr.Logger, message jetstream.Msg) {
 	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 	defer cancel()

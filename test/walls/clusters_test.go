@@ -62,7 +62,8 @@ func newManaged(t *testing.T) *managed {
 // TestManyClustersOfWhichSomeDie connects 50 clusters, of which ten die in several ways: the others are probed and inspected as before.
 func TestManyClustersOfWhichSomeDie(t *testing.T) {
 	f := newManaged(t)
-	c, size := f.cluster, len(f.proxies)
+	c := f.cluster
+	size := len(f.proxies)
 	c.populate(c.config, 200)
 	c.create(&v1alpha1.Inspection{
 		ObjectMeta: metav1.ObjectMeta{Namespace: fleetNamespace, Name: "all"},

@@ -52,8 +52,8 @@ type Cluster struct {
 	Deadline time.Duration
 	// LastDuration is how long the cluster took the last time; 0 if unknown. Slow and unknown clusters start first.
 	LastDuration time.Duration
-	// LastObjects is how many objects were read the last time, or another estimate of their number; 0 if unknown. Facts of a cluster with an unknown number count as half of
-	// Input.Memory.
+	// LastObjects is how many objects were read the last time, or another estimate of their number; 0 if unknown. Facts of a cluster with
+	// an unknown number count as half of Input.Memory.
 	LastObjects int64
 	// Err is why there is no configuration to connect with; nil if there is one. The cluster is then a gap.
 	Err error
