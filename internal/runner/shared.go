@@ -51,8 +51,9 @@ type sharedPart struct {
 	work   Work
 	target Target
 	taken  time.Time
-	// overdue ends the process, if the part does.
+	// overdue ends the process, since the part does not end; late is set then.
 	overdue *time.Timer
+	late    bool
 	// done is closed with the result.
 	done   chan struct{}
 	result fleet.PartResult
@@ -241,7 +242,12 @@ func (p *sharing) fits(part *sharedPart) bool {
 func (p *sharing) hold(part *sharedPart) {
 	part.taken = time.Now()
 	p.held[part.work.Part.Cluster] = part
-	part.overdue = time.AfterFunc(part.work.Part.Deadline+abandonDelay, func() { p.kill(child.ErrDeadline) })
+	part.overdue = time.AfterFunc(part.work.Part.Deadline+abandonDelay, func() {
+		p.shared.mutex.Lock()
+		part.late = true
+		p.shared.mutex.Unlock()
+		p.kill(child.ErrDeadline)
+	})
 }
 
 // finish a part; unknown ones are ignored.
@@ -260,7 +266,7 @@ func (p *sharing) finish(cluster string, outcome *Outcome) {
 	p.shared.wake()
 }
 
-// end of the process. Its parts are done alone, and those that wait by another process.
+// end of the process. Its parts are done alone, but for those that ended it by being late, and those that wait by another process.
 func (p *sharing) end(ctx context.Context) {
 	s := p.shared
 	s.mutex.Lock()
@@ -270,6 +276,10 @@ func (p *sharing) end(ctx context.Context) {
 	for _, part := range p.held {
 		part.overdue.Stop()
 		part.err = errAlone
+		if part.late {
+			part.err = s.child.toProblem(ctx, part.work, child.ErrDeadline)
+			part.result.Took = time.Since(part.taken)
+		}
 		close(part.done)
 	}
 	p.held = nil

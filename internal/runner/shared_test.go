@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/child"
 	"kubeops.io/kubeops/internal/inspect"
 	"kubeops.io/kubeops/internal/inspect/fleet"
+	"kubeops.io/kubeops/internal/problem"
 )
 
 // processesOf the findings of a report, by cluster.
@@ -142,6 +144,27 @@ func TestAProcessEndsOnceItHasNoPart(t *testing.T) {
 	p.finish("a", &Outcome{Report: &v1alpha1.InspectionReport{}})
 	if part := <-next; part != nil {
 		t.Errorf("got %+v", part)
+	}
+}
+
+// A part whose work ignores its deadline has had its time.
+func TestAPartThatIsLateEndsItsProcessAndIsNotRepeated(t *testing.T) {
+	late, other := partOf("late", 1), partOf("other", 1)
+	late.work.Part.Deadline = time.Millisecond - abandonDelay
+	p := sharingOf(t, 160<<20, other, late)
+	p.shared.closed = true
+	killed := make(chan error, 1)
+	p.kill = func(cause error) { killed <- cause }
+	p.next(t.Context())
+	p.next(t.Context())
+	if cause := <-killed; !errors.Is(cause, child.ErrDeadline) {
+		t.Errorf("the process ends by %v", cause)
+	}
+	p.end(t.Context())
+	<-late.done
+	<-other.done
+	if found := problem.As(late.err); found == nil || found.Reason != v1alpha1.ReasonDeadlineExceeded || !errors.Is(other.err, errAlone) {
+		t.Errorf("late: %v, the other: %v", late.err, other.err)
 	}
 }
 
