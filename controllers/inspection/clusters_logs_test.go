@@ -1,8 +1,13 @@
 package inspection
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -13,9 +18,6 @@ import (
 	"k8s.io/client-go/rest"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/internal/provider"
-	"kubeops.io/kubeops/internal/provider/logs"
-	"kubeops.io/kubeops/internal/provider/logs/loki"
 	"kubeops.io/kubeops/internal/testkit"
 	"kubeops.io/kubeops/internal/testkit/canary"
 	"kubeops.io/kubeops/internal/testkit/servers"
@@ -46,18 +48,41 @@ func database(t *testing.T, config *rest.Config) {
 	}
 }
 
-// linesOf the database in a cluster: it works until 40 minutes ago, and then fails with a word of its own.
-func linesOf(cluster, word string, now time.Time) []logs.Entry {
-	labels := map[string]string{logs.LabelNamespace: "shop", logs.LabelPod: "db-0", logs.LabelContainer: "app", "cluster": cluster}
-	var entries []logs.Entry
+// collected lines of the database in a cluster are written as a collector does that adds the name of its cluster as a label of the streams.
+// The database works until 40 minutes ago, and then fails with a word of its own.
+func collected(t *testing.T, server, cluster, word string) {
+	t.Helper()
+	var values [][2]string
+	add := func(at time.Time, line string) {
+		values = append(values, [2]string{strconv.FormatInt(at.UnixNano(), 10), line})
+	}
 	for minute := 160; minute > 1; minute-- {
-		at := now.Add(-time.Duration(minute) * time.Minute)
-		entries = append(entries, logs.Entry{Time: at, Line: "INFO served an order", Labels: labels})
+		at := time.Now().Add(-time.Duration(minute) * time.Minute)
+		add(at, "INFO served an order")
 		if minute < 40 {
-			entries = append(entries, logs.Entry{Time: at.Add(time.Second), Line: "ERROR cannot write order of " + word, Labels: labels})
+			add(at.Add(time.Second), "ERROR cannot write order of "+word)
 		}
 	}
-	return entries
+	body, err := json.Marshal(map[string]any{"streams": []any{map[string]any{
+		"stream": map[string]string{"namespace": "shop", "pod": "db-0", "container": "app", "cluster": cluster}, "values": values,
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server+"/loki/api/v1/push", bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusNoContent {
+		text, _ := io.ReadAll(response.Body) // for the message only
+		t.Fatalf("the lines were refused (%d): %s", response.StatusCode, text)
+	}
 }
 
 // One Loki has the lines of all clusters, of objects with the same names. Each finding is about the lines of its cluster.
@@ -65,19 +90,10 @@ func TestLogsOfAClusterAreSelectedByItsLabels(t *testing.T) {
 	words := map[string]string{"one": "canaryalpha", "two": "canarybeta"}
 	configs := map[string]*rest.Config{}
 	server := servers.StartLoki(t, servers.LokiOptions{})
-	store, err := loki.New(logs.Settings{
-		Endpoint: provider.Endpoint{URL: server.URL}, Timeout: 10 * time.Second, Egress: provider.Egress{AllowLoopback: true},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
 	for name, word := range words {
 		configs[name] = testkit.NewCluster(t).Config
 		database(t, configs[name])
-		if err := store.(logs.Writer).Write(t.Context(), linesOf(name, word, time.Now())); err != nil {
-			t.Fatal(err)
-		}
+		collected(t, server.URL, name, word)
 	}
 	for place, with := range where() {
 		t.Run(place, func(t *testing.T) {
