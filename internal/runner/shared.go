@@ -155,13 +155,14 @@ func (s *sharedProcesses) process(ctx context.Context, work Work) {
 	}
 	command.Ended = func(used int64) { peak = used }
 	err = command.Run(limited, talk.hold)
-	if errors.Is(err, child.ErrMemory) {
+	switch {
+	case err == nil:
+		talk.observe()
+		return
+	case errors.Is(err, child.ErrMemory):
 		peak = s.child.Command.Memory
 	}
-	if talk.outcome != nil {
-		talk.observe()
-	}
-	if err != nil && ctx.Err() == nil {
+	if ctx.Err() == nil {
 		log.FromContext(ctx).Info("A process for several clusters ended early; the rest of them have one each", "reason", err.Error(),
 			"clusters", here.names())
 	}

@@ -72,6 +72,8 @@ func TestAClusterThatEndsTheProcessThatItSharesIsAGapAlone(t *testing.T) {
 			if gaps := result.Report.Gaps; len(gaps) != 1 || gaps[0].Cluster != name || !strings.Contains(gaps[0].Message, text) {
 				t.Errorf("gaps %+v, want one of %s with %q", gaps, name, text)
 			}
+			c.Memory.mutex.Lock()
+			defer c.Memory.mutex.Unlock()
 			if c.Memory.inUse != 0 || c.Memory.parts != 0 {
 				t.Errorf("%d bytes and %d processes are in use", c.Memory.inUse, c.Memory.parts)
 			}
