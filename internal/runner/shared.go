@@ -28,8 +28,8 @@ const (
 // apart from what was in its way.
 var errAlone = errors.New("the process that the part shared has ended")
 
-// sharedProcesses do the parts of one run: those of small clusters in processes that do several at the same time, which saves the start of a
-// process for each, and the wait for a network for all. A part whose process ends is done again in a process of its own, as are those of
+// sharedProcesses do the parts of one run: those of small clusters in processes that do several at the same time, which saves the start of
+// a process for each, and the wait for a network for all. A part whose process ends is done again in a process of its own, as are those of
 // clusters that are large or unknown.
 type sharedProcesses struct {
 	child *Child
@@ -155,6 +155,7 @@ func (s *sharedProcesses) process(ctx context.Context, work Work) {
 	}
 	command.Ended = func(used int64) { peak = used }
 	err = command.Run(limited, talk.hold)
+	here.failed = err != nil
 	switch {
 	case err == nil:
 		talk.observe()
@@ -184,6 +185,8 @@ type sharing struct {
 	// The rest is guarded by the mutex of shared. held are the parts by their clusters.
 	held     map[string]*sharedPart
 	starting bool
+	// failed is set if the process did not end well.
+	failed bool
 }
 
 // next part for the process, once there is memory for it; nil if it is to end: no part waits, and it has none.
@@ -267,11 +270,19 @@ func (p *sharing) finish(cluster string, outcome *Outcome) {
 	p.shared.wake()
 }
 
-// end of the process. Its parts are done alone, but for those that ended it by being late, and those that wait by another process.
+// end of the process. Its parts are done alone, but for those that ended it by being late, and those that wait by another process, unless
+// this one failed before it asked for any: another one would, too.
 func (p *sharing) end(ctx context.Context) {
 	s := p.shared
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
+	if p.starting && p.failed {
+		for _, part := range s.waiting {
+			part.err = errAlone
+			close(part.done)
+		}
+		s.waiting = nil
+	}
 	p.started()
 	s.processes--
 	for _, part := range p.held {

@@ -149,6 +149,19 @@ func TestAProcessEndsOnceItHasNoPart(t *testing.T) {
 	}
 }
 
+func TestAProcessThatDoesNotStartIsReported(t *testing.T) {
+	t.Parallel()
+	c, inspection := fleetOf(t, "small-a")
+	c.Command.Path = "/nonexistent"
+	s := newShared(c)
+	defer s.close()
+	work := Work{Inspection: inspection, Run: "run", Part: &fleet.Part{Cluster: "small-a", Deadline: time.Minute, Clusters: 1, Objects: 300}}
+	_, err := s.Do(t.Context(), work, nothingToAnnounce)
+	if p := problem.As(err); p == nil || !strings.Contains(p.Message, "cannot run the inspection in a process of its own") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // A part whose work ignores its deadline has had its time.
 func TestAPartThatIsLateEndsItsProcessAndIsNotRepeated(t *testing.T) {
 	late, other := partOf("late", 1), partOf("other", 1)

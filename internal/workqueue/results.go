@@ -67,8 +67,8 @@ func contentSubject(info *jetstream.ObjectInfo) string {
 	return "$O." + info.Bucket + ".C." + info.NUID
 }
 
-// discard a result. The object store itself would write a tombstone first, which a full bucket refuses: the messages are purged instead, the
-// one that names the others first.
+// discard a result. The object store itself would write a tombstone first, which a full bucket refuses: the messages are purged instead,
+// the one that names the others first.
 func (o *opened) discard(ctx context.Context, info *jetstream.ObjectInfo) error {
 	name := "$O." + info.Bucket + ".M." + base64.URLEncoding.EncodeToString([]byte(info.Name))
 	for _, subject := range []string{name, contentSubject(info)} {
