@@ -36,8 +36,10 @@ func (w *waiter) result(o *opened) (*runner.Outcome, error) {
 	if err != nil {
 		return nil, errors.Join(err, o.discard(ctx, info))
 	}
-	if outcome.Problem != nil { // the next attempt of the run is another one
-		return &outcome, o.discard(ctx, info)
+	if outcome.Problem != nil {
+		// The next attempt of the run is another one. What was read counts even if this is not answered in time: the request may have been
+		// done, and at worst the next attempt reports the same.
+		_ = o.discard(ctx, info)
 	}
 	return &outcome, nil
 }
