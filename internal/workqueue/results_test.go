@@ -76,14 +76,12 @@ func TestAProblemIsReportedFromAFullBucket(t *testing.T) {
 		}
 		err = nil
 	}
-	for range 2 {
-		_, err = leader.Do(w.limited(), work, nothing)
-		if p := problem.As(err); p == nil || p.Reason != v1alpha1.ReasonClusterUnreachable {
-			t.Fatalf("got %v", err)
-		}
-		if _, err := opened.results.PutBytes(t.Context(), message.id(), packed); err != nil {
-			t.Fatalf("the space of the result was not released: %v", err)
-		}
+	_, err = leader.Do(w.limited(), work, nothing)
+	if p := problem.As(err); p == nil || p.Reason != v1alpha1.ReasonClusterUnreachable {
+		t.Fatalf("got %v", err)
+	}
+	if left, err := opened.find(t.Context(), message.id()); err != nil || left != nil {
+		t.Errorf("the result is still there: %+v, %v", left, err)
 	}
 }
 
