@@ -227,6 +227,9 @@ func (w *Worker) complete(ctx context.Context, t task, deliveries uint64) error 
 	return nil
 }
 
+// errNotStored is a result that the server did not keep.
+var errNotStored = errors.New("the work queue did not keep the result")
+
 // store a result. What takes long to find out is not thrown away because the server is being restarted, or is full for a moment: others are
 // removed all the time. The leader hears of a full bucket at once.
 func (w *Worker) store(ctx context.Context, o *opened, id string, packed []byte) error {
@@ -234,16 +237,19 @@ func (w *Worker) store(ctx context.Context, o *opened, id string, packed []byte)
 	for {
 		limited, cancel := context.WithTimeout(ctx, storeTimeout)
 		_, err := o.results.PutBytes(limited, id, packed)
-		if err != nil && ctx.Err() == nil {
-			_, _ = o.find(limited, id) // which discards the name of what was not stored; a reader does it, too
-		}
+		// The client may miss the refusal of the content, of which find discards the name.
+		stored, missing := o.find(limited, id)
 		cancel()
+		full := isFull(err) || err == nil && missing == nil && stored == nil
+		if full && err == nil {
+			err = errNotStored
+		}
 		switch {
 		case err == nil:
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case isFull(err):
+		case full:
 			_ = w.Queue.conn.Publish(w.Queue.subject("failed", id), []byte(noSpace)) // it is said again with the next attempt
 		}
 		if time.Since(began) >= patience {
