@@ -115,6 +115,7 @@ func (s *selection) target(ctx context.Context, key client.ObjectKey) (runner.Ta
 		} else {
 			target.Account = connection.Account()
 		}
+		target.Objects = runner.ObjectsOf(cluster)
 		return target, nil
 	}
 	if p := s.notProbed(key, cluster); p != nil {

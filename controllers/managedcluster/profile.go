@@ -27,6 +27,7 @@ import (
 	"kubeops.io/kubeops/internal/outcome"
 	"kubeops.io/kubeops/internal/printable"
 	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/refwatch"
 	"kubeops.io/kubeops/internal/text"
 )
 
@@ -54,17 +55,43 @@ func notImported() []string {
 }
 
 func setupProfiles(m ctrl.Manager, e *environment.Environment) error {
-	return ctrl.NewControllerManagedBy(m).Named("clusterprofile").
+	r := NewProfiles(e)
+	b := ctrl.NewControllerManagedBy(m).Named("clusterprofile").
 		For(empty(), builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, kind.RequestChanged()))).
-		WithOptions(kind.Options(parallelProfiles)).
-		Complete(NewProfiles(e))
+		WithOptions(kind.Options(parallelProfiles))
+	if r.References != nil {
+		b = b.WatchesRawSource(r.References.Source())
+	}
+	return b.Complete(r)
+}
+
+// profileResource is the API of ClusterProfiles.
+func profileResource() schema.GroupVersionResource {
+	return schema.GroupVersionResource{Group: "multicluster.x-k8s.io", Version: "v1alpha1", Resource: "clusterprofiles"}
+}
+
+// profileOf is the ClusterProfile that a ManagedCluster refers to, which its ServiceAccount watches.
+func profileOf(mc *v1alpha1.ManagedCluster) []refwatch.Reference {
+	if mc.Spec.ClusterProfile == nil {
+		return nil
+	}
+	return []refwatch.Reference{{
+		Resource: profileResource(), Namespace: mc.Namespace, Name: mc.Spec.ClusterProfile.Name,
+		ServiceAccount: mc.Probing().ServiceAccountName,
+	}}
 }
 
 // NewProfiles is the reconciler that imports ClusterProfiles. It owns status.profile, the condition ProfileImported, and the labels that it
 // applies.
 func NewProfiles(e *environment.Environment) *kind.Auxiliary[*v1alpha1.ManagedCluster] {
 	l := &profiles{e}
-	return &kind.Auxiliary[*v1alpha1.ManagedCluster]{Environment: e.Environment, New: empty, Logic: l.reconcile}
+	r := &kind.Auxiliary[*v1alpha1.ManagedCluster]{Environment: e.Environment, New: empty, Logic: l.reconcile}
+	if e.Watcher != nil {
+		r.References = &kind.References[*v1alpha1.ManagedCluster]{
+			Kind: kindName + " " + v1alpha1.ConditionProfileImported, Watcher: e.Watcher, Of: profileOf,
+		}
+	}
+	return r
 }
 
 // profiles imports labels and names of ClusterProfiles.
@@ -84,7 +111,7 @@ func (l *profiles) reconcile(ctx context.Context, scope *kind.Scope[*v1alpha1.Ma
 	return after, nil
 }
 
-// adjust the labels to the spec, and return when to look again.
+// adjust the labels to the spec, and return when to look again: a ServiceAccount that cannot watch the profile learns of a change by that.
 func (l *profiles) adjust(ctx context.Context, scope *kind.Scope[*v1alpha1.ManagedCluster]) (time.Duration, error) {
 	switch {
 	case scope.Object.Spec.ClusterProfile != nil:
@@ -124,8 +151,7 @@ func (l *profiles) get(ctx context.Context, mc *v1alpha1.ManagedCluster) (*unstr
 	if err != nil {
 		return nil, err
 	}
-	resource := schema.GroupVersionResource{Group: "multicluster.x-k8s.io", Version: "v1alpha1", Resource: "clusterprofiles"}
-	profile, err := resources.Resource(resource).Namespace(mc.Namespace).Get(ctx, name, metav1.GetOptions{})
+	profile, err := resources.Resource(profileResource()).Namespace(mc.Namespace).Get(ctx, name, metav1.GetOptions{})
 	refused, impersonation := apierror.ImpersonationRefused(err)
 	switch {
 	case impersonation:

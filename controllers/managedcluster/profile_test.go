@@ -1,18 +1,23 @@
 package managedcluster
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"strings"
+	"sync"
 	"testing"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/yaml"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers/testsuite"
+	"kubeops.io/kubeops/internal/refwatch"
 )
 
 // clusterProfiles is a definition with the names of the real one.
@@ -136,6 +141,65 @@ func (w *world) profiled() *v1alpha1.ManagedCluster {
 		w.t.Fatal(err)
 	}
 	return w.get()
+}
+
+func TestAChangeOfAClusterProfileWakesItsManagedCluster(t *testing.T) {
+	w := newWorld(t)
+	watcher := refwatch.New(realAPI)
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	var group sync.WaitGroup
+	group.Go(func() { _ = watcher.Start(ctx) }) // it ends with its context
+	t.Cleanup(func() {
+		stop()
+		group.Wait()
+	})
+	w.env.Watcher = watcher
+	r := NewProfiles(w.env)
+	queue := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
+	t.Cleanup(queue.ShutDown)
+	if err := r.References.Source().Start(ctx, queue); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Client.Create(t.Context(), object(t, clusterProfiles)); client.IgnoreAlreadyExists(err) != nil {
+		t.Fatal(err)
+	}
+	w.Create(&rbacv1.Role{ObjectMeta: w.Meta("profiles"), Rules: []rbacv1.PolicyRule{
+		{APIGroups: []string{"multicluster.x-k8s.io"}, Resources: []string{"clusterprofiles"}, Verbs: []string{"get", "watch"}},
+	}})
+	w.Create(&rbacv1.RoleBinding{
+		ObjectMeta: w.Meta("profiles"), RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "profiles"},
+		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: w.Namespace, Name: v1alpha1.DefaultServiceAccountName}},
+	})
+	profile := object(t, "{apiVersion: multicluster.x-k8s.io/v1alpha1, kind: ClusterProfile, metadata: {name: p, labels: {region: eu}}}")
+	profile.SetNamespace(w.Namespace)
+	w.Eventually(func() error { return w.Client.Create(t.Context(), profile) })
+	w.cluster(func(s *v1alpha1.ManagedClusterSpec) { s.ClusterProfile = &v1alpha1.LocalReference{Name: "p"} })
+	w.Eventually(func() error {
+		if _, err := testsuite.Reconcile(t, r, w.Key("c")); err != nil {
+			return err
+		}
+		if !r.References.Watching(w.Key("c")) || w.get().Labels["region"] != "eu" {
+			return fmt.Errorf("not watched yet: %+v", w.get().Status.Conditions)
+		}
+		return nil
+	})
+	for queue.Len() > 0 { // by the permissions, which may have come after the first attempt
+		request, _ := queue.Get()
+		queue.Done(request)
+	}
+	profile.SetLabels(map[string]string{"region": "us"})
+	w.Update(profile)
+	if request, _ := queue.Get(); request.NamespacedName != w.Key("c") { // the deadline is that of the test
+		t.Fatalf("%s was woken", request)
+	}
+	if _, err := testsuite.Reconcile(t, r, w.Key("c")); err != nil {
+		t.Fatal(err)
+	}
+	w.wantLabels(w.get(), map[string]string{"region": "us"})
+	w.Delete(w.get())
+	if _, err := testsuite.Reconcile(t, r, w.Key("c")); err != nil || watcher.Count() != 0 {
+		t.Errorf("%v, %d objects are watched for a ManagedCluster that is gone", err, watcher.Count())
+	}
 }
 
 func TestLabelsOfAnotherClusterAreNotApplied(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -12,7 +13,7 @@ import (
 )
 
 // Auxiliary reconciles an auxiliary condition of a kind, and the status fields that belong to it, beside the controller that
-// owns Ready. It writes what it changes and nothing else. All fields but Name are required.
+// owns Ready. It writes what it changes and nothing else. All fields but Name and References are required.
 type Auxiliary[T Object] struct {
 	Environment
 	// Name of what is reconciled, for traces: the kind and a word, such as Inspection export.
@@ -21,6 +22,8 @@ type Auxiliary[T Object] struct {
 	New func() T
 	// Logic changes the status of scope.Object, and returns when to reconcile next; zero waits for a change.
 	Logic func(ctx context.Context, scope *Scope[T]) (time.Duration, error)
+	// References are watched. Its source wakes the controller when one of them changes.
+	References *References[T]
 }
 
 // Reconcile implements reconcile.Reconciler.
@@ -31,12 +34,17 @@ func (a *Auxiliary[T]) Reconcile(ctx context.Context, request ctrl.Request) (ctr
 func (a *Auxiliary[T]) reconcileObject(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	object := a.New()
 	if err := a.Reader.Get(ctx, request.NamespacedName, object); err != nil {
+		if apierrors.IsNotFound(err) {
+			a.References.release(request.NamespacedName)
+		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if !object.GetDeletionTimestamp().IsZero() {
+		a.References.release(request.NamespacedName)
 		return ctrl.Result{}, nil
 	}
 	Slim(object)
+	a.References.watch(ctx, object)
 	scope := &Scope[T]{Object: object, Stored: object.DeepCopyObject().(T), Now: a.Clock.Now()}
 	after, err := a.Logic(ctx, scope)
 	if err != nil {

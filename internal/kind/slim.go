@@ -31,6 +31,7 @@ func Slim(object client.Object) {
 //   - of the kinds of KubeOps that have a spec, only the metadata that Slim leaves, without finalizers, and the status
 //   - of the spec what events are mapped by (the references of an Inspection, the clusters of a ResourceBundle), and that of a LogBackend
 //     that collects
+//   - of the inventory of a ManagedCluster the number of Pods
 //   - of a PipelineRun its place in the queue of its Pipeline and what it delivered, without stages
 func CacheTransform() cache.TransformFunc {
 	strip := ctrlcache.TransformStripManagedFields()
@@ -51,7 +52,9 @@ func CacheTransform() cache.TransformFunc {
 			object.Spec = v1alpha1.NotificationChannelSpec{}
 		case *v1alpha1.ManagedCluster:
 			object.Spec = v1alpha1.ManagedClusterSpec{Suspend: object.Spec.Suspend}
-			object.Status.Inventory = nil
+			if inventory := object.Status.Inventory; inventory != nil {
+				object.Status.Inventory = &v1alpha1.ClusterInventory{Pods: inventory.Pods}
+			}
 		case *v1alpha1.CIProvider:
 			object.Spec = v1alpha1.CIProviderSpec{}
 		case *v1alpha1.CDProvider:

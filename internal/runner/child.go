@@ -34,7 +34,8 @@ const (
 	retryKilled = 10 * time.Minute
 )
 
-// Child runs each Inspection in a child process. One over clusters has a child for each cluster, and one that merges what they found.
+// Child runs each Inspection in a child process. One over clusters has a child that merges what was found, and one for each cluster, but
+// that small clusters share one.
 type Child struct {
 	// Command starts a program that calls Serve. Required.
 	Command child.Command
@@ -76,9 +77,15 @@ func (c *Child) Run(
 	if err != nil {
 		return nil, err
 	}
+	parts := c.Parts
+	if parts == nil {
+		shared := newShared(c)
+		defer shared.close()
+		parts = shared
+	}
 	done, err := c.process(ctx, work, started, func(talk *conversation) {
 		talk.job.Clusters = remoteClusters(targets)
-		talk.parts = c.parts()
+		talk.parts = parts
 	})
 	return done.Result, err
 }
@@ -234,8 +241,9 @@ type conversation struct {
 	// work that the child does, and parts that do what it asks for, where it merges them.
 	work  Work
 	parts Parts
-	// watched is set for a child that watches.
+	// watched is set for a child that watches, and sharing for one that does the parts of several clusters.
 	watched *watched
+	sharing *sharing
 }
 
 func newConversation(ctx context.Context, c *Child, inspection *v1alpha1.Inspection, started func() error) *conversation {
@@ -282,10 +290,15 @@ func (c *conversation) hold(connection io.ReadWriteCloser) error {
 
 // result of a conversation that ended well.
 func (c *conversation) result() (fleet.PartResult, error) {
+	c.observe()
+	return c.outcome.Result()
+}
+
+// observe the requests to backends that the child made.
+func (c *conversation) observe() {
 	for _, observation := range c.outcome.Requests {
 		c.child.Backends.Telemetry.Add(observation)
 	}
-	return c.outcome.Result()
 }
 
 // service has the methods that the child calls, by the rules of net/rpc.
@@ -337,7 +350,7 @@ func nothingToAnnounce(context.Context) error { return nil }
 
 // Finish ends the conversation.
 func (s *service) Finish(outcome Outcome, _ *None) error {
-	if outcome.Report == nil && outcome.Problem == nil {
+	if outcome.Report == nil && outcome.Problem == nil && s.c.sharing == nil {
 		return errors.New("an outcome needs a report or a problem")
 	}
 	s.c.finish.Do(func() {

@@ -31,6 +31,8 @@ type Target struct {
 	Account string
 	// Labels of the ManagedCluster, if the Inspection refers to them; see NeedsLabels.
 	Labels map[string]string
+	// Objects is how many objects the cluster has, by an estimate for its first inspection; 0 if unknown.
+	Objects int64
 	// Problem is why there is no connection; nil if there is one.
 	Problem *problem.Problem
 }
@@ -109,7 +111,7 @@ func (l *Local) resolveClusters(
 	if err != nil {
 		return in, nil, err
 	}
-	previous, err := l.Previous(ctx, inspection)
+	previous, err := l.previous.get(func() (*v1alpha1.InspectionReport, error) { return l.Previous(ctx, inspection) })
 	if err != nil {
 		return in, nil, err
 	}
@@ -131,6 +133,9 @@ func (l *Local) resolveClusters(
 	for _, target := range targets {
 		cluster := fleet.Cluster{Input: l.clusterInput(inspection, target.Name, selected, own), Deadline: spec.Clusters.Deadline()}
 		cluster.LastDuration, cluster.LastObjects = last(previous, target.Name)
+		if cluster.LastObjects == 0 {
+			cluster.LastObjects = target.Objects
+		}
 		config, connection, err := l.connect(inspection.Namespace, target)
 		if connection != nil {
 			opened = append(opened, connection.Close)
@@ -179,6 +184,19 @@ func (l *Local) connect(namespace string, target Target) (*rest.Config, *cluster
 	return connection.Config(), connection, nil
 }
 
+// ObjectsOf estimates how many objects a cluster has that inspections read, from its inventory; 0 if unknown. Most are Pods and what
+// belongs to them: ReplicaSets, Services, ConfigMaps and Events.
+func ObjectsOf(cluster *v1alpha1.ManagedCluster) int64 {
+	const (
+		ofPod = 4
+		ofAny = 500
+	)
+	if inventory := cluster.Status.Inventory; inventory != nil && inventory.Pods != nil {
+		return ofAny + ofPod*int64(inventory.Pods.Total)
+	}
+	return 0
+}
+
 // last is how long a cluster took in the previous run, and how many objects it had; zero if that is not known.
 func last(previous *v1alpha1.InspectionReport, cluster string) (took time.Duration, objects int64) {
 	if previous == nil {
@@ -196,6 +214,7 @@ func last(previous *v1alpha1.InspectionReport, cluster string) (took time.Durati
 type RemoteCluster struct {
 	Name, Account string
 	Labels        map[string]string `json:",omitempty"`
+	Objects       int64             `json:",omitempty"`
 	Server, Token string
 	TLS           provider.TLS
 	Problem       *Problem `json:",omitempty"`
@@ -204,7 +223,7 @@ type RemoteCluster struct {
 func remoteClusters(targets []Target) []RemoteCluster {
 	var all []RemoteCluster
 	for _, target := range targets {
-		remote := RemoteCluster{Name: target.Name, Account: target.Account, Labels: target.Labels}
+		remote := RemoteCluster{Name: target.Name, Account: target.Account, Labels: target.Labels, Objects: target.Objects}
 		if target.Problem != nil {
 			remote.Problem = toWire(target.Problem)
 		}
@@ -222,7 +241,7 @@ func remoteClusters(targets []Target) []RemoteCluster {
 func (j *Job) targets(context.Context, *v1alpha1.Inspection) ([]Target, error) {
 	var all []Target
 	for _, remote := range j.Clusters {
-		target := Target{Name: remote.Name, Account: remote.Account, Labels: remote.Labels}
+		target := Target{Name: remote.Name, Account: remote.Account, Labels: remote.Labels, Objects: remote.Objects}
 		if remote.Problem != nil {
 			target.Problem = remote.Problem.Described()
 		}

@@ -60,6 +60,7 @@ func (m *ManagedTargets) target(ctx context.Context, key client.ObjectKey) (Targ
 		return target, nil
 	}
 	target.Labels = cluster.Labels
+	target.Objects = ObjectsOf(cluster)
 	if cluster.Spec.InCluster {
 		target.Account = cluster.Probing().ServiceAccountName
 		return target, nil

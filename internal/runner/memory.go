@@ -38,8 +38,8 @@ type Memory struct {
 type processKey struct {
 	inspection types.NamespacedName
 	cluster    string
-	// merger is the process that has parts done by others.
-	merger bool
+	// merger is the process that has parts done by others, and shared one that does those of several clusters.
+	merger, shared bool
 }
 
 type waitingProcess struct {
@@ -51,6 +51,14 @@ type waitingProcess struct {
 // NewMemory shares a number of bytes between processes that are each limited to another.
 func NewMemory(total, limit int64) *Memory {
 	return &Memory{total: max(total, limit), limit: limit, of: map[string]int64{}, peaks: map[processKey]int64{}}
+}
+
+// processes is how many there may be at the same time with the limit of one each, at least 1.
+func (m *Memory) processes() int {
+	if m == nil || m.limit <= 0 {
+		return 1
+	}
+	return max(int(m.total/m.limit), 1)
 }
 
 // acquire waits for the memory of a process, which must not use more than it was given; 0 is no limit. release gives it back, and remembers

@@ -36,7 +36,7 @@ const asChild = "run-inspection"
 // engineByName does to a cluster what its name says.
 func engineByName(ctx context.Context, in inspect.Input) (*inspect.Result, error) {
 	name := in.Source.Cluster
-	switch {
+	switch name := strings.TrimPrefix(name, "small-"); {
 	case strings.HasPrefix(name, "hog"):
 		var kept [][]byte
 		for ctx.Err() == nil {
@@ -56,7 +56,7 @@ func engineByName(ctx context.Context, in inspect.Input) (*inspect.Result, error
 	}
 	report := &v1alpha1.InspectionReport{Findings: []v1alpha1.Finding{{
 		ID: "id-" + name, Check: "pod-crash-looping", Cluster: name, Severity: v1alpha1.SeverityHigh,
-		Message: fmt.Sprintf("%d findings at most", in.Bounds.Findings),
+		Message: fmt.Sprintf("%d findings at most, in process %d", in.Bounds.Findings, os.Getpid()),
 	}}}
 	return &inspect.Result{Report: report, Comparison: &comparison.Cluster{Name: name, Version: "v1.37.2"}}, nil
 }
@@ -84,6 +84,9 @@ func fleetOf(t *testing.T, names ...string) (*Child, *v1alpha1.Inspection) {
 		Targets: func(_ context.Context, i *v1alpha1.Inspection) (targets []Target, err error) {
 			for _, name := range i.Spec.Clusters.Names {
 				target := Target{Name: name, Access: &clusters.Access{Server: address, Token: "t", TLS: provider.TLS{CA: ca}}}
+				if strings.HasPrefix(name, "small-") {
+					target.Objects = 300
+				}
 				if name == "away" {
 					target = Target{Name: name, Problem: problem.Waiting(v1alpha1.ReasonNotConnected, 0, "ManagedCluster away is not connected")}
 				}

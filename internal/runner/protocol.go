@@ -16,7 +16,8 @@ import (
 )
 
 // The child calls its parent by JSON-RPC: Job first, Started once everything is resolved, TakeSlot and ReleaseSlot around queries, Part for
-// each cluster that another process inspects, and Finish at the end. Each is a method of conversation.
+// each cluster that another process inspects, and Finish at the end. One that several clusters share calls NextPart and PartDone for each
+// of them instead of Started. Each is a method of conversation.
 const (
 	serviceName       = "Parent"
 	methodJob         = serviceName + ".Job"
@@ -24,6 +25,8 @@ const (
 	methodTakeSlot    = serviceName + ".TakeSlot"
 	methodReleaseSlot = serviceName + ".ReleaseSlot"
 	methodPart        = serviceName + ".Part"
+	methodNextPart    = serviceName + ".NextPart"
+	methodPartDone    = serviceName + ".PartDone"
 	methodFinish      = serviceName + ".Finish"
 )
 
@@ -45,6 +48,8 @@ type Job struct {
 	Clusters []RemoteCluster `json:",omitempty"`
 	// Part of an Inspection over clusters that the child does: that of the only one of Clusters.
 	Part *fleet.Part `json:",omitempty"`
+	// Shared makes the child ask for the parts of several clusters, until there are none.
+	Shared bool `json:",omitempty"`
 	// Watch makes the child watch the cluster until it is stopped, and judge each change; see Wanted.
 	Watch bool `json:",omitempty"`
 }

@@ -46,6 +46,8 @@ type Local struct {
 	Compile func(ctx context.Context, specs []v1alpha1.CustomCheck) ([]custom.Program, error)
 	// parts does the parts of clusters elsewhere. Nil does them in this process.
 	parts func(context.Context, fleet.Part) (fleet.PartResult, error)
+	// previous report, where parts share it.
+	previous *keptReport
 }
 
 // Run implements Runner.

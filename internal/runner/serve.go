@@ -47,6 +47,12 @@ func Serve(ctx context.Context, connection io.ReadWriteCloser, engine Engine) er
 	if job.Watch {
 		return parent.finishWatch(ctx, local.watch(ctx, job.Inspection, parent))
 	}
+	if job.Shared {
+		if err := local.share(ctx, job.Inspection, parent); err != nil {
+			return err
+		}
+		return parent.call(ctx, methodFinish, Outcome{Requests: recorded.list()}, &None{})
+	}
 	done, err := local.work(ctx, &job, func(ctx context.Context) error {
 		return parent.call(ctx, methodStarted, None{}, &None{})
 	})

@@ -2,14 +2,19 @@ package testkit
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
@@ -66,8 +71,29 @@ func listener(t testing.TB, port string) int {
 	return 0
 }
 
-// Freeze stops the API server with SIGSTOP: its connections stay open, and nothing answers.
-func (c *Cluster) Freeze() { c.signal(syscall.SIGSTOP) }
+// Freeze stops the API server with SIGSTOP: its connections stay open, and nothing answers. A thread that runs stops a moment after the
+// signal, or later on a busy machine.
+func (c *Cluster) Freeze() {
+	c.t.Helper()
+	c.signal(syscall.SIGSTOP)
+	err := wait.PollUntilContextTimeout(c.t.Context(), time.Millisecond, restartTimeout, true, func(context.Context) (bool, error) {
+		return stopped(c.pid)
+	})
+	if err != nil {
+		c.t.Errorf("the API server does not stop: %v", err)
+	}
+}
+
+// stopped reports whether no thread of a process runs. One that is gone does not.
+func stopped(pid int) (bool, error) {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	running := slices.ContainsFunc(threads, func(file string) bool {
+		line, err := os.ReadFile(file)
+		_, state, _ := strings.Cut(string(line), ") ")
+		return err == nil && !strings.HasPrefix(state, "T")
+	})
+	return !running, err
+}
 
 // Thaw lets it go on.
 func (c *Cluster) Thaw() { c.signal(syscall.SIGCONT) }

@@ -37,8 +37,9 @@ const (
 	maxAttempts = 20
 	// refused is the answer to a worker whose run must not start.
 	refused = "refused"
-	// noSpace is what a worker says that cannot store a result, since the bucket is full.
-	noSpace = "full"
+	// noSpace is what a worker says that cannot store a result, since the bucket is full, and givenBack one that leaves a part to others.
+	noSpace   = "full"
+	givenBack = "given back"
 	// retryFull is when to try again.
 	retryFull = 2 * time.Minute
 )
@@ -130,10 +131,13 @@ func (w *waiter) subscribe() (unsubscribe func(), err error) {
 		return nil, err
 	}
 	failed, err := w.queue.conn.Subscribe(w.queue.subject("failed", w.id), func(m *nats.Msg) {
-		if string(m.Data) != noSpace {
+		switch string(m.Data) {
+		case noSpace:
+			w.full.Store(true)
+		case givenBack: // it is queued again
+		default:
 			return
 		}
-		w.full.Store(true)
 		select {
 		case w.done <- struct{}{}:
 		default:
@@ -184,7 +188,15 @@ func (w *waiter) step() (*runner.Outcome, error) {
 		return nil, q.unavailable(err)
 	}
 	outcome, err := w.result(opened)
-	if err == nil && outcome == nil && w.full.Load() {
+	if err == nil && outcome == nil && w.full.Swap(false) {
+		freed, err := q.free(w.ctx, opened)
+		switch {
+		case err != nil:
+			q.forget()
+			return nil, q.unavailable(err)
+		case freed:
+			return nil, nil // the worker tries again, and says so if that did not suffice
+		}
 		return nil, problem.Waiting(v1alpha1.ReasonWorkQueueFull, retryFull, "a worker could not store a result in the work queue at %s: "+
 			"bucket %s-results is full; raise workQueue.resultsStorage of the manager's configuration, and the storage of the NATS "+
 			"server, or wait until results of other runs are removed, which takes %s at most", q.servers, q.name, keepResults)
@@ -203,39 +215,11 @@ func (w *waiter) step() (*runner.Outcome, error) {
 	return outcome, nil
 }
 
-// result of the part; nil if there is none. Each request has a time of its own, since that of the run may be long.
-func (w *waiter) result(o *opened) (*runner.Outcome, error) {
-	ctx, cancel := context.WithTimeout(w.ctx, requestTimeout)
-	defer cancel()
-	info, err := o.results.GetInfo(ctx, w.id)
-	switch {
-	case errors.Is(err, jetstream.ErrObjectNotFound):
-		return nil, nil
-	case err != nil:
-		return nil, err
-	case info.Size > maxResult:
-		return nil, fmt.Errorf("a result has %d bytes, above the maximum of %d", info.Size, maxResult)
-	}
-	ctx, cancel = context.WithTimeout(w.ctx, resultTimeout)
-	defer cancel()
-	packed, err := o.results.GetBytes(ctx, w.id)
-	if err != nil {
-		return nil, err
-	}
-	outcome, err := decodeOutcome(packed)
-	if err != nil {
-		return nil, errors.Join(err, o.results.Delete(ctx, w.id))
-	}
-	if outcome.Problem != nil { // the next attempt of the run is another one
-		return &outcome, o.results.Delete(ctx, w.id)
-	}
-	return &outcome, nil
-}
-
 // finish with an outcome. A run whose beginning no worker could announce is announced now.
 func (w *waiter) finish(outcome *runner.Outcome) (fleet.PartResult, error) {
 	done, err := outcome.Result()
 	if err == nil {
+		w.queue.keepRead(w.id)
 		err = w.begin()
 	}
 	return done, err

@@ -84,6 +84,8 @@ type Queue struct {
 	opened *opened
 	// absentSince is since when no worker has answered; zero while one does. checked is when they were asked last.
 	absentSince, checked time.Time
+	// read are the parts whose results were read, and when.
+	read map[string]time.Time
 }
 
 // opened is what the queue consists of.
@@ -91,6 +93,8 @@ type opened struct {
 	parts   jetstream.Stream
 	workers jetstream.Consumer
 	results jetstream.ObjectStore
+	// stored is the stream of the results.
+	stored jetstream.Stream
 }
 
 // Connect does not wait for the server: what needs it reports that it is away. Close ends the connection. Metrics may be nil.
@@ -256,6 +260,10 @@ func (q *Queue) create(ctx context.Context) (o *opened, err error) {
 		Bucket: q.name + "-results", Description: "Results of parts of inspections", TTL: keepResults, Replicas: q.replicas,
 		MaxBytes: q.resultsStorage,
 	})
+	if err != nil {
+		return nil, err
+	}
+	o.stored, err = q.stream.Stream(ctx, "OBJ_"+q.name+"-results")
 	return o, err
 }
 

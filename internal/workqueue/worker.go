@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -28,9 +29,10 @@ const (
 	fetchWait = 20 * time.Second
 	// announceTimeout is how long the leader may take to announce a run.
 	announceTimeout = 15 * time.Second
-	// otherVersion is when a part is offered again that is for workers of another version.
-	otherVersion = 30 * time.Second
-	// maxDeliveries of a part: it may be what ends the workers that take it.
+	// otherVersion is when a part is given back that is for workers of another version: before it would be offered again.
+	otherVersion = 10 * time.Second
+	// maxDeliveries of a part: it may be what ends the workers that take it. One that is given back is queued as a new one, and counts
+	// again.
 	maxDeliveries = 12
 	// storeTimeout of one attempt to store a result.
 	storeTimeout = 30 * time.Second
@@ -119,7 +121,8 @@ func (w *Worker) handle(ctx context.Context, message jetstream.Msg) {
 	t, err := decodeTask(message.Data())
 	switch {
 	case errors.Is(err, errProtocol):
-		w.answered(logger, message.NakWithDelay(otherVersion))
+		pause(ctx, otherVersion)
+		w.giveBack(logger, message)
 		return
 	case err != nil:
 		logger.Info("Dropped a message that is no part", "reason", err.Error())
@@ -139,18 +142,24 @@ func (w *Worker) handle(ctx context.Context, message jetstream.Msg) {
 	group.Wait()
 	switch {
 	case ctx.Err() != nil:
-		w.answered(logger, message.Nak()) // another worker repeats it
+		w.giveBack(logger, message) // another worker repeats it
 	case err != nil:
 		logger.Error(err, "Cannot store the result of a part")
-		delay := reconnectWait
-		if isFull(err) {
-			delay = retryFull
-		}
-		w.answered(logger, message.NakWithDelay(delay))
+		w.giveBack(logger, message)
 	default:
 		// Waits for the server: without its word, the part is repeated.
 		w.answered(logger, message.DoubleAck(context.WithoutCancel(ctx)))
 	}
+}
+
+// giveBack a part that this worker does not finish. It leaves the queue, and the leader that waits for it queues it again at once, or when
+// it looks next: the server would count it as one more delivery, as if it had ended the worker.
+func (w *Worker) giveBack(logger logr.Logger, message jetstream.Msg) {
+	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
+	defer cancel()
+	w.answered(logger, message.DoubleAck(ctx)) // it has left before the leader hears of it
+	id := strings.TrimPrefix(message.Subject(), w.Queue.subject("parts", ""))
+	w.answered(logger, w.Queue.conn.Publish(w.Queue.subject("failed", id), []byte(givenBack)))
 }
 
 // answered logs an answer to the queue that did not arrive: the part is then offered again.
@@ -190,7 +199,7 @@ func (w *Worker) complete(ctx context.Context, t task, deliveries uint64) error 
 		return err
 	}
 	id := t.id()
-	if _, err := opened.results.GetInfo(ctx, id); err == nil {
+	if stored, err := opened.find(ctx, id); err == nil && stored != nil {
 		return nil // the worker that stored it was killed before it could say so
 	}
 	began := time.Now()
@@ -209,7 +218,7 @@ func (w *Worker) complete(ctx context.Context, t task, deliveries uint64) error 
 	if err != nil {
 		return err
 	}
-	if err := w.store(ctx, opened.results, id, packed); err != nil {
+	if err := w.store(ctx, opened, id, packed); err != nil {
 		return err
 	}
 	logr.FromContextOrDiscard(ctx).Info("Done with a part", "bytes", len(packed),
@@ -218,20 +227,29 @@ func (w *Worker) complete(ctx context.Context, t task, deliveries uint64) error 
 	return nil
 }
 
+// errNotStored is a result that the server did not keep.
+var errNotStored = errors.New("the work queue did not keep the result")
+
 // store a result. What takes long to find out is not thrown away because the server is being restarted, or is full for a moment: others are
 // removed all the time. The leader hears of a full bucket at once.
-func (w *Worker) store(ctx context.Context, results jetstream.ObjectStore, id string, packed []byte) error {
+func (w *Worker) store(ctx context.Context, o *opened, id string, packed []byte) error {
 	began := time.Now()
 	for {
 		limited, cancel := context.WithTimeout(ctx, storeTimeout)
-		_, err := results.PutBytes(limited, id, packed)
+		_, err := o.results.PutBytes(limited, id, packed)
+		// The client may miss the refusal of the content, of which find discards the name.
+		stored, missing := o.find(limited, id)
 		cancel()
+		full := isFull(err) || err == nil && missing == nil && stored == nil
+		if full && err == nil {
+			err = errNotStored
+		}
 		switch {
 		case err == nil:
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case isFull(err):
+		case full:
 			_ = w.Queue.conn.Publish(w.Queue.subject("failed", id), []byte(noSpace)) // it is said again with the next attempt
 		}
 		if time.Since(began) >= patience {

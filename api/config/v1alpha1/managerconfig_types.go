@@ -129,9 +129,9 @@ type LeaderElection struct {
 // Inspections limits the execution of Inspections.
 type Inspections struct {
 	// maxConcurrent is the number of Inspections that run at the same time, 1 to 100. Each cluster of them is inspected in a process of
-	// its own, which keeps its facts in memory: these processes share maxConcurrent times memoryLimit, and wait until there is as much as
-	// each needed the last time. Namespaces share them; with 1, a run waits for the end of a run of another namespace. A worker of
-	// workQueue does as many parts at the same time. Default: 2.
+	// its own, or in one with other small clusters, which keeps its facts in memory: these processes share maxConcurrent times
+	// memoryLimit, and wait until there is as much as each needed the last time. Namespaces share them; with 1, a run waits for the end
+	// of a run of another namespace. A worker of workQueue does as many parts at the same time. Default: 2.
 	MaxConcurrent int32 `json:"maxConcurrent"`
 	// memoryLimit of each run, at least 128Mi. A run that needs more is stopped, and condition Ready reports MemoryLimitExceeded.
 	// "auto" divides the memory limit of the container, less 96Mi for the manager, by the sum of maxConcurrent and

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -24,15 +25,13 @@ import (
 // maxVersion is the length of a version in the report, in runes.
 const maxVersion = 64
 
-// cluster inspects one cluster. It holds a slot for connecting until the API server has answered, and memory for reading until its facts
-// are dropped.
+// cluster inspects one cluster. It holds a slot for connecting until the API server has answered, or is late to, and memory for reading
+// until its facts are dropped.
 func (r *run) cluster(ctx context.Context, c *Cluster) (o outcome) {
-	connected := false
-	defer func() {
-		if !connected {
-			<-r.connecting
-		}
-	}()
+	connected := sync.OnceFunc(func() { <-r.connecting })
+	defer connected()
+	late := time.AfterFunc(connectPatience, connected)
+	defer late.Stop()
 	if c.Err != nil {
 		return outcome{err: c.Err}
 	}
@@ -44,8 +43,7 @@ func (r *run) cluster(ctx context.Context, c *Cluster) (o outcome) {
 	if o.err != nil {
 		return o
 	}
-	connected = true
-	<-r.connecting
+	connected()
 	if r.in.Parts != nil {
 		r.elsewhere(ctx, c, &o)
 		return o

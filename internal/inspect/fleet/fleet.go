@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -25,8 +26,11 @@ import (
 const (
 	// MaxConnecting clusters are connected to at the same time.
 	MaxConnecting = 32
-	// maxReading clusters are read and judged at the same time, if their facts fit into Input.Memory.
-	maxReading = 8
+	// connectPatience is how long a cluster holds its slot for connecting. One that has not answered then has sent all it could, and waits:
+	// dead clusters keep no others from connecting.
+	connectPatience = 2 * time.Second
+	// MaxReading clusters are read and judged at the same time in one process, if their facts fit into its memory.
+	MaxReading = 8
 	// DefaultMemory is Input.Memory where it is not set, in bytes.
 	DefaultMemory = 512 << 20
 	// A cluster takes baseWeight bytes for its lists, clients and report, and objectWeight for the facts about each object. Measured on
@@ -48,8 +52,8 @@ type Cluster struct {
 	Deadline time.Duration
 	// LastDuration is how long the cluster took the last time; 0 if unknown. Slow and unknown clusters start first.
 	LastDuration time.Duration
-	// LastObjects is how many objects were read the last time; 0 if unknown. Facts of a cluster with an unknown number count as half of
-	// Input.Memory.
+	// LastObjects is how many objects were read the last time, or another estimate of their number; 0 if unknown. Facts of a cluster with
+	// an unknown number count as half of Input.Memory.
 	LastObjects int64
 	// Err is why there is no configuration to connect with; nil if there is one. The cluster is then a gap.
 	Err error
@@ -168,13 +172,16 @@ type run struct {
 	clusters int
 }
 
-// weight of the facts of a cluster, in bytes: at least a part that keeps maxReading, at most all memory.
+// weight of the facts of a cluster, in bytes: at least a part that keeps MaxReading, at most all memory.
 func (r *run) weight(c *Cluster) int64 {
 	if c.LastObjects == 0 {
 		return (r.memory + 1) / 2
 	}
-	return min(max(baseWeight+c.LastObjects*objectWeight, (r.memory+maxReading-1)/maxReading), r.memory)
+	return min(max(memoryOf(c.LastObjects), (r.memory+MaxReading-1)/MaxReading), r.memory)
 }
+
+// memoryOf a cluster with a number of objects, in bytes.
+func memoryOf(objects int64) int64 { return baseWeight + min(objects, math.MaxInt32)*objectWeight }
 
 // all inspects the clusters, in the order in which they should start.
 func (r *run) all(ctx context.Context) {
@@ -185,7 +192,7 @@ func (r *run) all(ctx context.Context) {
 	slices.SortStableFunc(order, func(a, b int) int { return startsBefore(&r.in.Clusters[a], &r.in.Clusters[b]) })
 	var group sync.WaitGroup
 	for _, i := range order {
-		// A slot before each start keeps the order. Those that cannot be reached hold theirs until their deadline.
+		// A slot before each start keeps the order. Those that do not answer soon give theirs to others.
 		if !acquire(ctx, r.connecting) {
 			r.outcomes[i].err = ctx.Err()
 			continue

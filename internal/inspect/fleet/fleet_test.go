@@ -168,13 +168,34 @@ func TestFactsOfOnlyAFewClustersAreInMemory(t *testing.T) {
 	}
 }
 
+func TestDeadClustersDoNotKeepOthersFromConnecting(t *testing.T) {
+	t.Parallel()
+	hung := hungServer(t)
+	var clusters []Cluster
+	for i := range MaxConnecting {
+		clusters = append(clusters, cluster(fmt.Sprintf("hung-%d", i), hung, patience))
+	}
+	clusters = append(clusters, cluster("last", versionServer(t), patience))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	began := time.Now()
+	engine := func(_ context.Context, in inspect.Input) (*inspect.Result, error) {
+		defer cancel() // without a wait for the others
+		return returnsComplete(context.WithoutCancel(ctx), in)
+	}
+	result := runFleet(ctx, t, engine, clusters...)
+	if waited := time.Since(began); waited >= patience || len(result.Report.Findings) != 1 {
+		t.Errorf("the last cluster was inspected after %s: %+v", waited, result.Report.Findings)
+	}
+}
+
 func TestClustersOfAKnownSizeShareTheMemory(t *testing.T) {
 	t.Parallel()
 	const objects = 20_000 // about 133 MiB
 	for name, test := range map[string]struct {
 		objects, memory, want int64
 	}{
-		"small ones are read together":         {100, 512 << 20, maxReading},
+		"small ones are read together":         {100, 512 << 20, MaxReading},
 		"large ones are fewer":                 {objects, 512 << 20, 3},
 		"one that exceeds the memory is alone": {objects, 64 << 20, 1},
 		"those of an unknown size are two":     {0, 512 << 20, 2},

@@ -17,6 +17,16 @@ type Part struct {
 	Deadline time.Duration
 	// Clusters of the inspection: the more there are, the shorter is the report about one.
 	Clusters int
+	// Objects is how many objects the cluster has, by an estimate; 0 if unknown.
+	Objects int64 `json:",omitempty"`
+}
+
+// Memory that the cluster needs beside others in one process, in bytes, by an estimate; 0 if unknown.
+func (p *Part) Memory() int64 {
+	if p.Objects <= 0 {
+		return 0
+	}
+	return memoryOf(p.Objects)
 }
 
 // PartResult is the outcome of a part.
@@ -31,7 +41,7 @@ const minPart = time.Second
 
 // elsewhere has the cluster read and judged by Input.Parts, which bound the time and the memory.
 func (r *run) elsewhere(ctx context.Context, c *Cluster, o *outcome) {
-	part := Part{Cluster: c.name(), Deadline: max(c.Deadline-o.took, minPart), Clusters: len(r.in.Clusters)}
+	part := Part{Cluster: c.name(), Deadline: max(c.Deadline-o.took, minPart), Clusters: len(r.in.Clusters), Objects: c.LastObjects}
 	done, err := r.in.Parts(ctx, part)
 	o.took += done.Took
 	o.finish(done.Result, err)

@@ -1,0 +1,199 @@
+package runner
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/child"
+	"kubeops.io/kubeops/internal/inspect"
+	"kubeops.io/kubeops/internal/inspect/fleet"
+	"kubeops.io/kubeops/internal/problem"
+)
+
+// processesOf the findings of a report, by cluster.
+func processesOf(result *inspect.Result) map[string]string {
+	processes := map[string]string{}
+	for _, f := range result.Report.Findings {
+		_, processes[f.Cluster], _ = strings.Cut(f.Message, "in process ")
+	}
+	return processes
+}
+
+func TestSmallClustersShareAProcess(t *testing.T) {
+	t.Parallel()
+	c, inspection := fleetOf(t, "large", "small-a", "small-b", "small-c", "small-d", "unknown")
+	c.Memory = NewMemory(c.Command.Memory, c.Command.Memory) // one process at a time
+	result, err := c.Run(t.Context(), inspection, "run", nothingToAnnounce)
+	if err != nil {
+		t.Fatal(err)
+	}
+	processes := processesOf(result)
+	if len(processes) != 6 || len(result.Report.Gaps) != 0 {
+		t.Fatalf("processes %v, gaps %+v", processes, result.Report.Gaps)
+	}
+	for _, name := range []string{"small-b", "small-c", "small-d"} {
+		if processes[name] != processes["small-a"] {
+			t.Errorf("%s has a process of its own: %v", name, processes)
+		}
+	}
+	for _, name := range []string{"large", "unknown"} {
+		if processes[name] == processes["small-a"] {
+			t.Errorf("%s shares a process: %v", name, processes)
+		}
+	}
+	c.Memory.mutex.Lock()
+	defer c.Memory.mutex.Unlock()
+	if c.Memory.inUse != 0 || c.Memory.parts != 0 {
+		t.Errorf("%d bytes and %d processes are in use", c.Memory.inUse, c.Memory.parts)
+	}
+}
+
+// Whatever ends a process that clusters share is told apart from those that were in its way.
+func TestAClusterThatEndsTheProcessThatItSharesIsAGapAlone(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"small-hog": "needed more than 160Mi of memory", "small-panic": "ended early", "small-stuck": "did not",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, inspection := fleetOf(t, "small-a", "small-b", "small-c", name)
+			result, err := c.Run(t.Context(), inspection, "run", nothingToAnnounce)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if processes := processesOf(result); len(processes) != 3 {
+				t.Errorf("processes %v, gaps %+v", processes, result.Report.Gaps)
+			}
+			if gaps := result.Report.Gaps; len(gaps) != 1 || gaps[0].Cluster != name || !strings.Contains(gaps[0].Message, text) {
+				t.Errorf("gaps %+v, want one of %s with %q", gaps, name, text)
+			}
+			c.Memory.mutex.Lock()
+			defer c.Memory.mutex.Unlock()
+			if c.Memory.inUse != 0 || c.Memory.parts != 0 {
+				t.Errorf("%d bytes and %d processes are in use", c.Memory.inUse, c.Memory.parts)
+			}
+		})
+	}
+}
+
+// partOf a small cluster with a number of objects.
+func partOf(name string, objects int64) *sharedPart {
+	part := &fleet.Part{Cluster: name, Deadline: time.Hour, Clusters: 9, Objects: objects}
+	return &sharedPart{work: Work{Inspection: &v1alpha1.Inspection{}, Part: part}, done: make(chan struct{})}
+}
+
+// sharingOf is a process for parts that wait, which is not started.
+func sharingOf(t *testing.T, memory int64, parts ...*sharedPart) *sharing {
+	t.Helper()
+	c := &Child{Memory: NewMemory(memory, memory)}
+	c.Command.Memory = memory
+	s := newShared(c)
+	s.waiting = parts
+	s.processes = 1
+	s.starting = 1
+	idle := time.AfterFunc(time.Hour, func() {})
+	t.Cleanup(func() { idle.Stop() })
+	return &sharing{shared: s, held: map[string]*sharedPart{}, starting: true, resolving: idle, kill: func(error) {}}
+}
+
+func TestAProcessTakesAsManyPartsAsItsMemoryHolds(t *testing.T) {
+	for name, tc := range map[string]struct {
+		memory, objects int64
+		want            int
+	}{
+		"small ones":            {160 << 20, 300, 4},
+		"larger ones":           {160 << 20, 3000, 2},
+		"no more than can read": {4 << 30, 300, fleet.MaxReading},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var parts []*sharedPart
+			for i := range 20 {
+				parts = append(parts, partOf(fmt.Sprint("c", i), tc.objects))
+			}
+			p := sharingOf(t, tc.memory, parts...)
+			for range tc.want {
+				p.next(t.Context())
+			}
+			next := p.shared.waiting[0]
+			if p.fits(next) {
+				t.Fatalf("one more part would be taken than %d", tc.want)
+			}
+			p.finish("unknown", &Outcome{})
+			if p.finish("c1", &Outcome{Report: &v1alpha1.InspectionReport{}}); p.next(t.Context()) != next || len(p.held) != tc.want {
+				t.Errorf("%d parts are held after one ended", len(p.held))
+			}
+		})
+	}
+}
+
+func TestAProcessEndsOnceItHasNoPart(t *testing.T) {
+	p := sharingOf(t, 160<<20, partOf("a", 1))
+	if part := p.next(t.Context()); part == nil || part.work.Part.Cluster != "a" {
+		t.Fatalf("got %+v", part)
+	}
+	next := make(chan *sharedPart)
+	go func() { next <- p.next(t.Context()) }()
+	await(t, "it does not wait for a part that may follow", func() bool {
+		p.shared.mutex.Lock()
+		defer p.shared.mutex.Unlock()
+		return p.shared.idle == 1
+	})
+	p.finish("a", &Outcome{Report: &v1alpha1.InspectionReport{}})
+	if part := <-next; part != nil {
+		t.Errorf("got %+v", part)
+	}
+}
+
+func TestAProcessThatDoesNotStartIsReported(t *testing.T) {
+	t.Parallel()
+	c, inspection := fleetOf(t, "small-a")
+	c.Command.Path = "/nonexistent"
+	s := newShared(c)
+	defer s.close()
+	work := Work{Inspection: inspection, Run: "run", Part: &fleet.Part{Cluster: "small-a", Deadline: time.Minute, Clusters: 1, Objects: 300}}
+	_, err := s.Do(t.Context(), work, nothingToAnnounce)
+	if p := problem.As(err); p == nil || !strings.Contains(p.Message, "cannot run the inspection in a process of its own") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A part whose work ignores its deadline has had its time.
+func TestAPartThatIsLateEndsItsProcessAndIsNotRepeated(t *testing.T) {
+	late, other := partOf("late", 1), partOf("other", 1)
+	late.work.Part.Deadline = time.Millisecond - abandonDelay
+	p := sharingOf(t, 160<<20, other, late)
+	p.shared.closed = true
+	killed := make(chan error, 1)
+	p.kill = func(cause error) { killed <- cause }
+	p.next(t.Context())
+	p.next(t.Context())
+	if cause := <-killed; !errors.Is(cause, child.ErrDeadline) {
+		t.Errorf("the process ends by %v", cause)
+	}
+	p.end(t.Context())
+	<-late.done
+	<-other.done
+	if found := problem.As(late.err); found == nil || found.Reason != v1alpha1.ReasonDeadlineExceeded || !errors.Is(other.err, errAlone) {
+		t.Errorf("late: %v, the other: %v", late.err, other.err)
+	}
+}
+
+func TestPartsOfAProcessThatEndsAreDoneAlone(t *testing.T) {
+	held, waiting := partOf("a", 1), partOf("b", 1)
+	p := sharingOf(t, 160<<20, held, waiting)
+	p.shared.closed = true // no other process takes what waits
+	p.next(t.Context())
+	p.end(t.Context())
+	<-held.done
+	if !errors.Is(held.err, errAlone) || p.shared.processes != 0 || p.shared.starting != 0 {
+		t.Errorf("%v, %d processes, %d of them starting", held.err, p.shared.processes, p.shared.starting)
+	}
+	if !slices.Equal(p.shared.waiting, []*sharedPart{waiting}) {
+		t.Errorf("waiting %+v", p.shared.waiting)
+	}
+}

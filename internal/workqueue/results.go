@@ -1,0 +1,120 @@
+package workqueue
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"kubeops.io/kubeops/internal/runner"
+)
+
+// maxRead is how many results that were read are remembered, to be removed where space is needed.
+const maxRead = 10_000
+
+// result of the part; nil if there is none. Each request has a time of its own, since that of the run may be long.
+func (w *waiter) result(o *opened) (*runner.Outcome, error) {
+	ctx, cancel := context.WithTimeout(w.ctx, requestTimeout)
+	defer cancel()
+	info, err := o.find(ctx, w.id)
+	switch {
+	case err != nil || info == nil:
+		return nil, err
+	case info.Size > maxResult:
+		return nil, fmt.Errorf("a result has %d bytes, above the maximum of %d", info.Size, maxResult)
+	}
+	ctx, cancel = context.WithTimeout(w.ctx, resultTimeout)
+	defer cancel()
+	packed, err := o.results.GetBytes(ctx, w.id)
+	if err != nil {
+		return nil, err
+	}
+	outcome, err := decodeOutcome(packed)
+	if err != nil {
+		return nil, errors.Join(err, o.discard(ctx, info))
+	}
+	if outcome.Problem != nil {
+		// The next attempt of the run is another one. What was read counts even if this is not answered in time: the request may have been
+		// done, and at worst the next attempt reports the same.
+		_ = o.discard(ctx, info)
+	}
+	return &outcome, nil
+}
+
+// find a result; nil if there is none. The object store names a result even if a full bucket refuses its content: such a name is discarded,
+// since a reader would wait for the content, and a worker would take the part for done.
+func (o *opened) find(ctx context.Context, id string) (*jetstream.ObjectInfo, error) {
+	info, err := o.results.GetInfo(ctx, id)
+	switch {
+	case errors.Is(err, jetstream.ErrObjectNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	content := contentSubject(info)
+	stored, err := o.stored.Info(ctx, jetstream.WithSubjectFilter(content))
+	switch {
+	case err != nil:
+		return nil, err
+	case stored.State.Subjects[content] < uint64(info.Chunks):
+		return nil, o.discard(ctx, info)
+	}
+	return info, nil
+}
+
+func contentSubject(info *jetstream.ObjectInfo) string {
+	return "$O." + info.Bucket + ".C." + info.NUID
+}
+
+// discard a result. The object store itself would write a tombstone first, which a full bucket refuses: the messages are purged instead,
+// the one that names the others first.
+func (o *opened) discard(ctx context.Context, info *jetstream.ObjectInfo) error {
+	name := "$O." + info.Bucket + ".M." + base64.URLEncoding.EncodeToString([]byte(info.Name))
+	for _, subject := range []string{name, contentSubject(info)} {
+		if err := o.stored.Purge(ctx, jetstream.WithPurgeSubject(subject)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keepRead remembers that the result of a part was read. It is kept for a leader that was restarted before it had saved the report.
+func (q *Queue) keepRead(id string) {
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	if q.read == nil {
+		q.read = map[string]time.Time{}
+	}
+	for known, since := range q.read {
+		if time.Since(since) > keepResults || len(q.read) >= maxRead {
+			delete(q.read, known)
+		}
+	}
+	q.read[id] = time.Now()
+}
+
+// free the space of results that were read, such as of other parts of the same run, and report whether there were any. A leader that is
+// restarted now has these parts done again.
+func (q *Queue) free(ctx context.Context, o *opened) (bool, error) {
+	q.mutex.Lock()
+	read := q.read
+	q.read = nil
+	q.mutex.Unlock()
+	limited, cancel := context.WithTimeout(ctx, resultTimeout)
+	defer cancel()
+	freed := false
+	for id := range read {
+		info, err := o.find(limited, id)
+		if err == nil && info != nil {
+			err = o.discard(limited, info)
+			freed = true
+		}
+		if err != nil {
+			return freed, err
+		}
+	}
+	return freed, nil
+}
