@@ -90,6 +90,7 @@ func parseElements(content []byte) (*element, error) {
 	decoder := xml.NewDecoder(bytes.NewReader(readable(content)))
 	root := &element{}
 	path := []*element{root}
+	texts := [][]byte{nil} // of the elements of path: a text comes in pieces between children
 	for count := 0; ; {
 		token, err := decoder.Token()
 		if errors.Is(err, io.EOF) {
@@ -112,11 +113,13 @@ func parseElements(content []byte) (*element, error) {
 			}
 			last.children = append(last.children, child)
 			path = append(path, child)
+			texts = append(texts, nil)
 		case xml.EndElement:
-			last.text = strings.TrimSpace(strings.ReplaceAll(last.text, "\r\n", "\n"))
+			last.text = strings.TrimSpace(strings.ReplaceAll(string(texts[len(path)-1]), "\r\n", "\n"))
 			path = path[:len(path)-1]
+			texts = texts[:len(path)]
 		case xml.CharData:
-			last.text += string(t)
+			texts[len(path)-1] = append(texts[len(path)-1], t...)
 		}
 	}
 	if len(root.children) != 1 {
@@ -150,21 +153,29 @@ func (e *element) has(sent *element) bool {
 	case sent.listsSteps() && len(e.children) != len(sent.children):
 		return false
 	}
-	left := slices.Clone(e.children)
+	left := map[identity][]*element{}
+	for _, child := range e.children {
+		left[child.identity()] = append(left[child.identity()], child)
+	}
 	for _, child := range sent.children {
-		at := slices.IndexFunc(left, func(other *element) bool { return other.name == child.name && other.label() == child.label() })
+		candidates := left[child.identity()]
 		switch {
-		case at < 0 && !child.empty():
+		case len(candidates) == 0 && !child.empty():
 			return false
-		case at < 0, child.empty() && !child.listsSteps():
+		case len(candidates) == 0, child.empty() && !child.listsSteps():
 			continue
-		case !left[at].has(child):
+		case !candidates[0].has(child):
 			return false
 		}
-		left = slices.Delete(left, at, at+1)
+		left[child.identity()] = candidates[1:]
 	}
 	return true
 }
+
+// identity of an element among its siblings.
+type identity struct{ name, label string }
+
+func (e *element) identity() identity { return identity{e.name, e.label()} }
 
 // label distinguishes elements of one name: that of a parameter, for example.
 func (e *element) label() string {

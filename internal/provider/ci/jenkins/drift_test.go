@@ -57,6 +57,19 @@ func TestWhatChangesAJob(t *testing.T) {
 	}
 }
 
+// BenchmarkElements compares the largest documents that are accepted, whose text comes in as many pieces as there are elements.
+func BenchmarkElements(b *testing.B) {
+	piece := strings.Repeat("x", maxLive/maxElements-20)
+	content := []byte("<a>" + strings.Repeat(piece+"<b>c</b>", maxElements-1) + "</a>")
+	b.SetBytes(int64(len(content)))
+	for b.Loop() {
+		root, err := parseElements(content)
+		if err != nil || !root.has(root) {
+			b.Fatal("the document has not what it has", err)
+		}
+	}
+}
+
 func FuzzElements(f *testing.F) {
 	f.Add([]byte("<?xml version='1.1'?><a class='b'><b>c</b><b/></a>"))
 	f.Add([]byte("<a><b></a>"))
