@@ -198,7 +198,7 @@ func (r *reader) noteRequests(s shaped, ref facts.Ref, first time.Time, points [
 	if s.code != "" {
 		need[facts.SourceErrors] = Rules{Step: stepRate}.least()
 	}
-	holes := sparse(points, first, r.end(stepRate), stepRate)
+	holes := sparse(points, first, r.end(stepRate), Rules{Step: stepRate})
 	for source, history := range need {
 		if long := r.noteHistory(source, s.total, ref, first, history); long && holes {
 			r.noteSparse(source)
