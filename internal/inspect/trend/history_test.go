@@ -196,6 +196,41 @@ func TestAHistoryOfWhichMostSamplesAreMissingIsAGap(t *testing.T) {
 	}
 }
 
+// TestLatenciesOfSparseRequestsAreAGap has two Services without percentiles at night: one has no samples then, the other few requests.
+func TestLatenciesOfSparseRequestsAreAGap(t *testing.T) {
+	s, _ := shapeOf(sources()[0], []string{"code", "namespace", "service"})
+	g, requests := servicesSince(t, []time.Duration{historyRate, historyRate}, 90*day)
+	_, durations := servicesSince(t, []time.Duration{historyRate, historyRate}, 90*day)
+	for i := range durations {
+		for k, p := range durations[i].Points {
+			if noon().Sub(p.Time)%day >= 4*time.Hour {
+				durations[i].Points[k].Value = math.NaN()
+				if i == 0 {
+					requests[i].Points[k].Value = math.NaN()
+				}
+			}
+		}
+	}
+	f := &fake{
+		t: t, names: []string{"http_requests_total", "http_request_duration_seconds_bucket"},
+		labels: map[string][]string{"http_requests_total{}": {"code", "namespace", "service"}},
+		ranged: map[string][]metrics.Series{s.requestRates(""): requests, s.durations(""): durations},
+	}
+	gaps := Collect(t.Context(), Input{Provider: listing{f}, Graph: g, Wanting: wanting(facts.SourceErrors, facts.SourceLatency)})
+	var got []string
+	for _, gap := range gaps {
+		before, _, _ := strings.Cut(gap.Message, ":")
+		got = append(got, fmt.Sprint(gap.Checks, before))
+	}
+	want := []string{
+		"[check-metrics/errors]Most samples of http_requests_total are missing in 1 of 2 series",
+		"[check-metrics/latency]Most samples of http_request_duration_seconds_bucket are missing in 1 of 2 series",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
 func TestSparseSeriesAreBoundedWhateverTheClockWas(t *testing.T) {
 	at := func(ago time.Duration) metrics.Point { return metrics.Point{Time: noon().Add(-ago), Value: 1} }
 	full := every(stepRate, historyRate, func(time.Duration) float64 { return 1 })
