@@ -141,7 +141,7 @@ func (r Rules) days(n int) int { return n * int(24*time.Hour/r.Step) }
 
 // anomaly evaluates the runs that end within the newest hour.
 func (b *baseline) anomaly() (Anomaly, bool) {
-	if known := count(b.values[:b.history]); known < minHistory || float64(known) < minMeasuredTime*float64(b.history) {
+	if tooFew(count(b.values[:b.history]), b.history) {
 		return Anomaly{}, false // too few measurements
 	}
 	if b.history < int(b.rules.Least/b.rules.Step) {

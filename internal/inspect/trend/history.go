@@ -69,22 +69,30 @@ func (r *reader) noteSparse(source facts.Source) {
 	}
 }
 
-// sparse reports whether a series has samples in less than minMeasuredTime of the steps since its first one, or of maxBuckets steps.
-func sparse(points []metrics.Point, first, now time.Time, step time.Duration) bool {
-	steps := int(min(maxBuckets, max(0, now.Sub(first)/step)))
-	measured := make([]bool, steps+1)
+// sparse reports whether the history of a series is long enough, but has samples in too few steps for Anomalous. At most maxBuckets steps
+// count, and as there, not the newest, which are compared with the history.
+func sparse(points []metrics.Point, first, now time.Time, rules Rules) bool {
+	steps := 1 + int(min(maxBuckets-1, max(0, now.Sub(first)/rules.Step)))
+	guard := rules.guard(steps, longestOf(defaultRuns()))
+	history := max(0, steps-guard)
+	measured := make([]bool, history)
 	known := 0
 	for _, p := range points {
 		age := now.Sub(p.Time)
-		if !metrics.Usable(p.Value) || age < 0 || age/step > time.Duration(steps) {
+		if !metrics.Usable(p.Value) || age < 0 || age/rules.Step >= time.Duration(steps) {
 			continue
 		}
-		if back := int(age / step); !measured[back] {
+		if back := int(age/rules.Step) - guard; back >= 0 && !measured[back] {
 			measured[back] = true
 			known++
 		}
 	}
-	return float64(known) < minMeasuredTime*float64(steps)
+	return history >= minHistory && tooFew(known, history)
+}
+
+// tooFew reports whether the known ones of a number of steps are too few to say what is usual.
+func tooFew(known, steps int) bool {
+	return known < minHistory || float64(known) < minMeasuredTime*float64(steps)
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -142,9 +150,10 @@ func (h *histories) sparseGap(checks []string) facts.Gap {
 	return facts.Gap{
 		Source: "metrics: history of " + names, Checks: checks, Reason: v1alpha1.GapIncomplete, Optional: true,
 		Message: fmt.Sprintf("Most samples of %s are missing in %d of %d series: they have some in less than a third of the time since "+
-			"the first, which is too little to compare with.", names, h.sparse, h.series),
+			"the first, or in less than %s of it, which is too little to compare with.", names, h.sparse, h.series,
+			phrase.Span(minHistory*stepRate)),
 		Remediation: "Check how often the metrics backend scrapes their targets (`up`), and whether their Pods run only for a part of " +
-			"the time.",
+			"the time: many count nothing between a restart and the next request.",
 	}
 }
 

@@ -106,6 +106,41 @@ func servicesSince(t *testing.T, spans []time.Duration, created time.Duration) (
 	return testkit.Graph(t, objects.String()), series
 }
 
+// TestAHistoryIsSparseIfNoAnomalyCanBeSeenInIt has Services whose newest values are unusual: each is found, or known to be too sparse.
+func TestAHistoryIsSparseIfNoAnomalyCanBeSeenInIt(t *testing.T) {
+	steady := func(time.Duration) float64 { return 1 }
+	for name, c := range map[string]struct {
+		spans time.Duration
+		keep  func(ago time.Duration) bool
+		want  bool
+	}{
+		"all of 28 hours":           {spans: 28 * time.Hour, keep: func(time.Duration) bool { return true }},
+		"each second of two days":   {spans: 2 * day, keep: func(ago time.Duration) bool { return ago%time.Hour == 0 }, want: true},
+		"each second of three days": {spans: 3 * day, keep: func(ago time.Duration) bool { return ago%time.Hour == 0 }},
+		"each fourth, but all today": {
+			spans: 8 * day, keep: func(ago time.Duration) bool { return ago < day || ago%(2*time.Hour) == 0 }, want: true,
+		},
+	} {
+		var points []metrics.Point
+		for _, p := range every(stepRate, c.spans, steady) {
+			ago := noon().Sub(p.Time)
+			if ago < 2*time.Hour {
+				p.Value = 100
+			}
+			if ago < 2*time.Hour || c.keep(ago) || ago == c.spans {
+				points = append(points, p)
+			}
+		}
+		first, _ := firstOf(points)
+		if got := sparse(points, first, noon(), Rules{Step: stepRate}); got != c.want {
+			t.Errorf("%s: sparse %v, want %v", name, got, c.want)
+		}
+		if found, ok := Anomalous(points, noon(), Rules{Step: stepRate}); ok == c.want {
+			t.Errorf("%s: found %+v", name, found)
+		}
+	}
+}
+
 // TestAHistoryOfWhichMostSamplesAreMissingIsAGap has Services that are measured in a part of the half hours, now among them.
 func TestAHistoryOfWhichMostSamplesAreMissingIsAGap(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -149,15 +184,50 @@ func TestAHistoryOfWhichMostSamplesAreMissingIsAGap(t *testing.T) {
 					Source: "metrics: history of http_requests_total", Reason: v1alpha1.GapIncomplete, Optional: true,
 					Checks: []string{"check-metrics/errors", "check-metrics/traffic", "check-metrics/traffic-drop"},
 					Message: "Most samples of http_requests_total are missing in 1 of 2 series: they have some in less than a third of the time " +
-						"since the first, which is too little to compare with.",
+						"since the first, or in less than 1 day of it, which is too little to compare with.",
 					Remediation: "Check how often the metrics backend scrapes their targets (`up`), and whether their Pods run only for a part " +
-						"of the time.",
+						"of the time: many count nothing between a restart and the next request.",
 				}}
 			}
 			if diff := cmp.Diff(want, gaps); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestLatenciesOfSparseRequestsAreAGap has two Services without percentiles at night: one has no samples then, the other few requests.
+func TestLatenciesOfSparseRequestsAreAGap(t *testing.T) {
+	s, _ := shapeOf(sources()[0], []string{"code", "namespace", "service"})
+	g, requests := servicesSince(t, []time.Duration{historyRate, historyRate}, 90*day)
+	_, durations := servicesSince(t, []time.Duration{historyRate, historyRate}, 90*day)
+	for i := range durations {
+		for k, p := range durations[i].Points {
+			if noon().Sub(p.Time)%day >= 4*time.Hour {
+				durations[i].Points[k].Value = math.NaN()
+				if i == 0 {
+					requests[i].Points[k].Value = math.NaN()
+				}
+			}
+		}
+	}
+	f := &fake{
+		t: t, names: []string{"http_requests_total", "http_request_duration_seconds_bucket"},
+		labels: map[string][]string{"http_requests_total{}": {"code", "namespace", "service"}},
+		ranged: map[string][]metrics.Series{s.requestRates(""): requests, s.durations(""): durations},
+	}
+	gaps := Collect(t.Context(), Input{Provider: listing{f}, Graph: g, Wanting: wanting(facts.SourceErrors, facts.SourceLatency)})
+	var got []string
+	for _, gap := range gaps {
+		before, _, _ := strings.Cut(gap.Message, ":")
+		got = append(got, fmt.Sprint(gap.Checks, before))
+	}
+	want := []string{
+		"[check-metrics/errors]Most samples of http_requests_total are missing in 1 of 2 series",
+		"[check-metrics/latency]Most samples of http_request_duration_seconds_bucket are missing in 1 of 2 series",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 
@@ -175,7 +245,7 @@ func TestSparseSeriesAreBoundedWhateverTheClockWas(t *testing.T) {
 		"many at one time":                {points: slices.Repeat([]metrics.Point{at(0), at(historyRate)}, 1000), want: true},
 	} {
 		first, _ := firstOf(c.points)
-		if got := sparse(c.points, first, noon(), stepRate); got != c.want {
+		if got := sparse(c.points, first, noon(), Rules{Step: stepRate}); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}

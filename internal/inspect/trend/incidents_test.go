@@ -205,3 +205,23 @@ func TestBadSeriesAreNoAnomaly(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatLastsIsMeasured has a week of usual values, an hour and a half of high ones, and the same again today. What was in between is
+// unknown, or known to be high.
+func TestWhatLastsIsMeasured(t *testing.T) {
+	for measured, want := range map[bool]bool{false: false, true: true} {
+		var points []metrics.Point
+		for _, p := range every(stepRate, 28*day, func(time.Duration) float64 { return 1 }) {
+			ago := noon().Sub(p.Time)
+			if ago <= 20*day {
+				p.Value = 100
+			}
+			if measured || ago > 20*day-90*time.Minute || ago < 90*time.Minute {
+				points = append(points, p)
+			}
+		}
+		if found, ok := Anomalous(points, noon(), Rules{Step: stepRate}); ok != want {
+			t.Errorf("measured %v: found %+v, want %v", measured, found, want)
+		}
+	}
+}

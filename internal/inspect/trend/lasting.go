@@ -42,7 +42,7 @@ func lasting(rules Rules, values []float64, shortest int) (Anomaly, bool) {
 }
 
 // onset returns where the deviation of the newest values began, before an index. The second result is false if it did not last since
-// then, or grew slowly.
+// then, is not known to have, or grew slowly.
 func (b *baseline) onset(before int) (int, bool) {
 	n := len(b.values)
 	row := b.rules.Runs[0].Points
@@ -57,6 +57,9 @@ func (b *baseline) onset(before int) (int, bool) {
 		}
 	}
 	for i := b.history; i < before; i++ {
+		if float64(known[i]) < minMeasuredTime*float64(n-i) {
+			continue
+		}
 		if b.lowest(i, row) >= normalScore && float64(deviating[i]) >= minLasting*float64(known[i]) {
 			return i, b.jumps(i)
 		}

@@ -216,7 +216,7 @@ func TestPrometheusAcceptsEveryQuery(t *testing.T) {
 			if !ok {
 				t.Fatalf("%s does not fit %v", s.total, group)
 			}
-			r.rates(ctx, fit, map[facts.Ref]time.Time{})
+			r.rates(ctx, fit, map[facts.Ref]requestedSince{})
 			if s.buckets != "" {
 				r.latencies(ctx, fit, nil)
 			}

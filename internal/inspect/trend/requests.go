@@ -50,7 +50,7 @@ func (r *reader) requests(ctx context.Context, names map[string]bool) []facts.An
 		if !ok {
 			continue
 		}
-		since := map[facts.Ref]time.Time{}
+		since := map[facts.Ref]requestedSince{}
 		if r.wants(facts.SourceErrors) && fit.code != "" || r.wants(facts.SourceTraffic, facts.SourceTrafficDrop) {
 			anomalies = append(anomalies, r.rates(ctx, fit, since)...)
 		}
@@ -140,8 +140,14 @@ func marked(expression, label, value string) string {
 	return fmt.Sprintf(`label_replace(%s, %q, %q, "", "")`, expression, label, value)
 }
 
+// requestedSince is since when the requests of an object are measured, and whether most of the samples since then are missing.
+type requestedSince struct {
+	first  time.Time
+	sparse bool
+}
+
 // rates evaluates the number of requests and the share of those that failed. It adds since when each object is measured.
-func (r *reader) rates(ctx context.Context, s shaped, since map[facts.Ref]time.Time) []facts.Anomaly {
+func (r *reader) rates(ctx context.Context, s shaped, since map[facts.Ref]requestedSince) []facts.Anomaly {
 	series, ok := r.series(ctx, question{
 		what: "requests in " + s.total, namespace: s.namespace(), within: r.scope.Everywhere(), step: stepRate,
 		checks: r.checksRequiring(facts.SourceErrors, facts.SourceTraffic, facts.SourceTrafficDrop),
@@ -168,8 +174,8 @@ func (r *reader) rates(ctx context.Context, s shaped, since map[facts.Ref]time.T
 			continue
 		}
 		if first, ok := firstOf(one.Points); ok {
-			since[ref] = first
-			r.noteRequests(s, ref, first, one.Points)
+			since[ref] = requestedSince{first, sparse(one.Points, first, r.end(stepRate), Rules{Step: stepRate})}
+			r.noteRequests(s, ref, since[ref])
 		}
 		if r.wants(facts.SourceErrors) && errors[ref] != nil {
 			if found, ok := unusualErrors(one.Points, errors[ref], r.end(stepRate)); ok {
@@ -190,17 +196,16 @@ func (r *reader) rates(ctx context.Context, s shaped, since map[facts.Ref]time.T
 	return append(anomalies, r.measuredDrops(ctx, s, drops)...)
 }
 
-// noteRequests notes since when the requests of an object are measured, and whether most of the samples since then are missing.
-func (r *reader) noteRequests(s shaped, ref facts.Ref, first time.Time, points []metrics.Point) {
+// noteRequests notes for each source whether the requests of an object are measured for long enough, and in enough of that time.
+func (r *reader) noteRequests(s shaped, ref facts.Ref, since requestedSince) {
 	need := map[facts.Source]time.Duration{
 		facts.SourceTraffic: surgeRules().least(), facts.SourceTrafficDrop: dropRules().least(),
 	}
 	if s.code != "" {
 		need[facts.SourceErrors] = Rules{Step: stepRate}.least()
 	}
-	holes := sparse(points, first, r.end(stepRate), stepRate)
 	for source, history := range need {
-		if long := r.noteHistory(source, s.total, ref, first, history); long && holes {
+		if long := r.noteHistory(source, s.total, ref, since.first, history); long && since.sparse {
 			r.noteSparse(source)
 		}
 	}
@@ -258,7 +263,7 @@ func (s shaped) durations(matcher string) string {
 
 // latencies evaluates a high percentile of request durations. Few requests have no percentile, so an object may be measured since long
 // before its first one.
-func (r *reader) latencies(ctx context.Context, s shaped, since map[facts.Ref]time.Time) []facts.Anomaly {
+func (r *reader) latencies(ctx context.Context, s shaped, since map[facts.Ref]requestedSince) []facts.Anomaly {
 	series, ok := r.series(ctx, question{
 		what: "durations in " + s.buckets, checks: r.checksRequiring(facts.SourceLatency), namespace: s.namespace(),
 		within: r.scope.Everywhere(), step: stepRate, spans: []time.Duration{historyRate, historyRateShort},
@@ -275,11 +280,12 @@ func (r *reader) latencies(ctx context.Context, s shaped, since map[facts.Ref]ti
 			continue
 		}
 		first, ok := firstOf(one.Points)
-		if requested, known := since[ref]; known && requested.Before(first) {
-			first = requested
+		if requested, known := since[ref]; known && requested.first.Before(first) {
+			first = requested.first
 		}
-		if ok {
-			r.noteHistory(facts.SourceLatency, s.buckets, ref, first, Rules{Step: stepRate}.least())
+		// Few requests have few percentiles, which is no gap; without requests, there are none.
+		if ok && r.noteHistory(facts.SourceLatency, s.buckets, ref, first, Rules{Step: stepRate}.least()) && since[ref].sparse {
+			r.noteSparse(facts.SourceLatency)
 		}
 		rules := Rules{Step: stepRate, Log: true, Effect: func(now, usual float64) bool {
 			return now >= minSlowdownRatio*usual && (now-usual)*s.seconds >= minSlowdown
