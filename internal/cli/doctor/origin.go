@@ -1,14 +1,8 @@
 package doctor
 
 import (
-	"context"
-	"slices"
-
 	appsv1 "k8s.io/api/apps/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/remedy"
 )
 
@@ -77,69 +71,4 @@ func (e *examination) origin() origin {
 		return origin{}
 	}
 	return originOf(e.installed[0].deployment)
-}
-
-// impersonated are the names of the ServiceAccounts that the roles of a manager let it act as. Who cannot read roles gets the default.
-func (e *examination) impersonated(ctx context.Context, i *installation) []string {
-	var names []string
-	for _, ref := range e.boundTo(ctx, i) {
-		for _, rule := range e.rulesOf(ctx, ref) {
-			acts := slices.Contains(rule.Resources, "serviceaccounts") &&
-				(slices.Contains(rule.Verbs, asAccount) || slices.Contains(rule.Verbs, asAnything))
-			if acts {
-				names = append(names, rule.ResourceNames...)
-			}
-		}
-	}
-	if len(names) == 0 {
-		return []string{v1alpha1.DefaultServiceAccountName}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}
-
-// boundRole is a role of a binding; the namespace is that of a Role.
-type boundRole struct{ kind, namespace, name string }
-
-// boundTo are the roles that the ServiceAccount of a manager has, as far as they can be read.
-func (e *examination) boundTo(ctx context.Context, i *installation) (roles []boundRole) {
-	isSubject := func(s rbacv1.Subject) bool {
-		return s.Kind == rbacv1.ServiceAccountKind && s.Namespace == i.deployment.Namespace && s.Name == i.account
-	}
-	cluster := &rbacv1.ClusterRoleBindingList{}
-	if e.client.List(ctx, cluster) == nil {
-		for n := range cluster.Items {
-			if slices.ContainsFunc(cluster.Items[n].Subjects, isSubject) {
-				roles = append(roles, boundRole{cluster.Items[n].RoleRef.Kind, "", cluster.Items[n].RoleRef.Name})
-			}
-		}
-	}
-	for _, namespace := range i.namespaces {
-		list := &rbacv1.RoleBindingList{}
-		if e.client.List(ctx, list, client.InNamespace(namespace)) != nil {
-			continue
-		}
-		for n := range list.Items {
-			if slices.ContainsFunc(list.Items[n].Subjects, isSubject) {
-				roles = append(roles, boundRole{list.Items[n].RoleRef.Kind, namespace, list.Items[n].RoleRef.Name})
-			}
-		}
-	}
-	return roles
-}
-
-// rulesOf a role; none if it cannot be read, as if it did not exist.
-func (e *examination) rulesOf(ctx context.Context, role boundRole) []rbacv1.PolicyRule {
-	if role.kind == "Role" {
-		found := &rbacv1.Role{}
-		if err := e.client.Get(ctx, client.ObjectKey{Namespace: role.namespace, Name: role.name}, found); err != nil {
-			return nil
-		}
-		return found.Rules
-	}
-	found := &rbacv1.ClusterRole{}
-	if err := e.client.Get(ctx, client.ObjectKey{Name: role.name}, found); err != nil {
-		return nil
-	}
-	return found.Rules
 }
