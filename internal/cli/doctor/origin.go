@@ -2,12 +2,19 @@ package doctor
 
 import (
 	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kubeops.io/kubeops/internal/remedy"
 )
 
 // defaultNamespace is that of config/default, which its folders install into.
 const defaultNamespace = "kubeops-system"
+
+// Folders of config whose objects the chart has a switch for.
+const (
+	folderCRDs     = "config/crd"
+	folderPolicies = "config/admission"
+)
 
 // Annotations of Helm on everything that it installs.
 const (
@@ -24,15 +31,25 @@ type origin struct {
 }
 
 func originOf(d *appsv1.Deployment) origin {
-	if d.Annotations[releaseName] != "" {
-		return origin{release: d.Annotations[releaseName], namespace: d.Annotations[releaseNamespace]}
+	if from := releaseOf(d); from.release != "" {
+		return from
 	}
 	return origin{overlay: d.Namespace != defaultNamespace}
 }
 
-// again is how to install the objects of a folder of config again.
+// releaseOf is the origin of an object of a release of Helm; without one, it is that of config/default.
+func releaseOf(object metav1.Object) origin {
+	annotations := object.GetAnnotations()
+	return origin{release: annotations[releaseName], namespace: annotations[releaseNamespace]}
+}
+
+// again is how to install the objects of a folder of config again. Those that the chart has a switch for may be missing because it is off.
 func (o origin) again(folder string) remedy.Text {
 	switch {
+	case o.release != "" && folder == folderCRDs:
+		return o.upgrade("crds.install=true")
+	case o.release != "" && folder == folderPolicies:
+		return o.upgrade("components.admission=true")
 	case o.release != "":
 		return o.upgrade("")
 	case o.overlay:

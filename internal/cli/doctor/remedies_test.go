@@ -2,10 +2,12 @@ package doctor
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
@@ -43,6 +45,29 @@ func TestRemediesAreOfWhatInstalledTheManager(t *testing.T) {
 		if got := string(from.component("network-policy", "networkPolicy", true)); got != tc.component {
 			t.Errorf("%s: %s", name, got)
 		}
+	}
+}
+
+func TestARemedyOfHelmTurnsOnWhatTheReleaseHasOff(t *testing.T) {
+	manager := appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{
+		Namespace: "platform", Annotations: map[string]string{releaseName: "ops", releaseNamespace: "platform"},
+	}}
+	for folder, want := range map[string]string{
+		folderCRDs: "--set crds.install=true`.", folderPolicies: "--set components.admission=true`.", "config/rbac": "--reset-then-reuse-values`.",
+	} {
+		if got := string(originOf(&manager).again(folder)); !strings.HasSuffix(got, want) {
+			t.Errorf("%s: %s", folder, got)
+		}
+	}
+	// CustomResourceDefinitions that kubectl installed.
+	e := &examination{installed: []installation{{deployment: &manager}}}
+	crd := &apiextensionsv1.CustomResourceDefinition{}
+	if got := string(e.originOfCRD(crd).again(folderCRDs)); !strings.Contains(got, "-k config/crd") {
+		t.Error(got)
+	}
+	crd.Annotations = manager.Annotations
+	if got := string(e.originOfCRD(crd).again(folderCRDs)); !strings.Contains(got, "helm upgrade ops ") {
+		t.Error(got)
 	}
 }
 
