@@ -18,35 +18,50 @@ import (
 	"kubeops.io/kubeops/internal/text"
 )
 
+// kindCRD precedes the name of a CustomResourceDefinition in findings.
+const kindCRD = "CustomResourceDefinition "
+
 // maxFields that a finding about a CustomResourceDefinition lists.
 const maxFields = 3
 
 // crds compares the CustomResourceDefinitions of the cluster with those of this program.
 func (e *examination) crds(ctx context.Context) error {
-	applyCRDs := e.origin().again("config/crd")
 	wanted, err := config.CRDs()
 	if err != nil {
 		return err
 	}
+	var missing []*apiextensionsv1.CustomResourceDefinition
+	from := e.origin()
 	for _, want := range wanted {
-		object := "CustomResourceDefinition " + want.Name
 		found := &apiextensionsv1.CustomResourceDefinition{}
 		err := e.client.Get(ctx, client.ObjectKeyFromObject(want), found)
 		switch {
 		case apierrors.IsNotFound(err):
-			e.problem(checkCRDs, object,
-				fmt.Sprintf("does not exist: the manager does not reconcile %s until it does", want.Spec.Names.Kind), applyCRDs)
+			missing = append(missing, want)
 		case err != nil:
 			return e.failed(err, "read CustomResourceDefinitions")
 		default:
-			e.crd(object, want, found)
+			from = e.originOfCRD(found)
+			e.crd(want, found, from.again(folderCRDs))
 		}
+	}
+	for _, want := range missing {
+		e.problem(checkCRDs, kindCRD+want.Name, fmt.Sprintf("does not exist: the manager does not reconcile %s until it does",
+			want.Spec.Names.Kind), from.again(folderCRDs))
 	}
 	return nil
 }
 
+// originOfCRD may differ from that of the manager: a release does not take over what something else installed.
+func (e *examination) originOfCRD(crd *apiextensionsv1.CustomResourceDefinition) origin {
+	from := releaseOf(crd)
+	from.overlay = from.release == "" && e.origin().overlay
+	return from
+}
+
 // crd compares one CustomResourceDefinition.
-func (e *examination) crd(object string, want, found *apiextensionsv1.CustomResourceDefinition) {
+func (e *examination) crd(want, found *apiextensionsv1.CustomResourceDefinition, applyCRDs remedy.Text) {
+	object := kindCRD + want.Name
 	for _, condition := range found.Status.Conditions {
 		bad := apiextensionsv1.ConditionFalse
 		if condition.Type == apiextensionsv1.NonStructuralSchema || condition.Type == apiextensionsv1.Terminating {
@@ -58,7 +73,6 @@ func (e *examination) crd(object string, want, found *apiextensionsv1.CustomReso
 			return
 		}
 	}
-	applyCRDs := e.origin().again("config/crd")
 	missing, extra := compare(schemaOf(want), schemaOf(found))
 	switch {
 	case len(missing) > 0 && len(extra) > 0:

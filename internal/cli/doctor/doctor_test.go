@@ -50,6 +50,7 @@ func TestEachWrongStateIsNamed(t *testing.T) {
 		{"resources that are stalled or not reconciled, and their connections", w.testResources},
 		{"restored objects", w.testRestored},
 		{"a user without permissions", w.testUser},
+		{"a user who cannot read roles", w.testUserWithoutRoles},
 		{"a missing CustomResourceDefinition", w.testMissingCRD}, // last: it is not created again
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -294,6 +295,33 @@ func (w *world) testRestored(*testing.T) {
 }
 
 // testUser checks that what a user cannot read is no finding, but a gap.
+// testUserWithoutRoles has a user who may do all that doctor does, except read roles: whom the manager acts as is not known, which is no
+// problem.
+func (w *world) testUserWithoutRoles(*testing.T) {
+	names := w.role("kubeops-manager-impersonation")
+	accounts := func(name string) func(client.Object) {
+		return func(o client.Object) { o.(*rbacv1.ClusterRole).Rules[0].ResourceNames = []string{name} }
+	}
+	w.change(names, accounts("auditor"))
+	w.create(&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "operator"}, Rules: []rbacv1.PolicyRule{{
+		Resources: []string{"*"}, Verbs: []string{"*"}, APIGroups: []string{
+			"", "apps", "apiextensions.k8s.io", "admissionregistration.k8s.io", "authorization.k8s.io", "coordination.k8s.io",
+			"kubeops.io", "networking.k8s.io",
+		},
+	}}})
+	w.create(&rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: "operator"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "operator"},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: "default", Name: "operator"}},
+	})
+	w.create(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "operator"}})
+	report := w.examine(testkit.AsServiceAccount(w.t, w.config, "default", "operator"))
+	if len(report.Findings) != 0 || len(report.Gaps) != 1 || !strings.Contains(report.Gaps[0].Message, "list ClusterRoleBindings") {
+		w.t.Errorf("%s", dump(report))
+	}
+	w.change(names, accounts("kubeops"))
+}
+
 func (w *world) testUser(*testing.T) {
 	w.create(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "user"}})
 	report := w.examine(testkit.AsServiceAccount(w.t, w.config, "default", "user"))

@@ -35,8 +35,8 @@ type installation struct {
 	namespaces []string
 	// unknown is set if the configuration could not be read, and so not the namespaces.
 	unknown bool
-	// impersonated are the names of the ServiceAccounts that its roles let it act as.
-	impersonated []string
+	// impersonated are the ServiceAccounts that its roles let it act as.
+	impersonated impersonated
 	// elects is whether it leads by the Lease of its own namespace.
 	elects bool
 }

@@ -1,19 +1,20 @@
 package doctor
 
 import (
-	"context"
-	"slices"
-
 	appsv1 "k8s.io/api/apps/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/remedy"
 )
 
 // defaultNamespace is that of config/default, which its folders install into.
 const defaultNamespace = "kubeops-system"
+
+// Folders of config whose objects the chart has a switch for.
+const (
+	folderCRDs     = "config/crd"
+	folderPolicies = "config/admission"
+)
 
 // Annotations of Helm on everything that it installs.
 const (
@@ -30,15 +31,25 @@ type origin struct {
 }
 
 func originOf(d *appsv1.Deployment) origin {
-	if d.Annotations[releaseName] != "" {
-		return origin{release: d.Annotations[releaseName], namespace: d.Annotations[releaseNamespace]}
+	if from := releaseOf(d); from.release != "" {
+		return from
 	}
 	return origin{overlay: d.Namespace != defaultNamespace}
 }
 
-// again is how to install the objects of a folder of config again.
+// releaseOf is the origin of an object of a release of Helm; without one, it is that of config/default.
+func releaseOf(object metav1.Object) origin {
+	annotations := object.GetAnnotations()
+	return origin{release: annotations[releaseName], namespace: annotations[releaseNamespace]}
+}
+
+// again is how to install the objects of a folder of config again. Those that the chart has a switch for may be missing because it is off.
 func (o origin) again(folder string) remedy.Text {
 	switch {
+	case o.release != "" && folder == folderCRDs:
+		return o.upgrade("crds.install=true")
+	case o.release != "" && folder == folderPolicies:
+		return o.upgrade("components.admission=true")
 	case o.release != "":
 		return o.upgrade("")
 	case o.overlay:
@@ -77,69 +88,4 @@ func (e *examination) origin() origin {
 		return origin{}
 	}
 	return originOf(e.installed[0].deployment)
-}
-
-// impersonated are the names of the ServiceAccounts that the roles of a manager let it act as. Who cannot read roles gets the default.
-func (e *examination) impersonated(ctx context.Context, i *installation) []string {
-	var names []string
-	for _, ref := range e.boundTo(ctx, i) {
-		for _, rule := range e.rulesOf(ctx, ref) {
-			acts := slices.Contains(rule.Resources, "serviceaccounts") &&
-				(slices.Contains(rule.Verbs, asAccount) || slices.Contains(rule.Verbs, asAnything))
-			if acts {
-				names = append(names, rule.ResourceNames...)
-			}
-		}
-	}
-	if len(names) == 0 {
-		return []string{v1alpha1.DefaultServiceAccountName}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}
-
-// boundRole is a role of a binding; the namespace is that of a Role.
-type boundRole struct{ kind, namespace, name string }
-
-// boundTo are the roles that the ServiceAccount of a manager has, as far as they can be read.
-func (e *examination) boundTo(ctx context.Context, i *installation) (roles []boundRole) {
-	isSubject := func(s rbacv1.Subject) bool {
-		return s.Kind == rbacv1.ServiceAccountKind && s.Namespace == i.deployment.Namespace && s.Name == i.account
-	}
-	cluster := &rbacv1.ClusterRoleBindingList{}
-	if e.client.List(ctx, cluster) == nil {
-		for n := range cluster.Items {
-			if slices.ContainsFunc(cluster.Items[n].Subjects, isSubject) {
-				roles = append(roles, boundRole{cluster.Items[n].RoleRef.Kind, "", cluster.Items[n].RoleRef.Name})
-			}
-		}
-	}
-	for _, namespace := range i.namespaces {
-		list := &rbacv1.RoleBindingList{}
-		if e.client.List(ctx, list, client.InNamespace(namespace)) != nil {
-			continue
-		}
-		for n := range list.Items {
-			if slices.ContainsFunc(list.Items[n].Subjects, isSubject) {
-				roles = append(roles, boundRole{list.Items[n].RoleRef.Kind, namespace, list.Items[n].RoleRef.Name})
-			}
-		}
-	}
-	return roles
-}
-
-// rulesOf a role; none if it cannot be read, as if it did not exist.
-func (e *examination) rulesOf(ctx context.Context, role boundRole) []rbacv1.PolicyRule {
-	if role.kind == "Role" {
-		found := &rbacv1.Role{}
-		if err := e.client.Get(ctx, client.ObjectKey{Namespace: role.namespace, Name: role.name}, found); err != nil {
-			return nil
-		}
-		return found.Rules
-	}
-	found := &rbacv1.ClusterRole{}
-	if err := e.client.Get(ctx, client.ObjectKey{Name: role.name}, found); err != nil {
-		return nil
-	}
-	return found.Rules
 }

@@ -46,9 +46,10 @@ func (e *examination) permissions(ctx context.Context) error {
 		if i.unknown { // in which namespaces it needs them
 			continue
 		}
-		i.impersonated = e.impersonated(ctx, i)
-		mode, err := e.impersonation(ctx, i)
-		if err != nil {
+		mode := asAnything // as accounts whose names are not known, nothing is checked
+		if i.impersonated, err = e.impersonatedBy(ctx, i); err != nil {
+			e.gap(checkImpersonation, err)
+		} else if mode, err = e.impersonation(ctx, i); err != nil {
 			return err
 		}
 		var needed []attribute
@@ -72,36 +73,41 @@ func (e *examination) permissions(ctx context.Context) error {
 
 // impersonation finds how a manager acts as the ServiceAccounts of tenants, and reports if it cannot, or can do more than it should.
 func (e *examination) impersonation(ctx context.Context, i *installation) (mode string, err error) {
-	can := map[string]bool{}
+	namespace := ""
+	if len(i.namespaces) > 0 {
+		namespace = i.namespaces[0]
+	}
+	can := map[string][]string{} // the accounts of each verb
 	for verb, group := range map[string]string{asAccount: "authentication.k8s.io", asAnything: ""} {
 		var asked []attribute
-		for _, name := range i.impersonated {
-			one := attribute{group: group, resource: "serviceaccounts", name: name, verb: verb}
-			if len(i.namespaces) > 0 {
-				one.namespace = i.namespaces[0]
-			}
-			asked = append(asked, one)
+		for _, name := range i.impersonated.in(namespace) {
+			asked = append(asked, attribute{namespace: namespace, group: group, resource: "serviceaccounts", name: name, verb: verb})
 		}
 		refused, err := e.refused(ctx, i, asked)
 		if err != nil {
 			return "", err
 		}
-		can[verb] = len(refused) < len(asked)
+		for _, one := range asked {
+			if !slices.ContainsFunc(refused, func(r attribute) bool { return r.name == one.name }) {
+				can[verb] = append(can[verb], one.name)
+			}
+		}
 	}
 	from := originOf(i.deployment)
 	object := accountOf(i)
 	constrains := e.minor == 0 || e.minor >= minConstrained
 	switch {
-	case constrains && can[asAnything]:
-		e.warn(checkImpersonation, object, "can make any request as the ServiceAccounts "+text.List(i.impersonated, maxLacks)+
-			" of all namespaces: impersonation is not constrained, although only Kubernetes 1.35 and earlier needs that",
+	case constrains && len(can[asAnything]) > 0:
+		e.warn(checkImpersonation, object, "can make any request as the ServiceAccounts "+text.List(can[asAnything], maxLacks)+
+			" of all namespaces: impersonation is not constrained, which only Kubernetes 1.35 and earlier and clusters without the "+
+			"feature gate ConstrainedImpersonation need",
 			from.component("plain-impersonation", "plainImpersonation", false))
 		return asAnything, nil
-	case can[asAnything]:
+	case len(can[asAnything]) > 0:
 		return asAnything, nil
 	case constrains:
 		return asAccount, nil // what is missing of it is reported with the other permissions
-	case can[asAccount]:
+	case len(can[asAccount]) > 0:
 		e.problem(checkImpersonation, object, fmt.Sprintf("cannot act as ServiceAccounts: Kubernetes %s does not know constrained "+
 			"impersonation", e.report.Kubernetes), from.component("plain-impersonation", "plainImpersonation", true))
 	default:
@@ -130,10 +136,11 @@ func attributesOf(role config.Role, i *installation) (list []attribute) {
 				list = append(list, attribute{path: path, verb: verb, role: role})
 			}
 			for _, namespace := range namespaces {
+				asked := rule
 				if verb == asAccount {
-					rule.ResourceNames = i.impersonated
+					asked.ResourceNames = i.impersonated.in(namespace)
 				}
-				list = append(list, attributesOfRule(rule, namespace, verb, role)...)
+				list = append(list, attributesOfRule(asked, namespace, verb, role)...)
 			}
 		}
 	}

@@ -18,7 +18,7 @@ import (
 
 // policies checks that the admission policies are in place.
 func (e *examination) policies(ctx context.Context) error {
-	applyPolicies := e.origin().again("config/admission")
+	applyPolicies := e.origin().again(folderPolicies)
 	wanted, err := config.Policies()
 	if err != nil {
 		return err

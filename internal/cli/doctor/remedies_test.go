@@ -2,13 +2,17 @@ package doctor
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"kubeops.io/kubeops/config"
 )
 
 func TestRemediesAreOfWhatInstalledTheManager(t *testing.T) {
@@ -44,6 +48,29 @@ func TestRemediesAreOfWhatInstalledTheManager(t *testing.T) {
 	}
 }
 
+func TestARemedyOfHelmTurnsOnWhatTheReleaseHasOff(t *testing.T) {
+	manager := appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{
+		Namespace: "platform", Annotations: map[string]string{releaseName: "ops", releaseNamespace: "platform"},
+	}}
+	for folder, want := range map[string]string{
+		folderCRDs: "--set crds.install=true`.", folderPolicies: "--set components.admission=true`.", "config/rbac": "--reset-then-reuse-values`.",
+	} {
+		if got := string(originOf(&manager).again(folder)); !strings.HasSuffix(got, want) {
+			t.Errorf("%s: %s", folder, got)
+		}
+	}
+	// CustomResourceDefinitions that kubectl installed.
+	e := &examination{installed: []installation{{deployment: &manager}}}
+	crd := &apiextensionsv1.CustomResourceDefinition{}
+	if got := string(e.originOfCRD(crd).again(folderCRDs)); !strings.Contains(got, "-k config/crd") {
+		t.Error(got)
+	}
+	crd.Annotations = manager.Annotations
+	if got := string(e.originOfCRD(crd).again(folderCRDs)); !strings.Contains(got, "helm upgrade ops ") {
+		t.Error(got)
+	}
+}
+
 func TestImpersonatedAccountsAreThoseOfTheRoles(t *testing.T) {
 	acts := func(names ...string) []rbacv1.PolicyRule {
 		return []rbacv1.PolicyRule{
@@ -65,17 +92,38 @@ func TestImpersonatedAccountsAreThoseOfTheRoles(t *testing.T) {
 		&rbacv1.RoleBinding{ObjectMeta: named("shop", "c"), Subjects: subject, RoleRef: rbacv1.RoleRef{Kind: "Role", Name: "narrow"}},
 	).Build()
 	e := &examination{client: reads}
+	both := []string{"shop", "web"}
 	for name, tc := range map[string]struct {
 		installation
-		want []string
+		namespace string
+		want      []string
 	}{
-		"all namespaces":    {installation{account: "operator"}, []string{"auditor", "deployer"}},
-		"single namespaces": {installation{account: "operator", namespaces: []string{"shop"}}, []string{"auditor", "deployer", "shopper"}},
-		"no role":           {installation{account: "unbound"}, []string{"kubeops"}},
+		"all namespaces":              {installation{account: "operator"}, "", []string{"auditor", "deployer"}},
+		"a namespace with a Role":     {installation{account: "operator", namespaces: both}, "shop", []string{"auditor", "deployer", "shopper"}},
+		"another with that of no one": {installation{account: "operator", namespaces: both}, "web", []string{"auditor", "deployer"}},
+		"no role":                     {installation{account: "unbound"}, "", []string{"kubeops"}},
 	} {
 		tc.deployment = &appsv1.Deployment{ObjectMeta: named("platform", managerName)}
-		if got := e.impersonated(t.Context(), &tc.installation); !slices.Equal(got, tc.want) {
-			t.Errorf("%s: %v, want %v", name, got, tc.want)
+		names, err := e.impersonatedBy(t.Context(), &tc.installation)
+		if got := names.in(tc.namespace); err != nil || !slices.Equal(got, tc.want) {
+			t.Errorf("%s: %v, want %v: %v", name, got, tc.want, err)
 		}
+	}
+}
+
+// TestOnlyTheVerbOfAccountsIsAskedForTheirNames asks for the accounts of each namespace, and for other verbs of the same rule as they are.
+func TestOnlyTheVerbOfAccountsIsAskedForTheirNames(t *testing.T) {
+	role := config.Role{Kind: "ClusterRole", Name: "any", Rules: []rbacv1.PolicyRule{{
+		APIGroups: []string{"authentication.k8s.io"}, Resources: []string{"serviceaccounts"}, ResourceNames: []string{"kubeops"},
+		Verbs: []string{asAccount, "get"},
+	}}}
+	i := &installation{namespaces: []string{"shop", "web"}, impersonated: impersonated{"shop": {"shopper"}, "web": {"weaver"}}}
+	var got []string
+	for _, one := range attributesOf(role, i) {
+		got = append(got, one.verb+" "+one.namespace+"/"+one.name)
+	}
+	want := []string{asAccount + " shop/shopper", asAccount + " web/weaver", "get shop/kubeops", "get web/kubeops"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
