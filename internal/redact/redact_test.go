@@ -143,3 +143,19 @@ func TestNamesOfPodsAreNoKeys(t *testing.T) {
 		}
 	}
 }
+
+func TestNamesWithAPrefixOfKeysAreNoKeys(t *testing.T) {
+	r := redactor(t)
+	for _, text := range []string{
+		"sk_test_mode_is_enabled_for_all_customers", "rk_test_convergence_of_the_method failed",
+		"rk_test_integration-helpers.py::test_a PASSED", "set sk_live_your_secret_key_here",
+	} {
+		if got := r.Text(text); got != text {
+			t.Errorf("%s became %s", text, got)
+		}
+	}
+	const key = "sk_" + "live_" + "aB3dE5fG7hJ9kL1mN3oPqR7s" + "-" + "x1Y2z3_w4V5u6"
+	if got := r.Text("charged with " + key); strings.Contains(got, "x1Y2") || strings.Contains(got, "aB3d") {
+		t.Error(got)
+	}
+}
