@@ -159,3 +159,10 @@ func TestNamesWithAPrefixOfKeysAreNoKeys(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestAKeyOfAGatewayIsFoundByItsMark(t *testing.T) {
+	key := strings.Repeat("aB3dE5fG7hJ9kL1mN3oP", 4)[:76] + "APIM" + "x1Y2z" + "A=="
+	if got := redactor(t).Text("gateway " + key); strings.Contains(got, "APIM") {
+		t.Error(got)
+	}
+}

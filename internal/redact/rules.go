@@ -95,6 +95,7 @@ func formatRules() []rule {
 		},
 		vendorRule(),
 		markedRule(),
+		gatewayRule(),
 		{
 			id: RuleKeyForm, hints: []string{"hooks.slack.com", "/api/webhooks", "webhook.office.com", "qyapi.weixin", "open-apis/bot"},
 			pattern: regexp.MustCompile(`(?i)\b(?:hooks\.slack\.com/(?:services|workflows)|discord(?:app)?\.com/api/webhooks|` +
