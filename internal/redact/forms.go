@@ -58,7 +58,7 @@ func (f *finder) composed(from, to int) int {
 	long, scrambled := 0, 0
 	for part := range strings.SplitSeq(text, ".") {
 		switch {
-		case len(part) >= minPartLong && len(part) <= 2*maxBare && isGenerated(part):
+		case len(part) >= minPartLong && len(part) <= 2*maxBare && isGenerated(part) && !likeWords(part):
 			long++
 		case len(part) >= minPart && isScrambled(part):
 			scrambled++
