@@ -192,11 +192,11 @@ func (c *Connection) noAPIServer() error {
 func (c *Connection) refusal(body []byte) *problem.Problem {
 	namespace, account, err := serviceaccount.SplitUsername(c.config.Impersonate.UserName)
 	if err != nil {
-		return nil
+		return nil //nolint:nilerr // it acts as no ServiceAccount
 	}
 	answer := &apierrors.StatusError{}
-	if json.Unmarshal(body, &answer.ErrStatus) != nil {
-		return nil
+	if err := json.Unmarshal(body, &answer.ErrStatus); err != nil {
+		return nil //nolint:nilerr // not a response of an API server
 	}
 	refused, ok := apierror.ImpersonationRefused(answer)
 	if !ok || !refused.OfAccount() {
