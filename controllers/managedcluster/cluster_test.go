@@ -1,6 +1,7 @@
 package managedcluster
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -279,6 +280,44 @@ func TestTheClusterOfTheManagerIsReadAsTheServiceAccount(t *testing.T) {
 	if c = w.probe(); strings.HasPrefix(c.Status.UID, "certificate:") || c.Status.UID == "" {
 		t.Errorf("uid %s", c.Status.UID)
 	}
+}
+
+func TestAServiceAccountThatTheManagerCannotActAsDoesNotBecomeReady(t *testing.T) {
+	w := newWorld(t)
+	w.Create(&corev1.ServiceAccount{ObjectMeta: w.Meta("manager")})
+	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: w.Namespace}, Rules: []rbacv1.PolicyRule{
+		{NonResourceURLs: []string{"/version"}, Verbs: []string{"impersonate-on:serviceaccount:get"}},
+	}}
+	w.Create(role)
+	w.Create(&rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: w.Namespace}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
+		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: w.Namespace, Name: "manager"}},
+	})
+	administrator := w.env.Accounts.Config
+	w.env.Accounts.Config = testkit.AsServiceAccount(t, realAPI, w.Namespace, "manager")
+	w.cluster(func(s *v1alpha1.ManagedClusterSpec) {
+		s.Kubeconfig = nil
+		s.InCluster = true
+	})
+	w.Eventually(func() error { // the authorizer of the API server watches roles
+		if m := message(w.probe(), v1alpha1.ConditionReady); !strings.HasPrefix(m, "the manager cannot impersonate") {
+			return errors.New(m)
+		}
+		return nil
+	})
+	c := w.get()
+	w.want(c, [3]string{v1alpha1.ConditionReady, "False", v1alpha1.ReasonImpersonationForbidden},
+		[3]string{v1alpha1.ConditionReachable, "True", v1alpha1.ReasonSucceeded})
+	want := "the manager cannot impersonate ServiceAccount " + w.Namespace + "/" + v1alpha1.DefaultServiceAccountName + " (RBAC)"
+	if m := message(c, v1alpha1.ConditionReady); !strings.HasPrefix(m, want) {
+		t.Error(m)
+	}
+	if _, err := w.env.Clusters.Get(w.Key("c")); err == nil {
+		t.Error("a connection that reads nothing may be used")
+	}
+	w.env.Accounts.Config = administrator
+	w.env.Clusters.Drop(w.Key("c")) // as after a restart: a manager has one configuration
+	w.want(w.probe(), [3]string{v1alpha1.ConditionReady, "True", v1alpha1.ReasonSucceeded})
 }
 
 func TestDeletingOrSuspendingAClusterEndsItsConnectionOnly(t *testing.T) {

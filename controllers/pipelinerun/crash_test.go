@@ -108,6 +108,33 @@ func TestARunThatIsCanceledBeforeItStartsNeverDoes(t *testing.T) {
 	}
 }
 
+func TestARunWaitsWhileAQuotaLeavesItsPipelineOut(t *testing.T) {
+	w := newWorld(t)
+	w.pipeline(v1alpha1.PipelineSpec{Stages: []v1alpha1.PipelineStage{jobStage("job")}})
+	ready := func(status metav1.ConditionStatus, reason string) {
+		p := &v1alpha1.Pipeline{}
+		if err := w.Client.Get(t.Context(), w.Key("p"), p); err != nil {
+			t.Fatal(err)
+		}
+		p.Status.Conditions = []metav1.Condition{{
+			Type: v1alpha1.ConditionReady, Status: status, Reason: reason, Message: "m", LastTransitionTime: metav1.Now(),
+		}}
+		if err := w.Client.Status().Update(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ready(metav1.ConditionFalse, v1alpha1.ReasonQuotaExceeded)
+	w.run("r")
+	run := w.settle("r")
+	w.want(run, v1alpha1.RunWaiting)
+	wantReason(t, run, v1alpha1.ReasonQuotaExceeded)
+	if len(w.jobs()) != 0 {
+		t.Error("a Job was created")
+	}
+	ready(metav1.ConditionTrue, v1alpha1.ReasonSucceeded)
+	w.want(w.settle("r"), v1alpha1.RunRunning, "job=Observing")
+}
+
 func TestAStageOfAFailedRunIsRetried(t *testing.T) {
 	w := newWorld(t)
 	w.pipeline(v1alpha1.PipelineSpec{Stages: []v1alpha1.PipelineStage{jobStage("a"), jobStage("b", "a")}})

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/pipeline"
 )
 
 // watch adds what wakes a run beside its own changes.
@@ -46,8 +47,21 @@ func watch(b *ctrl.Builder, cache client.Reader) *ctrl.Builder {
 	})
 	return b.
 		Watches(&v1alpha1.PipelineRun{}, ofPipeline(pipelineOf), builder.WithPredicates(ended)).
-		Watches(&v1alpha1.Pipeline{}, ofPipeline(client.Object.GetName), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.Pipeline{}, ofPipeline(client.Object.GetName), builder.WithPredicates(
+			predicate.Or(predicate.GenerationChangedPredicate{}, servedAgain()))).
 		Watches(&v1alpha1.Approval{}, toRun, builder.WithPredicates(created))
+}
+
+// servedAgain passes Pipelines that a quota no longer leaves out, for which their runs wait. Their generation does not change.
+func servedAgain() predicate.Predicate {
+	isServed := func(o client.Object) bool {
+		p, ok := o.(*v1alpha1.Pipeline)
+		return ok && pipeline.CheckServed(p) == nil
+	}
+	return predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return false }, DeleteFunc: func(event.DeleteEvent) bool { return false },
+		UpdateFunc: func(e event.UpdateEvent) bool { return !isServed(e.ObjectOld) && isServed(e.ObjectNew) },
+	}
 }
 
 // unfinished are the runs of a Pipeline that have not ended.

@@ -199,18 +199,19 @@ func TestWhyAnAuthenticDeliveryCreatesNoRun(t *testing.T) {
 			w.Update(p)
 		}
 	}
-	leaveOut := func() {
-		suspend(false)()
-		p := &v1alpha1.Pipeline{}
-		if err := w.Client.Get(t.Context(), w.Key("shop"), p); err != nil {
-			t.Fatal(err)
-		}
-		p.Status.Conditions = []metav1.Condition{{
-			Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonQuotaExceeded,
-			Message: "exceeded", LastTransitionTime: metav1.Now(),
-		}}
-		if err := w.Client.Status().Update(t.Context(), p); err != nil {
-			t.Fatal(err)
+	ready := func(status metav1.ConditionStatus, reason string) func() {
+		return func() {
+			suspend(false)()
+			p := &v1alpha1.Pipeline{}
+			if err := w.Client.Get(t.Context(), w.Key("shop"), p); err != nil {
+				t.Fatal(err)
+			}
+			p.Status.Conditions = []metav1.Condition{{
+				Type: v1alpha1.ConditionReady, Status: status, Reason: reason, Message: "m", LastTransitionTime: metav1.Now(),
+			}}
+			if err := w.Client.Status().Update(t.Context(), p); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	for _, c := range []struct {
@@ -225,7 +226,7 @@ func TestWhyAnAuthenticDeliveryCreatesNoRun(t *testing.T) {
 		{"no push", `{"zen": true}`, nil, http.StatusBadRequest, v1alpha1.ReasonInvalidPayload},
 		{"a value that is missing", noPusher, nil, http.StatusUnprocessableEntity, v1alpha1.ReasonInvalidExpression},
 		{"suspended", push("main", commit(2)), suspend(true), http.StatusOK, v1alpha1.ReasonSuspended},
-		{"left out by a quota", push("main", commit(2)), leaveOut, http.StatusOK, v1alpha1.ReasonQuotaExceeded},
+		{"left out by a quota", push("main", commit(2)), ready(metav1.ConditionFalse, v1alpha1.ReasonQuotaExceeded), http.StatusOK, v1alpha1.ReasonQuotaExceeded},
 	} {
 		if c.before != nil {
 			c.before()
@@ -238,7 +239,7 @@ func TestWhyAnAuthenticDeliveryCreatesNoRun(t *testing.T) {
 			t.Errorf("%s: status %+v", c.name, status)
 		}
 	}
-	suspend(false)()
+	ready(metav1.ConditionTrue, v1alpha1.ReasonSucceeded)()
 	for n := range v1alpha1.MaxUnendedRuns {
 		w.Create(&v1alpha1.PipelineRun{ObjectMeta: w.Meta(fmt.Sprintf("r-%d", n)), Spec: v1alpha1.PipelineRunSpec{
 			PipelineRef: v1alpha1.LocalReference{Name: "shop"},

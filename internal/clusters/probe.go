@@ -9,11 +9,14 @@ import (
 	"net/http"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/version"
+	"k8s.io/apiserver/pkg/authentication/serviceaccount"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
 )
@@ -28,7 +31,8 @@ const (
 	// The path of the version, and of the namespace whose UID identifies a cluster.
 	versionPath  = "/version"
 	identityPath = "/api/v1/namespaces/kube-system"
-	// retryIdentity is when to ask again a server that is another cluster. A probe notices it before, and its caller is woken.
+	// retryIdentity is when to ask again a server that is another cluster, or that refuses to let the manager act as a ServiceAccount. A
+	// probe notices it before, and its caller is woken.
 	retryIdentity = time.Minute
 )
 
@@ -61,13 +65,16 @@ func Unreachable(err error) bool {
 func (c *Connection) Probe(ctx context.Context, timeout time.Duration) (Health, error) {
 	began := time.Now()
 	var info version.Info
-	status, _, err := c.get(ctx, timeout, versionPath, &info)
+	status, body, err := c.get(ctx, timeout, versionPath, &info)
 	health := Health{Version: info.GitVersion, Latency: time.Since(began)}
 	switch {
 	case err != nil:
 		return Health{}, err
-	case status == http.StatusForbidden: // it answers and knows who asks; the version is not for everyone
-		health.Version = ""
+	case status == http.StatusForbidden:
+		if p := c.refusal(body); p != nil {
+			return Health{}, p
+		}
+		health.Version = "" // it answers and knows who asks; the version is not for everyone
 	case status != http.StatusOK:
 		return Health{}, c.answered(status)
 	case health.Version == "":
@@ -91,6 +98,9 @@ func (c *Connection) identify(ctx context.Context, timeout time.Duration) (ident
 	case status == http.StatusForbidden && bytes.Contains(body, []byte(anonymous)):
 		return "", false, c.answered(http.StatusUnauthorized)
 	case status == http.StatusForbidden, status == http.StatusNotFound:
+		if p := c.refusal(body); p != nil {
+			return "", false, p
+		}
 		if authority := c.state.authority.Load(); authority != nil {
 			identity = certificateIdentity + *authority
 		}
@@ -175,6 +185,24 @@ func (c *Connection) noResponse(err error) error {
 func (c *Connection) noAPIServer() error {
 	return unreachableError{problem.Retrying(v1alpha1.ReasonInvalidResponse, nil,
 		"%s does not answer as an API server of Kubernetes does; check the server of the kubeconfig", c.Host())}
+}
+
+// refusal is the problem of a response to the manager itself, which may not act as the ServiceAccount that its cluster is read as. It is
+// nil for a response to that ServiceAccount, and for other clusters.
+func (c *Connection) refusal(body []byte) *problem.Problem {
+	namespace, account, err := serviceaccount.SplitUsername(c.config.Impersonate.UserName)
+	if err != nil {
+		return nil //nolint:nilerr // it acts as no ServiceAccount
+	}
+	answer := &apierrors.StatusError{}
+	if err := json.Unmarshal(body, &answer.ErrStatus); err != nil {
+		return nil //nolint:nilerr // not a response of an API server
+	}
+	refused, ok := apierror.ImpersonationRefused(answer)
+	if !ok || !refused.OfAccount() {
+		return nil
+	}
+	return problem.Waiting(v1alpha1.ReasonImpersonationForbidden, retryIdentity, "%s", refused.Message(namespace, account))
 }
 
 // answered is the problem of a status that no working API server sends.

@@ -222,7 +222,8 @@ func (r *Registry) Failed(key types.NamespacedName, p *problem.Problem) {
 		switch {
 		case p.Reason == v1alpha1.ReasonIdentityChanged:
 			e.state = IdentityChanged
-		case p.Reason == v1alpha1.ReasonUnauthorized, e.failures >= maxFailures, e.state == Connecting, e.state == IdentityChanged:
+		case p.Reason == v1alpha1.ReasonUnauthorized, p.Reason == v1alpha1.ReasonImpersonationForbidden, e.failures >= maxFailures,
+			e.state == Connecting, e.state == IdentityChanged:
 			e.state = Disconnected
 		case e.state == Connected:
 			e.state = Suspect

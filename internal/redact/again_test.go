@@ -165,3 +165,12 @@ func FuzzText(f *testing.F) {
 		}
 	})
 }
+
+func TestALongSecretIsNotLookedForAgain(t *testing.T) {
+	for length, again := range map[int]bool{maxAgainValue: true, maxAgainValue + 1: false} {
+		value := strings.Repeat("aB3dE5fG7hJ9kL1m", length/16+1)[:length]
+		if got := replaceAgain("seen "+value, []string{value}, nil) != "seen "+value; got != again {
+			t.Errorf("of %d bytes: %v", length, got)
+		}
+	}
+}

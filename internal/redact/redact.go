@@ -133,15 +133,20 @@ func replace(text string, spans []span, counts Counts) (replaced string, values 
 	return b.String(), values
 }
 
-// maxAgain bounds the memory for values to look for again.
-const maxAgain = 1024
+const (
+	// maxAgain bounds the memory for values to look for again.
+	maxAgain = 1024
+	// maxAgainValue is the length of such a value in bytes. To prepare the search for one that repeats itself takes time with the square of
+	// its length.
+	maxAgainValue = 4096
+)
 
 // replaceAgain replaces the other places of secrets that were found by their context: a log may repeat one without its name.
 func replaceAgain(text string, values []string, counts Counts) string {
 	var pairs []string
 	slices.Sort(values)
 	for _, value := range slices.Compact(values) {
-		if len(value) >= minAgain && len(pairs) < 2*maxAgain && isDistinct(value) {
+		if len(value) >= minAgain && len(value) <= maxAgainValue && len(pairs) < 2*maxAgain && isDistinct(value) {
 			pairs = append(pairs, value, pseudonym("redacted", value))
 		}
 	}

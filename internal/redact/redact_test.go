@@ -143,3 +143,27 @@ func TestNamesOfPodsAreNoKeys(t *testing.T) {
 		}
 	}
 }
+
+func TestNamesThatLookLikeKeysAreNoKeys(t *testing.T) {
+	r := redactor(t)
+	for _, text := range []string{
+		"sk_test_mode_is_enabled_for_all_customers", "rk_test_convergence_of_the_method failed",
+		"rk_test_integration-helpers.py::test_a PASSED", "set sk_live_your_secret_key_here",
+		"BestEffort2Pod3Slice4Cgroup5.V1Beta1Kubelet2Config3Spec4 was loaded",
+	} {
+		if got := r.Text(text); got != text {
+			t.Errorf("%s became %s", text, got)
+		}
+	}
+	const key = "sk_" + "live_" + "aB3dE5fG7hJ9kL1mN3oPqR7s" + "-" + "x1Y2z3_w4V5u6"
+	if got := r.Text("charged with " + key); strings.Contains(got, "x1Y2") || strings.Contains(got, "aB3d") {
+		t.Error(got)
+	}
+}
+
+func TestAKeyOfAGatewayIsFoundByItsMark(t *testing.T) {
+	key := strings.Repeat("aB3dE5fG7hJ9kL1mN3oP", 4)[:76] + "APIM" + "x1Y2z" + "A=="
+	if got := redactor(t).Text("gateway " + key); strings.Contains(got, "APIM") {
+		t.Error(got)
+	}
+}

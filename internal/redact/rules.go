@@ -91,10 +91,11 @@ func formatRules() []rule {
 			pattern: regexp.MustCompile(`\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|` +
 				`glpat-[A-Za-z0-9_-]{16,}(?:\.[0-9a-z]{2}\.[0-9a-z]{7,12})?|` +
 				`xox[abeprs]-[A-Za-z0-9-]{10,}|AIza[A-Za-z0-9_-]{30,}|sk-[A-Za-z0-9_-]{20,}|dckr_pat_[A-Za-z0-9_-]{20,}|` +
-				`hv[sbr]\.[A-Za-z0-9_-]{20,}|[sr]k_(?:live|test)_[A-Za-z0-9][A-Za-z0-9_-]{15,}|ya29\.[\w-]{20,})`),
+				`hv[sbr]\.[A-Za-z0-9_-]{20,}|[sr]k_(?:live|test)_[A-Za-z0-9]{16,}[\w-]*|ya29\.[\w-]{20,})`),
 		},
 		vendorRule(),
 		markedRule(),
+		gatewayRule(),
 		{
 			id: RuleKeyForm, hints: []string{"hooks.slack.com", "/api/webhooks", "webhook.office.com", "qyapi.weixin", "open-apis/bot"},
 			pattern: regexp.MustCompile(`(?i)\b(?:hooks\.slack\.com/(?:services|workflows)|discord(?:app)?\.com/api/webhooks|` +

@@ -82,6 +82,8 @@ func clusterRows() []row {
 		{name: "cluster-untrusted", manifest: strings.NewReplacer(", insecureSkipTLSVerify: true", "", ", insecure-skip-tls-verify: true", "").
 			Replace(kubeconfig("$TLS/silent", "", token)), want: notReady(v1alpha1.ReasonTLSFailed, "")},
 		{name: "cluster-unencrypted", manifest: kubeconfig("$SERVER/silent", "", token), want: invalid("https URL")},
+		{name: "cluster-account", manifest: resource("ManagedCluster", "{inCluster: true, serviceAccountName: developer}"),
+			want: notReady(v1alpha1.ReasonImpersonationForbidden, "developer")},
 		{name: "cluster-secret-path", manifest: resource("ManagedCluster", `{kubeconfig: {name: "../x"}}`), want: refused("spec.kubeconfig.name")},
 		{name: "investigate-always", manifest: inspection("{ai: {providerRef: {name: a}, investigate: Always}}"),
 			want: refused("spec.ai.investigate")},
