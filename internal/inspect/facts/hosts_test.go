@@ -1,9 +1,7 @@
 package facts_test
 
 import (
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -59,44 +57,6 @@ func TestHostsOfAContainerAreThoseOfItsSpecAndConfigMaps(t *testing.T) {
 			}
 			if got := g.HostsOf(p, "side"); got != nil {
 				t.Errorf("hosts of another container: %v", got)
-			}
-		})
-	}
-}
-
-func TestAWriteOfTheSpecIsTheNewestChange(t *testing.T) {
-	entry := func(at, subresource, fields string) string {
-		return `{manager: m, operation: Update, apiVersion: apps/v1, time: "2026-01-15T` + at + `Z", fieldsType: FieldsV1, subresource: "` +
-			subresource + `", fieldsV1: {` + fields + `}}`
-	}
-	for name, tc := range map[string]struct {
-		kind    facts.Kind
-		entries []string
-		want    string
-	}{
-		"none":                       {facts.StatefulSet, nil, ""},
-		"the spec":                   {facts.StatefulSet, []string{entry("11:00:00", "", `"f:spec": {}`)}, "11:00:00"},
-		"the newest":                 {facts.StatefulSet, []string{entry("11:00:00", "", `"f:spec": {}`), entry("10:00:00", "", `"f:spec": {}`)}, "11:00:00"},
-		"the scale":                  {facts.StatefulSet, []string{entry("11:00:00", "scale", `"f:spec": {"f:replicas": {}}`)}, "11:00:00"},
-		"the status":                 {facts.StatefulSet, []string{entry("11:00:00", "status", `"f:status": {}`)}, ""},
-		"labels":                     {facts.StatefulSet, []string{entry("11:00:00", "", `"f:metadata": {"f:labels": {}}`)}, ""},
-		"a status without its own":   {facts.StatefulSet, []string{entry("11:00:00", "", `"f:spec": {}, "f:status": {}`)}, ""},
-		"a Pod, which others change": {facts.Pod, []string{entry("11:00:00", "", `"f:spec": {}`)}, ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			version, spec := "apps/v1", "spec: {template: {spec: {containers: []}}}"
-			if tc.kind == facts.Pod {
-				version, spec = "v1", "spec: {containers: []}"
-			}
-			g := testkit.Graph(t, checktest.Document(version, string(tc.kind), "name: web, namespace: shop, managedFields: ["+
-				strings.Join(tc.entries, ", ")+"]", spec))
-			meta := g.MetaOf(facts.Ref{Kind: tc.kind, Namespace: "shop", Name: "web"})
-			got := ""
-			if !meta.SpecChanged.IsZero() {
-				got = meta.SpecChanged.UTC().Format(time.TimeOnly)
-			}
-			if got != tc.want {
-				t.Errorf("changed at %q, want %q", got, tc.want)
 			}
 		})
 	}

@@ -106,8 +106,8 @@ func specChanged(kind Kind, fields []metav1.ManagedFieldsEntry) time.Time {
 		if f.Subresource == "status" || f.FieldsV1 == nil {
 			continue
 		}
-		at, set := timeOf(f.Time), f.FieldsV1.GetRawBytes()
-		if at.After(last) && bytes.Contains(set, []byte(`"f:spec":`)) && !bytes.Contains(set, []byte(`"f:status":`)) {
+		set := f.FieldsV1.GetRawBytes()
+		if at := timeOf(f.Time); at.After(last) && bytes.Contains(set, []byte(`"f:spec":`)) && !bytes.Contains(set, []byte(`"f:status":`)) {
 			last = at
 		}
 	}
