@@ -185,15 +185,27 @@ func (g *Graph) EventsOf(ref Ref) []*EventNode {
 	if meta == nil || meta.UID == "" && meta.SpecChanged.IsZero() {
 		return events
 	}
-	return slices.DeleteFunc(slices.Clone(events), func(e *EventNode) bool {
-		return e.AboutUID != "" && meta.UID != "" && e.AboutUID != meta.UID || e.Last.Before(meta.SpecChanged)
-	})
+	return slices.DeleteFunc(slices.Clone(events), func(e *EventNode) bool { return e.isBefore(meta) })
 }
 
-// IsHistory reports whether the spec of the object of an event was written after it.
+// IsHistory reports whether the spec of the object of an event was written after it, or the event is about an earlier object of the name.
 func (g *Graph) IsHistory(e *EventNode) bool {
 	meta := g.MetaOf(e.About)
-	return meta != nil && e.Last.Before(meta.SpecChanged)
+	return meta != nil && e.isBefore(meta)
+}
+
+// isBefore reports whether an event is about an earlier object of the same name, or from before the newest change of the spec. Nothing was
+// before an object that has not changed since it was created: the clock of who reports it may be behind that of the API server.
+func (e *EventNode) isBefore(m *Meta) bool {
+	if e.AboutUID != "" && m.UID != "" {
+		if e.AboutUID != m.UID {
+			return true
+		}
+		if !m.SpecChanged.After(m.Created) {
+			return false
+		}
+	}
+	return e.Last.Before(m.SpecChanged)
 }
 
 // TopOwner follows controlling owners: from a Pod to its Deployment, StatefulSet, DaemonSet or CronJob. An object without an owner

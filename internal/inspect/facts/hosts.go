@@ -48,6 +48,7 @@ func hostsOf(s *corev1.PodSpec) []HostUse {
 		for _, use := range uses {
 			found := HostUse{container, field, use.Host, use.Port}
 			if len(hosts) < maxHosts && !slices.Contains(hosts, found) {
+				found.Host = strings.Clone(found.Host) // it is a part of the value, which it would keep in memory
 				hosts = append(hosts, found)
 			}
 		}
@@ -93,7 +94,8 @@ func configHosts(data map[string]string) []ConfigHost {
 			if strings.Count(use.Host, ".") > 1 && !strings.Contains(use.Host+".", ".svc.") {
 				continue
 			}
-			if hosts = append(hosts, ConfigHost{Key: key, Host: use.Host, Port: use.Port}); len(hosts) == maxConfigHosts {
+			// A copy: the host is a part of the value, which it would keep in memory.
+			if hosts = append(hosts, ConfigHost{Key: key, Host: strings.Clone(use.Host), Port: use.Port}); len(hosts) == maxConfigHosts {
 				return hosts
 			}
 		}
@@ -101,7 +103,7 @@ func configHosts(data map[string]string) []ConfigHost {
 	return hosts
 }
 
-// withoutComments drops the lines of a file that are comments: examples name hosts that need not exist.
+// withoutComments drops the comments of a file: examples name hosts that need not exist.
 func withoutComments(value string) string {
 	if !strings.Contains(value, "\n") {
 		return value
@@ -109,9 +111,16 @@ func withoutComments(value string) string {
 	var kept strings.Builder
 	for line := range strings.Lines(value) {
 		start := strings.TrimLeft(line, " \t")
-		if !strings.HasPrefix(start, "#") && !strings.HasPrefix(start, "//") && !strings.HasPrefix(start, ";") {
-			kept.WriteString(line)
+		if slices.ContainsFunc([]string{"#", "//", ";", "-- ", "/*", "* ", "<!--"}, func(opening string) bool {
+			return strings.HasPrefix(start, opening)
+		}) {
+			continue
 		}
+		for _, opening := range []string{" #", "\t#", " //", "\t//"} {
+			line, _, _ = strings.Cut(line, opening)
+		}
+		kept.WriteString(line)
+		kept.WriteByte('\n')
 	}
 	return kept.String()
 }

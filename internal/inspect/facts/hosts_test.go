@@ -18,8 +18,12 @@ func TestHostsOfAContainerAreThoseOfItsSpecAndConfigMaps(t *testing.T) {
   API_URL: https://api.example.com:443
   app.yaml: |
     # example: http://example.other.svc:80
-    cache: redis.cache.svc:6379
+    cache: redis.cache.svc:6379 # or redis.other.svc:6379
     // legacy old.cache.svc:1
+    -- lua.cache.svc:1
+    <!-- xml.cache.svc:1 -->
+    /* c.cache.svc:1
+     * c.cache.svc:2 */
 `)
 	pod := func(container string) string {
 		return checktest.Document("v1", "Pod", "name: p, namespace: shop", "spec: {containers: [{name: side}, {name: app, "+container+

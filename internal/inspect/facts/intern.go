@@ -96,6 +96,9 @@ func (n *ConfigNode) intern(b *Builder, _ specSum) {
 	for i := range n.Keys {
 		n.Keys[i] = b.str(n.Keys[i]) // every namespace has a kube-root-ca.crt
 	}
+	for i := range n.Hosts {
+		n.Hosts[i].Key, n.Hosts[i].Host = b.str(n.Hosts[i].Key), b.str(n.Hosts[i].Host)
+	}
 }
 
 func (n *PodNode) intern(b *Builder, sum specSum) {

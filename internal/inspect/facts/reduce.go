@@ -94,7 +94,8 @@ func written(kind Kind, fields []metav1.ManagedFieldsEntry) []Written {
 	return others
 }
 
-// specChanged is the newest write that set a field of the spec, also by another client than the author of the object.
+// specChanged is the newest write that set a field of the spec, also by another client than the author of the object. A write that also set
+// the status does not count: resources without the status subresource are written as a whole each time that their status changes.
 func specChanged(kind Kind, fields []metav1.ManagedFieldsEntry) time.Time {
 	var last time.Time
 	if kind == Pod || kind == Node {
@@ -102,8 +103,11 @@ func specChanged(kind Kind, fields []metav1.ManagedFieldsEntry) time.Time {
 	}
 	for i := range fields {
 		f := &fields[i]
-		if at := timeOf(f.Time); f.Subresource != "status" && f.FieldsV1 != nil && at.After(last) &&
-			bytes.Contains(f.FieldsV1.GetRawBytes(), []byte(`"f:spec":`)) {
+		if f.Subresource == "status" || f.FieldsV1 == nil {
+			continue
+		}
+		set := f.FieldsV1.GetRawBytes()
+		if at := timeOf(f.Time); at.After(last) && bytes.Contains(set, []byte(`"f:spec":`)) && !bytes.Contains(set, []byte(`"f:status":`)) {
 			last = at
 		}
 	}

@@ -23,7 +23,19 @@ func surroundings() string {
 		checktest.Document("v1", "ServiceAccount", "name: robot, namespace: shop", "automountServiceAccountToken: false") +
 		checktest.Document("v1", "Service", `name: my-queue, namespace: shop, creationTimestamp: "2026-01-15T10:00:00Z"`,
 			"spec: {clusterIP: 10.96.0.77, selector: {app: queue}, ports: [{port: 5672}]}") +
+		checktest.Document("v1", "Service", `name: p, namespace: shop, creationTimestamp: "2026-01-15T10:00:00Z"`,
+			"spec: {clusterIP: 10.96.0.78, selector: {app: p}, ports: [{port: 7070}]}") +
 		checktest.Document("v1", "Namespace", "name: shop", "")
+}
+
+func TestAConnectionOfTheOnlyContainerToItsPodIsNamed(t *testing.T) {
+	g := testkit.Graph(t, checktest.Document("v1", "Pod", `name: p, namespace: shop, creationTimestamp: "2026-01-15T11:00:00Z"`,
+		"spec: {nodeName: node-1, containers: [{name: app, image: i}]}\nstatus: {phase: Running}"))
+	pod, _ := facts.Lookup[*facts.PodNode](g, facts.Ref{Kind: facts.Pod, Namespace: "shop", Name: "p"})
+	s, known := NewReader(g, check.DefaultParams()).Read(pod, pod.Containers[0], "connect ECONNREFUSED 127.0.0.1:5432")
+	if !known || s.Kind != "own-host" || !strings.Contains(string(s.Fix), "If this container runs it") {
+		t.Errorf("got %+v, %t", s, known)
+	}
 }
 
 const (
@@ -56,7 +68,7 @@ func TestLastLogLinesAreJoinedWithTheSpec(t *testing.T) {
 		"service link in Java": {"", "", `java.lang.NumberFormatException: For input string: "tcp://10.96.0.77:5672"`, "service-link: it " +
 			"reads a value that Kubernetes sets for Service my-queue of its namespace: MY_QUEUE_PORT is tcp://10.96.0.77:5672"},
 		"service links off":             {"enableServiceLinks: false, ", "", `invalid port "tcp://10.96.0.77:5672"`, ""},
-		"an address of another program": {"", "", `invalid port "tcp://10.96.0.78:5672"`, ""},
+		"an address of another program": {"", "", `invalid port "tcp://10.96.0.79:5672"`, ""},
 		"an address used on purpose":    {"", "", "listening, peer tcp://10.96.0.77:5672", ""},
 
 		"forbidden, by " +
@@ -100,8 +112,12 @@ func TestLastLogLinesAreJoinedWithTheSpec(t *testing.T) {
 			"is its own Pod, and no container of the Pod declares that port"},
 		"host, its own, in IPv6": {"", "", "connect ECONNREFUSED [::1]:5672", "own-host: it connects to 127.0.0.1:5672, which is its own " +
 			"Pod, and no container of the Pod declares that port"},
-		"host, its own, of libpq": {"", "", `connection to server at "localhost" (::1), port 5432 failed: Connection refused`, "own-host: it " +
-			"connects to localhost:5432, which is its own Pod, and no container of the Pod declares that port"},
+		"host, its own, of libpq": {"", "", `connection to server at "localhost" (::1), port 5672 failed: Connection refused`, "own-host: it " +
+			"connects to localhost:5672, which is its own Pod, and no container of the Pod declares that port"},
+		"host, its own, where a neighbour may listen on more than it declares": {"", "", "connect to localhost:15021: connection refused", ""},
+		"host, its own, of its own Service":                                    {"", "", "connect to localhost:7070: connection refused", ""},
+		"host, its own, of a resolver": {"", "", "lookup db.example.com on 127.0.0.53:53: read udp 127.0.0.1:4711->127.0.0.53:53: read: " +
+			"connection refused", ""},
 		"host, its own, of a neighbour":      {"", "", "connect to localhost:9000: connection refused", ""},
 		"host, its own, on the host network": {"hostNetwork: true, ", "", "connect to localhost:5672: connection refused", ""},
 

@@ -102,9 +102,14 @@ func (x *Index) Resolve(namespace, host string) (facts.Ref, bool) {
 	return ref, !ref.IsZero() && x.g.Has(ref)
 }
 
-// clusterDomain reports whether the labels after svc are none, or the usual domain of a cluster.
+// clusterDomain reports whether the labels after svc are none, or the usual domain of a cluster. The domain clusterset.local has Services
+// of several clusters.
 func clusterDomain(labels []string) bool {
-	return len(labels) == 0 || labels[0] == "cluster" || labels[len(labels)-1] == "local" || labels[len(labels)-1] == "internal"
+	return len(labels) == 0 || labels[0] != "clusterset" && isLocal(labels)
+}
+
+func isLocal(labels []string) bool {
+	return labels[0] == "cluster" || labels[len(labels)-1] == "local" || labels[len(labels)-1] == "internal"
 }
 
 // Find returns why a Pod cannot reach a port of a host; port 0 stands for any. It is false if nothing that was read prevents it.
@@ -120,7 +125,7 @@ func (x *Index) Find(pod *facts.PodNode, host string, port int32) (Obstacle, boo
 
 func (x *Index) find(pod *facts.PodNode, host string, port int32) (Obstacle, bool) {
 	ref, ok := x.Resolve(pod.Namespace, host)
-	if !ok {
+	if !ok || isAlias(pod, host) {
 		return Obstacle{}, false
 	}
 	if o, blocked := x.Lookup(pod); blocked && !isAddress(host) {
@@ -158,7 +163,7 @@ func (x *Index) Unknown(pod *facts.PodNode, host string) (Obstacle, bool) {
 		ref.Namespace = labels[1]
 	}
 	foreign := ref.Namespace != pod.Namespace && !x.g.Has(facts.Ref{Kind: facts.Namespace, Name: ref.Namespace})
-	if len(labels) > 2 || foreign || isAddress(host) || x.g.Has(ref) || !usesClusterDNS(pod) {
+	if len(labels) > 2 || foreign || isAddress(host) || isAlias(pod, host) || x.g.Has(ref) || !usesClusterDNS(pod) {
 		return Obstacle{}, false
 	}
 	return x.missing(ref)
@@ -175,6 +180,13 @@ func usesClusterDNS(pod *facts.PodNode) bool {
 	default:
 		return (policy == "" || policy == corev1.DNSClusterFirst) && !pod.Spec.HostNetwork
 	}
+}
+
+// isAlias reports whether a Pod gives a name an address of its own, which is taken without a lookup.
+func isAlias(pod *facts.PodNode, host string) bool {
+	return pod.Spec != nil && pod.Spec.Lean != nil && slices.ContainsFunc(pod.Spec.Lean.HostAliases, func(a corev1.HostAlias) bool {
+		return slices.ContainsFunc(a.Hostnames, func(name string) bool { return strings.EqualFold(name, strings.TrimSuffix(host, ".")) })
+	})
 }
 
 func isAddress(host string) bool {

@@ -121,7 +121,14 @@ func TestAServiceThatSendsToAPortOfNoContainerIsAnObstacle(t *testing.T) {
 		"the port is probed":         {"{name: a, image: i, ports: [{containerPort: 9090}], livenessProbe: {tcpSocket: {port: 8080}}}", "8080", ""},
 		"nothing is declared":        {"{name: a, image: i}", "8080", ""},
 		"a sidecar declares nothing": {"{name: a, image: i, ports: [{containerPort: 9090}]}, {name: b, image: i}", "8080", ""},
-		"a port by its name":         {"{name: a, image: i, ports: [{name: http, containerPort: 9090}]}", "http", ""},
+		"a native sidecar has the port": {"{name: a, image: i, ports: [{containerPort: 9090}]}], initContainers: [{name: proxy, image: i, " +
+			"restartPolicy: Always, ports: [{containerPort: 8080}]}", "8080", ""},
+		"an init container that ends had it": {"{name: a, image: i, ports: [{containerPort: 9090}]}], initContainers: [{name: init, image: i, " +
+			"ports: [{containerPort: 8080}]}", "8080", wrong + "9090"},
+		"only a port for monitoring is declared": {"{name: a, image: i, ports: [{name: http-metrics, containerPort: 9090}]}", "8080", ""},
+		"a port for monitoring is probed": {"{name: a, image: i, ports: [{name: health, containerPort: 9090}], readinessProbe: {httpGet: " +
+			"{port: 9090}}}", "8080", ""},
+		"a port by its name": {"{name: a, image: i, ports: [{name: http, containerPort: 9090}]}", "http", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := testkit.Graph(t, namespace("shop")+namespace("data")+pod("shop", "client", "app: client", "")+server(tc.containers)+
@@ -136,6 +143,25 @@ func TestAServiceThatSendsToAPortOfNoContainerIsAnObstacle(t *testing.T) {
 	}
 }
 
+func TestNoObstacleIsClaimedForNamesThatNeedNoServiceOfTheCluster(t *testing.T) {
+	aliases := ", hostAliases: [{ip: 10.0.0.9, hostnames: [mysql.data.svc, old]}]"
+	g := testkit.Graph(t, namespace("shop")+namespace("data")+pod("shop", "client", "app: client", aliases)+
+		policy("shop", "out", "podSelector: {}, policyTypes: [Egress], egress: []"))
+	client, _ := facts.Lookup[*facts.PodNode](g, facts.Ref{Kind: facts.Pod, Namespace: "shop", Name: "client"})
+	x := NewIndex(g, check.DefaultParams())
+	for _, host := range []string{"mysql.data.svc", "db.data.svc.clusterset.local"} {
+		if o, found := x.Find(client, host, 3306); found {
+			t.Errorf("%s: %s", host, o.Why)
+		}
+	}
+	if o, found := x.Unknown(client, "old"); found {
+		t.Errorf("an alias: %s", o.Why)
+	}
+	if _, found := x.Find(client, "other.data.svc.cluster.local", 3306); !found {
+		t.Error("a name of the cluster has no obstacle")
+	}
+}
+
 func TestNamesOfServicesNeedTheDNSOfTheCluster(t *testing.T) {
 	const none = ", dnsPolicy: None, dnsConfig: {nameservers: [10.0.0.2]"
 	for name, tc := range map[string]struct{ spec, host, want string }{
@@ -145,6 +171,9 @@ func TestNamesOfServicesNeedTheDNSOfTheCluster(t *testing.T) {
 		"that of the node, for a host outside": {", dnsPolicy: Default", "db.example.com", ""},
 		"the host network":                     {", hostNetwork: true", "db.data", "the Pods are on the host network and dnsPolicy is ClusterFirst"},
 		"the host network with the cluster's":  {", hostNetwork: true, dnsPolicy: ClusterFirstWithHostNet", "db.data", ""},
+		"that of the node, and nameservers":    {", dnsPolicy: Default, dnsConfig: {nameservers: [10.96.0.10]}", "db.data", ""},
+		"the host network, and nameservers":    {", hostNetwork: true, dnsConfig: {nameservers: [10.96.0.10]}", "db.data", ""},
+		"that of the node, for an alias":       {", dnsPolicy: Default, hostAliases: [{ip: 10.0.0.9, hostnames: [db.data]}]", "db.data", ""},
 		"its own, without search domains":      {none + "}", "db.data", "dnsPolicy is None, and no search domain of dnsConfig completes db.data"},
 		"its own, with those of another":       {none + ", searches: [shop.svc.cluster.local]}", "db.data", "dnsPolicy is None"},
 		"its own, with search domains":         {none + ", searches: [shop.svc.cluster.local, svc.cluster.local]}", "db.data", ""},

@@ -17,12 +17,14 @@ import (
 // It is for names of Services whose lookup has failed: the resolver of a node may forward to the cluster's DNS.
 func (x *Index) OtherResolver(pod *facts.PodNode, host string) (Obstacle, bool) {
 	ref, ok := x.Resolve(pod.Namespace, host)
-	if !ok || isAddress(host) || pod.Spec == nil || pod.Spec.Lean == nil {
+	if !ok || isAddress(host) || isAlias(pod, host) || pod.Spec == nil || pod.Spec.Lean == nil {
 		return Obstacle{}, false
 	}
 	o := Obstacle{Key: "dns-policy", Culprits: []facts.Ref{x.g.TopOwner(pod.Ref)}}
 	policy := pod.Spec.Lean.DNSPolicy
 	switch {
+	case policy != corev1.DNSNone && addsNameservers(pod):
+		return Obstacle{}, false // they may know Services
 	case policy == corev1.DNSDefault:
 		o.Why = "dnsPolicy is Default, so that the Pods use the resolver of their node, which does not know Services"
 		o.Fix = remedy.Sprintf("Set dnsPolicy: ClusterFirst in the Pod template of %s%s.", x.g.OwnerName(pod), withHostNetwork(pod))
@@ -48,6 +50,12 @@ func withHostNetwork(pod *facts.PodNode) string {
 		return " (ClusterFirstWithHostNet, since it uses the host network)"
 	}
 	return ""
+}
+
+// addsNameservers reports whether dnsConfig has nameservers, which are asked beside those of dnsPolicy.
+func addsNameservers(pod *facts.PodNode) bool {
+	config := pod.Spec.Lean.DNSConfig
+	return config != nil && len(config.Nameservers) > 0
 }
 
 func searches(pod *facts.PodNode) []string {

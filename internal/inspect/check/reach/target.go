@@ -55,31 +55,42 @@ func (x *Index) misdirected(service *facts.ServiceNode, port int32) (Obstacle, b
 	}, true
 }
 
-// listeners are the TCP ports that the containers of a Pod declare or probe. They are none if a container does neither: it may listen on
-// any port.
+// listeners are the TCP ports that the containers of a Pod, sidecars included, declare or probe. They are none if a container does neither,
+// or only has ports for monitoring: it may listen on any port.
 func listeners(pod *facts.PodNode) []int32 {
 	if pod.Spec == nil || pod.Spec.Lean == nil {
 		return nil
 	}
 	var ports []int32
-	for i := range pod.Spec.Lean.Containers {
-		c := &pod.Spec.Lean.Containers[i]
-		before := len(ports)
+	sidecars := slices.DeleteFunc(slices.Clone(pod.Spec.Lean.InitContainers), func(c corev1.Container) bool {
+		return c.RestartPolicy == nil || *c.RestartPolicy != corev1.ContainerRestartPolicyAlways
+	})
+	for _, c := range slices.Concat(sidecars, pod.Spec.Lean.Containers) {
+		serves := false
 		for _, declared := range c.Ports {
 			if declared.Protocol == "" || declared.Protocol == corev1.ProtocolTCP {
 				ports = append(ports, declared.ContainerPort)
+				serves = serves || !isMonitoring(declared.Name)
 			}
 		}
 		for _, probe := range []*corev1.Probe{c.ReadinessProbe, c.LivenessProbe, c.StartupProbe} {
 			if port := probed(probe); port > 0 {
 				ports = append(ports, port)
+				serves = serves || !slices.ContainsFunc(c.Ports, func(p corev1.ContainerPort) bool { return p.ContainerPort == port })
 			}
 		}
-		if len(ports) == before {
+		if !serves {
 			return nil
 		}
 	}
 	return ports
+}
+
+// isMonitoring reports whether the name of a port says that it is one beside those that a container serves.
+func isMonitoring(name string) bool {
+	return slices.ContainsFunc([]string{"metric", "prom", "health", "probe", "admin", "debug", "pprof", "status"}, func(word string) bool {
+		return strings.Contains(name, word)
+	})
 }
 
 // probed is the number of the port that a probe connects to; 0 for a name, which is one of a declared port.

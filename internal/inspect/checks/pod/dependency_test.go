@@ -59,7 +59,8 @@ func TestAnInitContainerThatDoesNotEndIsFound(t *testing.T) {
 				`command: [wait], envFrom: [{configMapRef: {name: urls}}]}], containers: [{name: api, image: i}]}`+"\nstatus: {phase: Pending, "+
 				"initContainerStatuses: [{name: wait, ready: false, restartCount: 0, state: {"+old+"}}], containerStatuses: [{name: api, ready: "+
 				"false, restartCount: 0, state: {waiting: {reason: PodInitializing}}}]}") +
-				checktest.Document("v1", "ConfigMap", "name: urls, namespace: shop", `data: {A_LOGIN: "hunter2:1234", QUEUE: "queue.mq.svc:5672"}`),
+				checktest.Document("v1", "ConfigMap", "name: urls, namespace: shop", `data: {A_LOGIN: "hunter2:1234", "A_NAME": `+
+					`"robot.hunter2:1234", QUEUE: "queue.mq.svc:5672"}`),
 			Want: []string{
 				"high Deployment/shop/cart [wait]: Init container wait (1 of 1) of Deployment cart does not end, and its configuration " +
 					"names host queue.mq.svc. The containers after it do not start.",

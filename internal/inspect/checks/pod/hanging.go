@@ -64,8 +64,8 @@ func hangingFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container) check
 	}
 	waits := ""
 	for _, host := range g.HostsOf(pod, c.Name) {
-		if host.OfConfigMap() && !strings.Contains(host.Host, ".svc") && noService(g, pod, host.Host) != "" {
-			continue
+		if host.OfConfigMap() && !isService(g, pod, host.Host) {
+			continue // it may be something else that looks like a host
 		}
 		if waits == "" {
 			waits = ", and its configuration names host " + host.Host + noService(g, pod, host.Host)
@@ -117,6 +117,15 @@ func noService(g *facts.Graph, pod *facts.PodNode, host string) string {
 		return ""
 	}
 	return ", of which no Service exists in namespace " + pod.Namespace
+}
+
+// isService reports whether a host is a Service, as its name says or as there is one of its name.
+func isService(g *facts.Graph, pod *facts.PodNode, host string) bool {
+	name, namespace, found := strings.Cut(host, ".")
+	if !found {
+		namespace = pod.Namespace
+	}
+	return strings.Contains(host+".", ".svc.") || g.Has(facts.Ref{Kind: facts.Service, Namespace: namespace, Name: name})
 }
 
 // isAlias reports whether a Pod gives a host an address of its own.

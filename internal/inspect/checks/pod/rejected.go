@@ -94,6 +94,34 @@ func lackingLabel(g *facts.Graph, pod *facts.PodNode) string {
 	return ""
 }
 
+// lacksLabel is the text about a Pod whose node lacks a label of its nodeSelector.
+func lacksLabel(g *facts.Graph, pod *facts.PodNode, label string) (why string, fix remedy.Text) {
+	why = fmt.Sprintf("node %s lacks the label %s of the nodeSelector", pod.NodeName, label)
+	if isDetected(label) {
+		return why, remedy.Sprintf("The kubelet or the cloud sets this label to what the node is. Correct nodeSelector of %s, or remove "+
+			"spec.nodeName, which skips the scheduler.", g.OwnerName(pod))
+	}
+	return why, remedy.Sprintf("If the node is the right one, label it: `kubectl label node %s %s --overwrite`. Else correct nodeSelector "+
+		"of the Pod template, or remove spec.nodeName, which skips the scheduler.", pod.NodeName, label)
+}
+
+// isDetected reports whether a label is one that the kubelet or the cloud sets to what a node is: another value would be a lie.
+// https://kubernetes.io/docs/reference/labels-annotations-taints/
+func isDetected(label string) bool {
+	prefix, name, _ := strings.Cut(label, "/")
+	name, _, _ = strings.Cut(name, "=")
+	switch strings.TrimPrefix(prefix, "beta.") {
+	case "kubernetes.io":
+		return name == "os" || name == "arch" || name == "hostname" || name == "instance-type"
+	case "topology.kubernetes.io", "failure-domain.beta.kubernetes.io":
+		return name == "zone" || name == "region"
+	case "node.kubernetes.io":
+		return name == "instance-type" || name == "windows-build"
+	default:
+		return false
+	}
+}
+
 // rejectionText says in stable words why the kubelet rejects a Pod, and what to do.
 func rejectionText(g *facts.Graph, pod *facts.PodNode) (why string, fix remedy.Text) {
 	describe := remedy.Sprintf("`kubectl describe node %s`", pod.NodeName)
@@ -113,9 +141,7 @@ func rejectionText(g *facts.Graph, pod *facts.PodNode) (why string, fix remedy.T
 				"static Pods on the node. %s shows what is in use.", describe)
 	case pod.Reason == "NodeAffinity", pod.Reason == "PodOSSelectorNodeLabelDoesNotMatch":
 		if label := lackingLabel(g, pod); label != "" {
-			return fmt.Sprintf("node %s lacks the label %s of the nodeSelector", pod.NodeName, label),
-				remedy.Sprintf("If the node is the right one, label it: `kubectl label node %s %s --overwrite`. Else correct nodeSelector of "+
-					"the Pod template, or remove spec.nodeName, which skips the scheduler.", pod.NodeName, label)
+			return lacksLabel(g, pod, label)
 		}
 		return fmt.Sprintf("node %s does not match their nodeSelector or node affinity", pod.NodeName),
 			remedy.Sprintf("Give the node the labels that the Pods select, or correct nodeSelector and affinity of the Pod template: %s.",

@@ -1,8 +1,11 @@
 package pod
 
 import (
+	"strings"
 	"testing"
 
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/testkit"
 	"kubeops.io/kubeops/internal/testkit/checktest"
 )
 
@@ -81,4 +84,20 @@ func TestPodsThatTheKubeletRejectsAreFound(t *testing.T) {
 				"{terminated: {exitCode: 137, startedAt: \"2026-01-15T11:20:00Z\", finishedAt: \"2026-01-15T11:30:00Z\"}}}]}"),
 		},
 	})
+}
+
+func TestNoRemedyGivesANodeALabelOfWhatItIsNot(t *testing.T) {
+	for label, commanded := range map[string]bool{
+		"disk: nvme": true, "node-role.kubernetes.io/gpu: ''": true, "kubernetes.io/os: windows": false, "beta.kubernetes.io/arch: arm64": false,
+		"topology.kubernetes.io/zone: b": false, "node.kubernetes.io/instance-type: m5": false, "kubernetes.io/hostname: node-2": false,
+	} {
+		g := testkit.Graph(t, checktest.Document("v1", "Node", "name: node-1, labels: {zone: a}", "")+checktest.Document("v1", "Pod",
+			`name: import, namespace: shop, creationTimestamp: "2026-01-15T11:40:00Z"`, "spec: {nodeName: node-1, nodeSelector: {"+label+
+				"}, containers: [{name: api, image: i}]}\nstatus: {phase: Failed, reason: NodeAffinity, message: m}"))
+		pod, _ := facts.Lookup[*facts.PodNode](g, facts.Ref{Kind: facts.Pod, Namespace: "shop", Name: "import"})
+		why, fix := rejectionText(g, pod)
+		if strings.Contains(string(fix), "kubectl label") != commanded || !strings.Contains(why, "lacks the label") {
+			t.Errorf("%s: %s: %s", label, why, fix)
+		}
+	}
 }
