@@ -19,7 +19,8 @@ import (
 	"kubeops.io/kubeops/internal/testkit/models"
 )
 
-// fakePrometheus answers each range query with a series of Pod a of a namespace, and one of a Pod of someone else.
+// fakePrometheus answers each range query with a series of Pod a of a namespace, and one of a Pod of someone else. Both have one point, at
+// the end of the range.
 func fakePrometheus(t *testing.T, namespace string) (url string, asked *atomic.Int32) {
 	t.Helper()
 	asked = &atomic.Int32{}
@@ -30,7 +31,7 @@ func fakePrometheus(t *testing.T, namespace string) (url string, asked *atomic.I
 		}
 		asked.Add(1)
 		series := func(namespace, pod string) string {
-			return fmt.Sprintf(`{"metric":{"namespace":%q,"pod":%q,"container":"app"},"values":[[1768478400,"7"]]}`, namespace, pod)
+			return fmt.Sprintf(`{"metric":{"namespace":%q,"pod":%q,"container":"app"},"values":[[%s,"7"]]}`, namespace, pod, r.FormValue("end"))
 		}
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprintf(w, `{"status":"success","data":{"resultType":"matrix","result":[%s,%s]}}`, series(namespace, "a"), series("elsewhere", "secret-pod"))
