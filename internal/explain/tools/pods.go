@@ -26,9 +26,7 @@ type podSet struct {
 	// names of the Pods, sorted, and omitted, how many more the workload has.
 	names   []string
 	omitted int
-	// first of the Pods, and one of its containers.
-	first, container string
-	filter           *scope.Filter
+	filter  *scope.Filter
 }
 
 // has reports whether labels of a line or series name one of the Pods, and one of its containers. An empty container is that of the
@@ -134,10 +132,6 @@ func newPodSet(namespace string, pods []corev1.Pod, sets []appsv1.ReplicaSet, no
 	for i := range pods[:len(pods)-p.omitted] {
 		builder.Add(facts.Reduce(&pods[i]))
 		p.names = append(p.names, pods[i].Name)
-	}
-	p.first = pods[0].Name
-	if len(pods[0].Spec.Containers) > 0 {
-		p.container = pods[0].Spec.Containers[0].Name
 	}
 	p.filter = scope.New(builder.Graph(), []string{namespace})
 	return p

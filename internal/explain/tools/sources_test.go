@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -286,19 +287,52 @@ func TestALogWithoutEndIsBounded(t *testing.T) {
 	}
 }
 
-// withoutLogs is a cluster whose account cannot read logs.
-type withoutLogs struct{ background.Cluster }
+// withoutLogs is a cluster whose account can read the logs of single Pods, and no Events.
+type withoutLogs struct {
+	background.Cluster
+	readable []string
+}
 
-func (withoutLogs) Log(context.Context, background.LogPart) (string, error) {
-	return "", apierrors.NewForbidden(schema.GroupResource{Resource: "pods/log"}, "web", nil)
+func (w withoutLogs) Log(_ context.Context, part background.LogPart) (string, error) {
+	if slices.Contains(w.readable, part.Pod) {
+		return "a line", nil
+	}
+	return "", apierrors.NewForbidden(schema.GroupResource{Resource: "pods/log"}, part.Pod, nil)
+}
+
+func (w withoutLogs) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
+	if _, events := list.(*corev1.EventList); events {
+		return apierrors.NewForbidden(schema.GroupResource{Resource: "events"}, "", nil)
+	}
+	return w.Cluster.List(ctx, list, options...)
 }
 
 func TestAnAccountThatCannotReadLogsReadsNoneOfABackend(t *testing.T) {
-	backend := &anyLines{pages: [][]logs.Entry{{lineOf("shop", "web-5c9-a", "app", "FATAL: bye")}}}
-	s := tools.New(withoutLogs{webCluster(t)}, testkit.Now).With(tools.Sources{Logs: backend, Redact: same})
-	_, refused := called(t, s, "log_templates", `{"kind":"Deployment","namespace":"shop","name":"web"}`)
-	if refused != "cannot read pods/log (RBAC)" || backend.searches != 0 {
-		t.Errorf("got %q after %d searches", refused, backend.searches)
+	for name, readable := range map[string][]string{"no log": nil, "the log of one Pod": {"web-5c9-a"}} {
+		backend := &anyLines{pages: [][]logs.Entry{{lineOf("shop", "web-5c9-b", "app", "FATAL: bye")}}}
+		s := tools.New(withoutLogs{webCluster(t), readable}, testkit.Now).With(tools.Sources{Logs: backend, Redact: same})
+		_, refused := called(t, s, "log_templates", `{"kind":"Deployment","namespace":"shop","name":"web"}`)
+		if refused != "cannot read pods/log (RBAC)" || backend.searches != 0 {
+			t.Errorf("%s: got %q after %d searches", name, refused, backend.searches)
+		}
+	}
+}
+
+func TestEvidenceThatAnAccountCannotReadAnyMoreIsNoHistory(t *testing.T) {
+	crash := pastFinding("web", "pod-crash-looping", "Deployment shop/web keeps crashing")
+	crash.Evidence = append(crash.Evidence,
+		v1alpha1.Evidence{ID: "e2", Source: v1alpha1.EvidenceEvent, Text: "BackOff of a Pod"},
+		v1alpha1.Evidence{ID: "e3", Source: v1alpha1.EvidenceCondition, Text: "Available=False"})
+	sources := tools.Sources{History: pastReports{reports: []v1alpha1.InspectionReport{pastReport(1, crash)}}}
+	arguments := `{"kind":"Deployment","namespace":"shop","name":"web"}`
+	for text, cluster := range map[string]background.Cluster{
+		"log: (cannot be read now)\n    event: (cannot be read now)\n    condition: Available=False": withoutLogs{webCluster(t), nil},
+		"log: no such table\n    event: BackOff of a Pod\n    condition: Available=False":            webCluster(t),
+	} {
+		lines, refused := called(t, tools.New(cluster, testkit.Now).With(sources), "history", arguments)
+		if refused != "" || !strings.HasSuffix(strings.Join(lines, "\n"), text) {
+			t.Errorf("got %q, %s; want %q", lines, refused, text)
+		}
 	}
 }
 

@@ -50,7 +50,7 @@ func logTemplates(ctx context.Context, s *Set, a arguments) (Output, error) {
 	case err != nil:
 		return Output{}, err
 	}
-	if err := s.readsLogs(ctx, pods); err != nil {
+	if err := s.readsLogs(ctx, key.Namespace); err != nil {
 		return Output{}, err
 	}
 	end := s.now()
@@ -80,11 +80,13 @@ func logTemplates(ctx context.Context, s *Set, a arguments) (Output, error) {
 	return found, nil
 }
 
-// readsLogs refuses a model the lines of a backend if the cluster would refuse it those of the Pods.
-func (s *Set) readsLogs(ctx context.Context, pods *podSet) error {
-	_, err := s.cluster.Log(ctx, background.LogPart{
-		Namespace: pods.namespace, Pod: pods.first, Container: pods.container, Tail: 1, Bytes: 1,
-	})
+// anyPod is the name of a Pod that does not exist.
+const anyPod = "kubeops-reads-the-logs-of-any-pod"
+
+// readsLogs refuses a model lines that were kept elsewhere if the cluster would refuse it those of the Pods of a namespace. It asks for the
+// log of no Pod: permissions come first, a role may permit the logs of single Pods, and no kubelet has to answer.
+func (s *Set) readsLogs(ctx context.Context, namespace string) error {
+	_, err := s.cluster.Log(ctx, background.LogPart{Namespace: namespace, Pod: anyPod, Container: "any", Tail: 1, Bytes: 1})
 	switch {
 	case apierrors.IsForbidden(err):
 		return refuse("cannot read pods/log (RBAC)")
