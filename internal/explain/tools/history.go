@@ -120,6 +120,7 @@ func remember(
 			lines = append(lines, "  "+string(e.Source)+": "+text)
 		}
 	}
+	lines = append(lines, unproven(report, object, check)...)
 	at := report.CreationTimestamp
 	if n := len(states); n > 0 && slices.Equal(states[n-1].lines, lines) {
 		states[n-1].oldest = at
@@ -127,6 +128,31 @@ func remember(
 		return states
 	}
 	return append(states, pastState{lines: lines, newest: at, oldest: at, reports: 1})
+}
+
+// unproven are findings about an object that a report names outside of its findings, or that it may lack: only a run that read everything
+// says that there is no such finding.
+func unproven(report *v1alpha1.InspectionReport, object v1alpha1.ObjectReference, check string) []string {
+	wanted := func(of v1alpha1.ObjectReference, cluster, by string) bool {
+		return of.Kind == object.Kind && of.Namespace == object.Namespace && of.Name == object.Name && (check == "" || by == check) &&
+			(cluster == "" || cluster == v1alpha1.LocalCluster)
+	}
+	var lines []string
+	for _, f := range report.Unverified {
+		if wanted(f.Object, f.Cluster, f.Check) {
+			lines = append(lines, fmt.Sprintf("%s %s: may persist, what the check needs could not be read", f.Severity, f.Check))
+		}
+	}
+	for _, f := range report.Ignored {
+		if wanted(f.Object, f.Cluster, f.Check) {
+			lines = append(lines, fmt.Sprintf("%s %s: %s (ignored by a rule)", f.Severity, f.Check, oneLine(f.Message)))
+		}
+	}
+	skipped := slices.ContainsFunc(report.Gaps, func(gap v1alpha1.Gap) bool { return check != "" && slices.Contains(gap.Checks, check) })
+	if skipped || report.Summary.RequiredGaps > 0 || len(report.Omitted) > 0 {
+		lines = append(lines, "the report is incomplete: there may be more")
+	}
+	return lines
 }
 
 // describe says in how many reports it was so, and when.
