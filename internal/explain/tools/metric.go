@@ -121,17 +121,15 @@ func metric(ctx context.Context, s *Set, a arguments) (Output, error) {
 		}
 	}
 	if len(lines) == 0 {
-		found.Lines = []string{"The metrics backend has no such series of this " + kind + "."}
+		found.Lines = append([]string{"The metrics backend has no such series of this " + kind + "."}, subject.partly...)
 		return found, nil
 	}
 	slices.Sort(lines)
 	found.Lines = []string{fmt.Sprintf("%s in %s, %s to %s:", template.name, template.unit, clock(span.Start), clock(span.End))}
+	found.Lines = append(found.Lines, subject.partly...)
 	found.Lines = append(found.Lines, lines[:min(len(lines), maxSeries)]...)
 	if rest := len(lines) - maxSeries; rest > 0 {
 		found.Lines = append(found.Lines, fmt.Sprintf("(%d more series)", rest))
-	}
-	if subject.omitted > 0 {
-		found.Lines = append(found.Lines, fmt.Sprintf("(only %d Pods were read, of %d)", maxSelected, maxSelected+subject.omitted))
 	}
 	return found, nil
 }
@@ -141,8 +139,9 @@ type subject struct {
 	// matchers that select its series; what a backend returns is checked all the same.
 	matchers string
 	// name of a series of the subject from its labels; empty for one of others.
-	name    func(metrics.Labels) string
-	omitted int
+	name func(metrics.Labels) string
+	// partly is a line if not all Pods of the subject are asked about.
+	partly []string
 }
 
 // metricSubject reads the objects that a metric is about.
@@ -179,7 +178,7 @@ func metricSubject(ctx context.Context, s *Set, kind string, key client.ObjectKe
 			}
 			return strings.TrimSpace(l["pod"] + " " + l["container"])
 		},
-		omitted: pods.omitted,
+		partly: pods.partly(),
 	}, nil
 }
 

@@ -72,10 +72,12 @@ metadata: {name: key, namespace: vault}
 spec: {containers: [{name: app, image: x}]}
 `
 
-func webCluster(t testing.TB) background.Cluster {
+func webCluster(t testing.TB) background.Cluster { return clusterOf(t, web) }
+
+func clusterOf(t testing.TB, manifests string) background.Cluster {
 	t.Helper()
 	var objects []client.Object
-	for _, object := range testkit.Objects(t, web) {
+	for _, object := range testkit.Objects(t, manifests) {
 		objects = append(objects, object.(client.Object)) //nolint:forcetypeassert // of the test
 	}
 	return background.Within(background.Scope{Namespaces: []string{"shop"}}, aibench.NewCluster(objects, nil))
@@ -268,6 +270,32 @@ func TestTemplatesAreThoseOfTheWorkloadAlone(t *testing.T) {
 	}
 	if refused != "" || strings.Contains(text, "hunter2") || strings.Contains(text, " of ") || backend.searches != 2 {
 		t.Errorf("%d searches: %s %s", backend.searches, refused, text)
+	}
+}
+
+func TestPodsThatWereNotAskedAboutAreNamed(t *testing.T) {
+	const more = "(only 50 Pods were asked about, of 58)"
+	var manifests strings.Builder
+	manifests.WriteString(web)
+	for i := range 56 {
+		fmt.Fprintf(&manifests, "---\napiVersion: v1\nkind: Pod\nmetadata: {name: web-5c9-x%02d, namespace: shop, labels: {app: web}, "+
+			"ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: web-5c9, uid: r1, controller: true}]}\n"+
+			"spec: {containers: [{name: app, image: x}]}\n", i)
+	}
+	cluster := clusterOf(t, manifests.String())
+	series := oneSeries("shop", "web-5c9-a", "app", 1)
+	line := lineOf("shop", "web-5c9-a", "app", "FATAL: bye")
+	for name, sources := range map[string]tools.Sources{
+		"something": {Metrics: &anySeries{series: []metrics.Series{series}}, Logs: &anyLines{pages: [][]logs.Entry{{line}}}, Redact: same},
+		"nothing":   {Metrics: &anySeries{}, Logs: &anyLines{}, Redact: same},
+	} {
+		s := tools.New(cluster, testkit.Now).With(sources)
+		for tool, arguments := range map[string]string{"metric": `{"metric":"cpu",`, "log_templates": `{`} {
+			lines, refused := called(t, s, tool, arguments+`"kind":"Deployment","namespace":"shop","name":"web"}`)
+			if refused != "" || len(lines) < 2 || lines[1] != more {
+				t.Errorf("%s found by %s: %q, %s", name, tool, lines, refused)
+			}
+		}
 	}
 }
 

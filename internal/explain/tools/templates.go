@@ -67,7 +67,7 @@ func logTemplates(ctx context.Context, s *Set, a arguments) (Output, error) {
 		return Output{}, err
 	}
 	if len(lines) == 0 {
-		found.Lines = []string{"The log backend has no such lines of this " + a.text("kind") + "."}
+		found.Lines = append([]string{"The log backend has no such lines of this " + a.text("kind") + "."}, pods.partly()...)
 		return found, nil
 	}
 	slices.Reverse(lines)
@@ -76,7 +76,7 @@ func logTemplates(ctx context.Context, s *Set, a arguments) (Output, error) {
 		return Output{}, err
 	}
 	found.Names = append(found.Names, pods.names...)
-	found.Lines = described(summary, query, complete)
+	found.Lines = slices.Insert(described(summary, query, complete), 1, pods.partly()...)
 	return found, nil
 }
 
