@@ -145,7 +145,22 @@ func TestAMetricIsThatOfTheWorkloadAlone(t *testing.T) {
 			t.Errorf("%s is not in %s", part, backend.asked[0])
 		}
 	}
-	if got := backend.spans[0]; got.Step != time.Hour || got.End.Sub(got.Start) != 12*time.Hour {
+	if got := backend.spans[0]; got.Step != 3*time.Minute || got.End.Sub(got.Start) != 12*time.Hour {
+		t.Errorf("asked for %+v", got)
+	}
+}
+
+func TestAPeakBetweenTheValuesThatAreShownIsTheHighest(t *testing.T) {
+	values := slices.Repeat([]float64{100}, 240)
+	values[101] = 900
+	backend := &anySeries{series: []metrics.Series{oneSeries("shop", "web-5c9-a", "app", values...)}}
+	s := tools.New(webCluster(t), testkit.Now).With(tools.Sources{Metrics: backend})
+	lines, refused := called(t, s, "metric", `{"metric":"memory","kind":"Deployment","namespace":"shop","name":"web","hours":24}`)
+	if refused != "" || len(lines) != 2 || !strings.HasPrefix(lines[1], "web-5c9-a app: last 100, lowest 100, highest 900;") ||
+		strings.Count(lines[1], "=") > 13 || !strings.HasSuffix(lines[1], " 11:00=100") {
+		t.Errorf("got %q, %s", lines, refused)
+	}
+	if got := backend.spans[0]; got.End.Sub(got.Start) != 24*time.Hour || got.Step > 10*time.Minute {
 		t.Errorf("asked for %+v", got)
 	}
 }
