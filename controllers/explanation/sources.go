@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -58,7 +59,7 @@ func (l *logic) openMetrics(ctx context.Context, inspection *v1alpha1.Inspection
 	if err := l.Reader.Get(ctx, client.ObjectKey{Namespace: inspection.Namespace, Name: ref.Name}, backend); err != nil {
 		return nil, err
 	}
-	if backend.Spec.Suspend || !meta.IsStatusConditionTrue(backend.Status.Conditions, v1alpha1.ConditionReady) {
+	if backend.Spec.Suspend || !proven(backend, backend.Status.Conditions, backend.Status.ObservedGeneration) {
 		return nil, nil //nolint:nilnil // stated above
 	}
 	opened, err := l.backends.OpenMetrics(ctx, backend)
@@ -81,7 +82,7 @@ func (l *logic) openLogs(ctx context.Context, inspection *v1alpha1.Inspection) (
 	if err := l.Reader.Get(ctx, client.ObjectKey{Namespace: inspection.Namespace, Name: ref.Name}, backend); err != nil {
 		return nil, err
 	}
-	if backend.Spec.Suspend || !meta.IsStatusConditionTrue(backend.Status.Conditions, v1alpha1.ConditionReady) {
+	if backend.Spec.Suspend || !proven(backend, backend.Status.Conditions, backend.Status.ObservedGeneration) {
 		return nil, nil //nolint:nilnil // stated above
 	}
 	opened, err := l.backends.OpenLogs(ctx, backend)
@@ -89,4 +90,9 @@ func (l *logic) openLogs(ctx context.Context, inspection *v1alpha1.Inspection) (
 		return nil, err
 	}
 	return logs.Only(opened.Provider, inspection.Spec.LogLabels), nil
+}
+
+// proven reports whether the controller of a backend found its present spec Ready.
+func proven(backend client.Object, conditions []metav1.Condition, observed int64) bool {
+	return observed == backend.GetGeneration() && meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReady)
 }

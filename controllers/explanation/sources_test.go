@@ -19,7 +19,8 @@ import (
 	"kubeops.io/kubeops/internal/testkit/models"
 )
 
-// fakePrometheus answers each range query with a series of Pod a of a namespace, and one of a Pod of someone else.
+// fakePrometheus answers each range query with a series of Pod a of a namespace, and one of a Pod of someone else. Both have one point, at
+// the end of the range.
 func fakePrometheus(t *testing.T, namespace string) (url string, asked *atomic.Int32) {
 	t.Helper()
 	asked = &atomic.Int32{}
@@ -30,7 +31,7 @@ func fakePrometheus(t *testing.T, namespace string) (url string, asked *atomic.I
 		}
 		asked.Add(1)
 		series := func(namespace, pod string) string {
-			return fmt.Sprintf(`{"metric":{"namespace":%q,"pod":%q,"container":"app"},"values":[[1768478400,"7"]]}`, namespace, pod)
+			return fmt.Sprintf(`{"metric":{"namespace":%q,"pod":%q,"container":"app"},"values":[[%s,"7"]]}`, namespace, pod, r.FormValue("end"))
 		}
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprintf(w, `{"status":"success","data":{"resultType":"matrix","result":[%s,%s]}}`, series(namespace, "a"), series("elsewhere", "secret-pod"))
@@ -39,16 +40,16 @@ func fakePrometheus(t *testing.T, namespace string) (url string, asked *atomic.I
 	return server.URL, asked
 }
 
-// metricsBackend is one whose condition Ready has a status.
-func (w *world) metricsBackend(url string, ready metav1.ConditionStatus) {
+// metricsBackend is one whose condition Ready has a status for a generation of its spec, of which the present one is the first.
+func (w *world) metricsBackend(url string, ready metav1.ConditionStatus, observed int64) {
 	w.t.Helper()
 	m := &v1alpha1.MetricsBackend{ObjectMeta: w.Meta("m"), Spec: v1alpha1.MetricsBackendSpec{
 		Type: "prometheus", Prometheus: &v1alpha1.PrometheusBackend{URL: url},
 	}}
 	w.Create(m)
-	m.Status.ObservedGeneration = 1
+	m.Status.ObservedGeneration = observed
 	meta.SetStatusCondition(&m.Status.Conditions, metav1.Condition{
-		Type: v1alpha1.ConditionReady, Status: ready, Reason: "Told", ObservedGeneration: 1,
+		Type: v1alpha1.ConditionReady, Status: ready, Reason: "Told", ObservedGeneration: observed,
 	})
 	if err := w.Client.Status().Update(w.t.Context(), m); err != nil {
 		w.t.Fatal(err)
@@ -56,8 +57,14 @@ func (w *world) metricsBackend(url string, ready metav1.ConditionStatus) {
 }
 
 func TestAModelReadsTheBackendsOfTheSpecAndEarlierReports(t *testing.T) {
-	for name, ready := range map[string]metav1.ConditionStatus{
-		"a backend that is Ready": metav1.ConditionTrue, "one that is not has no tool": metav1.ConditionFalse,
+	for name, state := range map[string]struct {
+		ready    metav1.ConditionStatus
+		observed int64
+		offered  bool
+	}{
+		"a backend that is Ready":                      {metav1.ConditionTrue, 1, true},
+		"one that is not has no tool":                  {metav1.ConditionFalse, 1, false},
+		"nor has one that was Ready with another spec": {metav1.ConditionTrue, 7, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -67,7 +74,7 @@ func TestAModelReadsTheBackendsOfTheSpecAndEarlierReports(t *testing.T) {
 			w.Create(&corev1.Pod{ObjectMeta: w.Meta("a"), Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "x"}}}})
 			w.model("p", fake.URL)
 			url, asked := fakePrometheus(t, w.Namespace)
-			w.metricsBackend(url, ready)
+			w.metricsBackend(url, state.ready, state.observed)
 			var offered, results []string
 			fake.Answer(func(turn models.Turn) models.Reply {
 				if len(turn.Tools) > 0 && len(turn.Results) == 0 {
@@ -97,11 +104,11 @@ func TestAModelReadsTheBackendsOfTheSpecAndEarlierReports(t *testing.T) {
 				}
 				s.env.Backends.MetricsTypes = types
 			}))
-			isReady := ready == metav1.ConditionTrue
-			if slices.Contains(offered, "metric") != isReady || !slices.Contains(offered, "history") || len(results) != 2 {
+			if slices.Contains(offered, "metric") != state.offered || !slices.Contains(offered, "history") || len(results) != 2 {
 				t.Fatalf("tools %q, results %q", offered, results)
 			}
-			if strings.Contains(results[0], "a app: last 7") != isReady || strings.Contains(results[0], "secret-pod") || (asked.Load() > 0) != isReady {
+			if strings.Contains(results[0], "a app: last 7") != state.offered || strings.Contains(results[0], "secret-pod") ||
+				(asked.Load() > 0) != state.offered {
 				t.Errorf("asked %d times: %s", asked.Load(), results[0])
 			}
 			if !strings.Contains(results[1], "report of ") || !strings.Contains(results[1], "Service") {

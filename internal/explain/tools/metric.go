@@ -23,8 +23,9 @@ import (
 // Limits of reading a backend.
 const (
 	defaultMetricHours, maxHours = 6, 24
-	// points of a series in an answer.
-	points = 12
+	// steps of a query, none shorter than minStep, in which the lowest and highest value are searched, and points that are shown of them.
+	steps, points = 240, 13
+	minStep       = time.Minute
 	// maxSeries of an answer.
 	maxSeries = 40
 )
@@ -107,7 +108,7 @@ func metric(ctx context.Context, s *Set, a arguments) (Output, error) {
 	}
 	end := s.now().Truncate(time.Minute)
 	span := metrics.Range{Start: end.Add(-time.Duration(a.number("hours", defaultMetricHours, maxHours)) * time.Hour), End: end}
-	span.Step = end.Sub(span.Start) / points
+	span.Step = max(end.Sub(span.Start)/steps, minStep)
 	expression := fmt.Sprintf(template.expression, matching(s.sources.MatchLabels)+subject.matchers)
 	series, err := s.sources.Metrics.QueryRange(ctx, expression, span)
 	if err != nil {
@@ -121,17 +122,15 @@ func metric(ctx context.Context, s *Set, a arguments) (Output, error) {
 		}
 	}
 	if len(lines) == 0 {
-		found.Lines = []string{"The metrics backend has no such series of this " + kind + "."}
+		found.Lines = append([]string{"The metrics backend has no such series of this " + kind + "."}, subject.partly...)
 		return found, nil
 	}
 	slices.Sort(lines)
 	found.Lines = []string{fmt.Sprintf("%s in %s, %s to %s:", template.name, template.unit, clock(span.Start), clock(span.End))}
+	found.Lines = append(found.Lines, subject.partly...)
 	found.Lines = append(found.Lines, lines[:min(len(lines), maxSeries)]...)
 	if rest := len(lines) - maxSeries; rest > 0 {
 		found.Lines = append(found.Lines, fmt.Sprintf("(%d more series)", rest))
-	}
-	if subject.omitted > 0 {
-		found.Lines = append(found.Lines, fmt.Sprintf("(only %d Pods were read, of %d)", maxSelected, maxSelected+subject.omitted))
 	}
 	return found, nil
 }
@@ -141,8 +140,9 @@ type subject struct {
 	// matchers that select its series; what a backend returns is checked all the same.
 	matchers string
 	// name of a series of the subject from its labels; empty for one of others.
-	name    func(metrics.Labels) string
-	omitted int
+	name func(metrics.Labels) string
+	// partly is a line if not all Pods of the subject are asked about.
+	partly []string
 }
 
 // metricSubject reads the objects that a metric is about.
@@ -179,7 +179,7 @@ func metricSubject(ctx context.Context, s *Set, kind string, key client.ObjectKe
 			}
 			return strings.TrimSpace(l["pod"] + " " + l["container"])
 		},
-		omitted: pods.omitted,
+		partly: pods.partly(),
 	}, nil
 }
 
@@ -204,10 +204,20 @@ func (s subject) line(one metrics.Series) (line string, names []string, ok bool)
 	byValue := func(a, b metrics.Point) int { return cmp.Compare(a.Value, b.Value) }
 	line = fmt.Sprintf("%s: last %s, lowest %s, highest %s;", name, short(usable[len(usable)-1].Value),
 		short(slices.MinFunc(usable, byValue).Value), short(slices.MaxFunc(usable, byValue).Value))
-	for _, p := range usable[max(0, len(usable)-points-1):] {
+	for _, p := range thinned(usable) {
 		line += " " + p.Time.UTC().Format("15:04") + "=" + short(p.Value)
 	}
 	return line, []string{one.Labels["pod"], one.Labels["container"]}, true
+}
+
+// thinned are some points at equal distances, the last among them.
+func thinned(all []metrics.Point) []metrics.Point {
+	var some []metrics.Point
+	every := max((len(all)+points-1)/points, 1)
+	for i := (len(all) - 1) % every; i < len(all); i += every {
+		some = append(some, all[i])
+	}
+	return some
 }
 
 // short is a number with three digits, or a whole number of bytes with a unit.

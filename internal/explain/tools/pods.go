@@ -2,6 +2,7 @@ package tools
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -23,12 +24,11 @@ const maxSelected = 50
 // podSet is the Pods that an answer of a backend may be about: those of one workload that the cluster shows to this identity.
 type podSet struct {
 	namespace string
-	// names of the Pods, sorted, and omitted, how many more the workload has.
+	// names of the Pods, sorted, and omitted, how many more the workload has; even more if unread is set.
 	names   []string
 	omitted int
-	// first of the Pods, and one of its containers.
-	first, container string
-	filter           *scope.Filter
+	unread  bool
+	filter  *scope.Filter
 }
 
 // has reports whether labels of a line or series name one of the Pods, and one of its containers. An empty container is that of the
@@ -43,6 +43,18 @@ func (p *podSet) has(namespace, pod, container string) bool {
 	}
 	_, ok = p.filter.Container(owner, container)
 	return ok
+}
+
+// partly says that the workload has Pods that are not in the set; nothing if it has none. The line follows the first one of an answer,
+// whose end may be left out.
+func (p *podSet) partly() []string {
+	switch {
+	case p.unread:
+		return []string{fmt.Sprintf("(only %d Pods were asked about, there may be more)", len(p.names))}
+	case p.omitted > 0:
+		return []string{fmt.Sprintf("(only %d Pods were asked about, of %d)", len(p.names), len(p.names)+p.omitted)}
+	}
+	return nil
 }
 
 // workloadKinds have Pods that tools of backends read about.
@@ -97,7 +109,9 @@ func podsOf(ctx context.Context, s *Set, kind string, key client.ObjectKey) (*po
 	if len(own) == 0 {
 		return nil, refuse("%s %s has no Pods", kind, key.Name)
 	}
-	return newPodSet(key.Namespace, own, sets.Items, s.now()), nil
+	found := newPodSet(key.Namespace, own, sets.Items, s.now())
+	found.unread = pods.Continue != "" || sets.Continue != ""
+	return found, nil
 }
 
 // workloadOf is an object of a kind, and a function that returns its selector once it was read.
@@ -134,10 +148,6 @@ func newPodSet(namespace string, pods []corev1.Pod, sets []appsv1.ReplicaSet, no
 	for i := range pods[:len(pods)-p.omitted] {
 		builder.Add(facts.Reduce(&pods[i]))
 		p.names = append(p.names, pods[i].Name)
-	}
-	p.first = pods[0].Name
-	if len(pods[0].Spec.Containers) > 0 {
-		p.container = pods[0].Spec.Containers[0].Name
 	}
 	p.filter = scope.New(builder.Graph(), []string{namespace})
 	return p

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -72,10 +72,12 @@ metadata: {name: key, namespace: vault}
 spec: {containers: [{name: app, image: x}]}
 `
 
-func webCluster(t testing.TB) background.Cluster {
+func webCluster(t testing.TB) background.Cluster { return clusterOf(t, web) }
+
+func clusterOf(t testing.TB, manifests string) background.Cluster {
 	t.Helper()
 	var objects []client.Object
-	for _, object := range testkit.Objects(t, web) {
+	for _, object := range testkit.Objects(t, manifests) {
 		objects = append(objects, object.(client.Object)) //nolint:forcetypeassert // of the test
 	}
 	return background.Within(background.Scope{Namespaces: []string{"shop"}}, aibench.NewCluster(objects, nil))
@@ -143,7 +145,22 @@ func TestAMetricIsThatOfTheWorkloadAlone(t *testing.T) {
 			t.Errorf("%s is not in %s", part, backend.asked[0])
 		}
 	}
-	if got := backend.spans[0]; got.Step != time.Hour || got.End.Sub(got.Start) != 12*time.Hour {
+	if got := backend.spans[0]; got.Step != 3*time.Minute || got.End.Sub(got.Start) != 12*time.Hour {
+		t.Errorf("asked for %+v", got)
+	}
+}
+
+func TestAPeakBetweenTheValuesThatAreShownIsTheHighest(t *testing.T) {
+	values := slices.Repeat([]float64{100}, 240)
+	values[101] = 900
+	backend := &anySeries{series: []metrics.Series{oneSeries("shop", "web-5c9-a", "app", values...)}}
+	s := tools.New(webCluster(t), testkit.Now).With(tools.Sources{Metrics: backend})
+	lines, refused := called(t, s, "metric", `{"metric":"memory","kind":"Deployment","namespace":"shop","name":"web","hours":24}`)
+	if refused != "" || len(lines) != 2 || !strings.HasPrefix(lines[1], "web-5c9-a app: last 100, lowest 100, highest 900;") ||
+		strings.Count(lines[1], "=") > 13 || !strings.HasSuffix(lines[1], " 11:00=100") {
+		t.Errorf("got %q, %s", lines, refused)
+	}
+	if got := backend.spans[0]; got.End.Sub(got.Start) != 24*time.Hour || got.Step > 10*time.Minute {
 		t.Errorf("asked for %+v", got)
 	}
 }
@@ -271,6 +288,32 @@ func TestTemplatesAreThoseOfTheWorkloadAlone(t *testing.T) {
 	}
 }
 
+func TestPodsThatWereNotAskedAboutAreNamed(t *testing.T) {
+	const more = "(only 50 Pods were asked about, of 58)"
+	var manifests strings.Builder
+	manifests.WriteString(web)
+	for i := range 56 {
+		fmt.Fprintf(&manifests, "---\napiVersion: v1\nkind: Pod\nmetadata: {name: web-5c9-x%02d, namespace: shop, labels: {app: web}, "+
+			"ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: web-5c9, uid: r1, controller: true}]}\n"+
+			"spec: {containers: [{name: app, image: x}]}\n", i)
+	}
+	cluster := clusterOf(t, manifests.String())
+	series := oneSeries("shop", "web-5c9-a", "app", 1)
+	line := lineOf("shop", "web-5c9-a", "app", "FATAL: bye")
+	for name, sources := range map[string]tools.Sources{
+		"something": {Metrics: &anySeries{series: []metrics.Series{series}}, Logs: &anyLines{pages: [][]logs.Entry{{line}}}, Redact: same},
+		"nothing":   {Metrics: &anySeries{}, Logs: &anyLines{}, Redact: same},
+	} {
+		s := tools.New(cluster, testkit.Now).With(sources)
+		for tool, arguments := range map[string]string{"metric": `{"metric":"cpu",`, "log_templates": `{`} {
+			lines, refused := called(t, s, tool, arguments+`"kind":"Deployment","namespace":"shop","name":"web"}`)
+			if refused != "" || len(lines) < 2 || lines[1] != more {
+				t.Errorf("%s found by %s: %q, %s", name, tool, lines, refused)
+			}
+		}
+	}
+}
+
 func TestALogWithoutEndIsBounded(t *testing.T) {
 	long := lineOf("shop", "web-5c9-a", "app", "ERROR "+strings.Repeat("x y ", 20_000))
 	backend := &anyLines{endless: true, pages: [][]logs.Entry{slices.Repeat([]logs.Entry{long}, 1000)}}
@@ -286,94 +329,34 @@ func TestALogWithoutEndIsBounded(t *testing.T) {
 	}
 }
 
-// withoutLogs is a cluster whose account cannot read logs.
-type withoutLogs struct{ background.Cluster }
+// withoutLogs is a cluster whose account can read the logs of single Pods, and no Events.
+type withoutLogs struct {
+	background.Cluster
+	readable []string
+}
 
-func (withoutLogs) Log(context.Context, background.LogPart) (string, error) {
-	return "", apierrors.NewForbidden(schema.GroupResource{Resource: "pods/log"}, "web", nil)
+func (w withoutLogs) Log(_ context.Context, part background.LogPart) (string, error) {
+	if slices.Contains(w.readable, part.Pod) {
+		return "a line", nil
+	}
+	return "", apierrors.NewForbidden(schema.GroupResource{Resource: "pods/log"}, part.Pod, nil)
+}
+
+func (w withoutLogs) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
+	if _, events := list.(*corev1.EventList); events {
+		return apierrors.NewForbidden(schema.GroupResource{Resource: "events"}, "", nil)
+	}
+	return w.Cluster.List(ctx, list, options...)
 }
 
 func TestAnAccountThatCannotReadLogsReadsNoneOfABackend(t *testing.T) {
-	backend := &anyLines{pages: [][]logs.Entry{{lineOf("shop", "web-5c9-a", "app", "FATAL: bye")}}}
-	s := tools.New(withoutLogs{webCluster(t)}, testkit.Now).With(tools.Sources{Logs: backend, Redact: same})
-	_, refused := called(t, s, "log_templates", `{"kind":"Deployment","namespace":"shop","name":"web"}`)
-	if refused != "cannot read pods/log (RBAC)" || backend.searches != 0 {
-		t.Errorf("got %q after %d searches", refused, backend.searches)
-	}
-}
-
-// pastReports are earlier reports, newest first.
-type pastReports struct {
-	reports []v1alpha1.InspectionReport
-	err     error
-}
-
-func (p pastReports) Earlier(_ context.Context, each func(*v1alpha1.InspectionReport) bool) error {
-	for i := range p.reports {
-		if !each(&p.reports[i]) {
-			break
+	for name, readable := range map[string][]string{"no log": nil, "the log of one Pod": {"web-5c9-a"}} {
+		backend := &anyLines{pages: [][]logs.Entry{{lineOf("shop", "web-5c9-b", "app", "FATAL: bye")}}}
+		s := tools.New(withoutLogs{webCluster(t), readable}, testkit.Now).With(tools.Sources{Logs: backend, Redact: same})
+		_, refused := called(t, s, "log_templates", `{"kind":"Deployment","namespace":"shop","name":"web"}`)
+		if refused != "cannot read pods/log (RBAC)" || backend.searches != 0 {
+			t.Errorf("%s: got %q after %d searches", name, refused, backend.searches)
 		}
-	}
-	return p.err
-}
-
-func pastReport(hoursAgo int, findings ...v1alpha1.Finding) v1alpha1.InspectionReport {
-	r := v1alpha1.InspectionReport{}
-	r.CreationTimestamp = metav1.NewTime(testkit.Now().Add(-time.Duration(hoursAgo) * time.Hour))
-	r.Findings = findings
-	r.Explanations = []v1alpha1.Explanation{{ID: "a", Summary: "a model wrote this"}}
-	return r
-}
-
-func pastFinding(name, check, message string) v1alpha1.Finding {
-	return v1alpha1.Finding{
-		ID: "a", Check: check, Severity: v1alpha1.SeverityHigh, Message: message,
-		Object:   v1alpha1.ObjectReference{Kind: "Deployment", Namespace: "shop", Name: name},
-		Evidence: []v1alpha1.Evidence{{ID: "e1", Source: v1alpha1.EvidenceLog, Text: "no such table"}},
-	}
-}
-
-func TestHistoryIsWhatChecksFoundBefore(t *testing.T) {
-	crash := pastFinding("web", "pod-crash-looping", "Deployment shop/web keeps crashing")
-	s := tools.New(webCluster(t), testkit.Now).With(tools.Sources{History: pastReports{reports: []v1alpha1.InspectionReport{
-		pastReport(1, crash, pastFinding("other", "pod-crash-looping", "not asked for")), pastReport(2, crash), pastReport(3),
-		pastReport(4, pastFinding("web", "pod-image-pull-failed", "Deployment shop/web cannot pull its image")),
-	}}})
-	lines, refused := called(t, s, "history", `{"kind":"Deployment","namespace":"shop","name":"web"}`)
-	want := []string{
-		"2 reports from 2026-01-15T10:00:00Z to 2026-01-15T11:00:00Z:",
-		"  high pod-crash-looping: Deployment shop/web keeps crashing", "    log: no such table",
-		"report of 2026-01-15T09:00:00Z: no such finding",
-		"report of 2026-01-15T08:00:00Z:",
-		"  high pod-image-pull-failed: Deployment shop/web cannot pull its image", "    log: no such table",
-	}
-	if refused != "" || !slices.Equal(lines, want) {
-		t.Errorf("got %s\n%s", refused, strings.Join(lines, "\n"))
-	}
-	if lines, _ = called(t, s, "history", `{"kind":"Deployment","namespace":"shop","name":"web","check":"pod-image-pull-failed"}`); len(lines) != 4 ||
-		lines[0] != "3 reports from 2026-01-15T09:00:00Z to 2026-01-15T11:00:00Z: no such finding" {
-		t.Errorf("one check: %q", lines)
-	}
-	for arguments, want := range map[string]string{
-		`{"kind":"Deployment","namespace":"vault","name":"web"}`: `namespace "vault" is not inspected`,
-		`{"kind":"Node","name":"n1"}`:                            "objects of the cluster are not inspected",
-		`{"kind":"Secret","namespace":"shop","name":"a"}`:        "Secrets are not read",
-	} {
-		if _, refused := called(t, s, "history", arguments); !strings.HasPrefix(refused, want) {
-			t.Errorf("%s: got %q", arguments, refused)
-		}
-	}
-}
-
-func TestHistoryReadsALimitedNumberOfReports(t *testing.T) {
-	past := pastReports{}
-	for i := range 50 {
-		past.reports = append(past.reports, pastReport(i, pastFinding("web", "pod-crash-looping", fmt.Sprint("message ", i))))
-	}
-	s := tools.New(webCluster(t), testkit.Now).With(tools.Sources{History: past})
-	lines, _ := called(t, s, "history", `{"kind":"Deployment","namespace":"shop","name":"web"}`)
-	if len(lines) != 3*tools.MaxReports {
-		t.Errorf("%d lines", len(lines))
 	}
 }
 

@@ -50,7 +50,7 @@ func logTemplates(ctx context.Context, s *Set, a arguments) (Output, error) {
 	case err != nil:
 		return Output{}, err
 	}
-	if err := s.readsLogs(ctx, pods); err != nil {
+	if err := s.readsLogs(ctx, key.Namespace); err != nil {
 		return Output{}, err
 	}
 	end := s.now()
@@ -67,7 +67,7 @@ func logTemplates(ctx context.Context, s *Set, a arguments) (Output, error) {
 		return Output{}, err
 	}
 	if len(lines) == 0 {
-		found.Lines = []string{"The log backend has no such lines of this " + a.text("kind") + "."}
+		found.Lines = append([]string{"The log backend has no such lines of this " + a.text("kind") + "."}, pods.partly()...)
 		return found, nil
 	}
 	slices.Reverse(lines)
@@ -76,15 +76,17 @@ func logTemplates(ctx context.Context, s *Set, a arguments) (Output, error) {
 		return Output{}, err
 	}
 	found.Names = append(found.Names, pods.names...)
-	found.Lines = described(summary, query, complete)
+	found.Lines = slices.Insert(described(summary, query, complete), 1, pods.partly()...)
 	return found, nil
 }
 
-// readsLogs refuses a model the lines of a backend if the cluster would refuse it those of the Pods.
-func (s *Set) readsLogs(ctx context.Context, pods *podSet) error {
-	_, err := s.cluster.Log(ctx, background.LogPart{
-		Namespace: pods.namespace, Pod: pods.first, Container: pods.container, Tail: 1, Bytes: 1,
-	})
+// anyPod is the name of a Pod that does not exist.
+const anyPod = "kubeops-reads-the-logs-of-any-pod"
+
+// readsLogs refuses a model lines that were kept elsewhere if the cluster would refuse it those of the Pods of a namespace. It asks for the
+// log of no Pod: permissions come first, a role may permit the logs of single Pods, and no kubelet has to answer.
+func (s *Set) readsLogs(ctx context.Context, namespace string) error {
+	_, err := s.cluster.Log(ctx, background.LogPart{Namespace: namespace, Pod: anyPod, Container: "any", Tail: 1, Bytes: 1})
 	switch {
 	case apierrors.IsForbidden(err):
 		return refuse("cannot read pods/log (RBAC)")

@@ -1,6 +1,6 @@
-// Package tools are the reads that a language model may ask for: typed questions about a cluster, its metrics, its logs and earlier reports,
-// none of which changes anything. They read with the permissions and in the scope of the Cluster that they are given, a bounded amount for
-// each call. They read no values of Secrets and ConfigMaps. What they return is not redacted.
+// Package tools are the reads that a language model may ask for: typed questions about a cluster, its metrics, its logs and earlier
+// reports, none of which changes anything. They read with the permissions and in the scope of the Cluster that they are given, a bounded
+// amount for each call. They read no values of Secrets and ConfigMaps. What they return is not redacted.
 package tools
 
 import (
