@@ -45,7 +45,7 @@ validator: $(BIN) ## Build kubeops-validator into bin/: with it, `kubeops inspec
 
 .PHONY: test-unit
 test-unit: kube servers ## Run the unit tests, with controllers against a real API server and etcd
-	go test ./api/... ./cmd/... ./controllers/... ./hack/signals/... ./internal/... ./providers/... ./test/docs
+	go test ./api/... ./cmd/... ./controllers/... ./hack/apidocs ./hack/signals/... ./internal/... ./providers/... ./test/docs
 	cd hack/cluster && go test . ./cmd/release ./internal/...
 	cd validator && go test -trimpath ./... # with the packages that the build of Kubernetes has compiled
 
