@@ -127,7 +127,7 @@ func (s *sharedProcesses) wake() {
 
 // process runs one process once there is memory for it. What it leaves is done by others.
 func (s *sharedProcesses) process(ctx context.Context, work Work) {
-	here := &sharing{shared: s, work: work, held: map[string]*sharedPart{}, starting: true}
+	here := &sharing{shared: s, run: ctx, work: work, held: map[string]*sharedPart{}, starting: true}
 	defer here.end(ctx)
 	key := processKey{inspection: client.ObjectKeyFromObject(work.Inspection), shared: true}
 	given, release, err := s.child.Memory.acquire(ctx, key)
@@ -178,8 +178,10 @@ func (s *sharedProcesses) hasWaiting() bool {
 // sharing is one process with the parts that it does.
 type sharing struct {
 	shared *sharedProcesses
-	work   Work
-	kill   context.CancelCauseFunc
+	// run is the context of the run, for processes that outlive this one.
+	run  context.Context //nolint:containedctx // that of process, for what its conversation calls
+	work Work
+	kill context.CancelCauseFunc
 	// resolving ends a process that does not ask for a part in time.
 	resolving *time.Timer
 	// The rest is guarded by the mutex of shared. held are the parts by their clusters.
@@ -201,7 +203,7 @@ func (p *sharing) next(ctx context.Context) *sharedPart {
 			part := s.waiting[0]
 			s.waiting = s.waiting[1:]
 			p.hold(part)
-			s.start(ctx, p.work)
+			s.start(p.run, p.work)
 			return part
 		}
 		if len(p.held) == 0 && len(s.waiting) == 0 {

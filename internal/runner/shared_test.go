@@ -1,14 +1,21 @@
 package runner
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/child"
 	"kubeops.io/kubeops/internal/inspect"
 	"kubeops.io/kubeops/internal/inspect/fleet"
@@ -98,7 +105,7 @@ func sharingOf(t *testing.T, memory int64, parts ...*sharedPart) *sharing {
 	s.starting = 1
 	idle := time.AfterFunc(time.Hour, func() {})
 	t.Cleanup(func() { idle.Stop() })
-	return &sharing{shared: s, held: map[string]*sharedPart{}, starting: true, resolving: idle, kill: func(error) {}}
+	return &sharing{shared: s, run: t.Context(), held: map[string]*sharedPart{}, starting: true, resolving: idle, kill: func(error) {}}
 }
 
 func TestAProcessTakesAsManyPartsAsItsMemoryHolds(t *testing.T) {
@@ -129,6 +136,44 @@ func TestAProcessTakesAsManyPartsAsItsMemoryHolds(t *testing.T) {
 			}
 		})
 	}
+}
+
+// withProcesses lets a process start others, up to a number of all, once release has freed their memory. They end at once, and leave a file.
+func withProcesses(t *testing.T, p *sharing, count int64) (release func(), ran string) {
+	t.Helper()
+	c := p.shared.child
+	ran = filepath.Join(t.TempDir(), "ran")
+	c.Command.Path = "/bin/sh"
+	c.Command.Args = []string{"-c", "echo >> " + ran}
+	c.Config = &rest.Config{Host: "https://127.0.0.1:1"}
+	c.Backends = &backends.Resolver{}
+	c.Memory = NewMemory(count*c.Command.Memory, c.Command.Memory)
+	others := make([]func(int64), 0, count)
+	for range count {
+		_, one, err := c.Memory.acquire(t.Context(), processOf("other", "all", "a"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		others = append(others, one)
+	}
+	p.work = Work{Inspection: &v1alpha1.Inspection{ObjectMeta: metav1.ObjectMeta{Namespace: "fleet", Name: "all"}}}
+	return func() {
+		for _, one := range others {
+			one(0)
+		}
+	}, ran
+}
+
+func TestAProcessThatAnotherOneAskedForOutlivesIt(t *testing.T) {
+	parts := []*sharedPart{partOf("a", 1), partOf("b", 1)}
+	p := sharingOf(t, 160<<20, parts...)
+	release, ran := withProcesses(t, p, 2)
+	talking, end := context.WithCancel(t.Context())
+	p.next(talking) // it takes one part, and asks for a process for the other one
+	end()
+	release()
+	await(t, "no process was started", func() bool { _, err := os.Stat(ran); return err == nil })
+	p.shared.close()
 }
 
 func TestAProcessEndsOnceItHasNoPart(t *testing.T) {
