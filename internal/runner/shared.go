@@ -209,6 +209,7 @@ func (p *sharing) next(ctx context.Context) *sharedPart {
 		if len(p.held) == 0 && len(s.waiting) == 0 {
 			return nil
 		}
+		s.start(p.run, p.work) // what does not fit here has another process, if there may be one
 		changed := s.changed
 		idle := len(s.waiting) == 0
 		if idle {

@@ -176,6 +176,27 @@ func TestAProcessThatAnotherOneAskedForOutlivesIt(t *testing.T) {
 	p.shared.close()
 }
 
+// A process that waits for parts may have no memory for the one that comes.
+func TestAPartThatDoesNotFitHasAnotherProcess(t *testing.T) {
+	p := sharingOf(t, 160<<20, partOf("a", 3000))
+	release, ran := withProcesses(t, p, 2)
+	release()
+	p.next(t.Context())
+	talking, end := context.WithCancel(t.Context())
+	next := make(chan *sharedPart)
+	go func() { next <- p.next(talking) }()
+	await(t, "it does not wait for a part that may follow", func() bool {
+		p.shared.mutex.Lock()
+		defer p.shared.mutex.Unlock()
+		return p.shared.idle == 1
+	})
+	p.shared.add(t.Context(), partOf("b", 9000))
+	await(t, "no process was started", func() bool { _, err := os.Stat(ran); return err == nil })
+	end()
+	<-next
+	p.shared.close()
+}
+
 func TestAProcessEndsOnceItHasNoPart(t *testing.T) {
 	p := sharingOf(t, 160<<20, partOf("a", 1))
 	if part := p.next(t.Context()); part == nil || part.work.Part.Cluster != "a" {
