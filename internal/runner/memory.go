@@ -110,6 +110,10 @@ func (m *Memory) release(w *waitingProcess, peak int64) {
 			break
 		}
 	}
+	if w.key.shared {
+		// Those of one run have different numbers of clusters: the next one may have as many as any.
+		peak = max(peak, m.peaks[w.key])
+	}
 	m.peaks[w.key] = peak
 	m.add(w, -1)
 	m.grant()
