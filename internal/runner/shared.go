@@ -22,6 +22,9 @@ const (
 	smallPart = 2
 	// abandonDelay is how long after its deadline a part may hold up the process that it shares.
 	abandonDelay = 7 * time.Second
+	// turn is how long a process has its memory while another namespace waits for it: it takes no more parts then, and ends with those that
+	// it has.
+	turn = 10 * time.Second
 )
 
 // errAlone is a part that its process did not finish. It is done again in a process of its own, so that what ended the process is told
@@ -142,6 +145,7 @@ func (s *sharedProcesses) process(ctx context.Context, work Work) {
 	limited, kill := context.WithCancelCause(ctx)
 	defer kill(nil)
 	here.kill = kill
+	here.began = time.Now()
 	here.resolving = time.AfterFunc(resolveTimeout, func() { kill(child.ErrDeadline) })
 	defer here.resolving.Stop()
 	talk := newConversation(limited, s.child, work.Inspection, func() error { return nil })
@@ -184,6 +188,8 @@ type sharing struct {
 	kill context.CancelCauseFunc
 	// resolving ends a process that does not ask for a part in time.
 	resolving *time.Timer
+	// began is when the process got its memory.
+	began time.Time
 	// The rest is guarded by the mutex of shared. held are the parts by their clusters.
 	held     map[string]*sharedPart
 	starting bool
@@ -191,7 +197,7 @@ type sharing struct {
 	failed bool
 }
 
-// next part for the process, once there is memory for it; nil if it is to end: no part waits, and it has none.
+// next part for the process, once there is memory for it; nil if it is to end: no part waits, and it has none, or it had its turn.
 func (p *sharing) next(ctx context.Context) *sharedPart {
 	s := p.shared
 	s.mutex.Lock()
@@ -199,6 +205,10 @@ func (p *sharing) next(ctx context.Context) *sharedPart {
 	p.resolving.Stop()
 	p.started()
 	for ctx.Err() == nil {
+		if len(s.waiting) > 0 && p.hadItsTurn() {
+			s.start(p.run, p.work) // it waits for memory behind the others
+			return nil
+		}
 		if len(s.waiting) > 0 && p.fits(s.waiting[0]) {
 			part := s.waiting[0]
 			s.waiting = s.waiting[1:]
@@ -234,6 +244,11 @@ func (p *sharing) started() {
 		p.starting = false
 		p.shared.starting--
 	}
+}
+
+// hadItsTurn reports whether the process is to leave its memory to another namespace.
+func (p *sharing) hadItsTurn() bool {
+	return time.Since(p.began) >= turn && p.shared.child.Memory.wanted(p.work.Inspection.Namespace)
 }
 
 // fits reports whether the process may do one more part now.

@@ -105,7 +105,8 @@ func sharingOf(t *testing.T, memory int64, parts ...*sharedPart) *sharing {
 	s.starting = 1
 	idle := time.AfterFunc(time.Hour, func() {})
 	t.Cleanup(func() { idle.Stop() })
-	return &sharing{shared: s, run: t.Context(), held: map[string]*sharedPart{}, starting: true, resolving: idle, kill: func(error) {}}
+	work := Work{Inspection: &v1alpha1.Inspection{ObjectMeta: metav1.ObjectMeta{Namespace: "fleet", Name: "all"}}}
+	return &sharing{shared: s, run: t.Context(), work: work, began: time.Now(), held: map[string]*sharedPart{}, starting: true, resolving: idle, kill: func(error) {}}
 }
 
 func TestAProcessTakesAsManyPartsAsItsMemoryHolds(t *testing.T) {
@@ -156,7 +157,6 @@ func withProcesses(t *testing.T, p *sharing, count int64) (release func(), ran s
 		}
 		others = append(others, one)
 	}
-	p.work = Work{Inspection: &v1alpha1.Inspection{ObjectMeta: metav1.ObjectMeta{Namespace: "fleet", Name: "all"}}}
 	return func() {
 		for _, one := range others {
 			one(0)
@@ -195,6 +195,39 @@ func TestAPartThatDoesNotFitHasAnotherProcess(t *testing.T) {
 	end()
 	<-next
 	p.shared.close()
+}
+
+// A run over many clusters does not keep its memory from other namespaces until its end.
+func TestAProcessEndsAfterItsTurnIfAnotherNamespaceWaits(t *testing.T) {
+	for name, tc := range map[string]struct {
+		waits  string
+		had    time.Duration
+		yields bool
+	}{
+		"its turn is not over":    {"other", turn / 2, false},
+		"its own namespace waits": {"fleet", turn, false},
+		"another one waits":       {"other", turn, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			waiting := partOf("a", 1)
+			p := sharingOf(t, 160<<20, waiting)
+			m := p.shared.child.Memory
+			_, release, err := m.acquire(t.Context(), processOf("fleet", "all", ""))
+			if err != nil {
+				t.Fatal(err)
+			}
+			other := ask(t, m, processOf(tc.waits, "all", "a"))
+			p.began = time.Now().Add(-tc.had)
+			if part := p.next(t.Context()); (part == nil) != tc.yields {
+				t.Errorf("got %+v", part)
+			}
+			if tc.yields && !slices.Equal(p.shared.waiting, []*sharedPart{waiting}) {
+				t.Errorf("waiting %+v", p.shared.waiting)
+			}
+			release(0)
+			other.release(0)
+		})
+	}
 }
 
 func TestAProcessEndsOnceItHasNoPart(t *testing.T) {
