@@ -95,6 +95,7 @@ func (s *sharedProcesses) Do(ctx context.Context, work Work, started func(contex
 	select {
 	case <-part.done:
 	case <-ctx.Done():
+		s.remove(part)
 		return fleet.PartResult{}, ctx.Err()
 	}
 	if errors.Is(part.err, errAlone) {
@@ -109,6 +110,14 @@ func (s *sharedProcesses) add(ctx context.Context, part *sharedPart) {
 	defer s.mutex.Unlock()
 	s.waiting = append(s.waiting, part)
 	s.start(ctx, part.work)
+	s.wake()
+}
+
+// remove a part that no one waits for any more.
+func (s *sharedProcesses) remove(part *sharedPart) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.waiting = slices.DeleteFunc(s.waiting, func(other *sharedPart) bool { return other == part })
 	s.wake()
 }
 

@@ -261,6 +261,26 @@ func TestAProcessThatDoesNotStartIsReported(t *testing.T) {
 	}
 }
 
+// The process that merges is repeated if it needs more memory, and asks for the same parts again.
+func TestPartsThatNoOneWaitsForAreNotDone(t *testing.T) {
+	t.Parallel()
+	c, inspection := fleetOf(t, "small-a")
+	s := newShared(c)
+	s.processes = c.Memory.processes() // as many as there may be, which have enough to do
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	work := Work{Inspection: inspection, Run: "run", Part: &fleet.Part{Cluster: "small-a", Deadline: time.Minute, Clusters: 1, Objects: 300}}
+	go func() {
+		_, err := s.Do(ctx, work, nothingToAnnounce)
+		ended <- err
+	}()
+	await(t, "the part does not wait", s.hasWaiting)
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) || s.hasWaiting() {
+		t.Errorf("%v, and the part waits: %t", err, s.hasWaiting())
+	}
+}
+
 // A part whose work ignores its deadline has had its time.
 func TestAPartThatIsLateEndsItsProcessAndIsNotRepeated(t *testing.T) {
 	late, other := partOf("late", 1), partOf("other", 1)
