@@ -269,16 +269,25 @@ func (p *sharing) fits(part *sharedPart) bool {
 	return len(p.held) == 0 || len(p.held) < fleet.MaxReading && used <= p.shared.memory()
 }
 
-// hold a part. One that does not end in time ends the process: its work ignores its deadline.
+// hold a part. One that does not begin or end in time ends the process: its work ignores its deadline.
 func (p *sharing) hold(part *sharedPart) {
 	part.taken = time.Now()
 	p.held[part.work.Part.Cluster] = part
-	part.overdue = time.AfterFunc(part.work.Part.Deadline+abandonDelay, func() {
+	part.overdue = time.AfterFunc(resolveTimeout, func() {
 		p.shared.mutex.Lock()
 		part.late = true
 		p.shared.mutex.Unlock()
 		p.kill(child.ErrDeadline)
 	})
+}
+
+// begin the deadline of a part; unknown ones are ignored.
+func (p *sharing) begin(cluster string) {
+	p.shared.mutex.Lock()
+	defer p.shared.mutex.Unlock()
+	if part := p.held[cluster]; part != nil && part.overdue.Stop() {
+		part.overdue.Reset(part.work.Part.Deadline + abandonDelay)
+	}
 }
 
 // finish a part; unknown ones are ignored.
