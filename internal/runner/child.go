@@ -77,15 +77,16 @@ func (c *Child) Run(
 	if err != nil {
 		return nil, err
 	}
-	parts := c.Parts
-	if parts == nil {
-		shared := newShared(c)
-		defer shared.close()
-		parts = shared
-	}
+	shared := newShared(c)
+	defer func() { shared.close() }()
 	done, err := c.process(ctx, work, started, func(talk *conversation) {
 		talk.job.Clusters = remoteClusters(targets)
-		talk.parts = parts
+		if talk.parts = c.Parts; talk.parts == nil {
+			// A process that is repeated asks for all parts again.
+			shared.close()
+			shared = newShared(c)
+			talk.parts = shared
+		}
 	})
 	return done.Result, err
 }

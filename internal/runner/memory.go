@@ -53,6 +53,16 @@ func NewMemory(total, limit int64) *Memory {
 	return &Memory{total: max(total, limit), limit: limit, of: map[string]int64{}, peaks: map[processKey]int64{}}
 }
 
+// wanted reports whether a process of another namespace than this one waits for memory.
+func (m *Memory) wanted(namespace string) bool {
+	if m == nil {
+		return false
+	}
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	return slices.ContainsFunc(m.waiting, func(w *waitingProcess) bool { return w.key.inspection.Namespace != namespace })
+}
+
 // processes is how many there may be at the same time with the limit of one each, at least 1.
 func (m *Memory) processes() int {
 	if m == nil || m.limit <= 0 {
@@ -109,6 +119,10 @@ func (m *Memory) release(w *waitingProcess, peak int64) {
 			delete(m.peaks, other)
 			break
 		}
+	}
+	if w.key.shared {
+		// Those of one run have different numbers of clusters: the next one may have as many as any.
+		peak = max(peak, m.peaks[w.key])
 	}
 	m.peaks[w.key] = peak
 	m.add(w, -1)

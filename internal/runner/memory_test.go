@@ -154,3 +154,21 @@ func TestOneWhoGivesUpLeavesTheQueue(t *testing.T) {
 		t.Errorf("in use %d, %d wait", m.inUse, len(m.waiting))
 	}
 }
+
+// One that began late has few clusters, and one without any has ended at once.
+func TestASharedProcessGetsWhatTheLargestNeeded(t *testing.T) {
+	m := NewMemory(800, 400)
+	key := processKey{inspection: types.NamespacedName{Namespace: "a", Name: "all"}, shared: true}
+	for _, peak := range []int64{200, 80, 0} {
+		_, release, err := m.acquire(t.Context(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		release(peak)
+	}
+	if given, release, err := m.acquire(t.Context(), key); err != nil || given != 250 {
+		t.Errorf("got %d bytes, %v", given, err)
+	} else {
+		release(0)
+	}
+}

@@ -22,6 +22,9 @@ const (
 	smallPart = 2
 	// abandonDelay is how long after its deadline a part may hold up the process that it shares.
 	abandonDelay = 7 * time.Second
+	// turn is how long a process has its memory while another namespace waits for it: it takes no more parts then, and ends with those that
+	// it has.
+	turn = 10 * time.Second
 )
 
 // errAlone is a part that its process did not finish. It is done again in a process of its own, so that what ended the process is told
@@ -92,6 +95,7 @@ func (s *sharedProcesses) Do(ctx context.Context, work Work, started func(contex
 	select {
 	case <-part.done:
 	case <-ctx.Done():
+		s.remove(part)
 		return fleet.PartResult{}, ctx.Err()
 	}
 	if errors.Is(part.err, errAlone) {
@@ -106,6 +110,14 @@ func (s *sharedProcesses) add(ctx context.Context, part *sharedPart) {
 	defer s.mutex.Unlock()
 	s.waiting = append(s.waiting, part)
 	s.start(ctx, part.work)
+	s.wake()
+}
+
+// remove a part that no one waits for any more.
+func (s *sharedProcesses) remove(part *sharedPart) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.waiting = slices.DeleteFunc(s.waiting, func(other *sharedPart) bool { return other == part })
 	s.wake()
 }
 
@@ -127,7 +139,7 @@ func (s *sharedProcesses) wake() {
 
 // process runs one process once there is memory for it. What it leaves is done by others.
 func (s *sharedProcesses) process(ctx context.Context, work Work) {
-	here := &sharing{shared: s, work: work, held: map[string]*sharedPart{}, starting: true}
+	here := &sharing{shared: s, run: ctx, work: work, held: map[string]*sharedPart{}, starting: true}
 	defer here.end(ctx)
 	key := processKey{inspection: client.ObjectKeyFromObject(work.Inspection), shared: true}
 	given, release, err := s.child.Memory.acquire(ctx, key)
@@ -142,6 +154,7 @@ func (s *sharedProcesses) process(ctx context.Context, work Work) {
 	limited, kill := context.WithCancelCause(ctx)
 	defer kill(nil)
 	here.kill = kill
+	here.began = time.Now()
 	here.resolving = time.AfterFunc(resolveTimeout, func() { kill(child.ErrDeadline) })
 	defer here.resolving.Stop()
 	talk := newConversation(limited, s.child, work.Inspection, func() error { return nil })
@@ -178,10 +191,14 @@ func (s *sharedProcesses) hasWaiting() bool {
 // sharing is one process with the parts that it does.
 type sharing struct {
 	shared *sharedProcesses
-	work   Work
-	kill   context.CancelCauseFunc
+	// run is the context of the run, for processes that outlive this one.
+	run  context.Context //nolint:containedctx // that of process, for what its conversation calls
+	work Work
+	kill context.CancelCauseFunc
 	// resolving ends a process that does not ask for a part in time.
 	resolving *time.Timer
+	// began is when the process got its memory.
+	began time.Time
 	// The rest is guarded by the mutex of shared. held are the parts by their clusters.
 	held     map[string]*sharedPart
 	starting bool
@@ -189,7 +206,7 @@ type sharing struct {
 	failed bool
 }
 
-// next part for the process, once there is memory for it; nil if it is to end: no part waits, and it has none.
+// next part for the process, once there is memory for it; nil if it is to end: no part waits, and it has none, or it had its turn.
 func (p *sharing) next(ctx context.Context) *sharedPart {
 	s := p.shared
 	s.mutex.Lock()
@@ -197,16 +214,21 @@ func (p *sharing) next(ctx context.Context) *sharedPart {
 	p.resolving.Stop()
 	p.started()
 	for ctx.Err() == nil {
+		if len(s.waiting) > 0 && p.hadItsTurn() {
+			s.start(p.run, p.work) // it waits for memory behind the others
+			return nil
+		}
 		if len(s.waiting) > 0 && p.fits(s.waiting[0]) {
 			part := s.waiting[0]
 			s.waiting = s.waiting[1:]
 			p.hold(part)
-			s.start(ctx, p.work)
+			s.start(p.run, p.work)
 			return part
 		}
 		if len(p.held) == 0 && len(s.waiting) == 0 {
 			return nil
 		}
+		s.start(p.run, p.work) // what does not fit here has another process, if there may be one
 		changed := s.changed
 		idle := len(s.waiting) == 0
 		if idle {
@@ -233,6 +255,11 @@ func (p *sharing) started() {
 	}
 }
 
+// hadItsTurn reports whether the process is to leave its memory to another namespace.
+func (p *sharing) hadItsTurn() bool {
+	return time.Since(p.began) >= turn && p.shared.child.Memory.wanted(p.work.Inspection.Namespace)
+}
+
 // fits reports whether the process may do one more part now.
 func (p *sharing) fits(part *sharedPart) bool {
 	used := part.work.Part.Memory()
@@ -242,16 +269,25 @@ func (p *sharing) fits(part *sharedPart) bool {
 	return len(p.held) == 0 || len(p.held) < fleet.MaxReading && used <= p.shared.memory()
 }
 
-// hold a part. One that does not end in time ends the process: its work ignores its deadline.
+// hold a part. One that does not begin or end in time ends the process: its work ignores its deadline.
 func (p *sharing) hold(part *sharedPart) {
 	part.taken = time.Now()
 	p.held[part.work.Part.Cluster] = part
-	part.overdue = time.AfterFunc(part.work.Part.Deadline+abandonDelay, func() {
+	part.overdue = time.AfterFunc(resolveTimeout, func() {
 		p.shared.mutex.Lock()
 		part.late = true
 		p.shared.mutex.Unlock()
 		p.kill(child.ErrDeadline)
 	})
+}
+
+// begin the deadline of a part; unknown ones are ignored.
+func (p *sharing) begin(cluster string) {
+	p.shared.mutex.Lock()
+	defer p.shared.mutex.Unlock()
+	if part := p.held[cluster]; part != nil && part.overdue.Stop() {
+		part.overdue.Reset(part.work.Part.Deadline + abandonDelay)
+	}
 }
 
 // finish a part; unknown ones are ignored.

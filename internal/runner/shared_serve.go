@@ -35,6 +35,15 @@ func (s *service) NextPart(_ None, next *SharedPart) error {
 	return nil
 }
 
+// PartStarted begins the deadline of a part, once everything that it refers to is there.
+func (s *service) PartStarted(cluster string, _ *None) error {
+	if s.c.sharing == nil {
+		return errNotShared
+	}
+	s.c.sharing.begin(cluster)
+	return nil
+}
+
 // PartDone takes the outcome of a part.
 func (s *service) PartDone(done SharedOutcome, _ *None) error {
 	if s.c.sharing == nil {
@@ -61,7 +70,9 @@ func (l *Local) share(ctx context.Context, inspection *v1alpha1.Inspection, pare
 		one.Targets = (&Job{Clusters: next.Clusters}).targets
 		one.previous = previous
 		group.Go(func() {
-			done, err := one.runPart(ctx, inspection, *next.Part, nothingToAnnounce)
+			done, err := one.runPart(ctx, inspection, *next.Part, func(ctx context.Context) error {
+				return parent.call(ctx, methodPartStarted, next.Part.Cluster, &None{})
+			})
 			// A parent that is gone ends this process.
 			_ = parent.call(ctx, methodPartDone, SharedOutcome{Cluster: next.Part.Cluster, Outcome: NewOutcome(done, err)}, &None{})
 		})

@@ -1,14 +1,21 @@
 package runner
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/child"
 	"kubeops.io/kubeops/internal/inspect"
 	"kubeops.io/kubeops/internal/inspect/fleet"
@@ -98,7 +105,8 @@ func sharingOf(t *testing.T, memory int64, parts ...*sharedPart) *sharing {
 	s.starting = 1
 	idle := time.AfterFunc(time.Hour, func() {})
 	t.Cleanup(func() { idle.Stop() })
-	return &sharing{shared: s, held: map[string]*sharedPart{}, starting: true, resolving: idle, kill: func(error) {}}
+	work := Work{Inspection: &v1alpha1.Inspection{ObjectMeta: metav1.ObjectMeta{Namespace: "fleet", Name: "all"}}}
+	return &sharing{shared: s, run: t.Context(), work: work, began: time.Now(), held: map[string]*sharedPart{}, starting: true, resolving: idle, kill: func(error) {}}
 }
 
 func TestAProcessTakesAsManyPartsAsItsMemoryHolds(t *testing.T) {
@@ -127,6 +135,97 @@ func TestAProcessTakesAsManyPartsAsItsMemoryHolds(t *testing.T) {
 			if p.finish("c1", &Outcome{Report: &v1alpha1.InspectionReport{}}); p.next(t.Context()) != next || len(p.held) != tc.want {
 				t.Errorf("%d parts are held after one ended", len(p.held))
 			}
+		})
+	}
+}
+
+// withProcesses lets a process start others, up to a number of all, once release has freed their memory. They end at once, and leave a file.
+func withProcesses(t *testing.T, p *sharing, count int64) (release func(), ran string) {
+	t.Helper()
+	c := p.shared.child
+	ran = filepath.Join(t.TempDir(), "ran")
+	c.Command.Path = "/bin/sh"
+	c.Command.Args = []string{"-c", "echo >> " + ran}
+	c.Config = &rest.Config{Host: "https://127.0.0.1:1"}
+	c.Backends = &backends.Resolver{}
+	c.Memory = NewMemory(count*c.Command.Memory, c.Command.Memory)
+	others := make([]func(int64), 0, count)
+	for range count {
+		_, one, err := c.Memory.acquire(t.Context(), processOf("other", "all", "a"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		others = append(others, one)
+	}
+	return func() {
+		for _, one := range others {
+			one(0)
+		}
+	}, ran
+}
+
+func TestAProcessThatAnotherOneAskedForOutlivesIt(t *testing.T) {
+	parts := []*sharedPart{partOf("a", 1), partOf("b", 1)}
+	p := sharingOf(t, 160<<20, parts...)
+	release, ran := withProcesses(t, p, 2)
+	talking, end := context.WithCancel(t.Context())
+	p.next(talking) // it takes one part, and asks for a process for the other one
+	end()
+	release()
+	await(t, "no process was started", func() bool { _, err := os.Stat(ran); return err == nil })
+	p.shared.close()
+}
+
+// A process that waits for parts may have no memory for the one that comes.
+func TestAPartThatDoesNotFitHasAnotherProcess(t *testing.T) {
+	p := sharingOf(t, 160<<20, partOf("a", 3000))
+	release, ran := withProcesses(t, p, 2)
+	release()
+	p.next(t.Context())
+	talking, end := context.WithCancel(t.Context())
+	next := make(chan *sharedPart)
+	go func() { next <- p.next(talking) }()
+	await(t, "it does not wait for a part that may follow", func() bool {
+		p.shared.mutex.Lock()
+		defer p.shared.mutex.Unlock()
+		return p.shared.idle == 1
+	})
+	p.shared.add(t.Context(), partOf("b", 9000))
+	await(t, "no process was started", func() bool { _, err := os.Stat(ran); return err == nil })
+	end()
+	<-next
+	p.shared.close()
+}
+
+// A run over many clusters does not keep its memory from other namespaces until its end.
+func TestAProcessEndsAfterItsTurnIfAnotherNamespaceWaits(t *testing.T) {
+	for name, tc := range map[string]struct {
+		waits  string
+		had    time.Duration
+		yields bool
+	}{
+		"its turn is not over":    {"other", turn / 2, false},
+		"its own namespace waits": {"fleet", turn, false},
+		"another one waits":       {"other", turn, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			waiting := partOf("a", 1)
+			p := sharingOf(t, 160<<20, waiting)
+			m := p.shared.child.Memory
+			_, release, err := m.acquire(t.Context(), processOf("fleet", "all", ""))
+			if err != nil {
+				t.Fatal(err)
+			}
+			other := ask(t, m, processOf(tc.waits, "all", "a"))
+			p.began = time.Now().Add(-tc.had)
+			if part := p.next(t.Context()); (part == nil) != tc.yields {
+				t.Errorf("got %+v", part)
+			}
+			if tc.yields && !slices.Equal(p.shared.waiting, []*sharedPart{waiting}) {
+				t.Errorf("waiting %+v", p.shared.waiting)
+			}
+			release(0)
+			other.release(0)
 		})
 	}
 }
@@ -162,6 +261,26 @@ func TestAProcessThatDoesNotStartIsReported(t *testing.T) {
 	}
 }
 
+// The process that merges is repeated if it needs more memory, and asks for the same parts again.
+func TestPartsThatNoOneWaitsForAreNotDone(t *testing.T) {
+	t.Parallel()
+	c, inspection := fleetOf(t, "small-a")
+	s := newShared(c)
+	s.processes = c.Memory.processes() // as many as there may be, which have enough to do
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	work := Work{Inspection: inspection, Run: "run", Part: &fleet.Part{Cluster: "small-a", Deadline: time.Minute, Clusters: 1, Objects: 300}}
+	go func() {
+		_, err := s.Do(ctx, work, nothingToAnnounce)
+		ended <- err
+	}()
+	await(t, "the part does not wait", s.hasWaiting)
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) || s.hasWaiting() {
+		t.Errorf("%v, and the part waits: %t", err, s.hasWaiting())
+	}
+}
+
 // A part whose work ignores its deadline has had its time.
 func TestAPartThatIsLateEndsItsProcessAndIsNotRepeated(t *testing.T) {
 	late, other := partOf("late", 1), partOf("other", 1)
@@ -172,8 +291,15 @@ func TestAPartThatIsLateEndsItsProcessAndIsNotRepeated(t *testing.T) {
 	p.kill = func(cause error) { killed <- cause }
 	p.next(t.Context())
 	p.next(t.Context())
-	if cause := <-killed; !errors.Is(cause, child.ErrDeadline) {
-		t.Errorf("the process ends by %v", cause)
+	p.begin("unknown")
+	p.begin("late") // until then it may take resolveTimeout
+	select {
+	case cause := <-killed:
+		if !errors.Is(cause, child.ErrDeadline) {
+			t.Errorf("the process ends by %v", cause)
+		}
+	case <-time.After(resolveTimeout / 2):
+		t.Error("the process does not end")
 	}
 	p.end(t.Context())
 	<-late.done

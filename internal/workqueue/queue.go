@@ -86,6 +86,10 @@ type Queue struct {
 	absentSince, checked time.Time
 	// read are the parts whose results were read, and when.
 	read map[string]time.Time
+
+	// freeing is held while results are removed, and guards freed: when one was removed last.
+	freeing sync.Mutex
+	freed   time.Time
 }
 
 // opened is what the queue consists of.

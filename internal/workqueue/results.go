@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -12,8 +13,12 @@ import (
 	"kubeops.io/kubeops/internal/runner"
 )
 
-// maxRead is how many results that were read are remembered, to be removed where space is needed.
-const maxRead = 10_000
+const (
+	// maxRead is how many results that were read are remembered, to be removed where space is needed.
+	maxRead = 10_000
+	// recently is how long space that was freed counts for all workers that were refused: each tries again once within it.
+	recently = 3 * reconnectWait
+)
 
 // result of the part; nil if there is none. Each request has a time of its own, since that of the run may be long.
 func (w *waiter) result(o *opened) (*runner.Outcome, error) {
@@ -96,25 +101,41 @@ func (q *Queue) keepRead(id string) {
 	q.read[id] = time.Now()
 }
 
-// free the space of results that were read, such as of other parts of the same run, and report whether there were any. A leader that is
-// restarted now has these parts done again.
+// free the space of results that were read, such as of other parts of the same run, and report whether there is more now: several workers
+// may have been refused before the first of them made space. A leader that is restarted now has these parts done again.
 func (q *Queue) free(ctx context.Context, o *opened) (bool, error) {
+	q.freeing.Lock()
+	defer q.freeing.Unlock()
 	q.mutex.Lock()
 	read := q.read
 	q.read = nil
 	q.mutex.Unlock()
 	limited, cancel := context.WithTimeout(ctx, resultTimeout)
 	defer cancel()
-	freed := false
 	for id := range read {
 		info, err := o.find(limited, id)
 		if err == nil && info != nil {
 			err = o.discard(limited, info)
-			freed = true
 		}
 		if err != nil {
-			return freed, err
+			q.keepAll(read)
+			return false, err
 		}
+		if info != nil {
+			q.freed = time.Now()
+		}
+		delete(read, id)
 	}
-	return freed, nil
+	return time.Since(q.freed) < recently, nil
+}
+
+// keepAll remembers results that could not be removed.
+func (q *Queue) keepAll(read map[string]time.Time) {
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	if q.read == nil {
+		q.read = read
+		return
+	}
+	maps.Copy(q.read, read)
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -45,6 +46,52 @@ func TestResultsThatWereReadMakeSpaceForOthers(t *testing.T) {
 		if err != nil || len(done.Result.Report.Findings[0].Message) != 2*largeResult {
 			t.Fatalf("part %d of %d: %v", i, parts, err)
 		}
+	}
+}
+
+// Workers that are refused at the same time are told apart from a bucket that stays full.
+func TestSpaceIsFreedForAllWorkersThatWereRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	leader := w.connect()
+	opened, err := leader.open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"a", "b", "c"} {
+		if _, err := opened.results.PutBytes(t.Context(), id, []byte(id)); err != nil {
+			t.Fatal(err)
+		}
+		leader.keepRead(id)
+	}
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			if freed, err := leader.free(t.Context(), opened); err != nil || !freed {
+				t.Errorf("freed %t, %v", freed, err)
+			}
+		})
+	}
+	group.Wait()
+	leader.freed = time.Now().Add(-recently)
+	if freed, err := leader.free(t.Context(), opened); err != nil || freed {
+		t.Errorf("freed %t, %v without a result that was read", freed, err)
+	}
+}
+
+func TestResultsThatCannotBeRemovedAreRemembered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	leader := w.connect()
+	opened, err := leader.open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	leader.keepRead("a")
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if freed, err := leader.free(ended, opened); err == nil || freed || len(leader.read) != 1 {
+		t.Errorf("freed %t, %v; %d are remembered", freed, err, len(leader.read))
 	}
 }
 
