@@ -21,6 +21,7 @@ func TestAChunkIsCountedOnceAndWhenItIsDone(t *testing.T) {
 		readOnly  = `{"create":{"status":403,"error":{"type":"cluster_block_exception"}}}`
 		unnamed   = `{"create":{"status":400,"error":"password=hunter"}}`
 		quoting   = `{"create":{"status":400,"error":{"type":"a line: password=hunter"}}}`
+		noText    = `{"create":{"status":400,"error":{"type":"aBYTE"}}}`
 		malformed = `{"create":{"status":["400"]}}`
 	)
 	bulk := func(items ...string) []any {
@@ -45,6 +46,7 @@ func TestAChunkIsCountedOnceAndWhenItIsDone(t *testing.T) {
 		"one stored and one busy":       {two, []any{bulk(created, busy), bulk(exists, created)}, 2, []string{"sent  2"}},
 		"two reasons":                   {two, []any{bulk(readOnly, mapping)}, 1, []string{"refused cluster_block_exception 1", "refused mapper_parsing_exception 1", "sent  0"}},
 		"no reason, or one that quotes": {two, []any{bulk(unnamed, quoting)}, 1, []string{"refused response 2", "sent  0"}},
+		"a reason that is no text":      {two, []any{bulk(created, noText)}, 1, []string{"refused response 1", "sent  1"}},
 		"an answer that is no answer":   {two, []any{bulk(malformed, "[]", "7")}, 1, []string{"sent  2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -58,8 +60,8 @@ func TestAChunkIsCountedOnceAndWhenItIsDone(t *testing.T) {
 				counts = append(counts, text)
 			}
 			slices.Sort(counts)
-			if diff := cmp.Diff(tc.want, counts); diff != "" || got["attempts"] != tc.attempts {
-				t.Errorf("%v attempts, counts (-want +got):\n%s", got["attempts"], diff)
+			if diff := cmp.Diff(tc.want, counts); diff != "" || got["attempts"] != tc.attempts || got["logged"].(float64) > float64(len(tc.events)-1) {
+				t.Errorf("%v attempts, %v messages, counts (-want +got):\n%s", got["attempts"], got["logged"], diff)
 			}
 		})
 	}

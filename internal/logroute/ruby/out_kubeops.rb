@@ -103,11 +103,11 @@ module Fluent
         # The chunk is sent again as a whole, and what is refused is refused again: it is counted once.
         raise Refused, 'the backend is too busy for some lines' if later.positive?
 
-        never.each do |reason, lines|
-          log.error 'the backend refuses some lines; they are dropped', route: @route, reason: reason, lines: lines
-          count('refused', reason, lines)
-        end
-        count('sent', nil, size - never.values.sum)
+        refused = never.values.sum
+        # One message, whatever the number of reasons: the server of a tenant makes them up.
+        log.error 'the backend refuses some lines; they are dropped', route: @route, reason: never.key(never.values.max), lines: refused if refused.positive?
+        never.each { |reason, lines| count('refused', reason, lines) }
+        count('sent', nil, size - refused)
       end
 
       def count(result, reason, lines)

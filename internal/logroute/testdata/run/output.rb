@@ -1,5 +1,6 @@
 # Sends one chunk until the output keeps it no longer: {"route", "events", "answers": [[STATUS, BODY]...]} is answered by {"event": {"counts",
-# "attempts"}}. Only what Fluentd itself provides is replaced here. An event "OBJECT" cannot be written as JSON.
+# "attempts", "logged"}}. Only what Fluentd itself provides is replaced here. An event "OBJECT" cannot be written as JSON, and "BYTE" in an
+# answer is a byte that is no UTF-8.
 require 'json'
 $LOADED_FEATURES << 'fluent/plugin/output.rb'
 
@@ -17,8 +18,13 @@ end
 
 require File.join(ARGV.fetch(0), 'out_kubeops')
 
-class Silent
-  def error(*); end
+# Counts the messages.
+class Logged
+  attr_reader :count
+
+  def error(*)
+    @count = @count.to_i + 1
+  end
 end
 
 # The output of a route, and a server that gives one answer after the other.
@@ -27,7 +33,7 @@ class Scripted < Fluent::Plugin::KubeOpsOutput
 
   def initialize(spec, answers)
     @route = 'b_shop_logs_0123456789'
-    @log = Silent.new
+    @log = Logged.new
     @target = KubeOps.target(spec)
     @losses = KubeOps::Losses.new(@log, 'dropped')
     @answers = answers
@@ -39,7 +45,7 @@ class Scripted < Fluent::Plugin::KubeOpsOutput
     status, answer = @answers.fetch(@attempts - 1)
     raise Errno::ECONNREFUSED if status.zero?
 
-    [status, answer]
+    [status, answer.b.sub('BYTE', "\xFF".b)]
   end
 end
 
@@ -53,6 +59,6 @@ $stdin.each_line do |line|
   rescue Fluent::Plugin::KubeOpsOutput::Refused, Errno::ECONNREFUSED
     retry
   end
-  puts JSON.generate('event' => { 'counts' => KubeOps::Counts.text.lines.drop(1).map(&:chomp), 'attempts' => output.attempts })
+  puts JSON.generate('event' => { 'counts' => KubeOps::Counts.text.lines.drop(1).map(&:chomp), 'attempts' => output.attempts, 'logged' => output.log.count.to_i })
   $stdout.flush
 end
