@@ -66,3 +66,23 @@ func TestAChunkIsCountedOnceAndWhenItIsDone(t *testing.T) {
 		})
 	}
 }
+
+// A disk that fails at that time must not end the timer, which Fluentd does at the first error.
+func TestAClockThatWentBackIsFollowedUntilItsChunksAreSent(t *testing.T) {
+	t.Parallel()
+	route := programsOf(t, elasticsearch("shop", "logs", v1alpha1.LogCollection{})).ruby
+	for name, tc := range map[string]struct {
+		clock           []float64
+		flushes, logged float64
+	}{
+		"forth, and corrected by less than a second": {[]float64{0, 3600, -0.5, -0.9}, 0, 0},
+		"back, while the disk fails":                 {[]float64{0, -3600}, 0, 1},
+		"and when it works again":                    {[]float64{0, -3600, 0, 0}, 1, 1},
+		"back twice":                                 {[]float64{0, -3600, 0, -5, 0}, 2, 1},
+	} {
+		got := startRuby(t, "output.rb").ask(t, map[string]any{"route": route, "clock": tc.clock}).Event
+		if got["flushes"] != tc.flushes || got["logged"] != tc.logged {
+			t.Errorf("%s: got %v", name, got)
+		}
+	}
+}

@@ -78,13 +78,15 @@ module Fluent
 
       # Fluentd sends a chunk when the clock says that it is old enough: when the clock went back, not until it is there again.
       def follow_clock
-        before = @ahead
-        @ahead = ahead
-        return if @ahead > before - 1
-
-        @retry_mutex.synchronize { @retry = nil }
-        @buffer.enqueue_all(true)
-        @output_flush_threads.size.times { submit_flush_once }
+        now = ahead
+        if now <= @ahead - 1
+          @retry_mutex.synchronize { @retry = nil }
+          @buffer.enqueue_all(true)
+          @output_flush_threads.size.times { submit_flush_once }
+        end
+        @ahead = now
+      rescue StandardError => e # Fluentd would end the timer; the next second tries again
+        log.error 'the chunks of before a clock went back cannot be sent yet', route: @route, error_class: e.class
       end
 
       def deliver(body, lines)

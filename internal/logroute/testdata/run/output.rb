@@ -1,6 +1,7 @@
 # Sends one chunk until the output keeps it no longer: {"route", "events", "answers": [[STATUS, BODY]...]} is answered by {"event": {"counts",
 # "attempts", "logged"}}. Only what Fluentd itself provides is replaced here. An event "OBJECT" cannot be written as JSON, and "BYTE" in an
-# answer is a byte that is no UTF-8.
+# answer is a byte that is no UTF-8. {"route", "clock": [CHANGE of its seconds...]} is answered by {"event": {"flushes", "logged"}}: the disk of
+# the buffer fails for the first change that is followed.
 require 'json'
 $LOADED_FEATURES << 'fluent/plugin/output.rb'
 
@@ -49,8 +50,48 @@ class Scripted < Fluent::Plugin::KubeOpsOutput
   end
 end
 
+# An output whose clock is that of the test.
+class Shifted < Scripted
+  attr_reader :flushes
+
+  def initialize(spec)
+    super(spec, [])
+    @retry_mutex = Mutex.new
+    @output_flush_threads = [nil]
+    @buffer = self
+    @ahead = @seconds = @tries = @flushes = 0
+  end
+
+  def change(seconds)
+    @seconds += seconds
+    follow_clock
+  end
+
+  def enqueue_all(_force)
+    @tries += 1
+    raise Errno::EIO if @tries == 1
+  end
+
+  def submit_flush_once
+    @flushes += 1
+  end
+
+  private
+
+  def ahead
+    @seconds
+  end
+end
+
 $stdin.each_line do |line|
   job = JSON.parse(line)
+  if job.key?('clock')
+    output = Shifted.new(job.fetch('route'))
+    job.fetch('clock').each { |seconds| output.change(seconds) }
+    puts JSON.generate('event' => { 'flushes' => output.flushes, 'logged' => output.log.count.to_i })
+    $stdout.flush
+    next
+  end
   KubeOps::Counts::ALL.clear
   output = Scripted.new(job.fetch('route'), job.fetch('answers'))
   events = job.fetch('events').map { |event| [0, event == 'OBJECT' ? { 'message' => BasicObject.new } : event] }
