@@ -5,7 +5,6 @@ package meter
 import (
 	"context"
 	"fmt"
-
 	"net"
 	"net/http"
 	"slices"
@@ -50,7 +49,8 @@ type Route struct {
 	Refusal string
 	// Overflow reports that lines found the buffer full within Quiet.
 	Overflow bool
-	// Settled reports that collectors were read for as long as Quiet. Before, lines may have been refused without being known here.
+	// Settled reports that collectors were read for as long as Quiet, or that the end of a refusal was read. Before, lines may have been
+	// refused without being known here.
 	Settled bool
 }
 
