@@ -43,6 +43,19 @@ type trouble struct {
 	over bool
 }
 
+// most returns at most maxPods collectors: those that were there before, and others by name. One that went and came again would be counted
+// twice.
+func (f *fleet) most(running []*pod) []*pod {
+	known := func(one *pod) int {
+		if f.pods[one.uid] != nil {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(running, func(x, y *pod) int { return cmp.Compare(known(x), known(y)) })
+	return running[:min(len(running), maxPods)]
+}
+
 // inTurn sorts the collectors in place: first those that answered the last time, then those that were asked least recently. Where many do
 // not answer, they must not take the time of the others.
 func (f *fleet) inTurn(running []*pod) []*pod {
