@@ -46,6 +46,7 @@ func TestAChunkIsCountedOnceAndWhenItIsDone(t *testing.T) {
 		"one stored and one busy":       {two, []any{bulk(created, busy), bulk(exists, created)}, 2, []string{"sent  2"}},
 		"two reasons":                   {two, []any{bulk(readOnly, mapping)}, 1, []string{"refused cluster_block_exception 1", "refused mapper_parsing_exception 1", "sent  0"}},
 		"no reason, or one that quotes": {two, []any{bulk(unnamed, quoting)}, 1, []string{"refused response 2", "sent  0"}},
+		"more refused than sent":        {two, []any{bulk(mapping, mapping, mapping)}, 1, []string{"refused mapper_parsing_exception 3", "sent  0"}},
 		"a reason that is no text":      {two, []any{bulk(created, noText)}, 1, []string{"refused response 1", "sent  1"}},
 		"an answer that is no answer":   {two, []any{bulk(malformed, "[]", "7")}, 1, []string{"sent  2"}},
 	} {
