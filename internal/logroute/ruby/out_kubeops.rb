@@ -107,7 +107,9 @@ module Fluent
 
         refused = never.values.sum
         # One message, whatever the number of reasons: the server of a tenant makes them up.
-        log.error 'the backend refuses some lines; they are dropped', route: @route, reason: never.key(never.values.max), lines: refused if refused.positive?
+        if refused.positive?
+          log.error 'the backend refuses some lines; they are dropped', route: @route, reason: never.key(never.values.max), lines: refused
+        end
         never.each { |reason, lines| count('refused', reason, lines) }
         count('sent', nil, [size - refused, 0].max) # a counter never falls, whatever a server says
       end
