@@ -13,6 +13,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -60,6 +61,11 @@ func newCluster(t *testing.T) *cluster {
 		c.install(filepath.Join("..", "..", "config", folder))
 	}
 	c.manager = c.startManager(config)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the end of the manager's log:\n%s", c.manager.Log())
+		}
+	})
 	return c
 }
 
@@ -172,18 +178,27 @@ func (c *cluster) node(routes int) *collector {
 	if err := c.client.Status().Update(c.t.Context(), pod); err != nil {
 		c.t.Fatal(err)
 	}
+	c.rollOut()
+	return node
+}
+
+// rollOut says that the Pod of node runs with the newest template, as the controller of DaemonSets does after each change of it.
+func (c *cluster) rollOut() {
+	c.t.Helper()
 	daemons := &appsv1.DaemonSet{}
-	if err := c.client.Get(c.t.Context(), key, daemons); err != nil {
+	if err := c.client.Get(c.t.Context(), client.ObjectKey{Namespace: collectorNamespace, Name: collectorName}, daemons); err != nil {
 		c.t.Fatal(err)
+	}
+	if daemons.Status.ObservedGeneration == daemons.Generation {
+		return
 	}
 	daemons.Status = appsv1.DaemonSetStatus{
 		ObservedGeneration: daemons.Generation, DesiredNumberScheduled: 1, CurrentNumberScheduled: 1, UpdatedNumberScheduled: 1,
 		NumberReady: 1, NumberAvailable: 1,
 	}
-	if err := c.client.Status().Update(c.t.Context(), daemons); err != nil {
+	if err := c.client.Status().Update(c.t.Context(), daemons); err != nil && !apierrors.IsConflict(err) {
 		c.t.Fatal(err)
 	}
-	return node
 }
 
 // condition waits until CollectionReady has a status and reason, and returns it with the counts and how long that took.
@@ -194,6 +209,7 @@ func (c *cluster) condition(
 	var found metav1.Condition
 	begin := time.Now()
 	eventually(c.t, within, func() error {
+		c.rollOut()
 		b := &v1alpha1.LogBackend{}
 		if err := c.client.Get(c.t.Context(), client.ObjectKeyFromObject(of), b); err != nil {
 			return err

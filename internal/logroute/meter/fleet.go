@@ -39,6 +39,21 @@ type total struct {
 type trouble struct {
 	refusedAt, overflowAt time.Time
 	refusal               string
+	// over reports that the end of the refusal was read.
+	over bool
+}
+
+// most returns at most maxPods collectors: those that were there before, and others by name. One that went and came again would be counted
+// twice.
+func (f *fleet) most(running []*pod) []*pod {
+	known := func(one *pod) int {
+		if f.pods[one.uid] != nil {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(running, func(x, y *pod) int { return cmp.Compare(known(x), known(y)) })
+	return running[:min(len(running), maxPods)]
 }
 
 // inTurn sorts the collectors in place: first those that answered the last time, then those that were asked least recently. Where many do
@@ -164,13 +179,16 @@ func (f *fleet) judge(now time.Time, grown map[string]*lines, running, read int)
 		if blind && !t.overflowAt.IsZero() {
 			t.overflowAt = now
 		}
-		if now.Sub(t.refusedAt) > Quiet || (read == running && t.isOver(grown[id])) {
+		if read == running && t.isOver(grown[id]) {
+			t.over = true
+		}
+		if t.over || now.Sub(t.refusedAt) > Quiet {
 			t.refusal = ""
 		}
 		if now.Sub(t.overflowAt) > Quiet {
 			t.overflowAt = time.Time{}
 		}
-		if t.refusal == "" && t.overflowAt.IsZero() && grown[id] == nil {
+		if t.refusal == "" && t.overflowAt.IsZero() && grown[id] == nil && !(t.over && now.Sub(f.began) <= Quiet) {
 			delete(f.troubles, id)
 		}
 	}
@@ -191,6 +209,7 @@ func (f *fleet) troubled(id string, now time.Time, counts *lines) {
 	if counts.refused > 0 {
 		// The first reason stays, so that the message of the condition does.
 		t.refusedAt = now
+		t.over = false
 		t.refusal = cmp.Or(t.refusal, counts.mainReason())
 	}
 	if counts.overflow > 0 {
@@ -226,6 +245,7 @@ func (f *fleet) reading(now time.Time) Reading {
 		if t != nil {
 			route.Refusal = t.refusal
 			route.Overflow = !t.overflowAt.IsZero()
+			route.Settled = settled || t.over
 		}
 		out.Routes[id] = route
 	}

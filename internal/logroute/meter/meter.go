@@ -5,7 +5,6 @@ package meter
 import (
 	"context"
 	"fmt"
-
 	"net"
 	"net/http"
 	"slices"
@@ -50,7 +49,8 @@ type Route struct {
 	Refusal string
 	// Overflow reports that lines found the buffer full within Quiet.
 	Overflow bool
-	// Settled reports that collectors were read for as long as Quiet. Before, lines may have been refused without being known here.
+	// Settled reports that collectors were read for as long as Quiet, or that the end of a refusal was read. Before, lines may have been
+	// refused without being known here.
 	Settled bool
 }
 
@@ -122,6 +122,7 @@ func (m *Meter) Read(ctx context.Context, name string, routes map[string]Earlier
 	if err != nil {
 		return Reading{}, err
 	}
+	running = f.most(running)
 	fresh := m.readAll(ctx, f.inTurn(running))
 	f.update(now, running, fresh, routes)
 	f.readAt = now
@@ -137,7 +138,7 @@ func (m *Meter) Forget(name string) {
 	delete(m.known, name)
 }
 
-// list the collectors that run, at most maxPods by name.
+// list the collectors that run.
 func (m *Meter) list(ctx context.Context, name string) ([]*pod, error) {
 	var all []*pod
 	options := []client.ListOption{
@@ -149,11 +150,11 @@ func (m *Meter) list(ctx context.Context, name string) ([]*pod, error) {
 			return nil, fmt.Errorf("list the collectors in namespace %s: %w", m.Namespace, err)
 		}
 		for i := range list.Items {
-			if one := &list.Items[i]; one.Status.PodIP != "" && one.Status.Phase == corev1.PodRunning && len(all) < maxPods {
+			if one := &list.Items[i]; one.Status.PodIP != "" && one.Status.Phase == corev1.PodRunning {
 				all = append(all, &pod{uid: one.UID, address: one.Status.PodIP, started: startOf(one)})
 			}
 		}
-		if next = list.Continue; next == "" || len(all) >= maxPods {
+		if next = list.Continue; next == "" {
 			return all, nil
 		}
 	}

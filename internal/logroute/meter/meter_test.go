@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -157,7 +158,8 @@ func TestARefusalOfAllLinesEndsWithTheFirstThatIsAccepted(t *testing.T) {
 		}
 		n.set("10.0.0.2", "")
 		n.set("10.0.0.1", fluentd(20, 9, reason))
-		if got := n.after(Interval).Routes[route]; (got.Refusal == "") != want {
+		// The manager has not run for as long as Quiet, and knows that it is over.
+		if got := n.after(Interval).Routes[route]; (got.Refusal == "") != want || got.Settled != want {
 			t.Errorf("%s: got %+v", reason, got)
 		}
 	}
@@ -333,6 +335,17 @@ func TestNoMoreThanTheLimitOfCollectorsIsRead(t *testing.T) {
 	if got := n.after(0); got.Routes[route].Sent != maxPods || got.Read != maxPods {
 		t.Errorf("read %d, %+v", got.Read, got.Routes[route])
 	}
+	// A new node comes first by name, and gets its turn when another is gone.
+	n.start("10.0.0.0", vector(route, 1, 0, 0, 0))
+	n.pods = slices.Concat(n.pods[maxPods+10:], n.pods[:maxPods])
+	if got := n.after(Interval); got.Routes[route].Sent != maxPods || got.Read != maxPods {
+		t.Errorf("a new node: read %d, %+v", got.Read, got.Routes[route])
+	}
+	n.pods = slices.Delete(n.pods, 1, 2)
+	if got := n.after(Interval); got.Routes[route].Sent != maxPods+1 || got.Read != maxPods {
+		t.Errorf("a node is gone: read %d, %+v", got.Read, got.Routes[route])
+	}
+
 }
 
 // The manager must not be held up by collectors that do not answer, as where a NetworkPolicy drops its requests, and the others are read.

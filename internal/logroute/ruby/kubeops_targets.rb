@@ -77,7 +77,7 @@ module KubeOps
     # The type of an error, such as mapper_parsing_exception. Its text may quote the line.
     def reason(error)
       type = error.is_a?(Hash) ? error['type'] : nil
-      type.is_a?(String) && type.match?(REASON) ? type : 'response'
+      type.is_a?(String) && type.valid_encoding? && type.match?(REASON) ? type : 'response'
     end
 
     # Action and document of an event.

@@ -78,13 +78,15 @@ module Fluent
 
       # Fluentd sends a chunk when the clock says that it is old enough: when the clock went back, not until it is there again.
       def follow_clock
-        before = @ahead
-        @ahead = ahead
-        return if @ahead > before - 1
-
-        @retry_mutex.synchronize { @retry = nil }
-        @buffer.enqueue_all(true)
-        @output_flush_threads.size.times { submit_flush_once }
+        now = ahead
+        if now <= @ahead - 1
+          @retry_mutex.synchronize { @retry = nil }
+          @buffer.enqueue_all(true)
+          @output_flush_threads.size.times { submit_flush_once }
+        end
+        @ahead = now
+      rescue StandardError => e # Fluentd would end the timer; the next second tries again
+        log.error 'the chunks of before a clock went back cannot be sent yet', route: @route, error_class: e.class
       end
 
       def deliver(body, lines)
@@ -103,11 +105,13 @@ module Fluent
         # The chunk is sent again as a whole, and what is refused is refused again: it is counted once.
         raise Refused, 'the backend is too busy for some lines' if later.positive?
 
-        never.each do |reason, lines|
-          log.error 'the backend refuses some lines; they are dropped', route: @route, reason: reason, lines: lines
-          count('refused', reason, lines)
+        refused = never.values.sum
+        # One message, whatever the number of reasons: the server of a tenant makes them up.
+        if refused.positive?
+          log.error 'the backend refuses some lines; they are dropped', route: @route, reason: never.key(never.values.max), lines: refused
         end
-        count('sent', nil, size - never.values.sum)
+        never.each { |reason, lines| count('refused', reason, lines) }
+        count('sent', nil, [size - refused, 0].max) # a counter never falls, whatever a server says
       end
 
       def count(result, reason, lines)
