@@ -167,7 +167,7 @@ func TestConfigurationReachesTheControllers(t *testing.T) {
 		t.Errorf("limits %+v", options.Limits)
 	}
 	quotas := options.Quotas
-	if quotas.RunsPerHour != 60 || quotas.ConcurrentRuns != 0 || len(quotas.Objects) != 8 ||
+	if quotas.RunsPerHour != 60 || quotas.ConcurrentRuns != 0 || len(quotas.Objects) != 10 ||
 		quotas.Objects["LogBackend"] != (limits.Objects{Served: 3, Setting: "quotas.logBackends"}) {
 		t.Errorf("quotas %+v", quotas)
 	}
