@@ -46,8 +46,8 @@ func (p *Poller) Until(ctx context.Context, read func(context.Context) (done boo
 		switch {
 		case err == nil && done:
 			return nil
-		case ctx.Err() != nil:
-			return ctx.Err()
+		case ended(ctx) != nil:
+			return ended(ctx)
 		case err == nil:
 			if reported {
 				fmt.Fprintln(p.stderr, "the API server answers again")
@@ -67,6 +67,15 @@ func (p *Poller) Until(ctx context.Context, read func(context.Context) (done boo
 			return err
 		}
 	}
+}
+
+// ended is the error of a context that has ended. On a busy machine, its timer can be later than its deadline, and a client refuses a
+// request in between with an error of its own.
+func ended(ctx context.Context) error {
+	if deadline, limited := ctx.Deadline(); ctx.Err() == nil && limited && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -58,3 +58,17 @@ func TestAPollEndsWithAnErrorThatARetryCannotHelp(t *testing.T) {
 		t.Errorf("%v after %d attempts", err, attempts)
 	}
 }
+
+// lateContext has a deadline that has passed, and a timer that has not fired.
+type lateContext struct{ context.Context }
+
+func (lateContext) Deadline() (time.Time, bool) { return time.Now().Add(-time.Millisecond), true }
+
+func TestAPollEndsAtItsDeadlineThoughTheTimerIsLate(t *testing.T) {
+	err := NewPoller(io.Discard).Until(lateContext{t.Context()}, func(context.Context) (bool, error) {
+		return false, errors.New("rate: Wait(n=1) would exceed context deadline")
+	})
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v is not the deadline", err)
+	}
+}
