@@ -16,9 +16,10 @@ import (
 
 const fieldsHead = `# Fields
 
-All fields of all kinds of group ` + "`kubeops.io`, version `v1alpha1`" + `, generated from the CRDs. ` + "`kubectl explain`" + ` prints the same
-texts. A field in bold is required. Defaults are those that the API server writes; a field without one says in its text what happens
-when it is not set. The fields of ` + "`status`" + ` are written by KubeOps; [reasons.md](reasons.md) lists the reasons of its conditions.
+All fields of all kinds of group ` + "`kubeops.io`, version `v1alpha1`" + `, generated from the CRDs.
+` + "`kubectl explain`" + ` prints the same texts. A field in bold is required. Defaults are those that the API server writes; a field
+without one says in its text what happens when it is not set. The fields of ` + "`status`" + ` are written by KubeOps;
+[reasons.md](reasons.md) lists the reasons of its conditions.
 
 `
 
