@@ -28,6 +28,8 @@ type world struct {
 	t      *testing.T
 	config *rest.Config
 	client client.Client
+	// skews of the clocks of those that hold a Lease, by namespace.
+	skews map[string]time.Duration
 }
 
 func TestMain(m *testing.M) {
@@ -39,7 +41,7 @@ const system = "kubeops-system"
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, config: testkit.APIServer(t)}
+	w := &world{t: t, config: testkit.APIServer(t), skews: map[string]time.Duration{}}
 	var err error
 	if w.client, err = client.New(w.config, client.Options{Scheme: tenant.Scheme(t)}); err != nil {
 		t.Fatal(err)
@@ -104,6 +106,9 @@ func (w *world) change(object client.Object, change func(client.Object)) {
 // examine returns the report of a user; nil is a cluster administrator.
 func (w *world) examine(as *rest.Config) *Report {
 	w.t.Helper()
+	for namespace, skew := range w.skews {
+		w.lease(namespace, skew)
+	}
 	config := w.config
 	if as != nil {
 		config = as

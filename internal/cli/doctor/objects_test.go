@@ -11,6 +11,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 )
@@ -68,25 +69,27 @@ func (w *world) available(namespace string) {
 	}
 }
 
-// lease is what a leader writes whose clock is ahead by skew.
+// lease is what a leader writes whose clock is ahead by skew. It is renewed before each examination.
 func (w *world) lease(namespace string, skew time.Duration) {
 	w.t.Helper()
-	found := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: v1alpha1.LeaderElectionLease}}
-	if err := w.client.Delete(w.t.Context(), found); client.IgnoreNotFound(err) != nil {
+	w.skews[namespace] = skew
+	at := metav1.NewMicroTime(time.Now().Add(skew))
+	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: v1alpha1.LeaderElectionLease}}
+	_, err := controllerutil.CreateOrUpdate(w.t.Context(), w.client, lease, func() error {
+		lease.Spec = coordinationv1.LeaseSpec{
+			HolderIdentity: ptr.To("kubeops-manager-abc_1"), LeaseDurationSeconds: ptr.To[int32](15), AcquireTime: &at, RenewTime: &at,
+		}
+		return nil
+	})
+	if err != nil {
 		w.t.Fatal(err)
 	}
-	at := metav1.NewMicroTime(time.Now().Add(skew))
-	w.create(&coordinationv1.Lease{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: v1alpha1.LeaderElectionLease},
-		Spec: coordinationv1.LeaseSpec{
-			HolderIdentity: ptr.To("kubeops-manager-abc_1"), LeaseDurationSeconds: ptr.To[int32](15), AcquireTime: &at, RenewTime: &at,
-		},
-	})
 }
 
 // release the Lease of a namespace, as a manager does when it stops.
 func (w *world) release(namespace string) {
 	w.t.Helper()
+	delete(w.skews, namespace)
 	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: v1alpha1.LeaderElectionLease}}
 	if err := w.client.Delete(w.t.Context(), lease); err != nil {
 		w.t.Fatal(err)
