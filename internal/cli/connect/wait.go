@@ -69,8 +69,8 @@ func (p *Poller) Until(ctx context.Context, read func(context.Context) (done boo
 	}
 }
 
-// ended is the error of a context that has ended. On a busy machine, its timer can be later than its deadline, and a client refuses a
-// request in between with an error of its own.
+// ended is the error of a context that has ended. On a busy machine, its timer can be later than its deadline, and the rate limiter of a
+// client refuses requests in between.
 func ended(ctx context.Context) error {
 	if deadline, limited := ctx.Deadline(); ctx.Err() == nil && limited && !time.Now().Before(deadline) {
 		return context.DeadlineExceeded
