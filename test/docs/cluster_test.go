@@ -25,7 +25,6 @@ func notInCluster() []struct{ part, reason string } {
 	return []struct{ part, reason string }{
 		{"kubectl logs ", "needs the log of a Pod"},
 		{"rollout status ", "needs the controller of Deployments"},
-		{"kubectl wait pod ", "needs the controller of Deployments"},
 		{"port-forward ", "needs a Pod"},
 		{"wait --for=condition=Ready metricsbackend/prometheus", "needs Prometheus"},
 		{"wait --for=condition=Ready ciprovider/jenkins", "needs Jenkins"},
@@ -65,6 +64,9 @@ func inCluster(t *testing.T) (phases [4][]string) {
 	used := map[string]bool{}
 	seen := map[string]bool{}
 	for _, b := range blocks(t) {
+		if b.page == "tutorial.md" { // its commands build on each other, and on Pods: they run in test/e2e
+			continue
+		}
 		for _, command := range b.commands() {
 			first, _, _ := strings.Cut(command, " ")
 			block := first == "mkdir" || first == "export" && strings.Contains(command, "kubectl") || strings.HasPrefix(first, "requested=")
