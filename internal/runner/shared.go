@@ -206,7 +206,8 @@ type sharing struct {
 	failed bool
 }
 
-// next part for the process, once there is memory for it; nil if it is to end: no part waits, and it has none, or another namespace waits for its memory.
+// next part for the process, once there is memory for it; nil if it is to end: no part waits, and it has none, or another namespace waits
+// for its memory.
 func (p *sharing) next(ctx context.Context) *sharedPart {
 	s := p.shared
 	s.mutex.Lock()
