@@ -1,14 +1,12 @@
 package explanation
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
 	"sync"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -16,8 +14,8 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers/environment"
-	"kubeops.io/kubeops/controllers/inspection"
 	"kubeops.io/kubeops/internal/explain"
+	"kubeops.io/kubeops/internal/explain/tools"
 )
 
 // maxLookedThrough are the reports before this one in which an explanation is looked for. Each report has a copy of what it uses, so
@@ -69,19 +67,10 @@ func (s *store) Lookup(ctx context.Context, keys []string) (map[string]v1alpha1.
 
 // others are the other reports of the Inspection, the newest first.
 func (s *store) others(ctx context.Context) ([]metav1.PartialObjectMetadata, error) {
-	list := &metav1.PartialObjectMetadataList{}
-	list.SetGroupVersionKind(v1alpha1.GroupVersion().WithKind("InspectionReportList"))
-	labels := client.MatchingLabels{v1alpha1.LabelInspection: inspection.Label(s.inspection.Name)}
-	if err := s.reader.List(ctx, list, client.InNamespace(s.inspection.Namespace), labels); err != nil {
-		return nil, err
-	}
-	own := slices.DeleteFunc(list.Items, func(m metav1.PartialObjectMetadata) bool {
+	listed, err := tools.ListReports(ctx, s.reader, client.ObjectKeyFromObject(s.inspection))
+	return slices.DeleteFunc(listed, func(m metav1.PartialObjectMetadata) bool {
 		return !metav1.IsControlledBy(&m, s.inspection) || m.Name == s.report.Name
-	})
-	slices.SortFunc(own, func(a, b metav1.PartialObjectMetadata) int {
-		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), cmp.Compare(b.Name, a.Name))
-	})
-	return own, nil
+	}), err
 }
 
 // Earlier implements tools.History.
@@ -90,23 +79,10 @@ func (s *store) Earlier(ctx context.Context, each func(*v1alpha1.InspectionRepor
 	if err != nil {
 		return err
 	}
-	for _, m := range own {
-		if m.CreationTimestamp.After(s.report.CreationTimestamp.Time) {
-			continue
-		}
-		report := &v1alpha1.InspectionReport{}
-		err := s.reader.Get(ctx, client.ObjectKeyFromObject(&m), report)
-		switch {
-		case apierrors.IsNotFound(err): // it was pruned meanwhile
-			continue
-		case err != nil:
-			return err
-		}
-		if !each(report) {
-			return nil
-		}
-	}
-	return nil
+	earlier := slices.DeleteFunc(own, func(m metav1.PartialObjectMetadata) bool {
+		return m.CreationTimestamp.After(s.report.CreationTimestamp.Time)
+	})
+	return tools.EachReport(ctx, s.reader, earlier, each)
 }
 
 // share adds what the cache knows. One that does not answer is none: its answers are asked for again.

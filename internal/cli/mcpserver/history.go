@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
@@ -42,31 +41,13 @@ func historyOf(config *rest.Config, inspection string) (tools.History, error) {
 
 // Earlier implements tools.History.
 func (r *reports) Earlier(ctx context.Context, each func(*v1alpha1.InspectionReport) bool) error {
-	list := &metav1.PartialObjectMetadataList{}
-	list.SetGroupVersionKind(v1alpha1.GroupVersion().WithKind("InspectionReportList"))
-	labels := client.MatchingLabels{v1alpha1.LabelInspection: names.LabelValue(r.name)}
-	if err := r.reader.List(ctx, list, client.InNamespace(r.namespace), labels); err != nil {
+	listed, err := tools.ListReports(ctx, r.reader, client.ObjectKey{Namespace: r.namespace, Name: r.name})
+	if err != nil {
 		return err
 	}
-	slices.SortFunc(list.Items, func(a, b metav1.PartialObjectMetadata) int {
-		return b.CreationTimestamp.Compare(a.CreationTimestamp.Time)
+	own := slices.DeleteFunc(listed, func(m metav1.PartialObjectMetadata) bool {
+		owner := metav1.GetControllerOf(&m)
+		return owner == nil || owner.Kind != "Inspection" || owner.Name != r.name
 	})
-	for i := range list.Items {
-		owner := metav1.GetControllerOf(&list.Items[i])
-		if owner == nil || owner.Kind != "Inspection" || owner.Name != r.name {
-			continue
-		}
-		report := &v1alpha1.InspectionReport{}
-		err := r.reader.Get(ctx, client.ObjectKeyFromObject(&list.Items[i]), report)
-		switch {
-		case apierrors.IsNotFound(err): // it was pruned meanwhile
-			continue
-		case err != nil:
-			return err
-		}
-		if !each(report) {
-			return nil
-		}
-	}
-	return nil
+	return tools.EachReport(ctx, r.reader, own, each)
 }
