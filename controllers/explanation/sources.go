@@ -3,12 +3,11 @@ package explanation
 import (
 	"context"
 
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/explain/tools"
 	"kubeops.io/kubeops/internal/names"
 	"kubeops.io/kubeops/internal/provider/logs"
@@ -59,8 +58,9 @@ func (l *logic) openMetrics(ctx context.Context, inspection *v1alpha1.Inspection
 	if err := l.Reader.Get(ctx, client.ObjectKey{Namespace: inspection.Namespace, Name: ref.Name}, backend); err != nil {
 		return nil, err
 	}
-	if backend.Spec.Suspend || !proven(backend, backend.Status.Conditions, backend.Status.ObservedGeneration) {
-		return nil, nil //nolint:nilnil // stated above
+	proven, err := backends.Proven(backend.Status.Conditions, backend.Generation, backend.Status.ObservedGeneration)
+	if err != nil || !proven || backend.Spec.Suspend {
+		return nil, nil //nolint:nilerr,nilnil // stated above
 	}
 	opened, err := l.backends.OpenMetrics(ctx, backend)
 	if err != nil {
@@ -82,17 +82,13 @@ func (l *logic) openLogs(ctx context.Context, inspection *v1alpha1.Inspection) (
 	if err := l.Reader.Get(ctx, client.ObjectKey{Namespace: inspection.Namespace, Name: ref.Name}, backend); err != nil {
 		return nil, err
 	}
-	if backend.Spec.Suspend || !proven(backend, backend.Status.Conditions, backend.Status.ObservedGeneration) {
-		return nil, nil //nolint:nilnil // stated above
+	proven, err := backends.Proven(backend.Status.Conditions, backend.Generation, backend.Status.ObservedGeneration)
+	if err != nil || !proven || backend.Spec.Suspend {
+		return nil, nil //nolint:nilerr,nilnil // stated above
 	}
 	opened, err := l.backends.OpenLogs(ctx, backend)
 	if err != nil {
 		return nil, err
 	}
 	return logs.Only(opened.Provider, inspection.Spec.LogLabels), nil
-}
-
-// proven reports whether the controller of a backend found its present spec Ready.
-func proven(backend client.Object, conditions []metav1.Condition, observed int64) bool {
-	return observed == backend.GetGeneration() && meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReady)
 }

@@ -7,12 +7,11 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/apierror"
+	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/inspect"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/names"
@@ -61,7 +60,7 @@ func (l *Local) openMetrics(ctx context.Context, key client.ObjectKey, input *in
 	if err := l.Reader.Get(ctx, key, b); err != nil {
 		return err
 	}
-	proven, err := provenByController(b.Status.Conditions, b.Generation, b.Status.ObservedGeneration)
+	proven, err := backends.Proven(b.Status.Conditions, b.Generation, b.Status.ObservedGeneration)
 	if err != nil {
 		return err
 	}
@@ -93,7 +92,7 @@ func (l *Local) openLogs(ctx context.Context, key client.ObjectKey, selected map
 	if err := l.Reader.Get(ctx, key, b); err != nil {
 		return err
 	}
-	proven, err := provenByController(b.Status.Conditions, b.Generation, b.Status.ObservedGeneration)
+	proven, err := backends.Proven(b.Status.Conditions, b.Generation, b.Status.ObservedGeneration)
 	if err != nil {
 		return err
 	}
@@ -109,19 +108,6 @@ func (l *Local) openLogs(ctx context.Context, key client.ObjectKey, selected map
 	}
 	input.Logs = logs.Only(opened.Provider, selected)
 	return nil
-}
-
-// provenByController reports whether the backend's controller has proven this generation, or the problem that it found. A
-// generation that it has not reconciled yet, as when both resources are applied at once, is proven by the caller.
-func provenByController(conditions []metav1.Condition, generation, observed int64) (proven bool, err error) {
-	ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
-	if ready == nil || observed != generation {
-		return false, nil
-	}
-	if ready.Status == metav1.ConditionTrue {
-		return true, nil
-	}
-	return false, &problem.Problem{Reason: ready.Reason, Message: ready.Message}
 }
 
 // gapOf describes why a backend is not read.
