@@ -5,14 +5,13 @@ import (
 	"slices"
 	"strings"
 
+	psaapi "k8s.io/pod-security-admission/api"
+
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
 	"kubeops.io/kubeops/internal/remedy"
 )
-
-// enforceLabel of a namespace sets the enforced Pod Security level.
-const enforceLabel = "pod-security.kubernetes.io/enforce"
 
 // policyEngine reports whether an admission webhook belongs to a policy engine, which may reject what Pod Security
 // would.
@@ -37,18 +36,18 @@ func noPodSecurity(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
 	for _, name := range inhabited(g, uses) {
 		ns, ok := facts.Lookup[*facts.NamespaceNode](g, facts.Ref{Kind: facts.Namespace, Name: name})
-		if !ok || ns.Labels[enforceLabel] != "" {
+		if !ok || ns.Labels[psaapi.EnforceLevelLabel] != "" {
 			continue
 		}
 		finding := check.Finding{
 			Object:   ns.Ref,
 			Message:  fmt.Sprintf("Namespace %s has no Pod Security level: it accepts privileged Pods.", name),
-			Evidence: []check.Evidence{check.FromSpec("label %s is not set", enforceLabel)},
+			Evidence: []check.Evidence{check.FromSpec("label %s is not set", psaapi.EnforceLevelLabel)},
 			Remediation: remedy.Sprintf(
 				"Test what would be rejected: `kubectl label --dry-run=server --overwrite namespace %[1]s %[2]s=baseline`. If there "+
 					"are no warnings, apply it: `kubectl label --overwrite namespace %[1]s %[2]s=baseline`.",
 				name,
-				enforceLabel,
+				psaapi.EnforceLevelLabel,
 			),
 		}
 		for _, label := range []string{"pod-security.kubernetes.io/warn", "pod-security.kubernetes.io/audit"} {
@@ -67,7 +66,7 @@ func podSecurityPrivileged(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
 	for _, name := range inhabited(g, uses) {
 		ns, ok := facts.Lookup[*facts.NamespaceNode](g, facts.Ref{Kind: facts.Namespace, Name: name})
-		if !ok || ns.Labels[enforceLabel] != "privileged" || !templatesComplete(g, name) {
+		if !ok || ns.Labels[psaapi.EnforceLevelLabel] != "privileged" || !templatesComplete(g, name) {
 			continue
 		}
 		if slices.ContainsFunc(uses[name], func(u facts.SpecUse) bool { return beyondBaseline(u.Spec) }) {
@@ -76,12 +75,12 @@ func podSecurityPrivileged(g *facts.Graph, _ check.Params) []check.Finding {
 		findings = append(findings, check.Finding{
 			Object:   ns.Ref,
 			Message:  fmt.Sprintf("Namespace %s allows privileged Pods, although all of its Pods comply with the level baseline.", name),
-			Evidence: []check.Evidence{check.FromSpec("label %s: privileged", enforceLabel)},
+			Evidence: []check.Evidence{check.FromSpec("label %s: privileged", psaapi.EnforceLevelLabel)},
 			Remediation: remedy.Sprintf(
 				"Set the level that its Pods comply with: `kubectl label --overwrite namespace %s %s=baseline`. kubectl warns about "+
 					"Pods that do not comply.",
 				name,
-				enforceLabel,
+				psaapi.EnforceLevelLabel,
 			),
 		})
 	}
