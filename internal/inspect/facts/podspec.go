@@ -265,3 +265,24 @@ func (g *Graph) indexSpecs() {
 		}
 	}
 }
+
+// HasAlias reports whether a Pod gives a host an address of its own, which is taken without a lookup.
+func (n *PodNode) HasAlias(host string) bool {
+	return n.Spec != nil && n.Spec.Lean != nil && slices.ContainsFunc(n.Spec.Lean.HostAliases, func(a corev1.HostAlias) bool {
+		return slices.ContainsFunc(a.Hostnames, func(name string) bool { return strings.EqualFold(name, strings.TrimSuffix(host, ".")) })
+	})
+}
+
+// Running returns the containers of a spec that run as long as the Pod: the sidecars and the containers.
+func Running(spec *corev1.PodSpec) []*corev1.Container {
+	var all []*corev1.Container
+	for i := range spec.InitContainers {
+		if value(spec.InitContainers[i].RestartPolicy, "") == corev1.ContainerRestartPolicyAlways {
+			all = append(all, &spec.InitContainers[i])
+		}
+	}
+	for i := range spec.Containers {
+		all = append(all, &spec.Containers[i])
+	}
+	return all
+}

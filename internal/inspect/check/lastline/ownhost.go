@@ -77,20 +77,15 @@ func (l line) loopback() (host string, port int32, found bool) {
 
 // silentNeighbour reports whether another container of the Pod declares no ports, so that it may have any.
 func (l line) silentNeighbour() bool {
-	return l.pod.Spec.Lean == nil || slices.ContainsFunc(l.neighbours(), func(c corev1.Container) bool { return len(c.Ports) == 0 })
+	return l.pod.Spec.Lean == nil || slices.ContainsFunc(l.neighbours(), func(c *corev1.Container) bool { return len(c.Ports) == 0 })
 }
 
 func (l line) hasNeighbour() bool { return len(l.neighbours()) > 0 }
 
 // neighbours are the other containers of the Pod that run beside the container, sidecars included.
-func (l line) neighbours() []corev1.Container {
+func (l line) neighbours() []*corev1.Container {
 	if l.pod.Spec.Lean == nil {
 		return nil
 	}
-	sidecars := slices.DeleteFunc(slices.Clone(l.pod.Spec.Lean.InitContainers), func(c corev1.Container) bool {
-		return c.RestartPolicy == nil || *c.RestartPolicy != corev1.ContainerRestartPolicyAlways
-	})
-	return slices.DeleteFunc(slices.Concat(sidecars, l.pod.Spec.Lean.Containers), func(c corev1.Container) bool {
-		return c.Name == l.container.Name
-	})
+	return slices.DeleteFunc(facts.Running(l.pod.Spec.Lean), func(c *corev1.Container) bool { return c.Name == l.container.Name })
 }

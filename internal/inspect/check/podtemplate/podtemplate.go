@@ -78,18 +78,7 @@ func Effective(g *facts.Graph) []Template {
 func (s Template) Serving() bool { return s.Workload != nil || s.Owner.Kind == facts.Pod }
 
 // Running returns the containers that run as long as the Pod: the containers and the sidecars.
-func (s Template) Running() []*corev1.Container {
-	var all []*corev1.Container
-	for i := range s.Lean.InitContainers {
-		if c := &s.Lean.InitContainers[i]; c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
-			all = append(all, c)
-		}
-	}
-	for i := range s.Lean.Containers {
-		all = append(all, &s.Lean.Containers[i])
-	}
-	return all
-}
+func (s Template) Running() []*corev1.Container { return facts.Running(s.Lean) }
 
 // All returns all containers, init containers included.
 func (s Template) All() []*corev1.Container {

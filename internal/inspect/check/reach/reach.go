@@ -125,7 +125,7 @@ func (x *Index) Find(pod *facts.PodNode, host string, port int32) (Obstacle, boo
 
 func (x *Index) find(pod *facts.PodNode, host string, port int32) (Obstacle, bool) {
 	ref, ok := x.Resolve(pod.Namespace, host)
-	if !ok || isAlias(pod, host) {
+	if !ok || pod.HasAlias(host) {
 		return Obstacle{}, false
 	}
 	if o, blocked := x.Lookup(pod); blocked && !isAddress(host) {
@@ -163,7 +163,7 @@ func (x *Index) Unknown(pod *facts.PodNode, host string) (Obstacle, bool) {
 		ref.Namespace = labels[1]
 	}
 	foreign := ref.Namespace != pod.Namespace && !x.g.Has(facts.Ref{Kind: facts.Namespace, Name: ref.Namespace})
-	if len(labels) > 2 || foreign || isAddress(host) || isAlias(pod, host) || x.g.Has(ref) || !usesClusterDNS(pod) {
+	if len(labels) > 2 || foreign || isAddress(host) || pod.HasAlias(host) || x.g.Has(ref) || !usesClusterDNS(pod) {
 		return Obstacle{}, false
 	}
 	return x.missing(ref)
@@ -180,13 +180,6 @@ func usesClusterDNS(pod *facts.PodNode) bool {
 	default:
 		return (policy == "" || policy == corev1.DNSClusterFirst) && !pod.Spec.HostNetwork
 	}
-}
-
-// isAlias reports whether a Pod gives a name an address of its own, which is taken without a lookup.
-func isAlias(pod *facts.PodNode, host string) bool {
-	return pod.Spec != nil && pod.Spec.Lean != nil && slices.ContainsFunc(pod.Spec.Lean.HostAliases, func(a corev1.HostAlias) bool {
-		return slices.ContainsFunc(a.Hostnames, func(name string) bool { return strings.EqualFold(name, strings.TrimSuffix(host, ".")) })
-	})
 }
 
 func isAddress(host string) bool {

@@ -17,7 +17,7 @@ import (
 // It is for names of Services whose lookup has failed: the resolver of a node may forward to the cluster's DNS.
 func (x *Index) OtherResolver(pod *facts.PodNode, host string) (Obstacle, bool) {
 	ref, ok := x.Resolve(pod.Namespace, host)
-	if !ok || isAddress(host) || isAlias(pod, host) || pod.Spec == nil || pod.Spec.Lean == nil {
+	if !ok || isAddress(host) || pod.HasAlias(host) || pod.Spec == nil || pod.Spec.Lean == nil {
 		return Obstacle{}, false
 	}
 	o := Obstacle{Key: "dns-policy", Culprits: []facts.Ref{x.g.TopOwner(pod.Ref)}}

@@ -62,10 +62,7 @@ func listeners(pod *facts.PodNode) []int32 {
 		return nil
 	}
 	var ports []int32
-	sidecars := slices.DeleteFunc(slices.Clone(pod.Spec.Lean.InitContainers), func(c corev1.Container) bool {
-		return c.RestartPolicy == nil || *c.RestartPolicy != corev1.ContainerRestartPolicyAlways
-	})
-	for _, c := range slices.Concat(sidecars, pod.Spec.Lean.Containers) {
+	for _, c := range facts.Running(pod.Spec.Lean) {
 		serves := false
 		for _, declared := range c.Ports {
 			if declared.Protocol == "" || declared.Protocol == corev1.ProtocolTCP {

@@ -2,11 +2,8 @@ package pod
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
-
-	corev1 "k8s.io/api/core/v1"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
@@ -113,7 +110,7 @@ func failedJob(g *facts.Graph, pod *facts.PodNode, container string) (job facts.
 // not know it then, though the resolver of the node may.
 func noService(g *facts.Graph, pod *facts.PodNode, host string) string {
 	service := facts.Ref{Kind: facts.Service, Namespace: pod.Namespace, Name: host}
-	if strings.ContainsAny(host, ".:") || !g.Complete(facts.Service, pod.Namespace) || g.Has(service) || isAlias(pod, host) {
+	if strings.ContainsAny(host, ".:") || !g.Complete(facts.Service, pod.Namespace) || g.Has(service) || pod.HasAlias(host) {
 		return ""
 	}
 	return ", of which no Service exists in namespace " + pod.Namespace
@@ -126,11 +123,4 @@ func isService(g *facts.Graph, pod *facts.PodNode, host string) bool {
 		namespace = pod.Namespace
 	}
 	return strings.Contains(host+".", ".svc.") || g.Has(facts.Ref{Kind: facts.Service, Namespace: namespace, Name: name})
-}
-
-// isAlias reports whether a Pod gives a host an address of its own.
-func isAlias(pod *facts.PodNode, host string) bool {
-	return pod.Spec != nil && slices.ContainsFunc(pod.Spec.Lean.HostAliases, func(a corev1.HostAlias) bool {
-		return slices.Contains(a.Hostnames, host)
-	})
 }
