@@ -68,11 +68,7 @@ func TestTheNamespaceWithTheFewestPartsIsNext(t *testing.T) {
 func TestPartsThatNoOneWaitsForAreNotDone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	leader := w.connect()
-	opened, err := leader.open(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	leader, opened := w.opened(Options{})
 	for i := range 20 {
 		left := taskOf(workOf(fmt.Sprintf("left%d", i)))
 		if err := (&waiter{queue: leader, ctx: t.Context(), id: left.id(), task: left}).enqueue(); err != nil {

@@ -105,6 +105,17 @@ func (w *world) connectWith(o Options) *Queue {
 	return queue
 }
 
+// opened is a leader with its queue and buckets.
+func (w *world) opened(o Options) (*Queue, *opened) {
+	w.t.Helper()
+	leader := w.connectWith(o)
+	opened, err := leader.open(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return leader, opened
+}
+
 func (w *world) within(what string, holds func() bool) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)

@@ -53,11 +53,7 @@ func TestResultsThatWereReadMakeSpaceForOthers(t *testing.T) {
 func TestSpaceIsFreedForAllWorkersThatWereRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	leader := w.connect()
-	opened, err := leader.open(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	leader, opened := w.opened(Options{})
 	for _, id := range []string{"a", "b", "c"} {
 		if _, err := opened.results.PutBytes(t.Context(), id, []byte(id)); err != nil {
 			t.Fatal(err)
@@ -82,11 +78,7 @@ func TestSpaceIsFreedForAllWorkersThatWereRefused(t *testing.T) {
 func TestResultsThatCannotBeRemovedAreRemembered(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	leader := w.connect()
-	opened, err := leader.open(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	leader, opened := w.opened(Options{})
 	leader.keepRead("a")
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -99,11 +91,7 @@ func TestAProblemIsReportedFromAFullBucket(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	o := Options{ResultsStorage: roomy}
-	leader := w.connectWith(o)
-	opened, err := leader.open(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	leader, opened := w.opened(o)
 	work := workOf("a")
 	message := taskOf(work)
 	packed, err := encodeOutcome(runner.NewOutcome(fleet.PartResult{},
@@ -143,11 +131,7 @@ func TestAProblemIsReportedFromAFullBucket(t *testing.T) {
 func TestAResultWithoutItsContentIsNone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	leader := w.connect()
-	opened, err := leader.open(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	leader, opened := w.opened(Options{})
 	message := taskOf(workOf("a"))
 	info, err := opened.results.PutBytes(t.Context(), message.id(), []byte("content"))
 	if err != nil {
