@@ -10,6 +10,8 @@ import (
 
 	"github.com/go-logr/logr"
 	"k8s.io/client-go/rest"
+
+	"kubeops.io/kubeops/internal/testkit/servers"
 )
 
 func TestTheManagerWaitsForAnAPIServerThatDoesNotAnswer(t *testing.T) {
@@ -43,7 +45,7 @@ func TestTheManagerWaitsForAnAPIServerThatDoesNotAnswer(t *testing.T) {
 func TestASignalEndsTheWaitForTheAPIServer(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	unreachable := &rest.Config{Host: "http://" + freeAddress(t)}
+	unreachable := &rest.Config{Host: "http://" + servers.FreeAddress(t)}
 	go func() { ended <- waitForAPIServer(ctx, unreachable, time.Millisecond, logr.Discard()) }()
 	stop()
 	select {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -23,6 +22,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"kubeops.io/kubeops/internal/testkit"
+	"kubeops.io/kubeops/internal/testkit/servers"
 )
 
 // asManager in the environment makes the test binary run as the manager.
@@ -50,7 +50,7 @@ func TestTheManagerBecomesReadyAndReleasesItsLeaseOnSIGTERM(t *testing.T) {
 	})
 	kubeconfig := writeKubeconfig(t, config)
 	for _, start := range []string{"first", "again"} {
-		metrics, probes := freeAddress(t), freeAddress(t)
+		metrics, probes := servers.FreeAddress(t), servers.FreeAddress(t)
 		file := filepath.Join(t.TempDir(), "config.yaml")
 		content := "apiVersion: config.kubeops.io/v1alpha1\nkind: ManagerConfig\nleaderElection: {namespace: default}\n" +
 			"metrics: {bindAddress: \"" + metrics + "\"}\nanswerCache: {redis: {url: \"redis://somebody@127.0.0.1:1\"}}\n"
@@ -113,17 +113,6 @@ func writeKubeconfig(t *testing.T, config *rest.Config) string {
 		t.Fatal(err)
 	}
 	return path
-}
-
-// freeAddress that nobody listens on now.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }() // nothing was sent
-	return listener.Addr().String()
 }
 
 // waitForBody waits until an address answers with 200 and a text that holds what is wanted.

@@ -2,7 +2,6 @@ package inspection
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -89,7 +88,7 @@ func TestWithoutAWorkQueueOrWorkersTheConditionSaysSo(t *testing.T) {
 	w := newWorld(t)
 	w.Reader(false)
 	w.Inspection(v1alpha1.InspectionSpec{})
-	address := fmt.Sprintf("127.0.0.1:%d", servers.FreePort(t)) // no one listens
+	address := servers.FreeAddress(t) // no one listens
 	r := w.reconciler(func(s *setup) {
 		leader := childOf(w, s, "engine", targetsOf(s.env))
 		leader.Parts = w.queue(address, prometheus.NewRegistry())

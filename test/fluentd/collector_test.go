@@ -4,7 +4,6 @@ package fluentd
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -189,10 +188,4 @@ func eventually(t *testing.T, limit time.Duration, check func() error) {
 		}
 		<-tick.C
 	}
-}
-
-// loopback is a URL's host and port.
-func loopback(t *testing.T) string {
-	t.Helper()
-	return net.JoinHostPort("127.0.0.1", strconv.Itoa(servers.FreePort(t)))
 }

@@ -260,7 +260,7 @@ func (f *file) hostile() {
 // blackHole accepts connections and never answers.
 func blackHole(t *testing.T) string {
 	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", loopback(t))
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", servers.FreeAddress(t))
 	if err != nil {
 		t.Fatal(err)
 	}

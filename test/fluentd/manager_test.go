@@ -106,7 +106,7 @@ func (c *cluster) startManager(config *rest.Config) *servers.Process {
 	if output, err := build.CombinedOutput(); err != nil {
 		c.t.Fatalf("build the manager: %v\n%s", err, output)
 	}
-	health := loopback(c.t)
+	health := servers.FreeAddress(c.t)
 	settings := fmt.Sprintf(`apiVersion: config.kubeops.io/v1alpha1
 kind: ManagerConfig
 backends: {allowLoopback: true}
@@ -114,7 +114,7 @@ logCollection: {namespace: %s}
 leaderElection: {enabled: false}
 metrics: {bindAddress: %q}
 health: {bindAddress: %q}
-`, collectorNamespace, loopback(c.t), health)
+`, collectorNamespace, servers.FreeAddress(c.t), health)
 	account := testkit.AsServiceAccount(c.t, config, managerNamespace, "kubeops-manager")
 	for name, content := range map[string][]byte{"config.yaml": []byte(settings), "kubeconfig": testkit.Kubeconfig(c.t, account)} {
 		if err := os.WriteFile(filepath.Join(folder, name), content, 0o600); err != nil {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,6 +17,8 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	realservers "kubeops.io/kubeops/internal/testkit/servers"
 )
 
 // configuration of the manager. Hostile servers are on loopback addresses, of which some are denied.
@@ -96,7 +97,7 @@ func (c *cluster) launch() *manager {
 	c.t.Helper()
 	files := folder(c.t)
 	m := &manager{
-		t: c.t, log: filepath.Join(files, "log"), metrics: freeAddress(c.t), health: freeAddress(c.t), webhooks: freeAddress(c.t),
+		t: c.t, log: filepath.Join(files, "log"), metrics: realservers.FreeAddress(c.t), health: realservers.FreeAddress(c.t), webhooks: realservers.FreeAddress(c.t),
 		ended: make(chan struct{}),
 	}
 	m.config = filepath.Join(files, "config.yaml")
@@ -247,17 +248,6 @@ func (m *manager) tail() string {
 		return err.Error()
 	}
 	return string(bytes.ToValidUTF8(content[max(0, len(content)-size):], nil))
-}
-
-// freeAddress has no listener now.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }() // nothing was sent
-	return listener.Addr().String()
 }
 
 func get(ctx context.Context, address string) (string, error) {

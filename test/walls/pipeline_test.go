@@ -51,7 +51,7 @@ func newDelivery(t *testing.T, pipelines int, change func(*v1alpha1.Pipeline)) *
 func newDeliveryIn(c *cluster, pipelines int, change func(*v1alpha1.Pipeline)) *delivery {
 	t := c.t
 	d := &delivery{
-		cluster: c, ci: cifake.New(t), certificate: realservers.NewCertificate(t), address: freeAddress(t),
+		cluster: c, ci: cifake.New(t), certificate: realservers.NewCertificate(t), address: realservers.FreeAddress(t),
 		pipelines: pipelines,
 	}
 	d.alone = true

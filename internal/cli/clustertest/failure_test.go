@@ -21,6 +21,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/cli"
 	"kubeops.io/kubeops/internal/cli/command"
+	"kubeops.io/kubeops/internal/testkit/servers"
 )
 
 // plain runs a command line as it is.
@@ -33,14 +34,7 @@ func (s *shop) plain(args ...string) (code int, out, errOut string) {
 // deadKubeconfig points to a port on which nothing listens.
 func deadKubeconfig(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return kubeconfig(t, &rest.Config{Host: "https://" + listener.Addr().String()}, "shop")
+	return kubeconfig(t, &rest.Config{Host: "https://" + servers.FreeAddress(t)}, "shop")
 }
 
 func TestAServerThatDoesNotAnswerIsDescribedInOneSentence(t *testing.T) {

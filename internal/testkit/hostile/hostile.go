@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -18,6 +17,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/testkit/servers"
 )
 
 // Deadline of a call under test, long enough for a busy machine. The backend under test gets Timeout.
@@ -129,12 +129,7 @@ func Run(t *testing.T, call func(ctx context.Context, endpoint provider.Endpoint
 	})
 	t.Run("is not there", func(t *testing.T) {
 		t.Parallel()
-		listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = listener.Close()
-		check(t, []string{v1alpha1.ReasonUnreachable}, call, provider.Endpoint{URL: "http://" + listener.Addr().String()})
+		check(t, []string{v1alpha1.ReasonUnreachable}, call, provider.Endpoint{URL: "http://" + servers.FreeAddress(t)})
 	})
 	t.Run("is at a name that does not exist", func(t *testing.T) {
 		t.Parallel()

@@ -5,7 +5,6 @@ package servers
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -102,7 +101,11 @@ func (p *Process) wait(done chan struct{}) {
 		err := p.spec.Ready(once)
 		over()
 		if err == nil {
-			return
+			select {
+			case <-done: // what answers is another server
+			default:
+				return
+			}
 		}
 		select {
 		case <-done:
@@ -193,17 +196,6 @@ func (p *Process) signal(signal syscall.Signal) {
 func (p *Process) Log() string {
 	content, _ := os.ReadFile(p.log)
 	return string(content[max(0, len(content)-4096):])
-}
-
-// FreePort on loopback. Nothing keeps it until the server takes it; a test that loses the race fails with the server's log.
-func FreePort(t testing.TB) int {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().(*net.TCPAddr).Port
 }
 
 // Folder of a server that `make servers` put into bin/servers.

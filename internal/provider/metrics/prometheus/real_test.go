@@ -43,7 +43,7 @@ func dial(t *testing.T, settings metrics.Settings) metrics.Provider {
 func TestARealPrometheusTellsAllThatTheContractAsksFor(t *testing.T) {
 	t.Parallel()
 	url, process := servers.Prometheus(t, servers.PrometheusOptions{Rules: rules,
-		Targets: map[string]string{"broken": fmt.Sprintf("127.0.0.1:%d", servers.FreePort(t))}})
+		Targets: map[string]string{"broken": servers.FreeAddress(t)}})
 	p := dial(t, metrics.Settings{Endpoint: provider.Endpoint{URL: url}})
 	if diff := cmp.Diff([]string{"alerts", "labels", "metadata", "query", "rules", "series", "targets"}, metrics.Capabilities(p)); diff != "" {
 		t.Errorf("capabilities (-want +got):\n%s", diff)
