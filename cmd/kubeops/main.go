@@ -7,22 +7,25 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"runtime/debug"
 	"syscall"
 	_ "time/tzdata" // CronJobs name time zones; the machine may have no database of them
 
 	"kubeops.io/kubeops/internal/cli"
 	"kubeops.io/kubeops/internal/cli/command"
+	"kubeops.io/kubeops/internal/gcpace"
 )
 
-// gcPercent is below half of Go's default. An inspection allocates mostly while it reads, and the memory limit of a CI job has to cover
-// its peak.
-const gcPercent = 37
+const (
+	// gcStep and gcPercent are how much is allocated between two collections of garbage: an inspection needs the memory of its peak, which
+	// the memory limit of a CI job has to cover, and before it is reached collections only cost time.
+	gcStep    = 7 << 20
+	gcPercent = 18
+)
 
 func main() {
 	runtime.MemProfileRate = 0 // nothing writes profiles, and their table needs 1.4 MiB
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
+		gcpace.Pacer{Step: gcStep, Percent: gcPercent}.Start()
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := cli.Run(ctx, os.Args[1:], command.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})

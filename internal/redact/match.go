@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"kubeops.io/kubeops/internal/leaks"
 )
@@ -37,10 +38,31 @@ type ruleSet struct {
 	owners []int
 	single map[byte][]int
 	picked []int
+	// scratch has *scratch: most texts are short, and many are searched.
+	scratch sync.Pool
+}
+
+// scratch is the memory of a search for hints.
+type scratch struct {
+	// regions to match each rule on.
+	regions [][]region
+}
+
+// maxScratch is how many regions of a rule are kept for the next search.
+const maxScratch = 64
+
+// empty the regions.
+func (s *scratch) empty() {
+	for i := range s.regions {
+		if s.regions[i] = s.regions[i][:0]; cap(s.regions[i]) > maxScratch {
+			s.regions[i] = nil
+		}
+	}
 }
 
 func newRuleSet(rules []rule) *ruleSet {
 	s := &ruleSet{rules: rules, words: leaks.NewWords(), single: map[byte][]int{}}
+	s.scratch.New = func() any { return &scratch{regions: make([][]region, len(rules))} }
 	for i, rule := range rules {
 		if rule.hints == nil {
 			s.picked = append(s.picked, i)
@@ -63,15 +85,21 @@ type region struct{ from, to int }
 // find returns what the rules find, in order and without overlaps.
 func (s *ruleSet) find(text string) []span {
 	var spans []span
-	whole := make([]bool, len(s.rules))
+	var whole []int // rules
+	hints := s.scratch.Get().(*scratch)
+	defer s.scratch.Put(hints)
 	for from := 0; from < len(text); {
 		to := len(text)
 		if to-from > chunk {
 			to = lineOf(text, from+chunk).to
 		}
-		for i, regions := range s.regions(text[from:to]) {
+		hints.empty()
+		s.seek(text[from:to], hints.regions)
+		for i, regions := range hints.regions {
 			if s.rules[i].lines {
-				whole[i] = whole[i] || len(regions) > 0
+				if len(regions) > 0 && !slices.Contains(whole, i) {
+					whole = append(whole, i)
+				}
 				continue
 			}
 			for _, region := range regions {
@@ -80,10 +108,8 @@ func (s *ruleSet) find(text string) []span {
 		}
 		from = to
 	}
-	for i, found := range whole {
-		if found {
-			spans = s.rules[i].appendMatches(spans, text, 0, len(text))
-		}
+	for _, i := range whole {
+		spans = s.rules[i].appendMatches(spans, text, 0, len(text))
 	}
 	return union(spans)
 }
@@ -108,13 +134,12 @@ func (s *ruleSet) findEverywhere(text string) []span {
 // chunk is how much text is searched for hints at once, in bytes: it bounds the memory for the lines to match.
 const chunk = 1 << 20
 
-// regions returns the parts of a text to match each rule on.
-func (s *ruleSet) regions(text string) [][]region {
-	regions := make([][]region, len(s.rules))
+// seek adds the parts of a text to match each rule on.
+func (s *ruleSet) seek(text string, regions [][]region) {
 	line := region{}
 	add := func(i, at int) {
 		if s.rules[i].lines {
-			regions[i] = []region{{0, len(text)}}
+			regions[i] = append(regions[i][:0], region{0, len(text)})
 			return
 		}
 		if at >= line.to || at < line.from {
@@ -133,7 +158,7 @@ func (s *ruleSet) regions(text string) [][]region {
 				from = line.to
 			}
 		}
-		return regions
+		return
 	}
 	s.words.Each(text, func(id, at int) { add(s.owners[id], at) })
 	for hint, rules := range s.single {
@@ -149,7 +174,6 @@ func (s *ruleSet) regions(text string) [][]region {
 		}
 	}
 	s.pick(text, add)
-	return regions
 }
 
 // pick adds the lines that rules without hints pick.

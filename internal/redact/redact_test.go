@@ -167,3 +167,22 @@ func TestAKeyOfAGatewayIsFoundByItsMark(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestTheSecretsOfAJSONWebKeyAreFoundInWhateverLayout(t *testing.T) {
+	const secret, public = "Q7xnM2vKp4Wz8RtY5cLd1A", "u3Hs9Kq2Vb7Xe4Nw6Zp1Tg"
+	r := redactor(t)
+	for name, text := range map[string]string{
+		"one line":      `{"kty":"OKP","crv":"Ed25519","x":"` + public + `","d":"` + secret + `"}`,
+		"several lines": "{\n  \"d\": \"" + secret + "\",\n  \"x\": \"" + public + "\",\n  \"kty\": \"EC\"\n}\n",
+		"a text":        `msg="loaded {\"kty\":\"oct\",\"kid\":\"a\",\"k\":\"` + secret + `\"}"`,
+		"cut":           `loaded [{"kty":"RSA","n":"` + public + `","qi":"` + secret + `"`,
+	} {
+		if got := r.Text(text); strings.Contains(got, secret) || strings.Contains(text, public) && !strings.Contains(got, public) {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	other := `{"d":"` + secret + `"}`
+	if got := r.Text("{\"kty\":\"RSA\"}\n" + other); !strings.Contains(got, other) {
+		t.Errorf("another object beside a key: %s", got)
+	}
+}

@@ -286,8 +286,10 @@ func addressRules() []rule {
 			pattern: regexp.MustCompile(`(?i)(?:events\.pagerduty\.com/integration|hooks\.zapier\.com/hooks/catch/\d+|/with/key)/(\w{8,})`),
 		},
 		{
-			id: RuleKeyForm, hints: []string{`"kty"`}, secret: isRandom,
-			pattern: regexp.MustCompile(`"(?:d|p|q|dp|dq|qi|k)"\s*:\s*"([\w-]{16,})"`),
+			// The private members of a JSON Web Key (RFC 7518, 6), in one line or in several, and as a text in JSON.
+			id: RuleKeyForm, hints: []string{`"kty`}, secret: isRandom, lines: true,
+			pattern: regexp.MustCompile(`([^{}]*"kty\\?"[^{}]*)`),
+			each:    regexp.MustCompile(`"(d|p|q|dp|dq|qi|k)\\?"\s*:\s*\\?"([\w-]{16,})`),
 		},
 		{
 			id: RulePrivateKey, hints: []string{"private-lines", "secret key"}, lines: true,

@@ -24,6 +24,7 @@ const (
 // foreignNames are names of secrets in other languages than English. Languages without spaces between words have no boundary.
 func foreignNames() map[string]meaning {
 	names := map[string]meaning{}
+	accents := unaccented()
 	for meaning, list := range map[meaning]string{
 		password: "kennwort,kennwoort,contraseña,contrasena,contrasenya,contrasinal,mot de passe,mdp," +
 			"пароль,пароля,пароль,парола,лозинка,senha,palavra-passe,palavra passe,hasło,haslo,wachtwoord,lösenord,losenord,adgangskode," +
@@ -45,20 +46,20 @@ func foreignNames() map[string]meaning {
 			for _, spaced := range []string{name, strings.ReplaceAll(name, " ", "_"), strings.ReplaceAll(name, " ", "-"),
 				strings.ReplaceAll(name, " ", "")} {
 				names[spaced] = meaning
-				names[withoutAccents(spaced)] = meaning
+				names[accents.Replace(spaced)] = meaning
 			}
 		}
 	}
 	return names
 }
 
-// withoutAccents replaces the letters with accents of European languages and Vietnamese, as names in programs do.
-func withoutAccents(name string) string {
+// unaccented replaces the letters with accents of European languages and Vietnamese, as names in programs do.
+func unaccented() *strings.Replacer {
 	return strings.NewReplacer("á", "a", "à", "a", "ä", "a", "â", "a", "ậ", "a", "ã", "a", "å", "a", "ç", "c", "é", "e", "è", "e", "ê",
 		"e", "ë", "e",
 		"í", "i", "ì", "i", "ı", "i", "ł", "l", "ñ", "n", "ó", "o", "ö", "o", "ô", "o", "õ", "o", "ø", "o", "ş", "s", "š", "s", "ú", "u",
 		"ü", "u",
-		"ẩ", "a", "ž", "z", "ý", "y", "č", "c", "ð", "d").Replace(name)
+		"ẩ", "a", "ž", "z", "ý", "y", "č", "c", "ð", "d")
 }
 
 // stems are the words of which a name of a secret in English contains at least one.

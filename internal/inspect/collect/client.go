@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -34,6 +35,8 @@ type reader struct {
 	reduce func(object any) any
 	// wire returns a reader of objects in protobuf; nil for kinds that are read as typed objects.
 	wire func(kind facts.Kind) *facts.WireReader
+	// buffers has *bufio.Reader for responses.
+	buffers sync.Pool
 	// schemas hashes the schemas of CustomResourceDefinitions.
 	schemas bool
 }
@@ -75,6 +78,7 @@ func newReader(config *rest.Config, reducer facts.Reducer) (*reader, error) {
 		config: own, http: client, reduce: reducer.Reduce, wire: reducer.NewWireReader,
 		codecs: serializer.NewCodecFactory(scheme), params: runtime.NewParameterCodec(scheme),
 	}
+	r.buffers.New = func() any { return bufio.NewReaderSize(nil, streamBuffer) }
 	_, err = r.client(schema.GroupVersion{Version: "v1"}) // fails for a malformed address
 	return r, err
 }
@@ -124,10 +128,8 @@ func (r *reader) page(ctx context.Context, res resource, p page) (nodes []any, n
 	switch {
 	case res.custom.kind != "":
 		return r.jsonPage(ctx, res, p, func() any { return new(facts.CustomObject) })
-	case res.wire != nil:
-		return r.wirePage(ctx, res, p)
 	case res.info.NewList != nil:
-		return r.typedPage(ctx, res, p)
+		return r.protobufPage(ctx, res, p)
 	case res.kind == facts.CRD && r.schemas:
 		return r.jsonPage(ctx, res, p, func() any { return new(facts.CRDSchemaObject) })
 	case res.info.NewObject != nil:
@@ -135,25 +137,6 @@ func (r *reader) page(ctx context.Context, res resource, p page) (nodes []any, n
 	default:
 		return r.metadataPage(ctx, res, p)
 	}
-}
-
-// typedPage lists objects of types that are known here, as protobuf.
-func (r *reader) typedPage(ctx context.Context, res resource, p page) (nodes []any, next string, err error) {
-	client, err := r.client(res.version)
-	if err != nil {
-		return nil, "", err
-	}
-	list := res.info.NewList()
-	options := p.listOptions(res.info.FieldSelector)
-	request := client.Get().NamespaceIfScoped(p.namespace, p.namespace != "").Resource(res.name).VersionedParams(&options, r.params)
-	result := request.Do(ctx)
-	if err := result.Error(); err != nil {
-		return nil, "", err
-	}
-	if err := result.Into(list); err != nil {
-		return nil, "", undecodable(res.name, err)
-	}
-	return r.reduceList(list)
 }
 
 // reduceList reduces the objects of a typed list.
@@ -174,9 +157,9 @@ func (r *reader) reduceList(list runtime.Object) (nodes []any, next string, err 
 	return nodes, accessor.GetContinue(), nil
 }
 
-// wirePage lists objects as protobuf and reduces them one at a time, without decoding what facts do not need. A server that answers with
-// JSON is read nevertheless.
-func (r *reader) wirePage(ctx context.Context, res resource, p page) (nodes []any, next string, err error) {
+// protobufPage lists objects as protobuf and reduces them one at a time: neither the page nor its objects are in memory as a whole. Those of
+// kinds with a WireReader are not decoded beyond what facts need. A server that answers with JSON is read nevertheless.
+func (r *reader) protobufPage(ctx context.Context, res resource, p page) (nodes []any, next string, err error) {
 	client, err := r.client(res.version)
 	if err != nil {
 		return nil, "", err
@@ -189,11 +172,17 @@ func (r *reader) wirePage(ctx context.Context, res resource, p page) (nodes []an
 		return nil, "", err
 	}
 	source := &errorRecorder{from: body}
-	buffered := bufio.NewReaderSize(source, streamBuffer)
+	buffered := r.buffers.Get().(*bufio.Reader)
+	buffered.Reset(source)
+	defer func() {
+		buffered.Reset(nil)
+		r.buffers.Put(buffered)
+	}()
 	if isProtobuf(buffered) {
 		var meta listMeta
+		reduce := r.reduceEncoded(res)
 		meta, err = readProtobufItems(buffered, func(object []byte) error {
-			node, err := res.wire.Reduce(object)
+			node, err := reduce(object)
 			if err == nil && node != nil {
 				nodes = append(nodes, node)
 			}
@@ -216,6 +205,21 @@ func (r *reader) wirePage(ctx context.Context, res resource, p page) (nodes []an
 		return nil, "", source.err // the connection broke; the response is not malformed
 	default:
 		return nil, "", undecodable(res.name, err)
+	}
+}
+
+// reduceEncoded returns what reduces objects of a kind from protobuf.
+func (r *reader) reduceEncoded(res resource) func(object []byte) (node any, err error) {
+	if res.wire != nil {
+		return res.wire.Reduce
+	}
+	newItem := res.newItem()
+	return func(object []byte) (any, error) {
+		item := newItem()
+		if err := unmarshal(item, object); err != nil {
+			return nil, err
+		}
+		return r.reduce(item), nil
 	}
 }
 

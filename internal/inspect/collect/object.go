@@ -106,13 +106,9 @@ func (r *reader) object(res resource, encoded []byte, isProtobuf bool) (Object, 
 
 // decoded reduces an object that is decoded as a whole. One in JSON that does not have the shape of its kind has no node, as in a list.
 func (r *reader) decoded(res resource, encoded []byte, isProtobuf bool) (node any, err error) {
-	item := res.newItem()
+	item := res.newItem()()
 	if isProtobuf {
-		message, ok := item.(interface{ Unmarshal([]byte) error })
-		if !ok {
-			return nil, errMalformed
-		}
-		err = message.Unmarshal(encoded)
+		err = unmarshal(item, encoded)
 	} else {
 		err = json.Unmarshal(encoded, item)
 	}
@@ -130,18 +126,27 @@ func (r *reader) decoded(res resource, encoded []byte, isProtobuf bool) (node an
 	return r.reduce(item), nil
 }
 
-// newItem is an empty object of the kind.
-func (r resource) newItem() any {
+// unmarshal decodes an object from protobuf.
+func unmarshal(item any, encoded []byte) error {
+	message, ok := item.(interface{ Unmarshal([]byte) error })
+	if !ok {
+		return errMalformed
+	}
+	return message.Unmarshal(encoded)
+}
+
+// newItem returns what makes empty objects of the kind.
+func (r resource) newItem() func() any {
 	switch {
 	case r.custom.kind != "":
-		return new(facts.CustomObject)
+		return func() any { return new(facts.CustomObject) }
 	case r.info.NewObject != nil:
-		return r.info.NewObject()
+		return r.info.NewObject
 	case r.info.NewList != nil:
-		items := reflect.ValueOf(r.info.NewList()).Elem().FieldByName("Items")
-		return reflect.New(items.Type().Elem()).Interface()
+		item := reflect.ValueOf(r.info.NewList()).Elem().FieldByName("Items").Type().Elem()
+		return func() any { return reflect.New(item).Interface() }
 	default:
-		return new(metav1.PartialObjectMetadata)
+		return func() any { return new(metav1.PartialObjectMetadata) }
 	}
 }
 

@@ -2,12 +2,14 @@ package facts
 
 import (
 	"cmp"
+	"iter"
 	"maps"
 	"slices"
 	"sync"
 	"time"
 
 	"kubeops.io/kubeops/internal/inspect/facts/origin"
+	"kubeops.io/kubeops/internal/inspect/facts/specparts"
 )
 
 // Builder collects nodes from lists that are read in parallel. Its methods are safe for concurrent use.
@@ -17,8 +19,12 @@ type Builder struct {
 	events  map[eventKey]*EventNode
 	strings map[string]string
 	specs   map[specSum]*PodSpec
+	parts   specparts.Parts
 	sets    map[string]map[string]string
 	origins map[origin.Origin]*origin.Origin
+	// names and key are scratch space for one set of labels.
+	names []string
+	key   []byte
 }
 
 type eventKey struct {
@@ -162,7 +168,7 @@ func (b *Builder) Graph() *Graph {
 	g.sortEvents()
 	g.indexCustomResources()
 	g.index()
-	b.strings, b.specs, b.sets, b.events = nil, nil, nil, nil
+	b.strings, b.specs, b.sets, b.events, b.parts = nil, nil, nil, nil, specparts.Parts{}
 	return g
 }
 
@@ -221,7 +227,7 @@ func (g *Graph) index() {
 		if pod.NodeName != "" {
 			g.podsByNode[pod.NodeName] = append(g.podsByNode[pod.NodeName], pod)
 		}
-		for _, owner := range g.ownerChain(pod.Ref) {
+		for owner := range g.controllers(pod.Ref) {
 			g.podsByOwner[owner] = append(g.podsByOwner[owner], pod)
 		}
 	}
@@ -241,16 +247,21 @@ func (g *Graph) index() {
 	g.indexSpecs()
 }
 
-// ownerChain is an object and all its controlling owners, read or not.
-func (g *Graph) ownerChain(ref Ref) []Ref {
-	chain := []Ref{ref}
-	for range maxOwners {
-		meta := g.MetaOf(ref)
-		if meta == nil || meta.Owner.IsZero() || slices.Contains(chain, meta.Owner) {
-			break
+// controllers are the controlling owners of an object, read or not, the nearest first.
+func (g *Graph) controllers(ref Ref) iter.Seq[Ref] {
+	return func(yield func(Ref) bool) {
+		var seen [maxOwners + 1]Ref
+		seen[0] = ref
+		for n := 1; n <= maxOwners; n++ {
+			meta := g.MetaOf(ref)
+			if meta == nil || meta.Owner.IsZero() || slices.Contains(seen[:n], meta.Owner) {
+				return
+			}
+			ref = meta.Owner
+			seen[n] = ref
+			if !yield(ref) {
+				return
+			}
 		}
-		ref = meta.Owner
-		chain = append(chain, ref)
 	}
-	return chain
 }

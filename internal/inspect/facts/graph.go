@@ -166,7 +166,13 @@ func (m *Meta) meta() *Meta { return m }
 func (g *Graph) PodsIn(namespace string) []*PodNode { return g.podsByNS[namespace] }
 
 // PodsOf returns the Pods that a workload owns, directly or through ReplicaSets and Jobs. For a Pod it returns itself.
-func (g *Graph) PodsOf(workload Ref) []*PodNode { return g.podsByOwner[workload] }
+func (g *Graph) PodsOf(workload Ref) []*PodNode {
+	owned := g.podsByOwner[workload]
+	if pod, ok := Lookup[*PodNode](g, workload); ok {
+		return append([]*PodNode{pod}, owned...)
+	}
+	return owned
+}
 
 // PodsOn returns the Pods on a node.
 func (g *Graph) PodsOn(node string) []*PodNode { return g.podsByNode[node] }

@@ -108,7 +108,9 @@ func (n *PodNode) intern(b *Builder, sum specSum) {
 			c := &containers[i]
 			c.Name, c.Image, c.Digest = b.str(c.Name), b.str(c.Image), b.str(c.Digest)
 			c.State.Reason, c.State.Message = b.str(c.State.Reason), b.str(c.State.Message)
-			c.Last.Reason, c.Last.Message = b.str(c.Last.Reason), b.str(c.Last.Message)
+			if last := c.Previous; last != nil {
+				last.Reason, last.Message = b.str(last.Reason), b.str(last.Message)
+			}
 		}
 	}
 	n.Spec = b.spec(n.Spec, sum)
@@ -125,10 +127,13 @@ func (b *Builder) labels(set map[string]string) map[string]string {
 	if len(set) == 0 {
 		return nil
 	}
-	var key []byte
-	for _, name := range slices.Sorted(maps.Keys(set)) {
+	b.names = slices.AppendSeq(b.names[:0], maps.Keys(set))
+	slices.Sort(b.names)
+	key := b.key[:0]
+	for _, name := range b.names {
 		key = append(append(append(append(key, name...), 0), set[name]...), 0) // labels contain no zero byte
 	}
+	b.key = key
 	if known, ok := b.sets[string(key)]; ok && maps.Equal(known, set) {
 		return known
 	}
@@ -170,6 +175,7 @@ func (b *Builder) spec(spec *PodSpec, sum specSum) *PodSpec {
 		return known
 	}
 	b.specs[sum] = spec
+	b.parts.Share(spec.Lean)
 	return spec
 }
 

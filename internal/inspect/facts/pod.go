@@ -13,7 +13,8 @@ type PodNode struct {
 	NodeName string
 	// Phase, Reason and Message of the status; Reason is for example Evicted.
 	Phase, Reason, Message string
-	// Ready is the Pod's Ready condition, ReadySince its last transition.
+	// Ready is the Pod's Ready condition, ReadySince its last transition. The conditions of a Pod that has a node and is ready do not repeat
+	// that.
 	Ready      bool
 	ReadySince time.Time
 	// Started is status.startTime, when the kubelet accepted the Pod.
@@ -35,8 +36,10 @@ type Container struct {
 	// Ready is the result of the readiness probe, Started that of the startup probe.
 	Ready, Started bool
 	Restarts       int32
-	// State is the current state, Last the previous termination.
-	State, Last ContainerState
+	// State is the current state.
+	State ContainerState
+	// Previous is the previous termination; nil without one, as for most containers.
+	Previous *ContainerState
 	// MemoryLimit in bytes and CPULimit in millicores; 0 without a limit.
 	MemoryLimit, CPULimit int64
 	// MemoryRequest in bytes; 0 without a request.
@@ -44,6 +47,9 @@ type Container struct {
 	// Probes that are set.
 	HasReadiness, HasLiveness, HasStartup bool
 }
+
+// Last is the previous termination. Its status is StateUnknown without one.
+func (c *Container) Last() ContainerState { return value(c.Previous, ContainerState{}) }
 
 // ContainerStatus is one of the three states of a container.
 type ContainerStatus string

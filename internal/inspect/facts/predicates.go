@@ -1,6 +1,7 @@
 package facts
 
 import (
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -151,7 +152,7 @@ func (n *PodNode) IsLooping(now time.Time) bool {
 			return true
 		}
 		return c.State.Status == StateRunning && c.Restarts >= loopRestarts && now.Sub(c.State.Started) < loopRun &&
-			c.Last.Status == StateTerminated && !c.Last.Started.IsZero() && c.Last.Finished.Sub(c.Last.Started) < loopRun
+			c.Last().Status == StateTerminated && !c.Last().Started.IsZero() && c.Last().Finished.Sub(c.Last().Started) < loopRun
 	}
 	return slices.ContainsFunc(n.Containers, looping) ||
 		slices.ContainsFunc(n.InitContainers, func(c Container) bool { return c.Sidecar && looping(c) })
@@ -279,19 +280,22 @@ func (s Selector) String() string {
 }
 
 // Exact are the labels for which only one value is selected: matchLabels, and expressions with one value.
-func (s Selector) Exact() map[string]string {
-	if s.selector == nil {
-		return nil
-	}
-	requirements, selectable := s.selector.Requirements()
-	if !selectable {
-		return nil
-	}
-	exact := map[string]string{}
-	for _, r := range requirements {
-		if value, ok := s.selector.RequiresExactMatch(r.Key()); ok {
-			exact[r.Key()] = value
+func (s Selector) Exact() iter.Seq2[string, string] {
+	return func(yield func(key, value string) bool) {
+		if s.selector == nil {
+			return
+		}
+		requirements, selectable := s.selector.Requirements()
+		if !selectable {
+			return
+		}
+		for i, r := range requirements {
+			if slices.ContainsFunc(requirements[:i], func(earlier labels.Requirement) bool { return earlier.Key() == r.Key() }) {
+				continue
+			}
+			if value, ok := s.selector.RequiresExactMatch(r.Key()); ok && !yield(r.Key(), value) {
+				return
+			}
 		}
 	}
-	return exact
 }

@@ -27,22 +27,45 @@ func reducePod(p *corev1.Pod) *PodNode {
 	return node
 }
 
-// setConditions keeps the conditions, and whether the Pod is ready.
+// setConditions keeps whether the Pod is ready, and the conditions that say more than other fields of the node, to save memory in every Pod.
 func (n *PodNode) setConditions(conditions []corev1.PodCondition) {
-	n.Conditions = convert(informative(conditions), func(c corev1.PodCondition) Condition {
-		return Condition{string(c.Type), string(c.Status), c.Reason, c.Message, c.LastTransitionTime.Time}
-	})
-	if ready, ok := n.Condition(string(corev1.PodReady)); ok {
-		n.Ready = ready.Status == string(corev1.ConditionTrue)
-		n.ReadySince = ready.Since
+	// The first one of a type counts, as in Condition.
+	if i := slices.IndexFunc(conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady }); i >= 0 {
+		n.Ready, n.ReadySince = conditions[i].Status == corev1.ConditionTrue, conditions[i].LastTransitionTime.Time
+	}
+	kept := 0
+	for i := range conditions {
+		if n.informs(&conditions[i]) {
+			kept++
+		}
+	}
+	if kept == 0 {
+		return
+	}
+	n.Conditions = make([]Condition, 0, kept)
+	for i := range conditions {
+		if c := &conditions[i]; n.informs(c) {
+			n.Conditions = append(n.Conditions,
+				Condition{clip(string(c.Type)), string(c.Status), clip(c.Reason), clip(c.Message), c.LastTransitionTime.Time})
+		}
 	}
 }
 
-// informative drops the conditions that follow from the states of the containers, to save memory in every Pod.
-func informative(conditions []corev1.PodCondition) []corev1.PodCondition {
-	return slices.DeleteFunc(slices.Clone(conditions), func(c corev1.PodCondition) bool {
-		return c.Type == corev1.PodInitialized || c.Type == corev1.ContainersReady
-	})
+// informs is false for conditions that follow from the states of the containers, from the name of the node, or from Ready.
+func (n *PodNode) informs(c *corev1.PodCondition) bool {
+	if c.Type == corev1.PodInitialized || c.Type == corev1.ContainersReady {
+		return false
+	}
+	if c.Status != corev1.ConditionTrue || c.Message != "" {
+		return true
+	}
+	switch c.Type {
+	case corev1.PodScheduled:
+		return n.NodeName == ""
+	case corev1.PodReady, corev1.PodReadyToStartContainers:
+		return !n.Ready
+	}
+	return true
 }
 
 // reduceContainers reduces the containers of a spec, without their status.
@@ -89,7 +112,11 @@ type containerStatus struct {
 
 func (c *Container) setStatus(s *containerStatus) {
 	c.Ready, c.Started, c.Restarts = s.ready, s.started, s.restarts
-	c.State, c.Last = s.state, s.last
+	c.State, c.Previous = s.state, nil
+	if s.last != (ContainerState{}) {
+		previous := s.last
+		c.Previous = &previous
+	}
 }
 
 // keepDigests sets the digests of the images that the containers of a Pod run.

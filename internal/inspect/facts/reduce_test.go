@@ -122,7 +122,7 @@ status:
 		Containers: []facts.Container{{
 			Name: "api", Image: "shop/api:7", Restarts: 4, MemoryLimit: 64 << 20, CPULimit: 250, HasReadiness: true, HasLiveness: true,
 			State: facts.ContainerState{Status: facts.StateWaiting, Reason: "CrashLoopBackOff", Message: "back-off 1m20s"},
-			Last: facts.ContainerState{
+			Previous: &facts.ContainerState{
 				Status: facts.StateTerminated, Reason: "OOMKilled", ExitCode: 137, Signal: 9, Started: at(11, 29, 0), Finished: at(11, 30, 0),
 			},
 		}},

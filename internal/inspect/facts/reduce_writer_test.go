@@ -1,6 +1,7 @@
 package facts_test
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -41,10 +42,10 @@ func TestExactLabelsOfASelector(t *testing.T) {
 		"spec: {selector: {matchLabels: {app: a}, matchExpressions: [" +
 		"{key: tier, operator: In, values: [web]}, {key: zone, operator: In, values: [a, b]}, {key: old, operator: DoesNotExist}]}}"
 	node, _ := facts.Reduce(testkit.Objects(t, document)[0]).(*facts.PDBNode)
-	if diff := cmp.Diff(map[string]string{"app": "a", "tier": "web"}, node.Selector.Exact()); diff != "" {
+	if diff := cmp.Diff(map[string]string{"app": "a", "tier": "web"}, maps.Collect(node.Selector.Exact())); diff != "" {
 		t.Errorf("exact labels (-want +got):\n%s", diff)
 	}
-	if exact := (facts.Selector{}).Exact(); len(exact) > 0 {
+	if exact := maps.Collect((facts.Selector{}).Exact()); len(exact) > 0 {
 		t.Errorf("the selector that matches nothing demands %v", exact)
 	}
 }

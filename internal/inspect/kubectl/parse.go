@@ -190,14 +190,13 @@ func (c Invocation) About(kinds ...facts.Kind) bool {
 
 // kindOf returns the kind of a resource as an argument of kubectl: the singular or plural name, a short name, or kind.group.
 func kindOf(resource string) (facts.Kind, bool) {
-	short := map[string]facts.Kind{
-		"po": facts.Pod, "no": facts.Node, "ns": facts.Namespace, "svc": facts.Service, "ing": facts.Ingress, "deploy": facts.Deployment,
-		"rs": facts.ReplicaSet, "sts": facts.StatefulSet, "ds": facts.DaemonSet, "cj": facts.CronJob, "hpa": facts.HPA, "pdb": facts.PDB,
-		"pvc": facts.PVC, "pv": facts.PV, "sc": facts.StorageClass, "cm": facts.ConfigMap, "sa": facts.ServiceAccount,
-		"quota": facts.ResourceQuota, "netpol": facts.NetworkPolicy, "limits": facts.LimitRange, "pc": facts.PriorityClass,
-	}
-	if kind, ok := short[resource]; ok {
-		return kind, true
+	const shortNames = "po=Pod no=Node ns=Namespace svc=Service ing=Ingress deploy=Deployment rs=ReplicaSet sts=StatefulSet ds=DaemonSet " +
+		"cj=CronJob hpa=HorizontalPodAutoscaler pdb=PodDisruptionBudget pvc=PersistentVolumeClaim pv=PersistentVolume sc=StorageClass " +
+		"cm=ConfigMap sa=ServiceAccount quota=ResourceQuota netpol=NetworkPolicy limits=LimitRange pc=PriorityClass"
+	for entry := range strings.SplitSeq(shortNames, " ") {
+		if short, kind, _ := strings.Cut(entry, "="); short == resource {
+			return facts.Kind(kind), true
+		}
 	}
 	for _, kind := range slices.Concat(facts.Kinds(), facts.CustomKinds()) {
 		if resource == kind.Argument() || resource == strings.ToLower(kind.Name()) || resource == kind.Resource() {

@@ -129,7 +129,7 @@ func (s *signs) judge(pod *facts.PodNode) (target, bool) {
 }
 
 func (s *signs) reasonFor(pod *facts.PodNode, c facts.Container, workload facts.Ref) reason {
-	if c.Restarts > 0 && s.recent(c.Last.Finished) {
+	if c.Restarts > 0 && s.recent(c.Last().Finished) {
 		return restarted
 	}
 	found := sampled

@@ -19,6 +19,8 @@ type Filter struct {
 	requested map[string]bool
 	// populated are the namespaces with objects that were read, by kind.
 	populated map[facts.Kind]map[string]bool
+	// kinds are the result of the function of that name.
+	kinds []facts.Kind
 	// containers by workload; see Container.
 	containers map[facts.Ref]map[string]bool
 }
@@ -32,6 +34,7 @@ func New(g *facts.Graph, namespaces []string) *Filter {
 			f.requested[namespace] = true
 		}
 	}
+	f.kinds = kinds()
 	f.populate()
 	return f
 }
@@ -99,7 +102,7 @@ func (f *Filter) Reads(namespace string) bool {
 	if namespace == "" || !f.inspects(namespace) {
 		return false
 	}
-	for _, kind := range kinds() {
+	for _, kind := range f.kinds {
 		if f.populated[kind][namespace] {
 			return true
 		}
@@ -107,7 +110,7 @@ func (f *Filter) Reads(namespace string) bool {
 	if f.graph.Complete(facts.Namespace, "") && !f.graph.Has(facts.Ref{Kind: facts.Namespace, Name: namespace}) {
 		return false // of another cluster, or deleted
 	}
-	return slices.ContainsFunc(kinds(), func(kind facts.Kind) bool { return f.graph.Complete(kind, namespace) })
+	return slices.ContainsFunc(f.kinds, func(kind facts.Kind) bool { return f.graph.Complete(kind, namespace) })
 }
 
 // Selection of namespaces for queries.

@@ -71,7 +71,7 @@ func (d Denial) Target() string {
 func Parse(text string) (Denial, bool) {
 	text = unescape(text[:min(len(text), maxText)])
 	for {
-		before, rest, found := strings.Cut(text, `User "system:serviceaccount:`)
+		before, rest, found := strings.Cut(text, `User "`+serviceAccountUser)
 		if !found {
 			return Denial{}, false
 		}
@@ -82,8 +82,14 @@ func Parse(text string) (Denial, bool) {
 	}
 }
 
+// serviceAccountUser begins the user name of a ServiceAccount. No escape of a quote is in it.
+const serviceAccountUser = "system:serviceaccount:"
+
 // unescape turns the quotes of nested JSON, HTML and shells into plain ones.
 func unescape(text string) string {
+	if !strings.Contains(text, serviceAccountUser) {
+		return text // most texts are no denial
+	}
 	if strings.Contains(text, `\`) {
 		text = strings.NewReplacer(`\u0022`, `"`, `\n`, "\n").Replace(text)
 		for strings.Contains(text, `\"`) {

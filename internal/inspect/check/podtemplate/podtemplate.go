@@ -2,6 +2,8 @@
 package podtemplate
 
 import (
+	"iter"
+
 	corev1 "k8s.io/api/core/v1"
 
 	"kubeops.io/kubeops/internal/inspect/check"
@@ -19,17 +21,17 @@ type Template struct {
 	Workload *facts.WorkloadNode
 }
 
-// Configured returns the Pod templates that users configure, in a fixed order, and the specs of Pods without an owner. Skipped
+// Configured are the Pod templates that users configure, in a fixed order, and the specs of Pods without an owner. Skipped
 // are system namespaces, owners that are being deleted, finished or scaled to zero, and Pods whose owner is not a workload:
 // static Pods of a node, and those of an operator's resources.
-func Configured(g *facts.Graph) []Template {
-	var all []Template
-	for _, use := range g.Specs() {
-		if s, ok := templateOf(g, use); ok {
-			all = append(all, s)
+func Configured(g *facts.Graph) iter.Seq[Template] {
+	return func(yield func(Template) bool) {
+		for _, use := range g.Specs() {
+			if s, ok := templateOf(g, use); ok && !yield(s) {
+				return
+			}
 		}
 	}
-	return all
 }
 
 func templateOf(g *facts.Graph, use facts.SpecUse) (Template, bool) {
@@ -54,24 +56,25 @@ func templateOf(g *facts.Graph, use facts.SpecUse) (Template, bool) {
 	}
 }
 
-// Effective returns the configured templates with the specs of their Pods, if there are any: admission sets requests and limits
+// Effective are the configured templates with the specs of their Pods, if there are any: admission sets requests and limits
 // that the template omits.
-func Effective(g *facts.Graph) []Template {
-	running := map[facts.Ref]*facts.PodSpec{}
-	for _, use := range g.Specs() {
-		if !use.Template && use.Spec.Lean != nil && use.Owner.Kind != facts.Pod {
-			running[use.Owner] = use.Spec // the last of several, as during a rollout
+func Effective(g *facts.Graph) iter.Seq[Template] {
+	return func(yield func(Template) bool) {
+		running := map[facts.Ref]*facts.PodSpec{}
+		for _, use := range g.Specs() {
+			if !use.Template && use.Spec.Lean != nil && use.Owner.Kind != facts.Pod {
+				running[use.Owner] = use.Spec // the last of several, as during a rollout
+			}
+		}
+		for s := range Configured(g) {
+			if spec := running[s.Owner]; spec != nil {
+				s.Spec, s.Lean, s.Live = spec, spec.Lean, true
+			}
+			if !yield(s) {
+				return
+			}
 		}
 	}
-	all := Configured(g)
-	for i := range all {
-		if spec := running[all[i].Owner]; spec != nil {
-			all[i].Spec = spec
-			all[i].Lean = spec.Lean
-			all[i].Live = true
-		}
-	}
-	return all
 }
 
 // Serving reports whether the Pods run until they are stopped, rather than until they complete.

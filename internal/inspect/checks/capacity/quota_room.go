@@ -113,7 +113,7 @@ func demandsOf(g *facts.Graph) map[string]demand {
 func limitRangeMissing(g *facts.Graph, _ check.Params) []check.Finding {
 	demands := demandsOf(g)
 	found := check.ByNamespace{}
-	for _, template := range podtemplate.Effective(g) {
+	for template := range podtemplate.Effective(g) {
 		if d := demands[template.Owner.Namespace]; d != (demand{}) && template.Owner.Kind != facts.Pod &&
 			g.Complete(facts.LimitRange, template.Owner.Namespace) &&
 			leavesOpen(template, d) {

@@ -69,7 +69,7 @@ func podSecurityPrivileged(g *facts.Graph, _ check.Params) []check.Finding {
 		if !ok || ns.Labels[psaapi.EnforceLevelLabel] != "privileged" || !templatesComplete(g, name) {
 			continue
 		}
-		if slices.ContainsFunc(uses[name], func(u facts.SpecUse) bool { return beyondBaseline(u.Spec) }) {
+		if slices.ContainsFunc(uses[name], func(u *facts.SpecUse) bool { return beyondBaseline(u.Spec) }) {
 			continue
 		}
 		findings = append(findings, check.Finding{

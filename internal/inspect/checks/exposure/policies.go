@@ -16,10 +16,12 @@ import (
 func ownNamespace(namespace string) bool { return strings.HasPrefix(namespace, "kube-") }
 
 // usesByNamespace returns the distinct Pod specs of each namespace: its workloads, and Pods without one.
-func usesByNamespace(g *facts.Graph) map[string][]facts.SpecUse {
-	uses := map[string][]facts.SpecUse{}
-	for _, use := range g.Specs() {
-		uses[use.Owner.Namespace] = append(uses[use.Owner.Namespace], use)
+func usesByNamespace(g *facts.Graph) map[string][]*facts.SpecUse {
+	uses := map[string][]*facts.SpecUse{}
+	specs := g.Specs()
+	for i := range specs {
+		namespace := specs[i].Owner.Namespace
+		uses[namespace] = append(uses[namespace], &specs[i])
 	}
 	return uses
 }
@@ -37,10 +39,10 @@ func policiesByNamespace(g *facts.Graph) map[string][]*facts.NetworkPolicyNode {
 
 // inhabited returns the namespaces with Pods, in a fixed order, without Kubernetes' own and those that are
 // being deleted.
-func inhabited(g *facts.Graph, uses map[string][]facts.SpecUse) []string {
+func inhabited(g *facts.Graph, uses map[string][]*facts.SpecUse) []string {
 	var names []string
 	for name, of := range uses {
-		if name == "" || ownNamespace(name) || !slices.ContainsFunc(of, func(u facts.SpecUse) bool { return u.Pods > 0 }) {
+		if name == "" || ownNamespace(name) || !slices.ContainsFunc(of, func(u *facts.SpecUse) bool { return u.Pods > 0 }) {
 			continue
 		}
 		if ns := g.MetaOf(facts.Ref{Kind: facts.Namespace, Name: name}); ns != nil && !ns.Deleting.IsZero() {
@@ -92,7 +94,7 @@ func isolatesAll(policy *facts.NetworkPolicyNode) bool {
 }
 
 // openOwners lists the owners of Pods that no policy isolates for ingress.
-func openOwners(uses []facts.SpecUse, policies []*facts.NetworkPolicyNode) []string {
+func openOwners(uses []*facts.SpecUse, policies []*facts.NetworkPolicyNode) []string {
 	var open []string
 	told := map[facts.Ref]bool{}
 	for _, use := range uses {
@@ -110,8 +112,8 @@ func openOwners(uses []facts.SpecUse, policies []*facts.NetworkPolicyNode) []str
 }
 
 // somethingHas reports whether a Pod of the namespace, including finished ones, or a template there matches.
-func somethingHas(g *facts.Graph, uses []facts.SpecUse, namespace string, selector facts.Selector) bool {
-	return slices.ContainsFunc(uses, func(u facts.SpecUse) bool { return selector.Matches(u.Labels) }) ||
+func somethingHas(g *facts.Graph, uses []*facts.SpecUse, namespace string, selector facts.Selector) bool {
+	return slices.ContainsFunc(uses, func(u *facts.SpecUse) bool { return selector.Matches(u.Labels) }) ||
 		slices.ContainsFunc(g.PodsIn(namespace), func(p *facts.PodNode) bool { return selector.Matches(p.Labels) })
 }
 
@@ -121,7 +123,7 @@ func templatesComplete(g *facts.Graph, namespace string) bool {
 }
 
 // aimless reports whether a policy selects no Pods, as far as is known.
-func aimless(g *facts.Graph, uses map[string][]facts.SpecUse, policy *facts.NetworkPolicyNode) bool {
+func aimless(g *facts.Graph, uses map[string][]*facts.SpecUse, policy *facts.NetworkPolicyNode) bool {
 	return policy.Selector.Invalid == "" && policy.Selector.String() != "" &&
 		!somethingHas(g, uses[policy.Namespace], policy.Namespace, policy.Selector)
 }

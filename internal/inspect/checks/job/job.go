@@ -111,10 +111,10 @@ func lastFailedContainer(g *facts.Graph, job *facts.JobNode) (facts.ContainerSta
 			case c.State.Status == facts.StateTerminated && c.State.ExitCode != 0:
 				log.Ended = c.State.Finished
 				return c.State, log, true
-			case c.Last.Status == facts.StateTerminated && c.Last.ExitCode != 0: // about to be started again
+			case c.Last().Status == facts.StateTerminated && c.Last().ExitCode != 0: // about to be started again
 				log.Previous = true
-				log.Ended = c.Last.Finished
-				return c.Last, log, true
+				log.Ended = c.Last().Finished
+				return c.Last(), log, true
 			}
 		}
 	}

@@ -105,7 +105,7 @@ func missingOf(g *facts.Graph, pod *facts.PodNode) []missing {
 		case c.State.Reason == "ContainerCreating", c.State.Reason == "PodInitializing":
 			creating = true
 		}
-		started = started || c.Last.Status != facts.StateUnknown
+		started = started || c.Last().Status != facts.StateUnknown
 	}
 	mounting := creating && !started && pod.NodeName != "" && !sandboxed(pod)
 	if mounting {
@@ -264,11 +264,11 @@ func (r reference) instead(g *facts.Graph, namespace string) (evidence []check.E
 
 // similarKey is similar.Name for keys, where the usual slip is in the case or in the separator: DB_URL for db-url.
 func similarKey(keys []string, wanted string) string {
-	plain := func(key string) string {
-		return strings.NewReplacer("-", "", "_", "", ".", "").Replace(strings.ToLower(key))
-	}
+	separators := strings.NewReplacer("-", "", "_", "", ".", "")
+	plain := func(key string) string { return separators.Replace(strings.ToLower(key)) }
+	plainly := plain(wanted)
 	for _, key := range keys {
-		if plain(key) == plain(wanted) {
+		if plain(key) == plainly {
 			return key
 		}
 	}

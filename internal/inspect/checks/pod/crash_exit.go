@@ -14,7 +14,7 @@ func lastEnd(c facts.Container) (facts.ContainerState, bool) {
 	if c.State.Status == facts.StateTerminated {
 		return c.State, true
 	}
-	return c.Last, c.Last.Status == facts.StateTerminated
+	return c.Last(), c.Last().Status == facts.StateTerminated
 }
 
 func outOfMemory(s facts.ContainerState) bool {

@@ -102,7 +102,7 @@ func waitingEvidence(pod *facts.PodNode, c facts.Container) check.Evidence {
 
 // logsOf names the log that tells most of a container that ended: of the run before, where a new one was begun.
 func logsOf(pod *facts.PodNode, c facts.Container) *check.LogRef {
-	ended := c.Last.Finished
+	ended := c.Last().Finished
 	if c.State.Status == facts.StateTerminated {
 		ended = c.State.Finished
 	}

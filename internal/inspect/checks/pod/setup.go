@@ -52,7 +52,7 @@ func settingUp(g *facts.Graph, p check.Params, pod *facts.PodNode) bool {
 	}
 	return !slices.ContainsFunc(allContainers(pod), func(c facts.Container) bool {
 		creating := c.State.Reason == "ContainerCreating" || c.State.Reason == "PodInitializing" || c.State.Status == facts.StateUnknown
-		return !creating || c.Last.Status == facts.StateTerminated
+		return !creating || c.Last().Status == facts.StateTerminated
 	})
 }
 

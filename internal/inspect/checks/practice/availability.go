@@ -108,7 +108,7 @@ func singleReplica(g *facts.Graph, _ check.Params) []check.Finding {
 	}
 	behind := podsBehind(g, index)
 	var findings []check.Finding
-	for _, template := range podtemplate.Configured(g) {
+	for template := range podtemplate.Configured(g) {
 		if template.Owner.Kind != facts.Deployment || template.Workload == nil || template.Workload.Desired != 1 ||
 			scaled[template.Owner] {
 			continue
@@ -142,7 +142,7 @@ func singleReplica(g *facts.Graph, _ check.Params) []check.Finding {
 // podsBehind counts the Pods that Services would select if each workload had what it wants. A DaemonSet counts as several.
 func podsBehind(g *facts.Graph, index labelIndex[*facts.ServiceNode]) map[facts.Ref]int32 {
 	behind := map[facts.Ref]int32{}
-	for _, template := range podtemplate.Configured(g) {
+	for template := range podtemplate.Configured(g) {
 		var pods int32
 		switch {
 		case template.Live: // a Pod of its own
@@ -164,7 +164,7 @@ func pdbMissing(g *facts.Graph, _ check.Params) []check.Finding {
 	services := serviceIndex(g)
 	budgets := indexLabels(g.PDBs, func(p *facts.PDBNode) (string, facts.Selector) { return p.Namespace, p.Selector })
 	var findings []check.Finding
-	for _, template := range podtemplate.Configured(g) {
+	for template := range podtemplate.Configured(g) {
 		if !replicated(template) || template.Workload.Desired < 2 || !g.Complete(facts.PDB, template.Owner.Namespace) {
 			continue
 		}
@@ -201,7 +201,7 @@ func openNodes(g *facts.Graph, selector map[string]string) int {
 
 func spreadMissing(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
-	for _, template := range podtemplate.Configured(g) {
+	for template := range podtemplate.Configured(g) {
 		a := template.Lean.Affinity
 		if !replicated(template) || template.Workload.Desired < 2 || len(template.Lean.TopologySpreadConstraints) > 0 ||
 			(a != nil && (a.PodAntiAffinity != nil || a.NodeAffinity != nil || a.PodAffinity != nil)) ||
@@ -237,7 +237,7 @@ func spreadMissing(g *facts.Graph, _ check.Params) []check.Finding {
 
 func sharedClaim(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
-	for _, template := range podtemplate.Configured(g) {
+	for template := range podtemplate.Configured(g) {
 		if template.Owner.Kind != facts.Deployment || template.Workload == nil || template.Workload.Desired < 2 {
 			continue
 		}
@@ -269,7 +269,7 @@ func hostPortReplicas(g *facts.Graph, _ check.Params) []check.Finding {
 		return nil
 	}
 	var findings []check.Finding
-	for _, template := range podtemplate.Configured(g) {
+	for template := range podtemplate.Configured(g) {
 		i := slices.IndexFunc(template.Spec.Ports, func(p facts.ContainerPort) bool { return p.HostPort != 0 })
 		if !replicated(template) || i < 0 || len(template.Lean.Tolerations) > 0 {
 			continue

@@ -61,7 +61,7 @@ func containerChecks() []check.Check {
 
 func portDuplicate(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
-	for _, template := range podtemplate.Configured(g) {
+	for template := range podtemplate.Configured(g) {
 		takenBy := map[string]string{}
 		var twice []string
 		var evidence []check.Evidence
@@ -92,7 +92,7 @@ func portDuplicate(g *facts.Graph, _ check.Params) []check.Finding {
 
 func envDuplicate(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
-	for _, template := range podtemplate.Configured(g) {
+	for template := range podtemplate.Configured(g) {
 		for _, c := range template.All() {
 			count := map[string]int{}
 			var twice []string
@@ -116,7 +116,7 @@ func envDuplicate(g *facts.Graph, _ check.Params) []check.Finding {
 
 func volumeUnused(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
-	for _, template := range podtemplate.Configured(g) {
+	for template := range podtemplate.Configured(g) {
 		mounted := map[string]bool{}
 		for _, c := range template.All() {
 			for _, m := range c.VolumeMounts {
@@ -146,7 +146,7 @@ func volumeUnused(g *facts.Graph, _ check.Params) []check.Finding {
 
 func hostNetworkDNS(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
-	for _, template := range podtemplate.Configured(g) {
+	for template := range podtemplate.Configured(g) {
 		if policy := template.Lean.DNSPolicy; template.Lean.HostNetwork && (policy == "" || policy == corev1.DNSClusterFirst) {
 			findings = append(findings, check.Finding{
 				Object:   template.Owner,

@@ -28,6 +28,7 @@ func indexLabels[T any](items []T, of func(T) (namespace string, selector facts.
 	index := labelIndex[T]{byLabel: map[labelKey][]int{}, rest: map[string][]int{}}
 	count := map[labelKey]int{}
 	keys := make([][]labelKey, len(items))
+	index.entries = make([]labelEntry[T], 0, len(items))
 	for i, item := range items {
 		namespace, selector := of(item)
 		index.entries = append(index.entries, labelEntry[T]{item, selector})

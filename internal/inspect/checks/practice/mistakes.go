@@ -59,7 +59,7 @@ const smallestMemory = 1 << 20
 
 func memoryUnitWrong(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
-	for _, template := range podtemplate.Configured(g) {
+	for template := range podtemplate.Configured(g) {
 		f := check.Finding{Object: template.Owner}
 		for _, c := range template.All() {
 			for _, of := range []struct {
@@ -102,7 +102,7 @@ func bytesText(amount resource.Quantity) string {
 
 func spreadSelectorMissing(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
-	for _, template := range podtemplate.Configured(g) {
+	for template := range podtemplate.Configured(g) {
 		f := check.Finding{Object: template.Owner}
 		for _, c := range template.Lean.TopologySpreadConstraints {
 			why := ""

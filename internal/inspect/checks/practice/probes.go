@@ -92,7 +92,7 @@ func probeSetupChecks() []check.Check {
 func readinessMissing(g *facts.Graph, _ check.Params) []check.Finding {
 	index := serviceIndex(g)
 	var findings []check.Finding
-	for _, template := range podtemplate.Configured(g) {
+	for template := range podtemplate.Configured(g) {
 		if !template.Serving() {
 			continue
 		}
@@ -143,7 +143,7 @@ func containersWith(
 	message string,
 ) []check.Finding {
 	var findings []check.Finding
-	for _, template := range podtemplate.Configured(g) {
+	for template := range podtemplate.Configured(g) {
 		if !template.Serving() {
 			continue
 		}

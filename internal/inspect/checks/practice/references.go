@@ -71,7 +71,7 @@ func priorityClassMissing(g *facts.Graph, _ check.Params) []check.Finding {
 		names = append(names, c.Name)
 	}
 	var findings []check.Finding
-	for _, template := range podtemplate.Configured(g) {
+	for template := range podtemplate.Configured(g) {
 		name := template.Spec.PriorityClass
 		if name == "" || strings.HasPrefix(name, "system-") || g.Has(facts.Ref{Kind: facts.PriorityClass, Name: name}) {
 			continue
@@ -92,7 +92,7 @@ func priorityClassMissing(g *facts.Graph, _ check.Params) []check.Finding {
 
 func pullSecretMissing(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
-	for _, template := range podtemplate.Configured(g) {
+	for template := range podtemplate.Configured(g) {
 		if !g.Complete(facts.Secret, template.Owner.Namespace) {
 			continue
 		}
@@ -116,7 +116,7 @@ func pullSecretMissing(g *facts.Graph, _ check.Params) []check.Finding {
 
 func governingServiceMissing(g *facts.Graph, params check.Params) []check.Finding {
 	var findings []check.Finding
-	for _, template := range podtemplate.Configured(g) {
+	for template := range podtemplate.Configured(g) {
 		workload := template.Workload
 		if workload == nil || workload.Kind != facts.StatefulSet || workload.ServiceName == "" ||
 			!g.Complete(facts.Service, workload.Namespace) ||

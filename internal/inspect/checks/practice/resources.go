@@ -83,7 +83,7 @@ func statesNothing(template podtemplate.Template) bool {
 func bestEffort(g *facts.Graph, _ check.Params) []check.Finding {
 	filled := podtemplate.DefaultsOf(g)
 	var findings []check.Finding
-	for _, template := range podtemplate.Effective(g) {
+	for template := range podtemplate.Effective(g) {
 		if d := filled[template.Owner.Namespace]; !statesNothing(template) || d.CPURequest || d.MemoryRequest || !template.Settled(g) {
 			continue
 		}
@@ -108,7 +108,7 @@ func containerNames(containers []*corev1.Container) []string {
 func requestsMissing(g *facts.Graph, _ check.Params) []check.Finding {
 	filled := podtemplate.DefaultsOf(g)
 	var findings []check.Finding
-	for _, template := range podtemplate.Effective(g) {
+	for template := range podtemplate.Effective(g) {
 		if statesNothing(template) || !template.Settled(g) {
 			continue
 		}
@@ -162,7 +162,7 @@ func missingRequests(template podtemplate.Template, c *corev1.Container, d podte
 func memoryLimitMissing(g *facts.Graph, _ check.Params) []check.Finding {
 	filled := podtemplate.DefaultsOf(g)
 	var findings []check.Finding
-	for _, template := range podtemplate.Effective(g) {
+	for template := range podtemplate.Effective(g) {
 		if statesNothing(template) || podtemplate.HasLimit(template.Lean.Resources, corev1.ResourceMemory) ||
 			filled[template.Owner.Namespace].MemoryLimit ||
 			!template.Settled(g) {
@@ -185,7 +185,7 @@ func limitFarAboveRequest(g *facts.Graph, _ check.Params) []check.Finding {
 	const maxRatio = 4
 	const minLimit = 1 << 30
 	var findings []check.Finding
-	for _, template := range podtemplate.Effective(g) {
+	for template := range podtemplate.Effective(g) {
 		var names []string
 		var evidence []check.Evidence
 		for _, c := range template.Running() {
@@ -211,7 +211,7 @@ func limitFarAboveRequest(g *facts.Graph, _ check.Params) []check.Finding {
 func memoryVolumeUnbounded(g *facts.Graph, _ check.Params) []check.Finding {
 	filled := podtemplate.DefaultsOf(g)
 	var findings []check.Finding
-	for _, template := range podtemplate.Effective(g) {
+	for template := range podtemplate.Effective(g) {
 		if podtemplate.HasLimit(template.Lean.Resources, corev1.ResourceMemory) || filled[template.Owner.Namespace].MemoryLimit ||
 			!template.Settled(g) {
 			continue

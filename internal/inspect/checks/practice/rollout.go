@@ -78,8 +78,13 @@ func rolloutChecks() []check.Check {
 
 // rolling returns the templates of Deployments.
 func rolling(g *facts.Graph) []podtemplate.Template {
-	return slices.DeleteFunc(podtemplate.Configured(g),
-		func(s podtemplate.Template) bool { return s.Workload == nil || s.Owner.Kind != facts.Deployment })
+	var all []podtemplate.Template
+	for s := range podtemplate.Configured(g) {
+		if s.Workload != nil && s.Owner.Kind == facts.Deployment {
+			all = append(all, s)
+		}
+	}
+	return all
 }
 
 func rolloutTakesAllDown(g *facts.Graph, _ check.Params) []check.Finding {
@@ -170,7 +175,7 @@ func revisionsNone(g *facts.Graph, _ check.Params) []check.Finding {
 
 func graceZero(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
-	for _, template := range podtemplate.Configured(g) {
+	for template := range podtemplate.Configured(g) {
 		if grace := template.Lean.TerminationGracePeriodSeconds; template.Owner.Kind == facts.StatefulSet && grace != nil && *grace == 0 {
 			findings = append(findings, check.Finding{
 				Object: template.Owner,

@@ -111,7 +111,8 @@ func (pl placement) roomEvidence() []check.Evidence {
 		node        *facts.NodeNode
 		cpu, memory int64
 	}
-	var rooms []room
+	var best room
+	memoryOnly := pl.says("Insufficient memory") && !pl.says("Insufficient cpu")
 	for _, n := range pl.g.Nodes {
 		if n.ClosedReason() != "" {
 			continue
@@ -122,17 +123,17 @@ func (pl placement) roomEvidence() []check.Evidence {
 				r.cpu, r.memory = r.cpu-other.Spec.CPURequest, r.memory-other.Spec.MemoryRequest
 			}
 		}
-		rooms = append(rooms, r)
+		more := cmp.Or(cmp.Compare(r.cpu, best.cpu), cmp.Compare(r.memory, best.memory))
+		if memoryOnly {
+			more = cmp.Compare(r.memory, best.memory)
+		}
+		if best.node == nil || more > 0 {
+			best = r
+		}
 	}
-	if len(rooms) == 0 || !pl.g.Complete(facts.Pod, "") {
+	if best.node == nil || !pl.g.Complete(facts.Pod, "") {
 		return evidence
 	}
-	best := slices.MaxFunc(rooms, func(a, b room) int {
-		if pl.says("Insufficient memory") && !pl.says("Insufficient cpu") {
-			return cmp.Compare(a.memory, b.memory)
-		}
-		return cmp.Or(cmp.Compare(a.cpu, b.cpu), cmp.Compare(a.memory, b.memory))
-	})
 	return append(evidence, check.FromCondition(
 		"node with the most free capacity: %s, with %s of %s CPU and %s of %s of memory "+
 			"unrequested",

@@ -87,7 +87,7 @@ func (s standard) failedControls(level psaapi.Level, spec *facts.PodSpec) []stri
 	}
 	var failed []string
 	for _, c := range controls {
-		if len(c.evaluate(spec)) > 0 {
+		if len(c.evaluate(metaOf(spec), spec)) > 0 {
 			failed = append(failed, strings.ToLower(string(c.id)))
 		}
 	}

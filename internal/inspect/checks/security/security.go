@@ -83,25 +83,23 @@ func (r *specResult) evidence() []check.Evidence {
 	return evidence
 }
 
-// evaluateSpecs evaluates every distinct Pod spec once and returns one result for each owner with violations: its template and its Pods
-// together. Finished Jobs are skipped, and static Pods of kube-system if lenient is true.
+// evaluateSpecs evaluates every distinct Pod spec and returns one result for each owner with violations: its template and its Pods together.
+// Finished Jobs are skipped, and static Pods of kube-system if lenient is true. Most specs have none, and cost no memory.
 func evaluateSpecs(g *facts.Graph, lenient bool, evaluate func(*facts.PodSpec) []violation) []*specResult {
+	found, owners := violating(g, evaluate)
+	if len(owners) == 0 {
+		return nil
+	}
 	var results []*specResult
 	byOwner := map[facts.Ref]*specResult{}
-	evaluated := map[*facts.PodSpec][]violation{}
-	for _, use := range g.Specs() {
-		if use.Spec.Lean == nil || isFinishedJob(g, use.Owner) {
+	for i, use := range g.Specs() {
+		if !owners[use.Owner] || use.Spec.Lean == nil {
 			continue
-		}
-		violations, known := evaluated[use.Spec]
-		if !known {
-			violations = evaluate(use.Spec)
-			evaluated[use.Spec] = violations
 		}
 		for _, owner := range reportTargets(g, use) {
 			result := byOwner[owner]
 			isStaticPod := owner.Kind == facts.Pod && owner != use.Owner
-			if result == nil && len(violations) == 0 && !use.Template || lenient && isStaticPod && owner.Namespace == kubeSystem {
+			if result == nil && len(found[i]) == 0 && !use.Template || lenient && isStaticPod && owner.Namespace == kubeSystem {
 				continue
 			}
 			if result == nil {
@@ -109,12 +107,27 @@ func evaluateSpecs(g *facts.Graph, lenient bool, evaluate func(*facts.PodSpec) [
 				byOwner[owner] = result
 				results = append(results, result)
 			}
-			result.add(violations, use.Template)
+			result.add(found[i], use.Template)
 		}
 	}
 	results = slices.DeleteFunc(results, func(r *specResult) bool { return len(r.violations) == 0 })
 	slices.SortStableFunc(results, func(a, b *specResult) int { return a.owner.Compare(b.owner) })
 	return results
+}
+
+// violating returns the violations by the index of their spec, and the owners with one.
+func violating(g *facts.Graph, evaluate func(*facts.PodSpec) []violation) (found map[int][]violation, owners map[facts.Ref]bool) {
+	found, owners = map[int][]violation{}, map[facts.Ref]bool{}
+	for i, use := range g.Specs() {
+		if use.Spec.Lean == nil || isFinishedJob(g, use.Owner) {
+			continue
+		}
+		if violations := evaluate(use.Spec); len(violations) > 0 {
+			found[i] = violations
+			owners[use.Owner] = true
+		}
+	}
+	return found, owners
 }
 
 func (r *specResult) add(violations []violation, template bool) {

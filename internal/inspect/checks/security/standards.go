@@ -90,35 +90,44 @@ func newStandard(version psaapi.Version) standard {
 
 func (s standard) baseline(spec *facts.PodSpec) []violation {
 	var violations []violation
+	meta := metaOf(spec)
 	for _, c := range s.baselineControls {
-		violations = append(violations, c.evaluate(spec)...)
+		violations = append(violations, c.evaluate(meta, spec)...)
 	}
 	return violations
 }
 
 // restricted skips controls if baseline reports the milder form.
 func (s standard) restricted(spec *facts.PodSpec) []violation {
-	failed := map[policy.CheckID]bool{}
+	var failed []policy.CheckID
+	meta := metaOf(spec)
 	for _, c := range s.baselineControls {
-		failed[c.id] = len(c.evaluate(spec)) > 0
+		if len(c.evaluate(meta, spec)) > 0 {
+			failed = append(failed, c.id)
+		}
 	}
 	var violations []violation
 	for _, c := range s.restrictedControls {
-		if !slices.ContainsFunc(c.overrides, func(id policy.CheckID) bool { return failed[id] }) {
-			violations = append(violations, c.evaluate(spec)...)
+		if !slices.ContainsFunc(c.overrides, func(id policy.CheckID) bool { return slices.Contains(failed, id) }) {
+			violations = append(violations, c.evaluate(meta, spec)...)
 		}
 	}
 	return violations
 }
 
-func (c control) evaluate(spec *facts.PodSpec) []violation {
+// metaOf is what the controls read of the metadata of a Pod.
+func metaOf(spec *facts.PodSpec) *metav1.ObjectMeta {
+	return &metav1.ObjectMeta{Annotations: spec.SecurityAnnotations}
+}
+
+func (c control) evaluate(meta *metav1.ObjectMeta, spec *facts.PodSpec) []violation {
 	pod := spec.Lean
 	if pod.OS == nil && isWindows(spec) { // Windows by its nodeSelector: the standard knows the field only
 		copied := *pod
 		copied.OS = &corev1.PodOS{Name: corev1.Windows}
 		pod = &copied
 	}
-	result := c.check(&metav1.ObjectMeta{Annotations: spec.SecurityAnnotations}, pod)
+	result := c.check(meta, pod)
 	switch {
 	case result.Allowed:
 		return nil

@@ -114,15 +114,16 @@ func usersRead(g *facts.Graph, namespace string) bool {
 // used are the objects that Pod specs name, of Pods at work or finished and of every template.
 func used(g *facts.Graph) map[facts.Ref]bool {
 	all := map[facts.Ref]bool{}
-	seen := map[*facts.PodSpec]map[string]bool{}
+	type use struct {
+		namespace string
+		spec      *facts.PodSpec
+	}
+	seen := map[use]bool{}
 	add := func(namespace string, spec *facts.PodSpec) {
-		if spec == nil || seen[spec][namespace] {
+		if spec == nil || seen[use{namespace, spec}] {
 			return
 		}
-		if seen[spec] == nil {
-			seen[spec] = map[string]bool{}
-		}
-		seen[spec][namespace] = true
+		seen[use{namespace, spec}] = true
 		for _, ref := range spec.Refs {
 			all[facts.Ref{Kind: ref.Kind, Namespace: namespace, Name: ref.Name}] = true
 		}

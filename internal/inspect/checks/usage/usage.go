@@ -57,11 +57,11 @@ func sizes(g *facts.Graph) []sizedContainer {
 	scaled := autoscaled(g)
 	vpaSized := vpaTargets(g)
 	templates := map[facts.Ref]*corev1.PodSpec{}
-	for _, template := range podtemplate.Configured(g) {
+	for template := range podtemplate.Configured(g) {
 		templates[template.Owner] = template.Lean
 	}
 	var all []sizedContainer
-	for _, template := range podtemplate.Effective(g) {
+	for template := range podtemplate.Effective(g) {
 		if (template.Workload == nil && template.Owner.Kind != facts.CronJob) || vpaSized[template.Owner] ||
 			template.Lean.Resources != nil {
 			continue
@@ -146,7 +146,7 @@ func kills(g *facts.Graph, owner facts.Ref) map[string]kill {
 		for _, containers := range [][]facts.Container{pod.Containers, pod.InitContainers} {
 			for i := range containers {
 				c := &containers[i]
-				for _, state := range []facts.ContainerState{c.State, c.Last} {
+				for _, state := range []facts.ContainerState{c.State, c.Last()} {
 					if state.Reason == "OOMKilled" {
 						known := all[c.Name]
 						all[c.Name] = kill{limit: max(known.limit, c.MemoryLimit), at: check.Later(known.at, state.Finished)}
