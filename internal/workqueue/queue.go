@@ -97,8 +97,9 @@ type opened struct {
 	parts   jetstream.Stream
 	workers jetstream.Consumer
 	results jetstream.ObjectStore
-	// stored is the stream of the results.
+	// stored is the stream of the results, and bucket their name.
 	stored jetstream.Stream
+	bucket string
 }
 
 // Connect does not wait for the server: what needs it reports that it is away. Close ends the connection. Metrics may be nil.
@@ -243,7 +244,7 @@ func isFull(err error) bool {
 var errNotConnected = errors.New("not connected")
 
 func (q *Queue) create(ctx context.Context) (o *opened, err error) {
-	o = &opened{}
+	o = &opened{bucket: q.name + "-results"}
 	o.parts, err = q.stream.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 		Name: q.name + "-parts", Description: "Parts of inspections that wait for a worker", Subjects: []string{q.subject("parts", "*")},
 		Retention: jetstream.WorkQueuePolicy, Storage: jetstream.FileStorage, Replicas: q.replicas, MaxAge: keepParts,
@@ -261,13 +262,13 @@ func (q *Queue) create(ctx context.Context) (o *opened, err error) {
 		return nil, err
 	}
 	o.results, err = q.stream.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{
-		Bucket: q.name + "-results", Description: "Results of parts of inspections", TTL: keepResults, Replicas: q.replicas,
+		Bucket: o.bucket, Description: "Results of parts of inspections", TTL: keepResults, Replicas: q.replicas,
 		MaxBytes: q.resultsStorage,
 	})
 	if err != nil {
 		return nil, err
 	}
-	o.stored, err = q.stream.Stream(ctx, "OBJ_"+q.name+"-results")
+	o.stored, err = q.stream.Stream(ctx, "OBJ_"+o.bucket)
 	return o, err
 }
 
