@@ -75,6 +75,7 @@ func (l *Local) runPart(
 	}
 	defer closeAll()
 	shareLines(&input, part.Clusters)
+	input.Stalled = l.stalled
 	if err := started(ctx); err != nil {
 		return fleet.PartResult{}, err
 	}

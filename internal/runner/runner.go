@@ -48,6 +48,8 @@ type Local struct {
 	parts func(context.Context, fleet.Part) (fleet.PartResult, error)
 	// previous report, where parts share it.
 	previous *keptReport
+	// stalled is that of fleet.Input, for a part.
+	stalled func(cluster string, stalled bool)
 }
 
 // Run implements Runner.

@@ -15,6 +15,12 @@ type SharedPart struct {
 	Clusters []RemoteCluster `json:",omitempty"`
 }
 
+// SharedStall is whether the cluster of a part stalls: it does not advance.
+type SharedStall struct {
+	Cluster string
+	Stalled bool
+}
+
 // SharedOutcome is the outcome of a part.
 type SharedOutcome struct {
 	Cluster string
@@ -44,6 +50,15 @@ func (s *service) PartStarted(cluster string, _ *None) error {
 	return nil
 }
 
+// PartStalled records that the cluster of a part stalls, or goes on.
+func (s *service) PartStalled(stall SharedStall, _ *None) error {
+	if s.c.sharing == nil {
+		return errNotShared
+	}
+	s.c.sharing.stall(stall.Cluster, stall.Stalled)
+	return nil
+}
+
 // PartDone takes the outcome of a part.
 func (s *service) PartDone(done SharedOutcome, _ *None) error {
 	if s.c.sharing == nil {
@@ -69,11 +84,14 @@ func (l *Local) share(ctx context.Context, inspection *v1alpha1.Inspection, pare
 		one := *l
 		one.Targets = (&Job{Clusters: next.Clusters}).targets
 		one.previous = previous
+		one.stalled = func(cluster string, stalled bool) {
+			// A parent that is gone ends this process.
+			_ = parent.call(ctx, methodPartStalled, SharedStall{Cluster: cluster, Stalled: stalled}, &None{})
+		}
 		group.Go(func() {
 			done, err := one.runPart(ctx, inspection, *next.Part, func(ctx context.Context) error {
 				return parent.call(ctx, methodPartStarted, next.Part.Cluster, &None{})
 			})
-			// A parent that is gone ends this process.
 			_ = parent.call(ctx, methodPartDone, SharedOutcome{Cluster: next.Part.Cluster, Outcome: NewOutcome(done, err)}, &None{})
 		})
 	}

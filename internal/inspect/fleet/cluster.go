@@ -69,6 +69,8 @@ func (r *run) read(ctx context.Context, c *Cluster, o *outcome) {
 	if r.in.Progress != nil {
 		in.Progress = func(step inspect.Progress) { r.in.Progress(c.name(), step) }
 	}
+	in, end := r.watched(in)
+	defer end()
 	start := r.in.Clock.Now()
 	result, err := within(ctx, c.Deadline-o.took, func(ctx context.Context) (*inspect.Result, error) { return r.in.Engine(ctx, in) })
 	o.took += r.in.Clock.Since(start)

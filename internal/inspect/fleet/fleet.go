@@ -37,6 +37,8 @@ const (
 	// simulated clusters of 1,000 and 10,000 Pods: about 5 KiB per object (make bench).
 	baseWeight   = 16 << 20
 	objectWeight = 6 << 10
+	// stalledWeight is what a cluster takes for its clients and its checks while it gives no answer, in bytes.
+	stalledWeight = 2 << 20
 	// stopGrace is how long a cluster may take to stop after its deadline before it is abandoned. Only what ignores its context, such as
 	// a credential plugin that hangs, takes any time.
 	stopGrace = 5 * time.Second
@@ -88,6 +90,9 @@ type Input struct {
 	Clock clock.PassiveClock
 	// Progress is called with each step of a cluster, from several goroutines. It may be nil.
 	Progress func(cluster string, step inspect.Progress)
+	// Stalled is called by RunPart when the cluster has not advanced for a while, and when it goes on: what stalls needs less memory than
+	// what reads. It may be nil.
+	Stalled func(cluster string, stalled bool)
 }
 
 // Result of an inspection of several clusters.

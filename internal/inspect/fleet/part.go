@@ -19,6 +19,8 @@ type Part struct {
 	Clusters int
 	// Objects is how many objects the cluster has, by an estimate; 0 if unknown.
 	Objects int64 `json:",omitempty"`
+	// Late is set if the cluster did not end within this deadline the last time.
+	Late bool `json:",omitempty"`
 }
 
 // Memory that the cluster needs beside others in one process, in bytes, by an estimate; 0 if unknown.
@@ -27,6 +29,11 @@ func (p *Part) Memory() int64 {
 		return 0
 	}
 	return memoryOf(p.Objects)
+}
+
+// StalledMemory is what the cluster needs in place of Memory while it gives no answer, in bytes: nothing of its lists is in work.
+func (p *Part) StalledMemory() int64 {
+	return p.Memory() - baseWeight + stalledWeight
 }
 
 // PartResult is the outcome of a part.
@@ -41,7 +48,8 @@ const minPart = time.Second
 
 // elsewhere has the cluster read and judged by Input.Parts, which bound the time and the memory.
 func (r *run) elsewhere(ctx context.Context, c *Cluster, o *outcome) {
-	part := Part{Cluster: c.name(), Deadline: max(c.Deadline-o.took, minPart), Clusters: len(r.in.Clusters), Objects: c.LastObjects}
+	part := Part{Cluster: c.name(), Deadline: max(c.Deadline-o.took, minPart), Clusters: len(r.in.Clusters), Objects: c.LastObjects,
+		Late: c.LastDuration >= c.Deadline}
 	done, err := r.in.Parts(ctx, part)
 	o.took += done.Took
 	o.finish(done.Result, err)

@@ -1,0 +1,80 @@
+package fleet
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"k8s.io/utils/clock"
+
+	"kubeops.io/kubeops/internal/inspect"
+)
+
+func TestAClusterThatStallsAndGoesOnIsNoticed(t *testing.T) {
+	t.Parallel()
+	heard := make(chan bool, 2)
+	engine := func(ctx context.Context, in inspect.Input) (*inspect.Result, error) {
+		for _, want := range []bool{true, false} {
+			select {
+			case stalled := <-heard:
+				if stalled != want {
+					t.Errorf("stalled %t, want %t", stalled, want)
+				}
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+			in.Progress(inspect.Progress{Stage: inspect.StageCollect, Done: 1, Total: 2})
+		}
+		return complete(in.Source.Cluster), nil
+	}
+	steps := 0
+	done, err := RunPart(t.Context(), Input{
+		Clusters: []Cluster{cluster("slow", versionServer(t), patience)}, Engine: engine, Clock: clock.RealClock{},
+		Progress: func(string, inspect.Progress) { steps++ },
+		Stalled:  func(_ string, stalled bool) { heard <- stalled },
+	}, Part{Cluster: "slow", Deadline: patience, Clusters: 1})
+	if err != nil || done.Result == nil || steps != 2 {
+		t.Errorf("%+v after %d steps, %v", done, steps, err)
+	}
+}
+
+func TestAClusterThatHasEndedDoesNotStall(t *testing.T) {
+	s := watchStall(func(stalled bool) { t.Errorf("stalled %t", stalled) })
+	s.end()
+	s.expire()
+	s.advance()
+}
+
+func TestTheMemoryOfAPartThatStallsIsThatOfItsFacts(t *testing.T) {
+	for _, objects := range []int64{1, 300, 3000} {
+		part := &Part{Objects: objects}
+		if saved := part.Memory() - part.StalledMemory(); saved != baseWeight-stalledWeight {
+			t.Errorf("%d objects: %d bytes are left to others", objects, saved)
+		}
+	}
+}
+
+func TestAClusterThatUsedItsDeadlineUpIsALatePart(t *testing.T) {
+	t.Parallel()
+	late := map[string]bool{}
+	parts := make(chan Part, 3)
+	in := Input{Clock: clock.RealClock{}, Parts: func(_ context.Context, part Part) (PartResult, error) {
+		parts <- part
+		return PartResult{Result: complete(part.Cluster)}, nil
+	}}
+	for name, took := range map[string]time.Duration{"unknown": 0, "fast": patience / 2, "late": patience} {
+		c := cluster(name, versionServer(t), patience)
+		c.LastDuration = took
+		in.Clusters = append(in.Clusters, c)
+	}
+	if _, err := Run(t.Context(), in); err != nil {
+		t.Fatal(err)
+	}
+	close(parts)
+	for part := range parts {
+		late[part.Cluster] = part.Late
+	}
+	if len(late) != 3 || !late["late"] || late["fast"] || late["unknown"] {
+		t.Errorf("late: %v", late)
+	}
+}
