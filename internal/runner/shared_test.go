@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -124,6 +125,34 @@ func TestAHealthyClusterDoesNotWaitForThoseThatHang(t *testing.T) {
 	}
 	cancel()
 	s.close()
+}
+
+// Clusters that never answered have no known size: in the run after the first one they share a process.
+func TestClustersThatWereLateTheLastTimeHangTogether(t *testing.T) {
+	t.Parallel()
+	c, inspection := fleetOf(t, "hang-a", "hang-b", "hang-c")
+	c.Memory = NewMemory(c.Command.Memory, c.Command.Memory) // one process
+	s := newShared(c)
+	defer s.close()
+	const deadline = 5 * time.Second
+	began := time.Now()
+	var group sync.WaitGroup
+	var ended [3]time.Duration
+	for i, name := range inspection.Spec.Clusters.Names {
+		group.Go(func() {
+			part := &fleet.Part{Cluster: name, Deadline: deadline, Clusters: 3, Late: true}
+			_, err := s.Do(t.Context(), Work{Inspection: inspection, Run: "run", Part: part}, nothingToAnnounce)
+			if p := problem.As(err); p == nil || p.Reason != v1alpha1.ReasonDeadlineExceeded {
+				t.Errorf("%s: %v", name, err)
+			}
+			ended[i] = time.Since(began)
+		})
+	}
+	group.Wait()
+	slices.Sort(ended[:])
+	if ended[2]-ended[0] >= deadline {
+		t.Errorf("they ended one after the other: %v", ended)
+	}
 }
 
 // partOf a small cluster with a number of objects.

@@ -39,6 +39,8 @@ const (
 	objectWeight = 6 << 10
 	// stalledWeight is what a cluster takes for its clients and its checks while it gives no answer, in bytes.
 	stalledWeight = 2 << 20
+	// lateObjects is the estimate of a cluster that was late the last time, where there is no other.
+	lateObjects = 1000
 	// stopGrace is how long a cluster may take to stop after its deadline before it is abandoned. Only what ignores its context, such as
 	// a credential plugin that hangs, takes any time.
 	stopGrace = 5 * time.Second

@@ -23,12 +23,16 @@ type Part struct {
 	Late bool `json:",omitempty"`
 }
 
-// Memory that the cluster needs beside others in one process, in bytes, by an estimate; 0 if unknown.
+// Memory that the cluster needs beside others in one process, in bytes, by an estimate; 0 if unknown. One that was late the last time and of
+// which nothing was ever read is most likely to give no answer again.
 func (p *Part) Memory() int64 {
-	if p.Objects <= 0 {
-		return 0
+	switch {
+	case p.Objects > 0:
+		return memoryOf(p.Objects)
+	case p.Late:
+		return memoryOf(lateObjects)
 	}
-	return memoryOf(p.Objects)
+	return 0
 }
 
 // StalledMemory is what the cluster needs in place of Memory while it gives no answer, in bytes: nothing of its lists is in work.

@@ -46,10 +46,23 @@ func TestAClusterThatHasEndedDoesNotStall(t *testing.T) {
 }
 
 func TestTheMemoryOfAPartThatStallsIsThatOfItsFacts(t *testing.T) {
-	for _, objects := range []int64{1, 300, 3000} {
-		part := &Part{Objects: objects}
+	for _, objects := range []int64{0, 1, 300, 3000} {
+		part := &Part{Objects: objects, Late: objects == 0}
 		if saved := part.Memory() - part.StalledMemory(); saved != baseWeight-stalledWeight {
 			t.Errorf("%d objects: %d bytes are left to others", objects, saved)
+		}
+	}
+}
+
+func TestOnlyALatePartHasAnEstimateWithoutObjects(t *testing.T) {
+	for _, tc := range []struct {
+		part Part
+		want int64
+	}{
+		{Part{}, 0}, {Part{Late: true}, memoryOf(lateObjects)}, {Part{Objects: 5}, memoryOf(5)}, {Part{Objects: 5, Late: true}, memoryOf(5)},
+	} {
+		if got := tc.part.Memory(); got != tc.want {
+			t.Errorf("%+v: %d bytes, want %d", tc.part, got, tc.want)
 		}
 	}
 }
