@@ -158,7 +158,7 @@ func (c *Child) attempt(
 		key: processKey{
 			inspection: client.ObjectKeyFromObject(work.Inspection), cluster: work.cluster(), merger: talk.parts != nil,
 		},
-		behind: work.mayHang(),
+		behind: work.MayHang(),
 	})
 	if err != nil {
 		return fleet.PartResult{}, err

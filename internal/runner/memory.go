@@ -17,8 +17,6 @@ const (
 	growth = 4
 	// maxPeaks that are remembered. Beyond them, any one is forgotten for a new one, and counts as unknown.
 	maxPeaks = 10_000
-	// maxBehind is how long a process may be passed by others of its namespace.
-	maxBehind = time.Minute
 )
 
 // Memory is what the processes of all runs of this machine share. Each takes what it needed the last time, with a quarter to spare, and
@@ -49,7 +47,7 @@ type waitingProcess struct {
 	key    processKey
 	weight int64
 	// behind is set for a process that may keep its memory until its deadline for nothing: others of its namespace, which asked within
-	// maxBehind of it, come first. since is when it asked.
+	// MaxBehind of it, come first. since is when it asked.
 	behind  bool
 	since   time.Time
 	granted chan struct{}
@@ -160,7 +158,7 @@ func (m *Memory) before(later, earlier *waitingProcess) bool {
 	if ofLater != ofEarlier {
 		return ofLater < ofEarlier
 	}
-	return earlier.behind && !later.behind && later.since.Sub(earlier.since) < maxBehind
+	return earlier.behind && !later.behind && later.since.Sub(earlier.since) < MaxBehind
 }
 
 // grant memory to those who wait: the namespace with the least first, and its oldest process first, but for those that are behind. What does not fit is waited for, so

@@ -186,7 +186,7 @@ func TestAProcessThatMayHangIsBehindOthersOfItsNamespace(t *testing.T) {
 			waitingProcess{key: processOf("a", "i", "c"), behind: true}, waitingProcess{key: processOf("a", "i", "d")}, true,
 		},
 		"it has waited long": {
-			waitingProcess{key: processOf("a", "i", "c"), behind: true, since: time.Now().Add(-maxBehind)},
+			waitingProcess{key: processOf("a", "i", "c"), behind: true, since: time.Now().Add(-MaxBehind)},
 			waitingProcess{key: processOf("a", "i", "d"), since: time.Now()}, false,
 		},
 		"another namespace has as much": {

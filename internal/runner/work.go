@@ -29,8 +29,11 @@ func (w *Work) cluster() string {
 	return w.Part.Cluster
 }
 
-// mayHang reports whether nothing says that the cluster answers: it was late the last time, or nothing of it was ever read.
-func (w *Work) mayHang() bool {
+// MaxBehind is how long work that may hang is passed by other work of its namespace.
+const MaxBehind = time.Minute
+
+// MayHang reports whether nothing says that the cluster answers: it was late the last time, or nothing of it was ever read.
+func (w *Work) MayHang() bool {
 	return w.Part != nil && (w.Part.Late || w.Part.Objects <= 0)
 }
 

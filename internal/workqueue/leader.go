@@ -48,7 +48,7 @@ var _ runner.Parts = (*Queue)(nil)
 
 // Do implements runner.Parts: it queues the part, unless it is queued or done already, and waits for its result.
 func (q *Queue) Do(ctx context.Context, work runner.Work, started func(context.Context) error) (fleet.PartResult, error) {
-	release, err := q.turns.take(ctx, work.Inspection.Namespace)
+	release, err := q.turns.take(ctx, &work)
 	if err != nil {
 		return fleet.PartResult{}, err
 	}

@@ -21,6 +21,48 @@ import (
 	"kubeops.io/kubeops/internal/testkit/servers"
 )
 
+// workIn is a part of a cluster with a number of objects.
+func workIn(namespace string, objects int64) *runner.Work {
+	work := workOf("a")
+	work.Inspection.Namespace = namespace
+	work.Part.Objects = objects
+	return &work
+}
+
+// Parts that may hang would keep workers from all others until their deadlines.
+func TestPartsThatMayHangAreBehindOthersOfTheirNamespace(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	known, unknown, late := workIn("a", 300), workIn("a", 0), workIn("a", 300)
+	late.Part.Late = true
+	one := workOf("")
+	for name, tc := range map[string]struct {
+		earlier, later *runner.Work
+		waited         time.Duration
+		before         bool
+	}{
+		"a part of unknown size":      {unknown, known, 0, true},
+		"a part that was late":        {late, known, 0, true},
+		"one that has waited long":    {late, known, runner.MaxBehind, false},
+		"both may hang":               {late, unknown, 0, false},
+		"none may hang":               {known, known, 0, false},
+		"one cluster":                 {&one, known, 0, false},
+		"another namespace has fewer": {known, workIn("b", 0), 0, true},
+		"another namespace has more":  {late, workIn("more", 300), 0, false},
+	} {
+		turnOf := func(work *runner.Work, since time.Time) *turn {
+			return &turn{namespace: work.Inspection.Namespace, behind: work.MayHang(), since: since}
+		}
+		all := &turns{of: map[string]int{"a": 1, "more": 2}}
+		if tc.earlier == &one {
+			all.of["shop"] = 1
+		}
+		if got := all.before(turnOf(tc.later, now), turnOf(tc.earlier, now.Add(-tc.waited))); got != tc.before {
+			t.Errorf("%s: the later one is first: %t", name, got)
+		}
+	}
+}
+
 func TestTheNamespaceWithTheFewestPartsIsNext(t *testing.T) {
 	t.Parallel()
 	type granted struct {
@@ -37,7 +79,7 @@ func TestTheNamespaceWithTheFewestPartsIsNext(t *testing.T) {
 	}
 	for i, namespace := range []string{"large", "large", "large", "large", "small"} {
 		go func() {
-			release, err := all.take(t.Context(), namespace)
+			release, err := all.take(t.Context(), workIn(namespace, 1))
 			if err != nil {
 				t.Error(err)
 			}
@@ -49,7 +91,7 @@ func TestTheNamespaceWithTheFewestPartsIsNext(t *testing.T) {
 	}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := all.take(gone, "gone"); !errors.Is(err, context.Canceled) {
+	if _, err := all.take(gone, workIn("gone", 1)); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	held := []granted{<-grants, <-grants}
@@ -141,7 +183,7 @@ func TestALargeInspectionDoesNotFillTheQueue(t *testing.T) {
 	}
 	w.within("parts that wait for their turn", func() bool { return waiting() == large-4 })
 	group.Go(func() { close(next) })
-	release, err := leader.turns.take(t.Context(), "small")
+	release, err := leader.turns.take(t.Context(), workIn("small", 1))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,17 +77,27 @@ func TestManyClustersOfWhichSomeDie(t *testing.T) {
 	for _, what := range []string{"the first run", "the second run"} {
 		f.inspect(m, what)
 	}
+	f.fails(size/5, faults.Stall)
+	f.inspect(m, "the run in which a fifth answers small requests only")
+	f.fails(size/5, faults.Reset) // what stalled does not go on
+	f.fails(size/5, faults.None)
+	f.await()
 
 	stop := f.watch(m, size/5)
-	for i, proxy := range f.proxies[:size/5] {
-		proxy.Set([]faults.Fault{faults.Hang, faults.Reset, faults.Certificate}[i%3])
-	}
+	f.fails(size/5, faults.Hang, faults.Reset, faults.Certificate)
 	f.inspect(m, "the run in which a fifth dies")
 	f.await()
 	f.inspect(m, "the run with a dead fifth")
 	f.staysConnected(size / 5)
 	stop()
 	f.endsWell(m)
+}
+
+// fails makes as many clusters fail, in several ways.
+func (f *managed) fails(clusters int, ways ...faults.Fault) {
+	for i, proxy := range f.proxies[:clusters] {
+		proxy.Set(ways[i%len(ways)])
+	}
 }
 
 // TestManyClustersWhoseCredentialsAreRotated rotates the credentials of 50 clusters. KUBEOPS_ROTATIONS is the number of rotations (default
@@ -239,12 +249,13 @@ func (f *managed) inspect(m *manager, what string) {
 	took, lines := f.inspectFleet(clusterDeadline+time.Minute, func(context.Context) {})
 	inspected, dead := 0, 0
 	for _, line := range lines {
-		if !strings.HasPrefix(line, "cluster ") {
-			continue
-		}
-		if strings.Contains(line, " v1.") {
+		fields := strings.Fields(line) // of a cluster: its name, its version, why it was not inspected, and its number of objects
+		const ofInspected = 4
+		switch {
+		case fields[0] != "cluster":
+		case len(fields) == ofInspected && strings.HasPrefix(fields[2], "v1."):
 			inspected++
-		} else {
+		default:
 			dead++
 		}
 	}

@@ -37,7 +37,7 @@ func (s *stall) expire() {
 	}
 }
 
-// advance is to be called with each step.
+// advance records a step.
 func (s *stall) advance() {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
