@@ -107,8 +107,8 @@ func contentSubject(info *jetstream.ObjectInfo) string {
 	return "$O." + info.Bucket + ".C." + info.NUID
 }
 
-// discard a result that was seen, and not one that another worker has stored since under the same name. The object store itself would write a
-// tombstone first, which a full bucket refuses: the messages are purged instead, the one that names the others first.
+// discard a result that was seen, and not one that another worker has stored since under the same name. The object store itself would
+// write a tombstone first, which a full bucket refuses: the messages are purged instead, the one that names the others first.
 func (o *opened) discard(ctx context.Context, seen *storedResult) error {
 	name := jetstream.WithPurgeSubject(o.nameSubject(seen.Name))
 	if err := o.stored.Purge(ctx, name, jetstream.WithPurgeSequence(seen.revision+1)); err != nil { // which is not part of it

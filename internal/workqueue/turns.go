@@ -17,8 +17,8 @@ const (
 )
 
 // turns bound how many parts of a leader are in the queue. Workers take them in their order, so that the parts of one namespace would
-// stand before those of all others: a part is queued once a place is free, and the namespace with the fewest parts in the queue is next. Parts
-// that may keep a worker until their deadline for nothing are behind others of their namespace.
+// stand before those of all others: a part is queued once a place is free, and the namespace with the fewest parts in the queue is next.
+// Parts that may keep a worker until their deadline for nothing are behind others of their namespace.
 type turns struct {
 	mutex   sync.Mutex
 	most    int

@@ -23,8 +23,8 @@ type Part struct {
 	Late bool `json:",omitempty"`
 }
 
-// Memory that the cluster needs beside others in one process, in bytes, by an estimate; 0 if unknown. One that was late the last time and of
-// which nothing was ever read is most likely to give no answer again.
+// Memory that the cluster needs beside others in one process, in bytes, by an estimate; 0 if unknown. One that was late the last time, and
+// of which nothing was ever read, will most likely give no answer again.
 func (p *Part) Memory() int64 {
 	switch {
 	case p.Objects > 0:

@@ -29,8 +29,8 @@ const (
 	Reset
 	// Certificate answers with TLS and a certificate that no client trusts: another server behind the address. It ends open connections.
 	Certificate
-	// Stall passes on what the server says at the beginning of each connection, up to answers, and no more: one that answers small requests,
-	// and none for lists.
+	// Stall passes on what the server says at the beginning of each connection, up to answers, and no more: a server that answers small
+	// requests, and none for lists.
 	Stall
 )
 
