@@ -49,7 +49,7 @@ type Local struct {
 	// previous report, where parts share it.
 	previous *keptReport
 	// stalled is that of fleet.Input, for a part.
-	stalled func(cluster string, stalled bool)
+	stalled func(fleet.Stall)
 }
 
 // Run implements Runner.

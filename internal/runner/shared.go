@@ -57,8 +57,8 @@ type sharedPart struct {
 	// overdue ends the process, since the part does not end; late is set then.
 	overdue *time.Timer
 	late    bool
-	// stalled is set while its cluster does not advance.
-	stalled bool
+	// stalled is what its cluster needs while it does not advance, in bytes; 0 while it does.
+	stalled int64
 	// done is closed with the result.
 	done   chan struct{}
 	result fleet.PartResult
@@ -277,8 +277,8 @@ func (p *sharing) fits(part *sharedPart) bool {
 	used := part.work.Part.Memory()
 	reading := 0
 	for _, held := range p.held {
-		if held.stalled {
-			used += held.work.Part.StalledMemory()
+		if held.stalled > 0 {
+			used += min(held.stalled, held.work.Part.Memory())
 			continue
 		}
 		used += held.work.Part.Memory()
@@ -309,13 +309,18 @@ func (p *sharing) begin(cluster string) {
 }
 
 // stall records that the cluster of a part does not advance, or does again; unknown ones are ignored.
-func (p *sharing) stall(cluster string, stalled bool) {
+func (p *sharing) stall(stall fleet.Stall) {
 	p.shared.mutex.Lock()
 	defer p.shared.mutex.Unlock()
-	if part := p.held[cluster]; part != nil {
-		part.stalled = stalled
-		p.shared.wake()
+	part := p.held[stall.Cluster]
+	if part == nil {
+		return
 	}
+	part.stalled = 0
+	if stall.Stalled {
+		part.stalled = stall.Memory()
+	}
+	p.shared.wake()
 }
 
 // finish a part; unknown ones are ignored.

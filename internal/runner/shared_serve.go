@@ -15,12 +15,6 @@ type SharedPart struct {
 	Clusters []RemoteCluster `json:",omitempty"`
 }
 
-// SharedStall is whether the cluster of a part stalls: it does not advance.
-type SharedStall struct {
-	Cluster string
-	Stalled bool
-}
-
 // SharedOutcome is the outcome of a part.
 type SharedOutcome struct {
 	Cluster string
@@ -51,11 +45,11 @@ func (s *service) PartStarted(cluster string, _ *None) error {
 }
 
 // PartStalled records that the cluster of a part stalls, or goes on.
-func (s *service) PartStalled(stall SharedStall, _ *None) error {
+func (s *service) PartStalled(stall fleet.Stall, _ *None) error {
 	if s.c.sharing == nil {
 		return errNotShared
 	}
-	s.c.sharing.stall(stall.Cluster, stall.Stalled)
+	s.c.sharing.stall(stall)
 	return nil
 }
 
@@ -84,9 +78,9 @@ func (l *Local) share(ctx context.Context, inspection *v1alpha1.Inspection, pare
 		one := *l
 		one.Targets = (&Job{Clusters: next.Clusters}).targets
 		one.previous = previous
-		one.stalled = func(cluster string, stalled bool) {
+		one.stalled = func(stall fleet.Stall) {
 			// A parent that is gone ends this process.
-			_ = parent.call(ctx, methodPartStalled, SharedStall{Cluster: cluster, Stalled: stalled}, &None{})
+			_ = parent.call(ctx, methodPartStalled, stall, &None{})
 		}
 		group.Go(func() {
 			done, err := one.runPart(ctx, inspection, *next.Part, func(ctx context.Context) error {

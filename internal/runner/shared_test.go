@@ -221,15 +221,15 @@ func TestAPartThatStallsLeavesItsPlaceToAnother(t *testing.T) {
 			full := len(p.held)
 			next := make(chan *sharedPart)
 			go func() { next <- p.next(t.Context()) }() // it waits
-			p.stall("unknown", true)
+			p.stall(fleet.Stall{Cluster: "unknown", Stalled: true})
 			for i := range 2 { // the memory of one is not that of a whole part
-				p.stall(fmt.Sprint("c", i), true)
+				p.stall(fleet.Stall{Cluster: fmt.Sprint("c", i), Stalled: true})
 			}
 			if part := <-next; part != parts[full] {
 				t.Errorf("got %+v", part)
 			}
 			for i := range 2 {
-				p.stall(fmt.Sprint("c", i), false)
+				p.stall(fleet.Stall{Cluster: fmt.Sprint("c", i), Objects: 300})
 			}
 			if p.fits(parts[full+1]) {
 				t.Error("one more part would be taken, though all are read")

@@ -94,7 +94,7 @@ type Input struct {
 	Progress func(cluster string, step inspect.Progress)
 	// Stalled is called by RunPart when the cluster has not advanced for a while, and when it goes on: what stalls needs less memory than
 	// what reads. It may be nil.
-	Stalled func(cluster string, stalled bool)
+	Stalled func(Stall)
 }
 
 // Result of an inspection of several clusters.

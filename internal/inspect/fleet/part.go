@@ -35,11 +35,6 @@ func (p *Part) Memory() int64 {
 	return 0
 }
 
-// StalledMemory is what the cluster needs in place of Memory while it gives no answer, in bytes: nothing of its lists is in work.
-func (p *Part) StalledMemory() int64 {
-	return p.Memory() - baseWeight + stalledWeight
-}
-
 // PartResult is the outcome of a part.
 type PartResult struct {
 	Result *inspect.Result

@@ -12,18 +12,18 @@ import (
 
 func TestAClusterThatStallsAndGoesOnIsNoticed(t *testing.T) {
 	t.Parallel()
-	heard := make(chan bool, 2)
+	heard := make(chan Stall, 2)
 	engine := func(ctx context.Context, in inspect.Input) (*inspect.Result, error) {
-		for _, want := range []bool{true, false} {
+		for _, want := range []Stall{{Cluster: "slow", Stalled: true}, {Cluster: "slow", Objects: 7}} {
 			select {
-			case stalled := <-heard:
-				if stalled != want {
-					t.Errorf("stalled %t, want %t", stalled, want)
+			case got := <-heard:
+				if got != want {
+					t.Errorf("got %+v, want %+v", got, want)
 				}
 			case <-ctx.Done():
 				return nil, ctx.Err()
 			}
-			in.Progress(inspect.Progress{Stage: inspect.StageCollect, Done: 1, Total: 2})
+			in.Progress(inspect.Progress{Stage: inspect.StageCollect, Done: 1, Total: 2, Objects: 7})
 		}
 		return complete(in.Source.Cluster), nil
 	}
@@ -31,7 +31,7 @@ func TestAClusterThatStallsAndGoesOnIsNoticed(t *testing.T) {
 	done, err := RunPart(t.Context(), Input{
 		Clusters: []Cluster{cluster("slow", versionServer(t), patience)}, Engine: engine, Clock: clock.RealClock{},
 		Progress: func(string, inspect.Progress) { steps++ },
-		Stalled:  func(_ string, stalled bool) { heard <- stalled },
+		Stalled:  func(s Stall) { heard <- s },
 	}, Part{Cluster: "slow", Deadline: patience, Clusters: 1})
 	if err != nil || done.Result == nil || steps != 2 {
 		t.Errorf("%+v after %d steps, %v", done, steps, err)
@@ -39,19 +39,10 @@ func TestAClusterThatStallsAndGoesOnIsNoticed(t *testing.T) {
 }
 
 func TestAClusterThatHasEndedDoesNotStall(t *testing.T) {
-	s := watchStall(func(stalled bool) { t.Errorf("stalled %t", stalled) })
+	s := watchStall("gone", func(got Stall) { t.Errorf("got %+v", got) })
 	s.end()
 	s.expire()
-	s.advance()
-}
-
-func TestTheMemoryOfAPartThatStallsIsThatOfItsFacts(t *testing.T) {
-	for _, objects := range []int64{0, 1, 300, 3000} {
-		part := &Part{Objects: objects, Late: objects == 0}
-		if saved := part.Memory() - part.StalledMemory(); saved != baseWeight-stalledWeight {
-			t.Errorf("%d objects: %d bytes are left to others", objects, saved)
-		}
-	}
+	s.advance(inspect.Progress{})
 }
 
 func TestOnlyALatePartHasAnEstimateWithoutObjects(t *testing.T) {
