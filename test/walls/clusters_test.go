@@ -74,20 +74,20 @@ func TestManyClustersOfWhichSomeDie(t *testing.T) {
 	})
 	m := c.startManager()
 	f.await()
-	for _, what := range []string{"the first run", "the second run"} {
-		f.inspect(m, what)
-	}
+	f.inspect(m, "the first run", clusterDeadline)
+	healthy := f.inspect(m, "the second run", clusterDeadline)
 	f.fails(size/5, faults.Stall)
-	f.inspect(m, "the run in which a fifth answers small requests only")
+	// Their deadlines begin when they are read, which may be after all others.
+	f.inspect(m, "the run in which a fifth answers small requests only", clusterDeadline+healthy)
 	f.fails(size/5, faults.Reset) // what stalled does not go on
 	f.fails(size/5, faults.None)
 	f.await()
 
 	stop := f.watch(m, size/5)
 	f.fails(size/5, faults.Hang, faults.Reset, faults.Certificate)
-	f.inspect(m, "the run in which a fifth dies")
+	f.inspect(m, "the run in which a fifth dies", clusterDeadline)
 	f.await()
-	f.inspect(m, "the run with a dead fifth")
+	f.inspect(m, "the run with a dead fifth", clusterDeadline)
 	f.staysConnected(size / 5)
 	stop()
 	f.endsWell(m)
@@ -243,8 +243,8 @@ func (f *managed) probes(m *manager) (n int) {
 	return n
 }
 
-// inspect all clusters. Each that is not healthy is a gap, and the run takes no longer than the deadline of a cluster and a grace.
-func (f *managed) inspect(m *manager, what string) {
+// inspect all clusters. Each that is not healthy is a gap, and the run takes no longer than a limit and a grace.
+func (f *managed) inspect(m *manager, what string, limit time.Duration) (took time.Duration) {
 	f.t.Helper()
 	took, lines := f.inspectFleet(clusterDeadline+time.Minute, func(context.Context) {})
 	inspected, dead := 0, 0
@@ -269,9 +269,10 @@ func (f *managed) inspect(m *manager, what string) {
 	if inspected != healthy || dead != len(f.proxies)-healthy {
 		f.t.Errorf("%s: %d clusters are healthy, and %d were inspected", what, healthy, inspected)
 	}
-	if took > clusterDeadline+runGrace {
-		f.t.Errorf("%s took %s, and the deadline of a cluster is %s", what, took, clusterDeadline)
+	if took > limit+runGrace {
+		f.t.Errorf("%s took %s, and may take %s", what, took, limit)
 	}
+	return took
 }
 
 // rotations of credentials, one for each cluster at a time, with the connections of the manager before and after.
