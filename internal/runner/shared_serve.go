@@ -7,6 +7,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/fleet"
+	"kubeops.io/kubeops/internal/redact"
 )
 
 // SharedPart is a part for a process that several clusters share. Part is nil when there are no more.
@@ -65,6 +66,10 @@ func (s *service) PartDone(done SharedOutcome, _ *None) error {
 // share does the parts that the parent has for this process, until it has no more.
 func (l *Local) share(ctx context.Context, inspection *v1alpha1.Inspection, parent *parent) error {
 	previous := &keptReport{}
+	redactor, err := redact.New(redact.Options{})
+	if err != nil {
+		return err
+	}
 	var group sync.WaitGroup
 	defer group.Wait()
 	for {
@@ -78,6 +83,7 @@ func (l *Local) share(ctx context.Context, inspection *v1alpha1.Inspection, pare
 		one := *l
 		one.Targets = (&Job{Clusters: next.Clusters}).targets
 		one.previous = previous
+		one.redactor = redactor
 		one.stalled = func(stall fleet.Stall) {
 			// A parent that is gone ends this process.
 			_ = parent.call(ctx, methodPartStalled, stall, &None{})

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"kubeops.io/kubeops/internal/inspect"
-	"kubeops.io/kubeops/internal/redact"
 )
 
 // Part is the share of one cluster in an inspection of several: what another process reads and judges, for Run to merge.
@@ -63,12 +62,11 @@ func RunPart(ctx context.Context, in Input, part Part) (PartResult, error) {
 	if cluster.Err != nil {
 		return PartResult{}, cluster.Err
 	}
-	gate, err := redact.New(redact.Options{})
-	if err != nil {
+	if err := in.complete(); err != nil {
 		return PartResult{}, err
 	}
 	cluster.Deadline = part.Deadline
-	r := &run{in: in, redact: gate.Text, clusters: part.Clusters}
+	r := &run{in: in, clusters: part.Clusters}
 	var o outcome
 	r.read(ctx, cluster, &o)
 	return PartResult{Result: o.result, Took: o.took}, o.err
