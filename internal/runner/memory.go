@@ -161,9 +161,9 @@ func (m *Memory) before(later, earlier *waitingProcess) bool {
 	return earlier.behind && !later.behind && later.since.Sub(earlier.since) < MaxBehind
 }
 
-// grant memory to those who wait: the namespace with the least first, and its oldest process first, but for those that are behind. What does
-// not fit is waited for, so that a large process is not passed by small ones forever. One process is always granted while none does work:
-// those that merge wait for it.
+// grant memory to those who wait: the namespace with the least first, and its oldest process first, but for those that are behind. What
+// does not fit is waited for, so that a large process is not passed by small ones forever. One process is always granted while none does
+// work: those that merge wait for it.
 func (m *Memory) grant() {
 	for len(m.waiting) > 0 {
 		next := 0
