@@ -18,6 +18,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/usage"
 	"kubeops.io/kubeops/internal/provider/logs"
 	"kubeops.io/kubeops/internal/provider/metrics"
+	"kubeops.io/kubeops/internal/redact"
 )
 
 // Stage is a part of a run, named in metrics and progress messages.
@@ -67,6 +68,9 @@ type Input struct {
 	Compare bool
 	// Previous report of the inspection, or nil.
 	Previous *v1alpha1.InspectionReport
+	// Redactor of all texts, with the default options. Default: one of its own. Runs in one process share it, since its rules take long to
+	// compile and more memory than a small cluster.
+	Redactor *redact.Redactor
 	// Bounds of the report. Zero values are defaults with which it fits into an API object.
 	Bounds report.Bounds
 	// Clock is required.

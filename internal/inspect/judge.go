@@ -39,9 +39,12 @@ type Judging struct {
 
 // NewJudge prepares the judgement of an inspection. The error is one of the program itself.
 func NewJudge(in Input) (*Judge, error) {
-	gate, err := redact.New(redact.Options{})
-	if err != nil {
-		return nil, err
+	gate := in.Redactor
+	if gate == nil {
+		var err error
+		if gate, err = redact.New(redact.Options{}); err != nil {
+			return nil, err
+		}
 	}
 	kinds := in.kinds()
 	in.Checks = check.OfOneCluster(in.Checks)

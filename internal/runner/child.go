@@ -154,8 +154,11 @@ func (c *Child) attempt(
 	talk := newConversation(ctx, c, work.Inspection, nil)
 	talk.work = work
 	prepare(talk)
-	given, release, err := c.Memory.acquire(ctx, processKey{
-		inspection: client.ObjectKeyFromObject(work.Inspection), cluster: work.cluster(), merger: talk.parts != nil,
+	given, release, err := c.Memory.take(ctx, &waitingProcess{
+		key: processKey{
+			inspection: client.ObjectKeyFromObject(work.Inspection), cluster: work.cluster(), merger: talk.parts != nil,
+		},
+		behind: work.MayHang(),
 	})
 	if err != nil {
 		return fleet.PartResult{}, err

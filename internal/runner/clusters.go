@@ -75,6 +75,8 @@ func (l *Local) runPart(
 	}
 	defer closeAll()
 	shareLines(&input, part.Clusters)
+	input.Stalled = l.stalled
+	input.Redactor = l.redactor
 	if err := started(ctx); err != nil {
 		return fleet.PartResult{}, err
 	}

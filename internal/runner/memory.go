@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -43,8 +44,12 @@ type processKey struct {
 }
 
 type waitingProcess struct {
-	key     processKey
-	weight  int64
+	key    processKey
+	weight int64
+	// behind is set for a process that may keep its memory until its deadline for nothing: others of its namespace, which asked within
+	// MaxBehind of it, come first. since is when it asked.
+	behind  bool
+	since   time.Time
 	granted chan struct{}
 }
 
@@ -74,11 +79,17 @@ func (m *Memory) processes() int {
 // acquire waits for the memory of a process, which must not use more than it was given; 0 is no limit. release gives it back, and remembers
 // the peak of the process in bytes; one of 0 is unknown.
 func (m *Memory) acquire(ctx context.Context, key processKey) (given int64, release func(peak int64), err error) {
+	return m.take(ctx, &waitingProcess{key: key})
+}
+
+func (m *Memory) take(ctx context.Context, w *waitingProcess) (given int64, release func(peak int64), err error) {
 	if m == nil {
 		return 0, func(int64) {}, nil
 	}
 	m.mutex.Lock()
-	w := &waitingProcess{key: key, weight: m.weight(key), granted: make(chan struct{})}
+	w.weight = m.weight(w.key)
+	w.granted = make(chan struct{})
+	w.since = time.Now()
 	m.waiting = append(m.waiting, w)
 	m.grant()
 	m.mutex.Unlock()
@@ -140,14 +151,24 @@ func (m *Memory) add(w *waitingProcess, sign int64) {
 	}
 }
 
-// grant memory to those who wait: the namespace with the least first, and its oldest process first. What does not fit is waited for, so
-// that a large process is not passed by small ones forever. One process is always granted while none does work: those that merge
-// wait for it.
+// before reports whether a process that waits is next before one that asked earlier.
+func (m *Memory) before(later, earlier *waitingProcess) bool {
+	ofLater := m.of[later.key.inspection.Namespace]
+	ofEarlier := m.of[earlier.key.inspection.Namespace]
+	if ofLater != ofEarlier {
+		return ofLater < ofEarlier
+	}
+	return earlier.behind && !later.behind && later.since.Sub(earlier.since) < MaxBehind
+}
+
+// grant memory to those who wait: the namespace with the least first, and its oldest process first, but for those that are behind. What
+// does not fit is waited for, so that a large process is not passed by small ones forever. One process is always granted while none does
+// work: those that merge wait for it.
 func (m *Memory) grant() {
 	for len(m.waiting) > 0 {
 		next := 0
 		for i, w := range m.waiting {
-			if m.of[w.key.inspection.Namespace] < m.of[m.waiting[next].key.inspection.Namespace] {
+			if m.before(w, m.waiting[next]) {
 				next = i
 			}
 		}

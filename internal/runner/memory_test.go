@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -171,4 +172,66 @@ func TestASharedProcessGetsWhatTheLargestNeeded(t *testing.T) {
 	} else {
 		release(0)
 	}
+}
+
+// A process that may keep its memory for nothing waits for others of its namespace, but not forever.
+func TestAProcessThatMayHangIsBehindOthersOfItsNamespace(t *testing.T) {
+	for name, tc := range map[string]struct {
+		earlier, later waitingProcess
+		before         bool
+	}{
+		"both may hang": {waitingProcess{key: processOf("a", "i", "c"), behind: true}, waitingProcess{key: processOf("a", "i", "d"), behind: true}, false},
+		"none may hang": {waitingProcess{key: processOf("a", "i", "c")}, waitingProcess{key: processOf("a", "i", "d")}, false},
+		"the earlier one may hang": {
+			waitingProcess{key: processOf("a", "i", "c"), behind: true}, waitingProcess{key: processOf("a", "i", "d")}, true,
+		},
+		"it has waited long": {
+			waitingProcess{key: processOf("a", "i", "c"), behind: true, since: time.Now().Add(-MaxBehind)},
+			waitingProcess{key: processOf("a", "i", "d"), since: time.Now()}, false,
+		},
+		"another namespace has as much": {
+			waitingProcess{key: processOf("a", "i", "c"), behind: true}, waitingProcess{key: processOf("b", "i", "d")}, true,
+		},
+		"another namespace has more": {
+			waitingProcess{key: processOf("a", "i", "c"), behind: true}, waitingProcess{key: processOf("more", "i", "d")}, false,
+		},
+	} {
+		m := &Memory{of: map[string]int64{"more": 5}}
+		if got := m.before(&tc.later, &tc.earlier); got != tc.before {
+			t.Errorf("%s: the later one is first: %t", name, got)
+		}
+	}
+}
+
+func TestMemoryIsGrantedToThoseThatMayHangLast(t *testing.T) {
+	t.Parallel()
+	m := NewMemory(100, 100)
+	held := ask(t, m, processOf("a", "i", "held"))
+	order := make(chan string, 3)
+	wait := func(cluster string, behind bool) {
+		m.mutex.Lock()
+		before := len(m.waiting)
+		m.mutex.Unlock()
+		go func() {
+			_, release, err := m.take(t.Context(), &waitingProcess{key: processOf("a", "i", cluster), behind: behind})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			order <- cluster
+			release(0)
+		}()
+		await(t, "it does not wait", func() bool {
+			m.mutex.Lock()
+			defer m.mutex.Unlock()
+			return len(m.waiting) > before
+		})
+	}
+	wait("unknown", true)
+	wait("known", false)
+	held.release(0)
+	if first := <-order; first != "known" {
+		t.Errorf("%s is first", first)
+	}
+	<-order
 }

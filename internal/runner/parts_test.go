@@ -49,6 +49,9 @@ func engineByName(ctx context.Context, in inspect.Input) (*inspect.Result, error
 			kept[i] = 1
 		}
 		runtime.KeepAlive(kept)
+	case strings.HasPrefix(name, "hang"):
+		<-ctx.Done()
+		return nil, ctx.Err()
 	case strings.HasPrefix(name, "stuck"):
 		select {} // it ignores its context
 	case strings.HasPrefix(name, "panic"):

@@ -16,8 +16,8 @@ import (
 )
 
 // The child calls its parent by JSON-RPC: Job first, Started once everything is resolved, TakeSlot and ReleaseSlot around queries, Part for
-// each cluster that another process inspects, and Finish at the end. One that several clusters share calls NextPart, PartStarted and
-// PartDone for each of them instead of Started. Each is a method of conversation.
+// each cluster that another process inspects, and Finish at the end. One that several clusters share calls NextPart, PartStarted,
+// PartStalled and PartDone for each of them instead of Started. Each is a method of conversation.
 const (
 	serviceName       = "Parent"
 	methodJob         = serviceName + ".Job"
@@ -27,6 +27,7 @@ const (
 	methodPart        = serviceName + ".Part"
 	methodNextPart    = serviceName + ".NextPart"
 	methodPartStarted = serviceName + ".PartStarted"
+	methodPartStalled = serviceName + ".PartStalled"
 	methodPartDone    = serviceName + ".PartDone"
 	methodFinish      = serviceName + ".Finish"
 )

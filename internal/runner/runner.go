@@ -17,6 +17,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/custom"
 	"kubeops.io/kubeops/internal/inspect/fleet"
 	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/redact"
 )
 
 // Runner runs Inspections.
@@ -48,6 +49,9 @@ type Local struct {
 	parts func(context.Context, fleet.Part) (fleet.PartResult, error)
 	// previous report, where parts share it.
 	previous *keptReport
+	// stalled and redactor are those of fleet.Input, for a part.
+	stalled  func(fleet.Stall)
+	redactor *redact.Redactor
 }
 
 // Run implements Runner.

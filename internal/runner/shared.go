@@ -57,6 +57,8 @@ type sharedPart struct {
 	// overdue ends the process, since the part does not end; late is set then.
 	overdue *time.Timer
 	late    bool
+	// stalled is what its cluster needs while it does not advance, in bytes; 0 while it does.
+	stalled int64
 	// done is closed with the result.
 	done   chan struct{}
 	result fleet.PartResult
@@ -108,9 +110,18 @@ func (s *sharedProcesses) Do(ctx context.Context, work Work, started func(contex
 func (s *sharedProcesses) add(ctx context.Context, part *sharedPart) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	s.waiting = append(s.waiting, part)
+	s.waiting = slices.Insert(s.waiting, s.place(part), part)
 	s.start(ctx, part.work)
 	s.wake()
+}
+
+// place of a part among those that wait: those that were late the last time are behind all others, which they may hold up again.
+func (s *sharedProcesses) place(part *sharedPart) int {
+	late := slices.IndexFunc(s.waiting, func(other *sharedPart) bool { return other.work.Part.Late })
+	if part.work.Part.Late || late < 0 {
+		return len(s.waiting)
+	}
+	return late
 }
 
 // remove a part that no one waits for any more.
@@ -261,13 +272,19 @@ func (p *sharing) hadItsTurn() bool {
 	return time.Since(p.began) >= turn && p.shared.child.Memory.wanted(p.work.Inspection.Namespace)
 }
 
-// fits reports whether the process may do one more part now.
+// fits reports whether the process may do one more part now. Those that stall keep no others from being read.
 func (p *sharing) fits(part *sharedPart) bool {
 	used := part.work.Part.Memory()
+	reading := 0
 	for _, held := range p.held {
+		if held.stalled > 0 {
+			used += min(held.stalled, held.work.Part.Memory())
+			continue
+		}
 		used += held.work.Part.Memory()
+		reading++
 	}
-	return len(p.held) == 0 || len(p.held) < fleet.MaxReading && used <= p.shared.memory()
+	return len(p.held) == 0 || reading < fleet.MaxReading && used <= p.shared.memory()
 }
 
 // hold a part. One that does not begin or end in time ends the process: its work ignores its deadline.
@@ -289,6 +306,21 @@ func (p *sharing) begin(cluster string) {
 	if part := p.held[cluster]; part != nil && part.overdue.Stop() {
 		part.overdue.Reset(part.work.Part.Deadline + abandonDelay)
 	}
+}
+
+// stall records that the cluster of a part does not advance, or does again; unknown ones are ignored.
+func (p *sharing) stall(stall fleet.Stall) {
+	p.shared.mutex.Lock()
+	defer p.shared.mutex.Unlock()
+	part := p.held[stall.Cluster]
+	if part == nil {
+		return
+	}
+	part.stalled = 0
+	if stall.Stalled {
+		part.stalled = stall.Memory()
+	}
+	p.shared.wake()
 }
 
 // finish a part; unknown ones are ignored.

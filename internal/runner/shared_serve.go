@@ -7,6 +7,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/fleet"
+	"kubeops.io/kubeops/internal/redact"
 )
 
 // SharedPart is a part for a process that several clusters share. Part is nil when there are no more.
@@ -44,6 +45,15 @@ func (s *service) PartStarted(cluster string, _ *None) error {
 	return nil
 }
 
+// PartStalled records that the cluster of a part stalls, or goes on.
+func (s *service) PartStalled(stall fleet.Stall, _ *None) error {
+	if s.c.sharing == nil {
+		return errNotShared
+	}
+	s.c.sharing.stall(stall)
+	return nil
+}
+
 // PartDone takes the outcome of a part.
 func (s *service) PartDone(done SharedOutcome, _ *None) error {
 	if s.c.sharing == nil {
@@ -56,6 +66,10 @@ func (s *service) PartDone(done SharedOutcome, _ *None) error {
 // share does the parts that the parent has for this process, until it has no more.
 func (l *Local) share(ctx context.Context, inspection *v1alpha1.Inspection, parent *parent) error {
 	previous := &keptReport{}
+	redactor, err := redact.New(redact.Options{})
+	if err != nil {
+		return err
+	}
 	var group sync.WaitGroup
 	defer group.Wait()
 	for {
@@ -69,11 +83,15 @@ func (l *Local) share(ctx context.Context, inspection *v1alpha1.Inspection, pare
 		one := *l
 		one.Targets = (&Job{Clusters: next.Clusters}).targets
 		one.previous = previous
+		one.redactor = redactor
+		one.stalled = func(stall fleet.Stall) {
+			// A parent that is gone ends this process.
+			_ = parent.call(ctx, methodPartStalled, stall, &None{})
+		}
 		group.Go(func() {
 			done, err := one.runPart(ctx, inspection, *next.Part, func(ctx context.Context) error {
 				return parent.call(ctx, methodPartStarted, next.Part.Cluster, &None{})
 			})
-			// A parent that is gone ends this process.
 			_ = parent.call(ctx, methodPartDone, SharedOutcome{Cluster: next.Part.Cluster, Outcome: NewOutcome(done, err)}, &None{})
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -88,6 +89,72 @@ func TestAClusterThatEndsTheProcessThatItSharesIsAGapAlone(t *testing.T) {
 	}
 }
 
+// Clusters that answer no more keep no others from being read.
+func TestAHealthyClusterDoesNotWaitForThoseThatHang(t *testing.T) {
+	t.Parallel()
+	const hanging = 8
+	var names []string
+	for i := range hanging {
+		names = append(names, fmt.Sprint("small-hang-", i))
+	}
+	c, inspection := fleetOf(t, append(names, "small-a", "small-b")...)
+	c.Memory = NewMemory(c.Command.Memory, c.Command.Memory) // one process
+	s := newShared(c)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan string, 2*hanging)
+	do := func(name string) {
+		part := &fleet.Part{Cluster: name, Deadline: 20 * time.Second, Clusters: len(names), Objects: 300}
+		_, err := s.Do(ctx, Work{Inspection: inspection, Run: "run", Part: part}, nothingToAnnounce)
+		ended <- strings.TrimSpace(fmt.Sprint(name, " ", problem.As(err) != nil))
+	}
+	for _, name := range names {
+		go do(name)
+	}
+	await(t, "the first ones are not taken", func() bool {
+		s.mutex.Lock()
+		defer s.mutex.Unlock()
+		return len(s.waiting) > 0 && len(s.waiting) < hanging && s.starting == 0
+	})
+	began := time.Now()
+	for _, name := range []string{"small-a", "small-b"} {
+		do(name)
+		if got := <-ended; got != name+" false" {
+			t.Errorf("%s came first, after %s", got, time.Since(began))
+		}
+		t.Log("after", time.Since(began))
+	}
+	cancel()
+	s.close()
+}
+
+// Clusters that never answered have no known size: in the run after the first one they share a process.
+func TestClustersThatWereLateTheLastTimeHangTogether(t *testing.T) {
+	t.Parallel()
+	c, inspection := fleetOf(t, "hang-a", "hang-b", "hang-c")
+	c.Memory = NewMemory(c.Command.Memory, c.Command.Memory) // one process
+	s := newShared(c)
+	defer s.close()
+	const deadline = 5 * time.Second
+	began := time.Now()
+	var group sync.WaitGroup
+	var ended [3]time.Duration
+	for i, name := range inspection.Spec.Clusters.Names {
+		group.Go(func() {
+			part := &fleet.Part{Cluster: name, Deadline: deadline, Clusters: 3, Late: true}
+			_, err := s.Do(t.Context(), Work{Inspection: inspection, Run: "run", Part: part}, nothingToAnnounce)
+			if p := problem.As(err); p == nil || p.Reason != v1alpha1.ReasonDeadlineExceeded {
+				t.Errorf("%s: %v", name, err)
+			}
+			ended[i] = time.Since(began)
+		})
+	}
+	group.Wait()
+	slices.Sort(ended[:])
+	if ended[2]-ended[0] >= deadline {
+		t.Errorf("they ended one after the other: %v", ended)
+	}
+}
+
 // partOf a small cluster with a number of objects.
 func partOf(name string, objects int64) *sharedPart {
 	part := &fleet.Part{Cluster: name, Deadline: time.Hour, Clusters: 9, Objects: objects}
@@ -136,6 +203,56 @@ func TestAProcessTakesAsManyPartsAsItsMemoryHolds(t *testing.T) {
 				t.Errorf("%d parts are held after one ended", len(p.held))
 			}
 		})
+	}
+}
+
+// A cluster that gives no answer may go on at any time.
+func TestAPartThatStallsLeavesItsPlaceToAnother(t *testing.T) {
+	for name, memory := range map[string]int64{"by memory": 160 << 20, "by number": 4 << 30} {
+		t.Run(name, func(t *testing.T) {
+			var parts []*sharedPart
+			for i := range 20 {
+				parts = append(parts, partOf(fmt.Sprint("c", i), 300))
+			}
+			p := sharingOf(t, memory, parts...)
+			for p.fits(p.shared.waiting[0]) {
+				p.next(t.Context())
+			}
+			full := len(p.held)
+			next := make(chan *sharedPart)
+			go func() { next <- p.next(t.Context()) }() // it waits
+			p.stall(fleet.Stall{Cluster: "unknown", Stalled: true})
+			for i := range 2 { // the memory of one is not that of a whole part
+				p.stall(fleet.Stall{Cluster: fmt.Sprint("c", i), Stalled: true})
+			}
+			if part := <-next; part != parts[full] {
+				t.Errorf("got %+v", part)
+			}
+			for i := range 2 {
+				p.stall(fleet.Stall{Cluster: fmt.Sprint("c", i), Objects: 300})
+			}
+			if p.fits(parts[full+1]) {
+				t.Error("one more part would be taken, though all are read")
+			}
+		})
+	}
+}
+
+func TestPartsThatWereLateTheLastTimeAreBehindAllOthers(t *testing.T) {
+	c := &Child{Memory: NewMemory(1, 1)}
+	s := newShared(c)
+	s.closed = true // no process takes what waits
+	for _, name := range []string{"late-a", "b", "late-c", "d"} {
+		part := partOf(name, 1)
+		part.work.Part.Late = strings.HasPrefix(name, "late")
+		s.add(t.Context(), part)
+	}
+	var order []string
+	for _, part := range s.waiting {
+		order = append(order, part.work.Part.Cluster)
+	}
+	if want := []string{"b", "d", "late-a", "late-c"}; !slices.Equal(order, want) {
+		t.Errorf("the order is %v", order)
 	}
 }
 

@@ -29,6 +29,14 @@ func (w *Work) cluster() string {
 	return w.Part.Cluster
 }
 
+// MaxBehind is how long work that may hang is passed by other work of its namespace.
+const MaxBehind = time.Minute
+
+// MayHang reports whether nothing says that the cluster answers: it was late the last time, or nothing of it was ever read.
+func (w *Work) MayHang() bool {
+	return w.Part != nil && (w.Part.Late || w.Part.Objects <= 0)
+}
+
 // timeout of the work, from when everything that it refers to is there, and the field that sets it.
 func (w *Work) timeout() (limit time.Duration, field string) {
 	if w.Part == nil {

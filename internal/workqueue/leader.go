@@ -48,7 +48,7 @@ var _ runner.Parts = (*Queue)(nil)
 
 // Do implements runner.Parts: it queues the part, unless it is queued or done already, and waits for its result.
 func (q *Queue) Do(ctx context.Context, work runner.Work, started func(context.Context) error) (fleet.PartResult, error) {
-	release, err := q.turns.take(ctx, work.Inspection.Namespace)
+	release, err := q.turns.take(ctx, &work)
 	if err != nil {
 		return fleet.PartResult{}, err
 	}
@@ -108,15 +108,16 @@ type waiter struct {
 	refusal error
 }
 
-// bridges reports whether to wait for a server that has just gone, such as one that is restarted: workers do the part meanwhile. A request
-// without an answer in time is repeated at the beginning, too: the server, or the other side, may have lost one message.
+// bridges reports whether to wait for a server that has just gone, such as one that is restarted: workers do the part meanwhile. At the
+// beginning, one that had a connection a moment ago is waited for, and one that was never reached is reported at once. A request without an
+// answer in time is repeated then, too: the server, or the other side, may have lost one message.
 func (w *waiter) bridges(err error) bool {
 	unanswered := errors.Is(err, nats.ErrTimeout) || errors.Is(err, context.DeadlineExceeded)
+	away := errors.Is(err, errNotConnected) || errors.Is(err, nats.ErrNoResponders) || !w.queue.Connected()
 	if w.reached.IsZero() {
-		return unanswered && time.Since(w.began) < patience
+		return time.Since(w.began) < patience && (unanswered || away && w.queue.lostWithin(patience))
 	}
-	return time.Since(w.reached) < patience &&
-		(unanswered || errors.Is(err, errNotConnected) || errors.Is(err, nats.ErrNoResponders) || !w.queue.Connected())
+	return time.Since(w.reached) < patience && (unanswered || away)
 }
 
 // subscribe to what workers say about the part.

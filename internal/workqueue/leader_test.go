@@ -6,14 +6,62 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
+	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/fleet"
+	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/runner"
+	"kubeops.io/kubeops/internal/testkit/servers"
 )
+
+// workIn is a part of a cluster with a number of objects.
+func workIn(namespace string, objects int64) *runner.Work {
+	work := workOf("a")
+	work.Inspection.Namespace = namespace
+	work.Part.Objects = objects
+	return &work
+}
+
+// Parts that may hang would keep workers from all others until their deadlines.
+func TestPartsThatMayHangAreBehindOthersOfTheirNamespace(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	known, unknown, late := workIn("a", 300), workIn("a", 0), workIn("a", 300)
+	late.Part.Late = true
+	one := workOf("")
+	for name, tc := range map[string]struct {
+		earlier, later *runner.Work
+		waited         time.Duration
+		before         bool
+	}{
+		"a part of unknown size":      {unknown, known, 0, true},
+		"a part that was late":        {late, known, 0, true},
+		"one that has waited long":    {late, known, runner.MaxBehind, false},
+		"both may hang":               {late, unknown, 0, false},
+		"none may hang":               {known, known, 0, false},
+		"one cluster":                 {&one, known, 0, false},
+		"another namespace has fewer": {known, workIn("b", 0), 0, true},
+		"another namespace has more":  {late, workIn("more", 300), 0, false},
+	} {
+		turnOf := func(work *runner.Work, since time.Time) *turn {
+			return &turn{namespace: work.Inspection.Namespace, behind: work.MayHang(), since: since}
+		}
+		all := &turns{of: map[string]int{"a": 1, "more": 2}}
+		if tc.earlier == &one {
+			all.of["shop"] = 1
+		}
+		if got := all.before(turnOf(tc.later, now), turnOf(tc.earlier, now.Add(-tc.waited))); got != tc.before {
+			t.Errorf("%s: the later one is first: %t", name, got)
+		}
+	}
+}
 
 func TestTheNamespaceWithTheFewestPartsIsNext(t *testing.T) {
 	t.Parallel()
@@ -31,7 +79,7 @@ func TestTheNamespaceWithTheFewestPartsIsNext(t *testing.T) {
 	}
 	for i, namespace := range []string{"large", "large", "large", "large", "small"} {
 		go func() {
-			release, err := all.take(t.Context(), namespace)
+			release, err := all.take(t.Context(), workIn(namespace, 1))
 			if err != nil {
 				t.Error(err)
 			}
@@ -43,7 +91,7 @@ func TestTheNamespaceWithTheFewestPartsIsNext(t *testing.T) {
 	}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := all.take(gone, "gone"); !errors.Is(err, context.Canceled) {
+	if _, err := all.take(gone, workIn("gone", 1)); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	held := []granted{<-grants, <-grants}
@@ -135,7 +183,7 @@ func TestALargeInspectionDoesNotFillTheQueue(t *testing.T) {
 	}
 	w.within("parts that wait for their turn", func() bool { return waiting() == large-4 })
 	group.Go(func() { close(next) })
-	release, err := leader.turns.take(t.Context(), "small")
+	release, err := leader.turns.take(t.Context(), workIn("small", 1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,14 +225,91 @@ func TestAPartWaitsForAServerThatIsRestarted(t *testing.T) {
 	if look.bridges(err) {
 		t.Error("a run waits for a server that is away for long")
 	}
-	look.reached = time.Time{}
-	if look.bridges(err) {
-		t.Error("a run waits for a server where it has queued nothing")
-	}
 	close(goOn)
 	w.server.Start()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// The connection may be lost at any moment, such as before the part was queued.
+func TestAPartThatBeginsWhileItsServerIsRestartedIsDone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.work(announced)
+	leader := w.connect()
+	w.server.Stop()
+	w.within("an end of the connection", func() bool { return !leader.Connected() })
+	look := &waiter{queue: leader, ctx: t.Context(), id: "x", began: time.Now(), stopped: make(chan struct{})}
+	_, err := look.step()
+	if !errors.Is(err, errNotConnected) || !look.bridges(err) {
+		t.Errorf("%v ends a run that begins", err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		_, err := leader.Do(w.limited(), workOf("a"), nothing)
+		ended <- err
+	}()
+	w.within("a part that begins", func() bool {
+		leader.turns.mutex.Lock()
+		defer leader.turns.mutex.Unlock()
+		return leader.turns.used == 1
+	})
+	w.server.Start()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWhichServersAreWaitedForAtTheBeginning(t *testing.T) {
+	t.Parallel()
+	leader := newWorld(t).connect()
+	away, err := Connect(Options{URL: fmt.Sprintf("nats://127.0.0.1:%d", servers.FreePort(t))}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(away.Close)
+	for name, tc := range map[string]struct {
+		queue *Queue
+		there bool
+		// lost and began say how long ago; 0 is never, or now.
+		lost, began time.Duration
+		err         error
+		bridges     bool
+	}{
+		"never reached":                         {away, false, 0, 0, errNotConnected, false},
+		"lost, which is not reported yet":       {away, true, 0, 0, errNotConnected, true},
+		"lost a moment ago":                     {away, false, time.Second, 0, errNotConnected, true},
+		"lost again and again":                  {away, false, time.Second, patience, errNotConnected, false},
+		"lost long ago":                         {away, false, patience, 0, errNotConnected, false},
+		"back, and JetStream is not ready":      {leader, true, time.Second, 0, nats.ErrNoResponders, true},
+		"never lost, and without JetStream":     {leader, true, 0, 0, nats.ErrNoResponders, false},
+		"back, and it refuses what is wrong":    {leader, true, time.Second, 0, errors.New("refused"), false},
+		"never lost, and the answer is missing": {leader, true, 0, 0, nats.ErrTimeout, true},
+	} {
+		q := &Queue{conn: tc.queue.conn, there: tc.there}
+		if tc.lost != 0 {
+			q.lost = time.Now().Add(-tc.lost)
+		}
+		look := &waiter{queue: q, began: time.Now().Add(-tc.began)}
+		if got := look.bridges(tc.err); got != tc.bridges {
+			t.Errorf("%s: waits %t, want %t", name, got, tc.bridges)
+		}
+	}
+}
+
+func TestAServerThatWasNeverReachedIsReportedAtOnce(t *testing.T) {
+	t.Parallel()
+	away, err := Connect(Options{URL: fmt.Sprintf("nats://127.0.0.1:%d", servers.FreePort(t))}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(away.Close)
+	ctx, cancel := context.WithTimeout(t.Context(), patience/2)
+	defer cancel()
+	_, err = away.Do(ctx, workOf("a"), nothing)
+	if p := problem.As(err); p == nil || p.Reason != v1alpha1.ReasonWorkQueueUnavailable || !strings.Contains(p.Message, "no connection") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -86,6 +86,9 @@ type Queue struct {
 	absentSince, checked time.Time
 	// read are the parts whose results were read, and when.
 	read map[string]time.Time
+	// there is set while the client has a connection, by what it reports later; lost is when it lost the last one, zero if it never did.
+	there bool
+	lost  time.Time
 
 	// freeing is held while results are removed, and guards freed: when one was removed last.
 	freeing sync.Mutex
@@ -97,8 +100,9 @@ type opened struct {
 	parts   jetstream.Stream
 	workers jetstream.Consumer
 	results jetstream.ObjectStore
-	// stored is the stream of the results.
+	// stored is the stream of the results, and bucket their name.
 	stored jetstream.Stream
+	bucket string
 }
 
 // Connect does not wait for the server: what needs it reports that it is away. Close ends the connection. Metrics may be nil.
@@ -111,7 +115,7 @@ func Connect(o Options, metrics *Metrics) (*Queue, error) {
 		name: name, servers: hosts(o.URL), replicas: max(o.Replicas, 1), metrics: metrics,
 		partsStorage: cmp.Or(o.PartsStorage, DefaultPartsStorage), resultsStorage: cmp.Or(o.ResultsStorage, DefaultResultsStorage),
 	}
-	conn, err := nats.Connect(o.URL, o.connection()...)
+	conn, err := nats.Connect(o.URL, append(o.connection(), q.watched(o.Logger)...)...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the work queue at %s: %w", q.servers, err)
 	}
@@ -131,11 +135,6 @@ func (o *Options) connection() []nats.Option {
 	options := []nats.Option{
 		nats.Name(o.Client), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait),
 		nats.Timeout(requestTimeout), nats.IgnoreAuthErrorAbort(),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
-			if err != nil {
-				logger.Info("The connection to the work queue was lost", "reason", err.Error())
-			}
-		}),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			logger.Info("Error of the work queue", "reason", err.Error())
 		}),
@@ -153,6 +152,36 @@ func (o *Options) connection() []nats.Option {
 		options = append(options, nats.ClientCert(o.CertFile, o.KeyFile))
 	}
 	return options
+}
+
+// watched are the options that record when there is a connection. The client calls them one after the other.
+func (q *Queue) watched(logger logr.Logger) []nats.Option {
+	record := func(there bool) {
+		q.mutex.Lock()
+		defer q.mutex.Unlock()
+		if q.there && !there {
+			q.lost = time.Now()
+		}
+		q.there = there
+	}
+	return []nats.Option{
+		nats.ConnectHandler(func(*nats.Conn) { record(true) }),
+		nats.ReconnectHandler(func(*nats.Conn) { record(true) }),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			record(false)
+			if err != nil {
+				logger.Info("The connection to the work queue was lost", "reason", err.Error())
+			}
+		}),
+	}
+}
+
+// lostWithin reports whether a connection was lost within a duration. A server that was never reached has lost none.
+func (q *Queue) lostWithin(duration time.Duration) bool {
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	return q.there && !q.conn.IsConnected() || // it was lost just now
+		!q.lost.IsZero() && time.Since(q.lost) < duration
 }
 
 // login reads the user and the password from two lines of a file. Without them, the server rejects the connection, which is reported.
@@ -243,7 +272,7 @@ func isFull(err error) bool {
 var errNotConnected = errors.New("not connected")
 
 func (q *Queue) create(ctx context.Context) (o *opened, err error) {
-	o = &opened{}
+	o = &opened{bucket: q.name + "-results"}
 	o.parts, err = q.stream.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 		Name: q.name + "-parts", Description: "Parts of inspections that wait for a worker", Subjects: []string{q.subject("parts", "*")},
 		Retention: jetstream.WorkQueuePolicy, Storage: jetstream.FileStorage, Replicas: q.replicas, MaxAge: keepParts,
@@ -261,13 +290,13 @@ func (q *Queue) create(ctx context.Context) (o *opened, err error) {
 		return nil, err
 	}
 	o.results, err = q.stream.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{
-		Bucket: q.name + "-results", Description: "Results of parts of inspections", TTL: keepResults, Replicas: q.replicas,
+		Bucket: o.bucket, Description: "Results of parts of inspections", TTL: keepResults, Replicas: q.replicas,
 		MaxBytes: q.resultsStorage,
 	})
 	if err != nil {
 		return nil, err
 	}
-	o.stored, err = q.stream.Stream(ctx, "OBJ_"+q.name+"-results")
+	o.stored, err = q.stream.Stream(ctx, "OBJ_"+o.bucket)
 	return o, err
 }
 

@@ -393,7 +393,12 @@ func TestAbsenceIsReported(t *testing.T) {
 		t.Errorf("without workers: %v", err)
 	}
 	w.server.Stop()
-	w.within("an end of the connection", func() bool { return !leader.Connected() })
+	w.within("an end of the connection", func() bool {
+		leader.mutex.Lock()
+		defer leader.mutex.Unlock()
+		leader.lost = time.Now().Add(-patience) // long ago
+		return !leader.there
+	})
 	_, err = leader.Do(w.limited(), workOf("a"), nothing)
 	if p := problem.As(err); p == nil || p.Reason != v1alpha1.ReasonWorkQueueUnavailable || !strings.Contains(p.Message, w.address) {
 		t.Errorf("without a server: %v", err)

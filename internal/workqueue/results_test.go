@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -143,6 +144,68 @@ func TestAResultWithoutItsContentIsNone(t *testing.T) {
 	w.work(announced)
 	if done, err := leader.Do(w.limited(), workOf("a"), nothing); err != nil || done.Result == nil {
 		t.Errorf("%+v, %v", done, err)
+	}
+}
+
+// storing stores a newer result once its chunks are counted the first time.
+type storing struct {
+	jetstream.Stream
+	store func()
+}
+
+func (s *storing) Info(ctx context.Context, options ...jetstream.StreamInfoOpt) (*jetstream.StreamInfo, error) {
+	if store := s.store; store != nil {
+		s.store = nil
+		store()
+	}
+	return s.Stream.Info(ctx, options...)
+}
+
+// Two workers may do the same part: what is removed is the result that was seen.
+func TestAResultThatAnotherWorkerStoresMeanwhileIsKept(t *testing.T) {
+	t.Parallel()
+	const id, older, newer = "a", "a", "a newer one"
+	put := func(t *testing.T, o *opened, content string) {
+		t.Helper()
+		if _, err := o.results.PutBytes(t.Context(), id, []byte(content)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, remove := range map[string]func(*testing.T, *opened) error{
+		"before it is discarded": func(t *testing.T, o *opened) error {
+			seen, err := o.find(t.Context(), id)
+			if err != nil || seen == nil {
+				return fmt.Errorf("found %+v, %w", seen, err)
+			}
+			put(t, o, newer)
+			return errors.Join(o.discard(t.Context(), seen), o.discard(t.Context(), seen))
+		},
+		"while its content is looked for": func(t *testing.T, o *opened) error {
+			o.stored = &storing{Stream: o.stored, store: func() { put(t, o, newer) }}
+			seen, err := o.find(t.Context(), id)
+			if err != nil || seen == nil || seen.Size != uint64(len(newer)) {
+				return fmt.Errorf("found %+v, %w", seen, err)
+			}
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, opened := newWorld(t).opened(Options{})
+			put(t, opened, older)
+			if err := remove(t, opened); err != nil {
+				t.Error(err)
+			}
+			limited, cancel := context.WithTimeout(t.Context(), requestTimeout)
+			defer cancel()
+			if content, err := opened.results.GetBytes(limited, id); err != nil || string(content) != newer {
+				t.Errorf("the result is %q, %v", content, err)
+			}
+			state, err := opened.stored.Info(t.Context())
+			if err != nil || state.State.Msgs != 2 {
+				t.Errorf("%d messages instead of a name and its content, %v", state.State.Msgs, err)
+			}
+		})
 	}
 }
 

@@ -4,6 +4,9 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
+
+	"kubeops.io/kubeops/internal/runner"
 )
 
 const (
@@ -15,6 +18,7 @@ const (
 
 // turns bound how many parts of a leader are in the queue. Workers take them in their order, so that the parts of one namespace would
 // stand before those of all others: a part is queued once a place is free, and the namespace with the fewest parts in the queue is next.
+// Parts that may keep a worker until their deadline for nothing are behind others of their namespace.
 type turns struct {
 	mutex   sync.Mutex
 	most    int
@@ -25,12 +29,15 @@ type turns struct {
 
 type turn struct {
 	namespace string
-	granted   chan struct{}
+	// behind is set for a part that may hang, and since is when it asked.
+	behind  bool
+	since   time.Time
+	granted chan struct{}
 }
 
 // take waits for a turn. release ends it.
-func (t *turns) take(ctx context.Context, namespace string) (release func(), err error) {
-	mine := &turn{namespace: namespace, granted: make(chan struct{})}
+func (t *turns) take(ctx context.Context, work *runner.Work) (release func(), err error) {
+	mine := &turn{namespace: work.Inspection.Namespace, behind: work.MayHang(), since: time.Now(), granted: make(chan struct{})}
 	t.mutex.Lock()
 	t.waiting = append(t.waiting, mine)
 	t.grant()
@@ -70,6 +77,14 @@ func (t *turns) resize(places int) {
 	t.grant()
 }
 
+// before reports whether a turn that waits is next before one that was asked for earlier.
+func (t *turns) before(later, earlier *turn) bool {
+	if t.of[later.namespace] != t.of[earlier.namespace] {
+		return t.of[later.namespace] < t.of[earlier.namespace]
+	}
+	return earlier.behind && !later.behind && later.since.Sub(earlier.since) < runner.MaxBehind
+}
+
 // grant turns to those who wait, the oldest of a namespace first.
 func (t *turns) grant() {
 	if t.of == nil {
@@ -81,7 +96,7 @@ func (t *turns) grant() {
 	for len(t.waiting) > 0 && t.used < t.most {
 		next := 0
 		for i, one := range t.waiting {
-			if t.of[one.namespace] < t.of[t.waiting[next].namespace] {
+			if t.before(one, t.waiting[next]) {
 				next = i
 			}
 		}

@@ -61,6 +61,7 @@ func (r *run) cluster(ctx context.Context, c *Cluster) (o outcome) {
 func (r *run) read(ctx context.Context, c *Cluster, o *outcome) {
 	in := c.Input
 	in.Compare = true
+	in.Redactor = r.in.Redactor
 	in.Bounds = r.in.Bounds.OfCluster(r.clusters)
 	in.Previous = r.previousOf(func(check, cluster string) bool { return cluster == c.name() && !r.comparing(check) })
 	in.Ignore = slices.DeleteFunc(slices.Clone(in.Ignore), func(rule v1alpha1.IgnoreRule) bool {
@@ -69,6 +70,8 @@ func (r *run) read(ctx context.Context, c *Cluster, o *outcome) {
 	if r.in.Progress != nil {
 		in.Progress = func(step inspect.Progress) { r.in.Progress(c.name(), step) }
 	}
+	in, end := r.watched(in)
+	defer end()
 	start := r.in.Clock.Now()
 	result, err := within(ctx, c.Deadline-o.took, func(ctx context.Context) (*inspect.Result, error) { return r.in.Engine(ctx, in) })
 	o.took += r.in.Clock.Since(start)
@@ -164,7 +167,7 @@ func (r *run) gap(cluster string, err error) v1alpha1.Gap {
 	message, remediation := describe(cluster, err)
 	return v1alpha1.Gap{
 		Cluster: cluster, Source: facts.Clip(printable.Line("cluster "+cluster), maxSource), Reason: reasonOf(err),
-		Message: facts.Clip(printable.Line(r.redact(message)), maxMessage), Remediation: remediation,
+		Message: facts.Clip(printable.Line(r.in.Redactor.Text(message)), maxMessage), Remediation: remediation,
 	}
 }
 

@@ -65,7 +65,7 @@ func (r *run) compare(ctx context.Context, start time.Time) report.Part {
 	compared := report.New(report.Input{
 		Graph: builder.Graph(), Findings: linked, Gaps: gaps, Checks: selected, ChecksRun: ran,
 		Ignore: r.in.Ignore, ExcludeNamespaces: r.in.ExcludeNamespaces, NamespacesOnly: r.in.NamespacesOnly,
-		Previous: seen, Start: start, Bounds: r.in.Bounds, Redact: r.redact,
+		Previous: seen, Start: start, Bounds: r.in.Bounds, Redact: r.in.Redactor.Text,
 	})
 	for i := range compared.Findings {
 		compared.Findings[i].Cluster = clusterOf[compared.Findings[i].ID]

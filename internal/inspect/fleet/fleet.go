@@ -37,6 +37,10 @@ const (
 	// simulated clusters of 1,000 and 10,000 Pods: about 5 KiB per object (make bench).
 	baseWeight   = 16 << 20
 	objectWeight = 6 << 10
+	// stalledWeight is what a cluster takes for its clients and its checks while it gives no answer, in bytes.
+	stalledWeight = 2 << 20
+	// lateObjects is the estimate of a cluster that was late the last time, where there is no other.
+	lateObjects = 1000
 	// stopGrace is how long a cluster may take to stop after its deadline before it is abandoned. Only what ignores its context, such as
 	// a credential plugin that hangs, takes any time.
 	stopGrace = 5 * time.Second
@@ -44,8 +48,8 @@ const (
 
 // Cluster is one cluster to inspect.
 type Cluster struct {
-	// Input of its run. Source names the cluster, uniquely in the list, and says how to connect. Previous, Bounds, Compare and Progress
-	// are set by Run.
+	// Input of its run. Source names the cluster, uniquely in the list, and says how to connect. Previous, Bounds, Compare, Redactor and
+	// Progress are set by Run.
 	Input inspect.Input
 	// Deadline covers connecting, discovery, lists and evidence, but not the time in which the cluster waits for others. Required. When
 	// it has passed, what was read is used, and the rest is a gap.
@@ -84,10 +88,15 @@ type Input struct {
 	// Parts has the part of a cluster done by another process, once its API server has answered, and bounds how many are done at the same
 	// time. Nil reads the clusters in this process.
 	Parts func(context.Context, Part) (PartResult, error)
+	// Redactor of all texts, with the default options. Default: one for all clusters.
+	Redactor *redact.Redactor
 	// Clock is required.
 	Clock clock.PassiveClock
 	// Progress is called with each step of a cluster, from several goroutines. It may be nil.
 	Progress func(cluster string, step inspect.Progress)
+	// Stalled is called by RunPart when the cluster has not advanced for a while, and when it goes on: what stalls needs less memory than
+	// what reads. It may be nil.
+	Stalled func(Stall)
 }
 
 // Result of an inspection of several clusters.
@@ -104,13 +113,12 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 	if err := in.validate(); err != nil {
 		return nil, err
 	}
-	gate, err := redact.New(redact.Options{})
-	if err != nil {
+	if err := in.complete(); err != nil {
 		return nil, err
 	}
 	start := in.Clock.Now()
 	r := &run{
-		in: in, redact: gate.Text, connecting: make(chan struct{}, min(MaxConnecting, len(in.Clusters))),
+		in: in, connecting: make(chan struct{}, min(MaxConnecting, len(in.Clusters))),
 		memory: cmp.Or(in.Memory, DefaultMemory), outcomes: make([]outcome, len(in.Clusters)), clusters: len(in.Clusters),
 	}
 	r.reading = semaphore.NewWeighted(r.memory)
@@ -125,6 +133,14 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 	}
 	merged := report.Merge(report.MergeInput{Parts: parts, Start: start, Duration: in.Clock.Since(start), Bounds: in.Bounds})
 	return &Result{Report: merged, Interrupted: interrupted}, nil
+}
+
+// complete sets defaults that can fail, by an error of the program itself.
+func (in *Input) complete() (err error) {
+	if in.Redactor == nil {
+		in.Redactor, err = redact.New(redact.Options{})
+	}
+	return err
 }
 
 func (in Input) validate() error {
@@ -160,8 +176,7 @@ type outcome struct {
 
 // run is the state of Run.
 type run struct {
-	in     Input
-	redact func(string) string
+	in Input
 	// connecting has a slot for each cluster in that stage.
 	connecting chan struct{}
 	// reading is shared by the clusters whose facts are in memory, by their weights.

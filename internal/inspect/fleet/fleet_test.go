@@ -26,6 +26,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/collect"
 	"kubeops.io/kubeops/internal/inspect/comparison"
 	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/redact"
 )
 
 const patience = 30 * time.Second
@@ -429,5 +430,28 @@ func TestExpiredIgnoreRulesAreReportedOnce(t *testing.T) {
 	})
 	if err != nil || len(result.Report.Gaps) != 1 || result.Report.Gaps[0].Reason != v1alpha1.GapIgnoreRuleExpired {
 		t.Errorf("%+v (%v)", result.Report.Gaps, err)
+	}
+}
+
+// Its rules take more memory than a small cluster.
+func TestClustersShareOneRedactor(t *testing.T) {
+	t.Parallel()
+	used := make(chan *redact.Redactor, 3)
+	in := Input{Checks: skew.Checks(), Clock: clock.RealClock{}, Engine: func(ctx context.Context, in inspect.Input) (*inspect.Result, error) {
+		used <- in.Redactor
+		return returnsComplete(ctx, in)
+	}}
+	in.Clusters = []Cluster{cluster("a", versionServer(t), patience), cluster("b", versionServer(t), patience)}
+	if _, err := Run(t.Context(), in); err != nil {
+		t.Fatal(err)
+	}
+	one := <-used
+	if one == nil || <-used != one {
+		t.Error("the clusters of a run have a redactor each")
+	}
+	in.Redactor = one
+	in.Clusters = in.Clusters[:1]
+	if _, err := RunPart(t.Context(), in, Part{Cluster: "a", Deadline: patience, Clusters: 2}); err != nil || <-used != one {
+		t.Errorf("the part has a redactor of its own, %v", err)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"kubeops.io/kubeops/internal/inspect"
-	"kubeops.io/kubeops/internal/redact"
 )
 
 // Part is the share of one cluster in an inspection of several: what another process reads and judges, for Run to merge.
@@ -19,14 +18,20 @@ type Part struct {
 	Clusters int
 	// Objects is how many objects the cluster has, by an estimate; 0 if unknown.
 	Objects int64 `json:",omitempty"`
+	// Late is set if the cluster did not end within this deadline the last time.
+	Late bool `json:",omitempty"`
 }
 
-// Memory that the cluster needs beside others in one process, in bytes, by an estimate; 0 if unknown.
+// Memory that the cluster needs beside others in one process, in bytes, by an estimate; 0 if unknown. One that was late the last time, and
+// of which nothing was ever read, will most likely give no answer again.
 func (p *Part) Memory() int64 {
-	if p.Objects <= 0 {
-		return 0
+	switch {
+	case p.Objects > 0:
+		return memoryOf(p.Objects)
+	case p.Late:
+		return memoryOf(lateObjects)
 	}
-	return memoryOf(p.Objects)
+	return 0
 }
 
 // PartResult is the outcome of a part.
@@ -41,7 +46,8 @@ const minPart = time.Second
 
 // elsewhere has the cluster read and judged by Input.Parts, which bound the time and the memory.
 func (r *run) elsewhere(ctx context.Context, c *Cluster, o *outcome) {
-	part := Part{Cluster: c.name(), Deadline: max(c.Deadline-o.took, minPart), Clusters: len(r.in.Clusters), Objects: c.LastObjects}
+	part := Part{Cluster: c.name(), Deadline: max(c.Deadline-o.took, minPart), Clusters: len(r.in.Clusters), Objects: c.LastObjects,
+		Late: c.LastDuration >= c.Deadline}
 	done, err := r.in.Parts(ctx, part)
 	o.took += done.Took
 	o.finish(done.Result, err)
@@ -56,12 +62,11 @@ func RunPart(ctx context.Context, in Input, part Part) (PartResult, error) {
 	if cluster.Err != nil {
 		return PartResult{}, cluster.Err
 	}
-	gate, err := redact.New(redact.Options{})
-	if err != nil {
+	if err := in.complete(); err != nil {
 		return PartResult{}, err
 	}
 	cluster.Deadline = part.Deadline
-	r := &run{in: in, redact: gate.Text, clusters: part.Clusters}
+	r := &run{in: in, clusters: part.Clusters}
 	var o outcome
 	r.read(ctx, cluster, &o)
 	return PartResult{Result: o.result, Took: o.took}, o.err

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"math"
 	"math/big"
 	"net"
 	"sync"
@@ -28,7 +29,13 @@ const (
 	Reset
 	// Certificate answers with TLS and a certificate that no client trusts: another server behind the address. It ends open connections.
 	Certificate
+	// Stall passes on what the server says at the beginning of each connection, up to answers, and no more: a server that answers small
+	// requests, and none for lists.
+	Stall
 )
+
+// answers is what Stall passes on of a connection, in bytes: the handshake and a small answer.
+const answers = 8 << 10
 
 // Proxy is a TCP proxy in front of a server. It is safe for concurrent use.
 type Proxy struct {
@@ -139,18 +146,19 @@ func (p *Proxy) pass(from net.Conn) {
 	p.keep(to, false)
 	defer p.drop(to)
 	var both sync.WaitGroup
-	both.Go(func() { p.copy(to, from) })
-	both.Go(func() { p.copy(from, to) })
+	both.Go(func() { p.copy(to, from, math.MaxInt) })
+	both.Go(func() { p.copy(from, to, answers) })
 	both.Wait()
 }
 
-// copy until one side ends, which ends the other one, too.
-func (p *Proxy) copy(to, from net.Conn) {
+// copy until one side ends, which ends the other one, too. Stall passes on as many bytes.
+func (p *Proxy) copy(to, from net.Conn, stalls int) {
 	defer func() { _, _ = to.Close(), from.Close() }()
 	buffer := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buffer)
-		if n > 0 && p.current() != Hang {
+		stalls = max(stalls-n, 0)
+		if fault := p.current(); n > 0 && fault != Hang && (fault != Stall || stalls > 0) {
 			if p.delay > 0 {
 				<-time.After(p.delay)
 			}
