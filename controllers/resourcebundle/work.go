@@ -109,7 +109,7 @@ func (w *work) apply(ctx context.Context, cluster string) (clusterOutcome, error
 	digest := bundle.DigestOf(desired.Objects)
 	run := &bundle.Run{
 		Target: target.Target, Namespace: w.bundle.Namespace, Account: w.bundle.ServiceAccountName(), Desired: desired,
-		Inventory: inventory, Confirm: target.confirm,
+		Self: w.bundle.UID, Inventory: inventory, Confirm: target.confirm,
 		Policy: bundle.Policy{Conflicts: spec.Conflicts, Drift: spec.Drift, Adopt: spec.AdoptedManagers()}, Prune: w.prune(cluster),
 		Overdue: w.overdue(cluster, digest), Health: spec.HealthExprs,
 		Expressions: w.expressions,
