@@ -14,7 +14,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/inspect/collect"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/manifests"
@@ -34,7 +33,7 @@ const (
 func Read(ctx context.Context, source collect.Source, now time.Time) (inventory v1alpha1.ClusterInventory, missing []string) {
 	inventory.Time = metav1.NewTime(now.Truncate(time.Second))
 	failed := func(what string, err error) {
-		missing = append(missing, fmt.Sprintf("%s (%s)", what, apierror.Describe(err)))
+		missing = append(missing, fmt.Sprintf("%s (%s)", what, collect.DescribeError(err)))
 	}
 	n := nodes{}
 	if err := collect.Each(ctx, source, facts.Node, n.add, n.restart); err != nil {
