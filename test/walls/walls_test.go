@@ -5,7 +5,6 @@ package walls
 import (
 	"context"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 )
@@ -29,11 +28,11 @@ const (
 // it says, the process of the manager never ends, and the neighbour's runs take no more than 1.5 times their time alone.
 func TestTheManagerSurvivesTheResourcesOfATenant(t *testing.T) {
 	c := newCluster(t)
-	c.install(filepath.Join("..", "..", "config", "components", "bundles"))
 	servers := newServers(t)
 	n := c.newNeighbour("neighbour", 1000)
 	c.newTenant(offender)
 	c.newTenant(crowd)
+	c.newDeployingTenant(deploying)
 	m := c.startManager()
 	quiet := n.measure(t.Context(), quietRuns)
 
