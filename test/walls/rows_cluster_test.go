@@ -110,6 +110,11 @@ func clusterRows() []row {
 		{name: "investigate-always", manifest: inspection("{ai: {providerRef: {name: a}, investigate: Always}}"),
 			want: refused("spec.ai.investigate")},
 		{name: "clusters-of-others", manifest: inspection("{clusters: {names: [neighbour]}}"), want: gap("neighbour")},
+		{name: "selector-operator", manifest: inspection("{clusters: {selector: {matchExpressions: [{key: a, operator: Foo}]}}}"),
+			want: notReady(v1alpha1.ReasonInvalidSpec, "not a valid label selector")},
+		{name: "selector-20000", manifest: inspection("{clusters: {selector: {matchExpressions: [{key: a, operator: In, values: " +
+			list(20_000, func(i int) string { return fmt.Sprintf("v%d", i) }) + "}]}}}"),
+			want: notReady(v1alpha1.ReasonNoClusters, "spec.clusters.selector")},
 	}
 }
 
@@ -173,6 +178,13 @@ func bundleRows() []row {
 		{name: "bundle-aliases", manifest: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: $NAME}\ndata:\n  a: " +
 			fmt.Sprintf("%q", aliases()) + "\n---\n" + bundle("manifestsFrom: [{configMap: {name: $NAME}}]"),
 			want: invalid("after its aliases are expanded")},
+		// Each object grows by 300 KB: 30 MB in all.
+		{name: "bundle-overrides", manifest: bundle("overrides: [{clusters: {names: [local]}, patches: [{target: {kind: ConfigMap}, " +
+			"operations: [{op: add, path: /data, value: {a: " + strings.Repeat("x", 300_000) + "}}]}]}], manifests: " +
+			list(100, func(i int) string { return object("v1, kind: ConfigMap", fmt.Sprintf("name: o%d", i), "") })),
+			want: invalid("more than 8 MiB in one cluster")},
+		{name: "bundle-selector", manifest: bundle("clusters: {selector: {matchExpressions: [{key: a, operator: Foo}]}}, manifests: [" + one + "]"),
+			want: notReady(v1alpha1.ReasonInvalidSpec, "selector is invalid")},
 		{name: "bundle-health", manifest: health("'a'.matches('(" + strings.Repeat("abcdefghij", 2) + "){900}')"),
 			want: notReady(v1alpha1.ReasonUnhealthy, "at most 10000 are allowed")},
 		{name: "bundle-health-loops", manifest: health("lists.range(10000).all(a, lists.range(10000).all(b, a + b >= 0))"),

@@ -47,6 +47,10 @@ func pipelineSchemaRows() []row {
 			want: refused("spec.triggers[0].schedule.timeZone")},
 		{name: "image-path", manifest: stageOf(`type: image, image: {repository: "a.example.com/../b", tag: {value: x}}`),
 			want: refused("spec.stages[0].image.repository")},
+		{name: "stage-forever", manifest: pipelineOf("{stages: [" + waitStage("a", ", timeout: 8760h") + "]}"),
+			want: refused("timeout must be between 1s and 720h")},
+		{name: "retry-negative", manifest: pipelineOf("{stages: [" + waitStage("a", ", retry: {attempts: 2, delay: -1h}") + "]}"),
+			want: refused("delay must be between 0s and 10m")},
 		{name: "approval-of-tenant", manifest: "apiVersion: kubeops.io/v1alpha1\nkind: Approval\nmetadata: {name: a}\n" +
 			"spec: {run: a, stage: a, approve: true}\n", want: refused("cannot create resource \"approvals\"")},
 		{name: "forged-inventory", manifest: "apiVersion: kubeops.io/v1alpha1\nkind: BundleInventory\nmetadata: {name: a}\nbundle: a\n",
@@ -105,11 +109,11 @@ func runRows() []row {
 	}
 	credentials := "apiVersion: v1\nkind: Secret\nmetadata: {name: $NAME}\nstringData: {username: a, password: b}\n---\n"
 	commit := func(url string) string {
-		return credentials + stageOf(fmt.Sprintf("type: commit, timeout: 5s, commit: {repository: %q, branch: main, "+
+		return credentials + stageOf(fmt.Sprintf("type: commit, timeout: 15s, commit: {repository: %q, branch: main, "+
 			"secretRef: {name: $NAME}, changes: [{file: a.yaml, path: a, value: b}]}", url))
 	}
 	image := func(repository string) string {
-		return stageOf(fmt.Sprintf("type: image, timeout: 5s, image: {repository: %q, plainHTTP: true, tag: {value: x}}", repository))
+		return stageOf(fmt.Sprintf("type: image, timeout: 15s, image: {repository: %q, plainHTTP: true, tag: {value: x}}", repository))
 	}
 	denied := notReady(v1alpha1.ReasonEgressDenied, "never called")
 	return []row{
@@ -150,6 +154,14 @@ func runRows() []row {
 			want: denied},
 		{name: "metrics-of-others", manifest: runOf(stageOf("type: metrics, timeout: 5s, metrics: {backendRef: {name: neighbour}, query: up, " +
 			"condition: \"> 0\"}")), want: notReady(v1alpha1.ReasonBackendNotFound, "MetricsBackend deploying/neighbour")},
+		{name: "inspection-of-others", manifest: runOf(stageOf("type: inspect, timeout: 5s, inspect: {inspectionRef: {name: pods}}")),
+			want: notReady(v1alpha1.ReasonInspectionNotFound, "Inspection deploying/pods")},
+		{name: "inspection-without-permission", manifest: inspection("{namespaces: [$NAMESPACE]}") + "---\n" +
+			runOf(stageOf("type: inspect, timeout: 5s, inspect: {inspectionRef: {name: $NAME}}")),
+			want: notReady(v1alpha1.ReasonInspectionForbidden, "kubeops-pipeline-inspections")},
+		{name: "logs-of-others", manifest: loki("$SERVER/silent") + "---\n" + runOf(stageOf("type: logs, timeout: 5s, "+
+			"logs: {backendRef: {name: $NAME}, namespaces: [neighbour]}")),
+			want: notReady(v1alpha1.ReasonLogsForbidden, "in namespace neighbour")},
 		{name: "bundle-of-others", manifest: runOf(stageOf("type: bundle, timeout: 5s, bundle: {bundleRef: {name: neighbour}, " +
 			"revision: {value: " + strings.Repeat("a", 40) + "}}")), want: notReady(v1alpha1.ReasonBundleNotFound, "deploying/neighbour")},
 	}
