@@ -82,8 +82,8 @@ func (w *work) all(ctx context.Context, s selection) ([]clusterOutcome, error) {
 // the end of that time cut off says nothing about the API server.
 func (w *work) problemOf(limited context.Context, err error) *problem.Problem {
 	if errors.Is(limited.Err(), context.DeadlineExceeded) && errors.Is(err, context.DeadlineExceeded) {
-		return problem.Retrying(v1alpha1.ReasonTimeout, err, "the cluster was not reconciled within spec.timeout (%s); it is tried again. If "+
-			"that repeats, check the load of its API server, or raise spec.timeout", w.bundle.Spec.HealthTimeout())
+		return problem.Retrying(v1alpha1.ReasonTimeout, err, "the cluster was not reconciled within spec.timeout (%s); it is tried again. "+
+			"If that repeats, check the load of its API server, or raise spec.timeout", w.bundle.Spec.HealthTimeout())
 	}
 	return problem.As(err)
 }

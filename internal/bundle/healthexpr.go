@@ -48,8 +48,8 @@ func (r *Run) assess(ctx context.Context, results []Result) (map[Key]assessment,
 			if ctx.Err() == nil && limited.Err() != nil {
 				err = nil
 				for _, key := range keys {
-					assessed[key] = assessment{inProgress, fmt.Sprintf("spec.healthExprs[%d] was not evaluated in time, which is %s or half "+
-						"of what is left of spec.timeout; simplify it", i, maxAssessment)}
+					assessed[key] = assessment{inProgress, fmt.Sprintf("spec.healthExprs[%d] was not evaluated in time, which is %s or "+
+						"half of what is left of spec.timeout; simplify it", i, maxAssessment)}
 				}
 			}
 			keys = nil

@@ -34,8 +34,8 @@ type Run struct {
 	Account string
 	Policy  Policy
 	Desired *Desired
-	// Self is the UID of the ResourceBundle, which is none of its own objects: it would wait for itself to become healthy, and remove itself
-	// before what it applied. Empty if it has none.
+	// Self is the UID of the ResourceBundle, which is none of its own objects: it would wait for itself to become healthy. Empty if it has
+	// none.
 	Self types.UID
 	// Inventory as it is stored. The run changes it.
 	Inventory Inventory

@@ -61,8 +61,8 @@ func Unreachable(err error) bool {
 	return errors.As(err, &unreachable)
 }
 
-// Probe asks the API server for its version and identity, each within the timeout of spec.timeout of the ManagedCluster. Errors are problems
-// that do not change between attempts.
+// Probe asks the API server for its version and identity, each within a timeout, which is spec.timeout of the ManagedCluster. Errors are
+// problems that do not change between attempts.
 func (c *Connection) Probe(ctx context.Context, timeout time.Duration) (Health, error) {
 	began := time.Now()
 	var info version.Info
