@@ -44,6 +44,8 @@ type cluster struct {
 	program string
 	// alone starts managers without leader election: one that was killed would hold its Lease for 10 s.
 	alone bool
+	// election are settings of the leader election of managers, each followed by a comma.
+	election string
 	// settings are added to the configuration of managers.
 	settings string
 	// stopTenants ends what tenants do over and over.

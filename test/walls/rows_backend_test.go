@@ -89,7 +89,7 @@ func responseRows() (rows []row) {
 	}
 	for server, want := range map[string]outcome{
 		"large": tooLarge, "endless": tooLarge, "deep": invalid, "number": tooLarge,
-		"bomb": notReady(v1alpha1.ReasonResponseTooLarge, "size limit of"), "silent": notReady(v1alpha1.ReasonTimeout, "spec.timeout"),
+		"bomb": tooLarge, "silent": notReady(v1alpha1.ReasonTimeout, "spec.timeout"),
 		"drip": notReady(v1alpha1.ReasonTimeout, "spec.timeout"),
 		"loop": notReady(v1alpha1.ReasonRedirected, ""), "metadata": notReady(v1alpha1.ReasonRedirected, ""),
 		"header": notReady(v1alpha1.ReasonResponseTooLarge, "64Ki"),
@@ -141,7 +141,7 @@ func accessRows() []row {
 			backend("auth: {bearerToken: {name: manager-token, key: token}}"), want: notReady(v1alpha1.ReasonSecretNotFound, "")},
 		{name: "untrusted", manifest: metrics("$TLS/prometheus"), want: notReady(v1alpha1.ReasonTLSFailed, "")},
 		{name: "data-source", manifest: backend("grafana: {labels: {a: b}}"),
-			want: not(v1alpha1.ConditionDataSourceReady, v1alpha1.ReasonImpersonationForbidden, "cannot patch secrets")},
+			want: not(v1alpha1.ConditionDataSourceReady, v1alpha1.ReasonForbidden, "cannot write secrets")},
 		{name: "fields", manifest: resource("LogBackend", `{type: elasticsearch, timeout: 2s, elasticsearch: {url: "$SERVER/endless",
   index: "*,*,-*,a*b*c*d*e*f*"}, fields: {time: "a\"}}]}", message: "../../_all"}}`), want: notReady(v1alpha1.ReasonResponseTooLarge, "was dropped")},
 	}

@@ -97,7 +97,7 @@ func clusterRows() []row {
 		{name: "cluster-bomb", manifest: kubeconfig("$TLS/bomb", "", token), want: tooLarge},
 		{name: "cluster-header", manifest: kubeconfig("$TLS/header", "", token), want: notReady(v1alpha1.ReasonResponseTooLarge, "header")},
 		{name: "cluster-flood", manifest: kubeconfig("$TLS/cluster", "", token),
-			want: not(v1alpha1.ConditionInventoryReady, v1alpha1.ReasonIncomplete, "nodes (one object exceeds 8 MiB)")},
+			want: not(v1alpha1.ConditionInventoryReady, v1alpha1.ReasonIncomplete, "exceeds")},
 		{name: "cluster-flooded", manifest: kubeconfig("$TLS/cluster", "", token) + "---\n" +
 			inspection("{timeout: 30s, clusters: {names: [$NAME]}}"), want: gap("one object exceeds 8 MiB")},
 		{name: "cluster-redirect", manifest: kubeconfig("$TLS/metadata", "", token), want: notReady(v1alpha1.ReasonRedirected, "never followed")},

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/collect"
+	"kubeops.io/kubeops/internal/provider"
 )
 
 func TestWhatIsMissingNamesTheLimitThatAResponseExceeds(t *testing.T) {
@@ -23,11 +25,33 @@ func TestWhatIsMissingNamesTheLimitThatAResponseExceeds(t *testing.T) {
 		}
 	}))
 	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
-	_, missing := Read(t.Context(), collect.Source{Cluster: v1alpha1.LocalCluster, Config: &rest.Config{Host: server.URL, Timeout: 30 * time.Second}},
-		time.Now())
-	for _, what := range []string{"nodes (one object exceeds 8 MiB)", "pods (one object exceeds 8 MiB)"} {
-		if !strings.Contains(strings.Join(missing, ", "), what) {
-			t.Errorf("%q does not contain %s", missing, what)
+	config := &rest.Config{Host: server.URL, Timeout: 30 * time.Second}
+	shared := rest.CopyConfig(config)
+	memory := provider.NewResponseMemory(8 << 20)
+	shared.Wrap(func(next http.RoundTripper) http.RoundTripper { return bounded{next, memory.For("shop")} })
+	for want, config := range map[string]*rest.Config{
+		"one object exceeds 8 MiB": config, "one response exceeds the memory that backends.responseMemory leaves to a namespace": shared,
+	} {
+		_, missing := Read(t.Context(), collect.Source{Cluster: v1alpha1.LocalCluster, Config: config}, time.Now())
+		for _, what := range []string{"nodes", "pods"} {
+			if !slices.Contains(missing, what+" ("+want+")") {
+				t.Errorf("%q does not contain %s (%s)", missing, what, want)
+			}
 		}
 	}
+}
+
+// bounded responses share a memory, as those of connections to clusters do.
+type bounded struct {
+	next   http.RoundTripper
+	memory *provider.ResponseShare
+}
+
+// RoundTrip implements http.RoundTripper.
+func (b bounded) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := b.next.RoundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	return response, provider.BoundResponse(response, 32<<20, b.memory)
 }
