@@ -159,9 +159,9 @@ func bundleRows() []row {
 			", spec: {serviceAccountName: developer, manifests: ["+one+"]}")), want: failed("cannot impersonate ServiceAccount deploying/developer")},
 		{name: "bundle-namespace", manifest: manifests(object("v1, kind: Namespace", "name: kube-system-2", "")),
 			want: failed(`resource "namespaces"`)},
-		{name: "bundle-1000", manifest: bundle("manifests: " + list(1000, func(i int) string {
+		{name: "bundle-1000", manifest: strings.Replace(bundle("manifests: "+list(1000, func(i int) string {
 			return object("v1, kind: ConfigMap", fmt.Sprintf("name: c%d", i), ", data: {a: "+strings.Repeat("x", 500)+"}")
-		})), want: harmless("1000 objects applied")},
+		})), "timeout: 10s", "timeout: 2m", 1), want: harmless("1000 objects applied")},
 		{name: "bundle-2000", manifest: bundle("manifests: " + list(2000, func(i int) string {
 			return object("v1, kind: ConfigMap", fmt.Sprintf("name: c%d", i), "")
 		})), want: refused("must have at most 1000 items")},
