@@ -177,3 +177,23 @@ func TestACustomResourceIsAppliedWithItsDefinitionAndSurvivesItsRemoval(t *testi
 		t.Error(show(b.Status))
 	}
 }
+
+func TestABundleIsNoObjectOfItself(t *testing.T) {
+	w := newWorld(t)
+	itself := "apiVersion: kubeops.io/v1alpha1\nkind: ResourceBundle\nmetadata: {name: b}\nspec: {interval: 31m}\n"
+	w.bundle("b", v1alpha1.ResourceBundleSpec{
+		Manifests: manifests(t, itself, configMap("good", "1")), Conflicts: v1alpha1.ConflictForce,
+	})
+	w.until("b", v1alpha1.ReasonInvalidManifest)
+	b := w.reconcile("b")
+	if message := b.Status.Clusters[0].Message; !strings.Contains(message, "is this ResourceBundle itself") || b.Generation != 1 {
+		t.Errorf("generation %d: %s", b.Generation, message)
+	}
+	if w.read(w.Client, "good") == nil {
+		t.Error("the other object was not applied")
+	}
+	w.change("b", func(s *v1alpha1.ResourceBundleSpec) { s.Mode = v1alpha1.BundlePlan })
+	if b = w.reconcile("b"); !strings.Contains(b.Status.Clusters[0].Message, "is this ResourceBundle itself") {
+		t.Errorf("a plan: %s", show(b.Status.Clusters))
+	}
+}

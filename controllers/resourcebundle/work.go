@@ -78,16 +78,14 @@ func (w *work) all(ctx context.Context, s selection) ([]clusterOutcome, error) {
 	return outcomes, errors.Join(failures...)
 }
 
-// problemOf a cluster; nil if the error is none of it. A cluster that took all its time is one that others do not wait for.
+// problemOf a cluster; nil if the error is none of it. A cluster that took all its time is one that others do not wait for: a request that
+// the end of that time cut off says nothing about the API server.
 func (w *work) problemOf(limited context.Context, err error) *problem.Problem {
-	if p := problem.As(err); p != nil {
-		return p
-	}
 	if errors.Is(limited.Err(), context.DeadlineExceeded) && errors.Is(err, context.DeadlineExceeded) {
-		return problem.Retrying(v1alpha1.ReasonTimeout, err, "the cluster was not reconciled within spec.timeout (%s)",
-			w.bundle.Spec.HealthTimeout())
+		return problem.Retrying(v1alpha1.ReasonTimeout, err, "the cluster was not reconciled within spec.timeout (%s); it is tried again. "+
+			"If that repeats, check the load of its API server, or raise spec.timeout", w.bundle.Spec.HealthTimeout())
 	}
-	return nil
+	return problem.As(err)
 }
 
 // apply the manifests to a cluster.
@@ -111,7 +109,7 @@ func (w *work) apply(ctx context.Context, cluster string) (clusterOutcome, error
 	digest := bundle.DigestOf(desired.Objects)
 	run := &bundle.Run{
 		Target: target.Target, Namespace: w.bundle.Namespace, Account: w.bundle.ServiceAccountName(), Desired: desired,
-		Inventory: inventory, Confirm: target.confirm,
+		Self: w.bundle.UID, Inventory: inventory, Confirm: target.confirm,
 		Policy: bundle.Policy{Conflicts: spec.Conflicts, Drift: spec.Drift, Adopt: spec.AdoptedManagers()}, Prune: w.prune(cluster),
 		Overdue: w.overdue(cluster, digest), Health: spec.HealthExprs,
 		Expressions: w.expressions,

@@ -16,6 +16,7 @@ func TestAClusterThatTakesAllItsTimeHasAProblem(t *testing.T) {
 	over, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
 	defer cancel()
 	late := fmt.Errorf("write the inventory: %w", context.DeadlineExceeded)
+	cutOff := problem.Retrying(v1alpha1.ReasonClusterUnreachable, late, "the API server does not answer")
 	known := problem.Retrying(v1alpha1.ReasonClusterUnreachable, nil, "the API server does not answer")
 	for name, tc := range map[string]struct {
 		limited context.Context //nolint:containedctx // an argument
@@ -26,6 +27,8 @@ func TestAClusterThatTakesAllItsTimeHasAProblem(t *testing.T) {
 		"its time is over":                 {over, late, v1alpha1.ReasonTimeout},
 		"a deadline of one request":        {t.Context(), late, ""},
 		"another error after its time":     {over, errors.New("broken"), ""},
+		"a request that its time cut off":  {over, cutOff, v1alpha1.ReasonTimeout},
+		"a request that timed out before":  {t.Context(), cutOff, v1alpha1.ReasonClusterUnreachable},
 		"a problem is kept after its time": {over, known, v1alpha1.ReasonClusterUnreachable},
 	} {
 		got := ""

@@ -15,9 +15,12 @@ import (
 	"kubeops.io/kubeops/internal/text"
 )
 
+// ofItself is the message of a manifest of the ResourceBundle that it belongs to.
+const ofItself = "is this ResourceBundle itself; remove it from the manifests"
+
 // object plans and applies one object.
 func (r *Run) object(ctx context.Context, o *Object, before []Result) (Result, error) {
-	p := &planner{Target: r.Target, object: o, entry: r.entry(o.Key()), policy: r.Policy, detailed: r.Detailed}
+	p := &planner{Target: r.Target, object: o, entry: r.entry(o.Key()), policy: r.Policy, detailed: r.Detailed, self: r.Self}
 	if r.Save != nil {
 		p.settled = r.Target.settled
 		if err := r.adopt(ctx, p); err != nil {
@@ -76,6 +79,8 @@ func (r *Run) object(ctx context.Context, o *Object, before []Result) (Result, e
 // notWritten completes the result of an object that the run does not write: it is up to date, or blocked.
 func (r *Run) notWritten(result *Result, d *decision, p *planner) {
 	switch {
+	case d.state == v1alpha1.ObjectInvalid:
+		result.Message = ofItself
 	case d.state == v1alpha1.ObjectConflict:
 		result.Message = conflictMessage(d.fields)
 	case d.state == v1alpha1.ObjectDrifted:
@@ -210,6 +215,8 @@ func (r *Run) planned(ctx context.Context, p *planner, d *decision) (Result, err
 		result.Message = "adopts the fields of " + text.List(d.adopts, maxNamed) + "; those that the manifest does not contain are removed"
 	}
 	switch d.state {
+	case v1alpha1.ObjectInvalid:
+		result.Message = ofItself
 	case v1alpha1.ObjectConflict:
 		result.Message = conflictMessage(d.fields)
 	case v1alpha1.ObjectDrifted:

@@ -233,6 +233,13 @@ func refusal(content map[string]any) string {
 			return "has " + field + " with more characters than any has"
 		}
 	}
+	// Slashes in them would leave an object without a kind, in messages, too.
+	if version, _ := content["apiVersion"].(string); !isAPIVersion(version) {
+		return "has an apiVersion that is neither VERSION nor GROUP/VERSION"
+	}
+	if kind, _ := content["kind"].(string); !isPathSegment(kind) {
+		return "has a kind that is no name of a kind"
+	}
 	name, _ := metadata["name"].(string)
 	namespace, hasNamespace := metadata["namespace"].(string)
 	_, namespaceSet := metadata["namespace"]
@@ -257,6 +264,12 @@ func refusal(content map[string]any) string {
 		return fmt.Sprintf("exceeds %d MiB as JSON; etcd cannot store it", maxObject>>20)
 	}
 	return ""
+}
+
+// isAPIVersion reports whether a text is a version, or a group and a version.
+func isAPIVersion(text string) bool {
+	group, version, grouped := strings.Cut(text, "/")
+	return isPathSegment(group) && (!grouped || group != "" && version != "" && isPathSegment(version))
 }
 
 // isPathSegment reports whether a name is safe in the path of a request. The API server checks the rest: names of some kinds, such as

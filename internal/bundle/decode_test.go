@@ -31,14 +31,18 @@ func TestWhatATenantWritesIsBounded(t *testing.T) {
 		return fmt.Sprintf("apiVersion: %s\nkind: %s\nmetadata: {namespace: %s, name: %s}\n", version, kind, namespace, name)
 	}
 	for name, tc := range map[string]struct{ text, message string }{
-		"a long name":       {object("v1", "ConfigMap", "shop", long), "no name of an object"},
-		"a long namespace":  {object("v1", "ConfigMap", long, "a"), "no name of a Namespace"},
-		"a long kind":       {object("v1", long, "shop", "a"), "kind with more characters"},
-		"a long apiVersion": {object(long, "ConfigMap", "shop", "a"), "apiVersion with more characters"},
-		"many documents":    {strings.Repeat("a\n---\n", 1_000_000), "more than 4000 documents"},
-		"many items":        {"kind: List\napiVersion: v1\nitems: [" + strings.Repeat("1,", 9_000) + "1]\n", "is no object"},
-		"many nodes":        {"a: [" + strings.Repeat("1,", 20_000) + "1]\n", "more than 10000 nodes"},
-		"much text":         {strings.Repeat("# comment\n", 900_000), "exceeds 8 MiB"},
+		"a long name":          {object("v1", "ConfigMap", "shop", long), "no name of an object"},
+		"a long namespace":     {object("v1", "ConfigMap", long, "a"), "no name of a Namespace"},
+		"a long kind":          {object("v1", long, "shop", "a"), "kind with more characters"},
+		"a long apiVersion":    {object(long, "ConfigMap", "shop", "a"), "apiVersion with more characters"},
+		"a path as apiVersion": {object(`"v1/../../x"`, "ConfigMap", "shop", "a"), "neither VERSION nor GROUP/VERSION"},
+		"an empty group":       {object("/v1", "ConfigMap", "shop", "a"), "neither VERSION nor GROUP/VERSION"},
+		"an empty version":     {object("apps/", "Deployment", "shop", "a"), "neither VERSION nor GROUP/VERSION"},
+		"a path as kind":       {object("v1", `"../ConfigMap"`, "shop", "a"), "no name of a kind"},
+		"many documents":       {strings.Repeat("a\n---\n", 1_000_000), "more than 4000 documents"},
+		"many items":           {"kind: List\napiVersion: v1\nitems: [" + strings.Repeat("1,", 9_000) + "1]\n", "is no object"},
+		"many nodes":           {"a: [" + strings.Repeat("1,", 20_000) + "1]\n", "more than 10000 nodes"},
+		"much text":            {strings.Repeat("# comment\n", 900_000), "exceeds 8 MiB"},
 		"aliases of aliases": {"a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n" +
 			"d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: [*d,*d,*d,*d,*d,*d,*d,*d,*d]\n", "more than 10000 nodes"},
 	} {

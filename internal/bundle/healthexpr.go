@@ -36,7 +36,7 @@ type assessment struct {
 // assess objects by the expressions of their kinds. Results of other kinds are not in the map. The error is one of ctx.
 func (r *Run) assess(ctx context.Context, results []Result) (map[Key]assessment, error) {
 	assessed := map[Key]assessment{}
-	limited, cancel := context.WithTimeout(ctx, maxAssessment)
+	limited, cancel := context.WithTimeout(ctx, assessmentTime(ctx))
 	defer cancel()
 	for i, expr := range r.Health {
 		kind := schema.GroupKind{Group: expr.Group, Kind: expr.Kind}
@@ -48,8 +48,8 @@ func (r *Run) assess(ctx context.Context, results []Result) (map[Key]assessment,
 			if ctx.Err() == nil && limited.Err() != nil {
 				err = nil
 				for _, key := range keys {
-					assessed[key] = assessment{inProgress, fmt.Sprintf("spec.healthExprs[%d] was not evaluated within %s; simplify it", i,
-						maxAssessment)}
+					assessed[key] = assessment{inProgress, fmt.Sprintf("spec.healthExprs[%d] was not evaluated in time, which is %s or "+
+						"half of what is left of spec.timeout; simplify it", i, maxAssessment)}
 				}
 			}
 			keys = nil
@@ -84,6 +84,14 @@ func (r *Run) assess(ctx context.Context, results []Result) (map[Key]assessment,
 		}
 	}
 	return assessed, nil
+}
+
+// assessmentTime is maxAssessment, or half of the time that is left for the cluster, so that what took too long can be reported.
+func assessmentTime(ctx context.Context) time.Duration {
+	if deadline, ok := ctx.Deadline(); ok {
+		return min(maxAssessment, time.Until(deadline)/2)
+	}
+	return maxAssessment
 }
 
 // encodeForHealth is an object without its managed fields, which no expression needs.

@@ -1,9 +1,11 @@
 package bundle
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -55,6 +57,37 @@ func TestHealthExpressionsDecideForTheirKinds(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestExpressionsLeaveTimeToReportThatTheyTookTooLong(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if limit := assessmentTime(ctx); limit > 5*time.Second || limit < time.Second {
+		t.Errorf("%s of 10s", limit)
+	}
+	if limit := assessmentTime(t.Context()); limit != maxAssessment {
+		t.Errorf("%s without a deadline", limit)
+	}
+	// What is evaluated when the time of the expressions is over is not healthy yet; the cluster still has time.
+	ctx, cancel = context.WithTimeout(t.Context(), 4*time.Second)
+	defer cancel()
+	r := &Run{
+		Health:      []v1alpha1.HealthExpression{{Group: "example.com", Kind: "Database", Healthy: "true"}},
+		Expressions: endless{},
+	}
+	result := database("db", nil)
+	got, err := r.assess(ctx, []Result{result})
+	if a := got[result.Key]; err != nil || a.health != inProgress || !strings.Contains(a.message, "spec.healthExprs[0] was not evaluated in time") {
+		t.Errorf("%+v, error %v", got, err)
+	}
+}
+
+// endless evaluates until its time is over.
+type endless struct{}
+
+func (endless) Evaluate(ctx context.Context, _ expression.Request) ([]expression.Result, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
 }
 
 func TestHealthExpressionsAreEvaluatedInBatches(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -54,6 +55,8 @@ type planner struct {
 	detailed bool
 	// settled are comparisons that need no dry run; nil sends one for each.
 	settled *Settled
+	// self is the UID of the ResourceBundle; see Run.
+	self types.UID
 }
 
 // manifestDigest identifies what an apply was about. Another policy for conflicts or adoption is another apply.
@@ -88,6 +91,8 @@ func (p *planner) once(ctx context.Context) (*decision, error) {
 		return p.missing(), nil
 	case err != nil:
 		return nil, err
+	case p.self != "" && live.GetUID() == p.self:
+		return &decision{live: live, state: v1alpha1.ObjectInvalid}, nil
 	case live.GetDeletionTimestamp() != nil:
 		return &decision{live: live, state: v1alpha1.ObjectPending}, nil
 	}

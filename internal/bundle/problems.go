@@ -67,6 +67,9 @@ func (t *Target) describe(err error, key Key) (v1alpha1.BundleObjectState, strin
 // forbidden quotes which permission is missing, or which admission refuses the object.
 func (t *Target) forbidden(err error, key Key) string {
 	message := err.Error()
+	if strings.Contains(message, " is attempting to grant RBAC permissions not currently held") {
+		return t.subject + " cannot grant permissions that it does not have (RBAC); remove them from the manifest, or grant them to it"
+	}
 	if _, cannot, ok := strings.Cut(message, " cannot "); ok {
 		return t.subject + " cannot " + text.Clip(cannot, maxServerMessage) + " (RBAC)"
 	}

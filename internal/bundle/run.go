@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -33,6 +34,9 @@ type Run struct {
 	Account string
 	Policy  Policy
 	Desired *Desired
+	// Self is the UID of the ResourceBundle, which is none of its own objects: it would wait for itself to become healthy. Empty if it has
+	// none.
+	Self types.UID
 	// Inventory as it is stored. The run changes it.
 	Inventory Inventory
 	// Save stores the inventory. Nil sends dry runs only: nothing is written anywhere.

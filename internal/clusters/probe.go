@@ -61,11 +61,13 @@ func Unreachable(err error) bool {
 	return errors.As(err, &unreachable)
 }
 
-// Probe asks the API server for its version and identity, each within a timeout. Errors are problems that do not change between attempts.
+// Probe asks the API server for its version and identity, each within a timeout, which is spec.timeout of the ManagedCluster. Errors are
+// problems that do not change between attempts.
 func (c *Connection) Probe(ctx context.Context, timeout time.Duration) (Health, error) {
 	began := time.Now()
 	var info version.Info
-	status, body, err := c.get(ctx, timeout, versionPath, &info)
+	fields := provider.Fields{Timeout: "spec.timeout"}
+	status, body, err := c.get(ctx, timeout, fields, versionPath, &info)
 	health := Health{Version: info.GitVersion, Latency: time.Since(began)}
 	switch {
 	case err != nil:
@@ -80,16 +82,18 @@ func (c *Connection) Probe(ctx context.Context, timeout time.Duration) (Health, 
 	case health.Version == "":
 		return Health{}, c.noAPIServer()
 	}
-	if health.Identity, health.Forbidden, err = c.identify(ctx, timeout); err != nil {
+	if health.Identity, health.Forbidden, err = c.identify(ctx, timeout, fields); err != nil {
 		return Health{}, err
 	}
 	return health, nil
 }
 
 // identify asks the API server for the identity of the cluster. It is empty if it is not known.
-func (c *Connection) identify(ctx context.Context, timeout time.Duration) (identity string, forbidden bool, err error) {
+func (c *Connection) identify(
+	ctx context.Context, timeout time.Duration, fields provider.Fields,
+) (identity string, forbidden bool, err error) {
 	var namespace metav1.PartialObjectMetadata
-	status, body, err := c.get(ctx, timeout, identityPath, &namespace)
+	status, body, err := c.get(ctx, timeout, fields, identityPath, &namespace)
 	switch {
 	case err != nil:
 		return "", false, err
@@ -120,7 +124,7 @@ func (c *Connection) Confirm(ctx context.Context, timeout time.Duration) error {
 	if known == nil {
 		return nil
 	}
-	identity, _, err := c.identify(ctx, timeout)
+	identity, _, err := c.identify(ctx, timeout, provider.Fields{})
 	if err == nil && !SameCluster(*known, identity) {
 		err = problem.Waiting(v1alpha1.ReasonIdentityChanged, retryIdentity,
 			"%s is another cluster than before (uid %s, before %s), so it is left alone", c.Host(), identity, *known)
@@ -148,8 +152,10 @@ func isCertificate(identity string) bool {
 	return len(identity) > len(certificateIdentity) && identity[:len(certificateIdentity)] == certificateIdentity
 }
 
-// get a path as JSON. The status is that of the response; an error is a server without one.
-func (c *Connection) get(ctx context.Context, timeout time.Duration, path string, into any) (status int, body []byte, err error) {
+// get a path as JSON. The status is that of the response; an error is a server without one. fields are those of a spec, for messages.
+func (c *Connection) get(
+	ctx context.Context, timeout time.Duration, fields provider.Fields, path string, into any,
+) (status int, body []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.server.JoinPath(path).String(), nil)
@@ -159,12 +165,15 @@ func (c *Connection) get(ctx context.Context, timeout time.Duration, path string
 	request.Header.Set("Accept", "application/json")
 	response, err := c.probe.Do(request)
 	if err != nil {
-		return 0, nil, c.noResponse(err)
+		return 0, nil, c.noResponse(err, fields)
 	}
 	defer func() { _ = response.Body.Close() }()
-	body, err = io.ReadAll(io.LimitReader(response.Body, maxProbe))
-	if err != nil {
-		return 0, nil, c.noResponse(err)
+	body, err = io.ReadAll(io.LimitReader(response.Body, maxProbe+1))
+	switch {
+	case err != nil:
+		return 0, nil, c.noResponse(err, fields)
+	case len(body) > maxProbe:
+		return 0, nil, c.tooLarge()
 	}
 	if response.StatusCode == http.StatusOK && json.Unmarshal(body, into) != nil {
 		return 0, nil, c.noAPIServer()
@@ -173,13 +182,20 @@ func (c *Connection) get(ctx context.Context, timeout time.Duration, path string
 }
 
 // noResponse is the problem of a server that does not answer.
-func (c *Connection) noResponse(err error) error {
+func (c *Connection) noResponse(err error, fields provider.Fields) error {
 	if errors.Is(err, errRedirected) {
 		return unreachableError{problem.UserError(v1alpha1.ReasonRedirected, err,
 			"%s redirects to another address, which is never followed; set the final URL in the kubeconfig", c.Host())}
 	}
-	p := provider.ToProblem(err, c.Host(), provider.Fields{})
+	p := provider.ToProblem(err, c.Host(), fields)
 	return unreachableError{p}
+}
+
+// tooLarge is the problem of a response that no API server gives to a probe.
+func (c *Connection) tooLarge() error {
+	return unreachableError{problem.Retrying(v1alpha1.ReasonResponseTooLarge, nil,
+		"%s answers a probe with more than the size limit of %dMi, so the response was dropped; check the server of the kubeconfig",
+		c.Host(), maxProbe>>20)}
 }
 
 func (c *Connection) noAPIServer() error {

@@ -240,18 +240,20 @@ func TestAProbeSaysWhyThereIsNoCluster(t *testing.T) {
 		reason  string
 		// unreachable: no API server answered.
 		unreachable bool
+		// limit that the message names.
+		limit string
 	}{
-		"a page of a proxy": {func(_ *fake, w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, "<html>login</html>") }, v1alpha1.ReasonInvalidResponse, true},
-		"JSON of another":   {func(_ *fake, w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, `{"hello":1}`) }, v1alpha1.ReasonInvalidResponse, true},
-		"not found":         {func(_ *fake, w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }, v1alpha1.ReasonInvalidResponse, true},
-		"broken":            {func(_ *fake, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }, v1alpha1.ReasonServerError, true},
-		"overloaded":        {func(_ *fake, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) }, v1alpha1.ReasonRateLimited, false},
-		"rejected":          {func(_ *fake, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }, v1alpha1.ReasonUnauthorized, false},
+		"a page of a proxy": {func(_ *fake, w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, "<html>login</html>") }, v1alpha1.ReasonInvalidResponse, true, ""},
+		"JSON of another":   {func(_ *fake, w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, `{"hello":1}`) }, v1alpha1.ReasonInvalidResponse, true, ""},
+		"not found":         {func(_ *fake, w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }, v1alpha1.ReasonInvalidResponse, true, ""},
+		"broken":            {func(_ *fake, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }, v1alpha1.ReasonServerError, true, ""},
+		"overloaded":        {func(_ *fake, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) }, v1alpha1.ReasonRateLimited, false, ""},
+		"rejected":          {func(_ *fake, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }, v1alpha1.ReasonUnauthorized, false, ""},
 		"a redirect": {func(_ *fake, w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "https://127.0.0.2/", http.StatusFound)
-		}, v1alpha1.ReasonRedirected, true},
-		"silence":            {func(_ *fake, _ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, v1alpha1.ReasonTimeout, true},
-		"an endless version": {endless, v1alpha1.ReasonInvalidResponse, true},
+		}, v1alpha1.ReasonRedirected, true, ""},
+		"silence":            {func(_ *fake, _ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, v1alpha1.ReasonTimeout, true, "spec.timeout"},
+		"an endless version": {endless, v1alpha1.ReasonResponseTooLarge, true, "1Mi"},
 		"an unknown user": {func(f *fake, w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == identityPath {
 				w.WriteHeader(http.StatusForbidden)
@@ -259,7 +261,7 @@ func TestAProbeSaysWhyThereIsNoCluster(t *testing.T) {
 				return
 			}
 			f.answer(w, r)
-		}, v1alpha1.ReasonUnauthorized, false},
+		}, v1alpha1.ReasonUnauthorized, false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := newFake(t)
@@ -272,6 +274,9 @@ func TestAProbeSaysWhyThereIsNoCluster(t *testing.T) {
 			}
 			if host := server.Listener.Addr().String(); !strings.HasPrefix(p.Message, host) || strings.Contains(p.Message, "s3cret") {
 				t.Errorf("message %q", p.Message)
+			}
+			if limit := tc.limit; !strings.Contains(p.Message, limit) {
+				t.Errorf("message %q does not name %s", p.Message, limit)
 			}
 		})
 	}

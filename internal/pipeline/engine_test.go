@@ -614,5 +614,8 @@ func TestWhatWaitsBeforeItStartsEndsAtItsTimeout(t *testing.T) {
 	m.settle()
 	m.pass(v1alpha1.DefaultStageTimeout)
 	m.want(v1alpha1.RunFailed, "a=TimedOut/StageTimedOut")
+	if message := m.stored.Status.Stage("a").Message; !strings.HasSuffix(message, "; its last state: the job builds already") {
+		t.Errorf("the message does not say what the stage waited for: %s", message)
+	}
 	m.wantStarts(0)
 }

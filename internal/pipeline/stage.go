@@ -355,7 +355,15 @@ func (p *pass) endStopped(s *v1alpha1.StageStatus, how string) {
 		return
 	}
 	p.end(s, v1alpha1.StageTimedOut, v1alpha1.ReasonStageTimedOut,
-		fmt.Sprintf("the stage did not end within %s%s", p.plan.stages[s.Name].AttemptTimeout(), how))
+		fmt.Sprintf("the stage did not end within %s%s%s", p.plan.stages[s.Name].AttemptTimeout(), how, seenLast(s)))
+}
+
+// seenLast is the state of a stage when its time was over: why it was still waiting.
+func seenLast(s *v1alpha1.StageStatus) string {
+	if s.Message == "" || s.Reason == v1alpha1.ReasonStopping {
+		return ""
+	}
+	return "; its last state: " + s.Message
 }
 
 // verify reads the result of work that ended well.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -154,6 +155,10 @@ func (r *Repository) toProblem(err error, tag string) error {
 	}
 	if p := r.router.failure(); p != nil {
 		return p
+	}
+	if strings.Contains(err.Error(), "invalid realm in www-authenticate") { // an error of the library without a type
+		return problem.UserError(v1alpha1.ReasonEgressDenied, nil, "%s sends logins to a private, link-local or metadata address, or to "+
+			"one without TLS, which is never called; check %s", r.name.RegistryStr(), r.remote.Fields.URL)
 	}
 	return problem.Retrying(v1alpha1.ReasonInvalidResponse, nil, "the response of %s is not that of a container registry; check %s",
 		r.name.RegistryStr(), r.remote.Fields.URL)

@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strings"
 	"testing"
@@ -169,6 +170,30 @@ func TestAFailureNamesItsCauseAndTheNextStep(t *testing.T) {
 				t.Errorf("it is tried again after %s, and the registry wants 42s", p.After)
 			}
 		})
+	}
+}
+
+func TestLoginsGoToNoAddressThatIsNeverCalled(t *testing.T) {
+	for _, realm := range []string{
+		"http://169.254.169.254/token", "https://[::ffff:169.254.169.254]/token", "https://metadata.google.internal/token", "https://0xa9fea9fe/token",
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="`+realm+`",service="a"`)
+			w.WriteHeader(http.StatusUnauthorized)
+		}))
+		repository, err := registry.Open(registry.Remote{
+			Repository: strings.TrimPrefix(server.URL, "http://") + "/shop", Username: "u", Password: "s3cret-password", PlainHTTP: true,
+		}, registry.Options{Egress: provider.Egress{AllowLoopback: true}, Timeout: 10 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = repository.Digest(t.Context(), "1.2", "")
+		repository.Close()
+		server.Close()
+		if p := problem.As(err); p == nil || p.Reason != v1alpha1.ReasonEgressDenied || p.Action != problem.UserMustAct ||
+			!strings.Contains(p.Message, "never called") {
+			t.Errorf("%s: %v", realm, err)
+		}
 	}
 }
 

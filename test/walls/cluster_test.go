@@ -26,9 +26,11 @@ import (
 
 const (
 	managerNamespace = "kubeops-system"
-	// offender and crowd are the namespaces of the hostile tenants.
+	// offender and crowd are the namespaces of hostile tenants.
 	offender = "offender"
 	crowd    = "crowd"
+	// deploying is the namespace of a hostile tenant whose ServiceAccount may write in it.
+	deploying = "deploying"
 )
 
 // cluster is a real API server with KubeOps installed.
@@ -42,6 +44,8 @@ type cluster struct {
 	program string
 	// alone starts managers without leader election: one that was killed would hold its Lease for 10 s.
 	alone bool
+	// election are settings of the leader election of managers, each followed by a comma.
+	election string
 	// settings are added to the configuration of managers.
 	settings string
 	// stopTenants ends what tenants do over and over.
@@ -142,6 +146,30 @@ func (c *cluster) newTenant(namespace string) {
 	c.eventually("the roles of the tenant take effect", time.Minute, func(ctx context.Context) error {
 		return developer.List(ctx, &v1alpha1.InspectionList{}, client.InNamespace(namespace))
 	})
+}
+
+// newDeployingTenant is a tenant whose ServiceAccount kubeops may also write what bundles and stages of Pipelines write, in its namespace.
+func (c *cluster) newDeployingTenant(namespace string) {
+	c.t.Helper()
+	for _, component := range []string{"bundles", "pipelines"} {
+		c.install(filepath.Join("..", "..", "config", "components", component))
+	}
+	c.newTenant(namespace)
+	write := []string{"get", "list", "create", "patch", "delete"}
+	c.create(&rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "writer"}, Rules: []rbacv1.PolicyRule{
+		{APIGroups: []string{""}, Resources: []string{"configmaps", "secrets", "services"}, Verbs: write},
+		{APIGroups: []string{"rbac.authorization.k8s.io"}, Resources: []string{"roles", "rolebindings"}, Verbs: write},
+		{APIGroups: []string{v1alpha1.GroupVersion().Group}, Resources: []string{"resourcebundles"}, Verbs: write},
+		{APIGroups: []string{""}, Resources: []string{"serviceaccounts"}, Verbs: []string{"impersonate"},
+			ResourceNames: []string{v1alpha1.DefaultServiceAccountName}},
+	}})
+	for name, role := range map[string]string{"writer": "Role", "kubeops-pipeline-jobs": "ClusterRole", "kubeops-pipeline-bundles": "ClusterRole"} {
+		c.create(&rbacv1.RoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: role, Name: name},
+			Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: v1alpha1.DefaultServiceAccountName}},
+		})
+	}
 }
 
 // as is the configuration of a ServiceAccount with a real token.

@@ -104,6 +104,7 @@ func (c *cluster) launch() *manager {
 	m.kubeconfig = c.kubeconfig(files)
 	addresses := strings.NewReplacer("$METRICS", m.metrics, "$HEALTH", m.health, "$WEBHOOKS", m.webhooks)
 	content := addresses.Replace(configuration + c.settings)
+	content = strings.Replace(content, "leaderElection: {", "leaderElection: {"+c.election, 1)
 	if c.alone {
 		content = strings.Replace(content, "leaderElection: {", "leaderElection: {enabled: false, ", 1)
 	}

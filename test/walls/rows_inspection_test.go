@@ -122,7 +122,7 @@ func nameRows() []row {
 		{name: "no-check", manifest: inspection("{checks: {include: [\"[[[[\"]}}"), want: notReady(v1alpha1.ReasonUnknownCheck, "[[[[")},
 		{name: "every-second", manifest: inspection(`{schedule: "@every 1s"}`),
 			want: notReady(v1alpha1.ReasonLimitExceeded, "limits.minScheduleInterval")},
-		{name: "never", manifest: inspection(`{schedule: "0 0 31 2 *"}`), want: notReady(v1alpha1.ReasonInvalidSchedule, "")},
+		{name: "never", manifest: inspection(`{schedule: "0 0 31 2 *"}`), want: notReady(v1alpha1.ReasonInvalidSchedule, "never comes due")},
 		{name: "schedule-list", manifest: inspection(`{schedule: "` + strings.TrimSuffix(strings.Repeat("1,", 50), ",") + ` * * * *"}`),
 			want: harmless("")},
 		{name: "schedule-step", manifest: inspection(`{schedule: "*/999999999999 0-99999999 * * *"}`),

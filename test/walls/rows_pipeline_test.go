@@ -47,6 +47,10 @@ func pipelineSchemaRows() []row {
 			want: refused("spec.triggers[0].schedule.timeZone")},
 		{name: "image-path", manifest: stageOf(`type: image, image: {repository: "a.example.com/../b", tag: {value: x}}`),
 			want: refused("spec.stages[0].image.repository")},
+		{name: "stage-forever", manifest: pipelineOf("{stages: [" + waitStage("a", ", timeout: 8760h") + "]}"),
+			want: refused("timeout must be between 1s and 720h")},
+		{name: "retry-negative", manifest: pipelineOf("{stages: [" + waitStage("a", ", retry: {attempts: 2, delay: -1h}") + "]}"),
+			want: refused("delay must be between 0s and 10m")},
 		{name: "approval-of-tenant", manifest: "apiVersion: kubeops.io/v1alpha1\nkind: Approval\nmetadata: {name: a}\n" +
 			"spec: {run: a, stage: a, approve: true}\n", want: refused("cannot create resource \"approvals\"")},
 		{name: "forged-inventory", manifest: "apiVersion: kubeops.io/v1alpha1\nkind: BundleInventory\nmetadata: {name: a}\nbundle: a\n",
@@ -75,17 +79,17 @@ func pipelineRows() []row {
 		{name: "job-template", manifest: stageOf("type: job, job: {template: " + template + "}"), want: invalid("at most 65536 are allowed")},
 		{name: "cron-every-second", manifest: schedule(`cron: "@every 1s"`),
 			want: notReady(v1alpha1.ReasonLimitExceeded, "limits.minScheduleInterval")},
-		{name: "cron-never", manifest: schedule(`cron: "0 0 31 2 *"`), want: notReady(v1alpha1.ReasonInvalidSchedule, "")},
+		{name: "cron-never", manifest: schedule(`cron: "0 0 31 2 *"`), want: notReady(v1alpha1.ReasonInvalidSchedule, "never comes due")},
 		{name: "poll-every-second", manifest: pipelineOf("{stages: [" + waitStage("a", "") + "], triggers: [{name: t, type: git, " +
 			`git: {repository: "https://git.example.com/a", branch: main, interval: 1s}}]}`),
 			want: notReady(v1alpha1.ReasonLimitExceeded, "limits.minScheduleInterval")},
-		{name: "when-regex", manifest: expression("'a'.matches('(abcdefghij){900}{900}')"), want: wrong("")},
+		{name: "when-regex", manifest: expression("'a'.matches('(abcdefghijabcdefghij){900}')"), want: wrong("at most 10000 are allowed")},
 		{name: "when-classes", manifest: expression("'a'.matches('" + strings.Repeat(`\\pL`, 220) + "')"), want: wrong("at most 200")},
-		{name: "when-nested", manifest: expression(strings.Repeat("[", 400) + strings.Repeat("]", 400) + " == []"), want: wrong("")},
-		{name: "when-of-later", manifest: expression("stages.b.outputs.x == 'a'"), want: wrong("")},
+		{name: "when-nested", manifest: expression(strings.Repeat("[", 400) + strings.Repeat("]", 400) + " == []"), want: wrong("recursion limit exceeded")},
+		{name: "when-of-later", manifest: expression("stages.b.outputs.x == 'a'"), want: wrong("undeclared reference")},
 		{name: "trigger-parameter", manifest: pipelineOf("{stages: [" + waitStage("a", "") + "], parameters: [{name: p}], triggers: [{name: t, " +
-			"type: schedule, schedule: {cron: '@hourly'}, parameters: [{name: p, expression: \"event.payload.matches('((a{30}){30}){30}')\"}]}]}"),
-			want: wrong("")},
+			"type: schedule, schedule: {cron: '@hourly'}, parameters: [{name: p, expression: \"event.payload.matches('(abcdefghijabcdefghij){900}')\"}]}]}"),
+			want: wrong("at most 10000 are allowed")},
 	}
 }
 
@@ -105,33 +109,60 @@ func runRows() []row {
 	}
 	credentials := "apiVersion: v1\nkind: Secret\nmetadata: {name: $NAME}\nstringData: {username: a, password: b}\n---\n"
 	commit := func(url string) string {
-		return credentials + stageOf(fmt.Sprintf("type: commit, timeout: 5s, commit: {repository: %q, branch: main, "+
+		return credentials + stageOf(fmt.Sprintf("type: commit, timeout: 15s, commit: {repository: %q, branch: main, "+
 			"secretRef: {name: $NAME}, changes: [{file: a.yaml, path: a, value: b}]}", url))
 	}
+	image := func(repository string) string {
+		return stageOf(fmt.Sprintf("type: image, timeout: 15s, image: {repository: %q, plainHTTP: true, tag: {value: x}}", repository))
+	}
+	denied := notReady(v1alpha1.ReasonEgressDenied, "never called")
 	return []row{
-		{name: "run-loops", manifest: runOf(when(loops)), want: failed("")},
-		{name: "run-doubling", manifest: runOf(when(doubling)), want: failed("")},
+		{name: "run-loops", manifest: runOf(when(loops)), want: failed("cost limit exceeded")},
+		{name: "run-doubling", manifest: runOf(when(doubling)), want: failed("more than 32 MiB of memory")},
 		{name: "run-of-nothing", manifest: resource("PipelineRun", "{pipelineRef: {name: of-others}}"),
 			want: notReady(v1alpha1.ReasonPipelineNotFound, "does not exist")},
 		{name: "run-parameters", manifest: pipelineOf("{stages: ["+waitStage("a", "")+"]}") + "---\n" +
 			resource("PipelineRun", "{pipelineRef: {name: $NAME}, parameters: "+list(30, func(i int) string {
 				return fmt.Sprintf("{name: p%d, value: %s}", i, strings.Repeat("x", 1000))
-			})+"}"), want: notReady(v1alpha1.ReasonInvalidParameter, "")},
-		{name: "job-of-others", manifest: runOf(job("metadata: {namespace: neighbour}, ", "")), want: notReady("", "")},
-		{name: "job-without-permission", manifest: runOf(job("", "hostPID: true, ")), want: notReady("", "")},
-		{name: "commit-metadata", manifest: runOf(commit("http://169.254.169.254/a.git")), want: notReady("", "")},
-		{name: "commit-mapped", manifest: runOf(commit("https://[::ffff:169.254.169.254]/a.git")), want: notReady("", "")},
-		{name: "commit-endless", manifest: runOf(commit("$SERVER/endless/a.git")), want: notReady("", "")},
-		{name: "image-metadata", manifest: runOf(stageOf("type: image, timeout: 5s, image: {repository: 169.254.169.254/a, plainHTTP: true, " +
-			"tag: {value: x}}")), want: notReady("", "")},
-		{name: "image-bomb", manifest: runOf(stageOf("type: image, timeout: 5s, image: {repository: \"127.0.0.1:$PORT/bomb/a\", plainHTTP: true, " +
-			"tag: {value: x}}")), want: notReady("", "")},
+			})+"}"), want: notReady(v1alpha1.ReasonInvalidParameter, "has no parameter")},
+		{name: "run-requester", manifest: pipelineOf("{stages: ["+waitStage("a", "")+"]}") + "---\n" +
+			resource("PipelineRun", `{pipelineRef: {name: $NAME}, requestedBy: "system:admin"}`), want: refused("spec.requestedBy must be")},
+		{name: "job-of-others", manifest: runOf(job("metadata: {namespace: neighbour}, ", "")),
+			want: notReady(v1alpha1.ReasonInvalidJob, `unknown field "namespace"`)},
+		{name: "job-account", manifest: runOf(job("", "serviceAccountName: developer, ")),
+			want: notReady(v1alpha1.ReasonInvalidJob, "serviceAccountName of the Pipeline")},
+		{name: "job-endless", manifest: runOf(job("", "")), want: failed("did not end within 5s")},
+		{name: "job-without-permission", namespace: offender, manifest: runOf(job("", "hostPID: true, ")),
+			want: notReady(v1alpha1.ReasonJobForbidden, "kubeops-pipeline-jobs")},
+		{name: "commit-metadata", manifest: runOf(commit("https://169.254.169.254/a.git")), want: denied},
+		{name: "commit-mapped", manifest: runOf(commit("https://[::ffff:169.254.169.254]/a.git")), want: denied},
+		{name: "commit-unencrypted", manifest: runOf(commit("http://git.example.com/a.git")),
+			want: notReady(v1alpha1.ReasonInvalidSpec, "unencrypted")},
+		{name: "commit-other", manifest: runOf(commit("$SERVER/endless/a.git")),
+			want: notReady(v1alpha1.ReasonInvalidResponse, "not the URL of a Git repository")},
+		{name: "commit-branches", manifest: runOf(commit("$SERVER/branches/a.git")),
+			want: notReady(v1alpha1.ReasonResponseTooLarge, "was dropped")},
+		{name: "commit-pack", manifest: runOf(commit("$SERVER/pack/a.git")), want: failed("was dropped")},
+		{name: "commit-silent", manifest: runOf(commit("$SERVER/silent/a.git")), want: notReady(v1alpha1.ReasonTimeout, "did not respond in time")},
+		{name: "image-metadata", manifest: runOf(image("169.254.169.254/a")), want: denied},
+		{name: "image-bomb", manifest: runOf(image("127.0.0.1:$PORT/bomb")), want: failed("was dropped")},
+		{name: "image-endless", manifest: runOf(image("127.0.0.1:$PORT/endless")), want: failed("was dropped")},
+		{name: "image-redirect", manifest: runOf(image("127.0.0.1:$PORT/metadata")), want: failed("never followed")},
+		{name: "image-token", manifest: runOf(image("127.0.0.1:$TOKENS/a")), want: denied},
 		{name: "quality-metadata", manifest: secretOf("quality-metadata", "a") + runOf(stageOf("type: quality, timeout: 5s, quality: {sonarQube: "+
 			`{url: "http://169.254.169.254/", plainHTTP: true, tokenRef: {name: $NAME, key: key}, project: p, revision: {value: x}}}`)),
-			want: notReady("", "")},
+			want: denied},
 		{name: "metrics-of-others", manifest: runOf(stageOf("type: metrics, timeout: 5s, metrics: {backendRef: {name: neighbour}, query: up, " +
-			"condition: \"> 0\"}")), want: notReady("", "")},
+			"condition: \"> 0\"}")), want: notReady(v1alpha1.ReasonBackendNotFound, "MetricsBackend deploying/neighbour")},
+		{name: "inspection-of-others", manifest: runOf(stageOf("type: inspect, timeout: 5s, inspect: {inspectionRef: {name: pods}}")),
+			want: notReady(v1alpha1.ReasonInspectionNotFound, "Inspection deploying/pods")},
+		{name: "inspection-without-permission", manifest: inspection("{namespaces: [$NAMESPACE]}") + "---\n" +
+			runOf(stageOf("type: inspect, timeout: 5s, inspect: {inspectionRef: {name: $NAME}}")),
+			want: notReady(v1alpha1.ReasonInspectionForbidden, "kubeops-pipeline-inspections")},
+		{name: "logs-of-others", manifest: loki("$SERVER/silent") + "---\n" + runOf(stageOf("type: logs, timeout: 5s, "+
+			"logs: {backendRef: {name: $NAME}, namespaces: [neighbour]}")),
+			want: notReady(v1alpha1.ReasonLogsForbidden, "in namespace neighbour")},
 		{name: "bundle-of-others", manifest: runOf(stageOf("type: bundle, timeout: 5s, bundle: {bundleRef: {name: neighbour}, " +
-			"revision: {value: " + strings.Repeat("a", 40) + "}}")), want: notReady("", "")},
+			"revision: {value: " + strings.Repeat("a", 40) + "}}")), want: notReady(v1alpha1.ReasonBundleNotFound, "deploying/neighbour")},
 	}
 }

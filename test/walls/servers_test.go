@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	realservers "kubeops.io/kubeops/internal/testkit/servers"
 )
 
 // servers answer with every path below /NAME/ what the hostile server of that name does.
@@ -18,11 +20,16 @@ type servers struct {
 	url, port string
 	// tls is a server whose certificate is not trusted.
 	tls string
+	// tokens is the port of a container registry whose logins are elsewhere.
+	tokens string
+	// certificate is one that clients can present, with its CA.
+	certificate *realservers.Certificate
 }
 
 func newServers(t *testing.T) *servers {
 	t.Helper()
 	mux := http.NewServeMux()
+	mux.HandleFunc("/v2/", registry)
 	for name, handler := range handlers() {
 		mux.Handle("/"+name+"/", handler)
 	}
@@ -30,18 +37,24 @@ func newServers(t *testing.T) *servers {
 	encrypted := httptest.NewUnstartedServer(mux)
 	encrypted.Config.ErrorLog = log.New(io.Discard, "", 0) // clients that do not trust it
 	encrypted.StartTLS()
+	tokens := httptest.NewServer(http.HandlerFunc(elsewhere))
 	t.Cleanup(func() {
-		for _, each := range []*httptest.Server{server, encrypted} {
+		for _, each := range []*httptest.Server{server, encrypted, tokens} {
 			each.CloseClientConnections()
 			each.Close()
 		}
 	})
-	return &servers{url: server.URL, port: server.URL[strings.LastIndex(server.URL, ":")+1:], tls: encrypted.URL}
+	return &servers{
+		url: server.URL, port: portOf(server.URL), tls: encrypted.URL, tokens: portOf(tokens.URL), certificate: realservers.NewCertificate(t),
+	}
 }
 
-// in puts the addresses of the servers into a manifest: $SERVER, $PORT and $TLS.
+// in puts the servers into a manifest: the URLs $SERVER and $TLS, the ports $PORT of the first, $ENCRYPTED of the second, and $TOKENS, and
+// $CA, $CERTIFICATE and $PRIVATE for a client.
 func (s *servers) in(manifest string) string {
-	return strings.NewReplacer("$SERVER", s.url, "$PORT", s.port, "$TLS", s.tls).Replace(manifest)
+	return strings.NewReplacer("$SERVER", s.url, "$PORT", s.port, "$TLS", s.tls, "$ENCRYPTED", portOf(s.tls), "$TOKENS", s.tokens,
+		"$CA", strconv.Quote(string(s.certificate.CA)), "$CERTIFICATE", strconv.Quote(string(s.certificate.Certificate)),
+		"$PRIVATE", strconv.Quote(string(s.certificate.Key))).Replace(manifest)
 }
 
 func handlers() map[string]http.HandlerFunc {
@@ -90,6 +103,9 @@ func handlers() map[string]http.HandlerFunc {
 		},
 		"prometheus": prometheus,
 		"flood":      flood,
+		"branches":   branches,
+		"pack":       pack,
+		"cluster":    apiServer,
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 type row struct {
 	// name of the row, and of its resource: $NAME in the manifest.
 	name string
-	// manifest of one or more objects, of which the last one is judged. $NAMESPACE, $SERVER, $PORT and $TLS are replaced.
+	// manifest of one or more objects, of which the last one is judged. $NAMESPACE and what servers.in lists are replaced.
 	manifest string
 	// copies of the last object that are created before it, with other names.
 	copies int
@@ -77,10 +77,12 @@ func not(condition, reason, message string) outcome {
 	return outcome{condition: condition, status: metav1.ConditionFalse, reason: reason, message: message}
 }
 
-// in another namespace.
+// in another namespace, but for rows that have one.
 func in(namespace string, rows []row) []row {
 	for i := range rows {
-		rows[i].namespace = namespace
+		if rows[i].namespace == "" {
+			rows[i].namespace = namespace
+		}
 	}
 	return rows
 }
@@ -88,8 +90,8 @@ func in(namespace string, rows []row) []row {
 // rows are those of the tenant with few resources.
 func rows() []*row {
 	all := slices.Concat(schemaRows(), nameRows(), customCheckRows(), inspectionRows(), egressRows(), responseRows(), accessRows(),
-		channelRows(), providerRows(), collectionRows(), metadataRows(), pipelineSchemaRows(), pipelineRows(), runRows(), deliveryRows(),
-		clusterRows(), bundleRows())
+		channelRows(), providerRows(), collectionRows(), metadataRows(), pipelineSchemaRows(), pipelineRows(), deliveryRows(),
+		clusterRows(), in(deploying, runRows()), in(deploying, bundleRows()))
 	return pointers(all)
 }
 
@@ -241,7 +243,7 @@ func (o outcome) of(object *unstructured.Unstructured) (result string, err error
 	}
 	message := condition.Message
 	for _, complete := range conditions { // Ready is short
-		if complete.Type != wanted && complete.Reason == condition.Reason {
+		if complete.Type == v1alpha1.ConditionReconciling || complete.Type != wanted && complete.Reason == condition.Reason {
 			message += "\n" + complete.Message
 		}
 	}

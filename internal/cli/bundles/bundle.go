@@ -229,7 +229,8 @@ func (p *bundlePlanner) cluster(ctx context.Context, m connect.Member) ([]bundle
 	}
 	run := &bundle.Run{
 		Target: target, Namespace: p.bundle.Namespace, Account: p.bundle.ServiceAccountName(), Desired: desired, Inventory: inventory,
-		Policy: bundle.Policy{Conflicts: spec.Conflicts, Drift: spec.Drift, Adopt: spec.AdoptedManagers()}, Detailed: true,
+		Policy: bundle.Policy{Conflicts: spec.Conflicts, Drift: spec.Drift, Adopt: spec.AdoptedManagers()}, Self: p.bundle.UID,
+		Detailed: true,
 		Prune: bundle.Prune{Digest: bundle.DigestOf(p.desired.Objects), Claims: func(ctx context.Context) (bundle.Claims, error) {
 			return bundle.ReadClaims(ctx, p.reader, p.bundle, m.Name, p.known)
 		}},

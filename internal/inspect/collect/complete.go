@@ -69,7 +69,7 @@ func (c *collector) nothingRead(source Source, failures []failure) *problem.Prob
 	}
 	first := failures[0]
 	return problem.Retrying(v1alpha1.ReasonClusterUnreachable, first.err, "cluster %s returned an error for every list (%s), so nothing "+
-		"was inspected; check its API server", source.Cluster, describeError(first.err))
+		"was inspected; check its API server", source.Cluster, DescribeError(first.err))
 }
 
 // allMissing is the problem of a scope whose namespaces do not exist.

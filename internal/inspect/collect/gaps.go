@@ -165,7 +165,7 @@ func causeOf(scope Scope, f failure) cause {
 			c.constrained = !c.impersonation
 		}
 	case c.reason == v1alpha1.GapIncomplete || c.reason == v1alpha1.GapUnavailable:
-		c.detail = describeError(f.err)
+		c.detail = DescribeError(f.err)
 	}
 	switch {
 	case c.impersonation:
@@ -316,8 +316,8 @@ func grant(who, role string, namespaces []string, first remedy.Words) remedy.Tex
 	}
 }
 
-// describeError is apierror.Describe, with the limits of this package.
-func describeError(err error) string {
+// DescribeError is apierror.Describe, with the limits of this package and of connections.
+func DescribeError(err error) string {
 	var decode decodeError
 	switch {
 	case errors.Is(err, tooManyError{}):

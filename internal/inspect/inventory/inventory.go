@@ -14,10 +14,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/inspect/collect"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/manifests"
+	"kubeops.io/kubeops/internal/provider"
 )
 
 // Limits of the lists in a status. Large platforms have some hundreds of CustomResourceDefinitions.
@@ -30,11 +30,19 @@ const (
 	maxName = 253
 )
 
+// describeError is collect.DescribeError, with the limit of a connection that the manager shares between namespaces.
+func describeError(err error) string {
+	if provider.TooLarge(err) {
+		return "one response exceeds the memory that backends.responseMemory leaves to a namespace"
+	}
+	return collect.DescribeError(err)
+}
+
 // Read the inventory of a cluster. What cannot be read is not set, and missing says why, without details that change between attempts.
 func Read(ctx context.Context, source collect.Source, now time.Time) (inventory v1alpha1.ClusterInventory, missing []string) {
 	inventory.Time = metav1.NewTime(now.Truncate(time.Second))
 	failed := func(what string, err error) {
-		missing = append(missing, fmt.Sprintf("%s (%s)", what, apierror.Describe(err)))
+		missing = append(missing, fmt.Sprintf("%s (%s)", what, describeError(err)))
 	}
 	n := nodes{}
 	if err := collect.Each(ctx, source, facts.Node, n.add, n.restart); err != nil {
