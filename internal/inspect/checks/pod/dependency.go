@@ -114,7 +114,7 @@ func unreachableFinding(
 	return f
 }
 
-// logged reports whether what is known of a container's log names a host: its last words, and what it logs while it runs.
+// logged reports whether what is known of a container log names a host: its termination message, and what it logs while it runs.
 func logged(g *facts.Graph, pod *facts.PodNode, c facts.Container, host string) bool {
 	if hostname.Mentions(c.State.Message, host) || hostname.Mentions(c.Last.Message, host) {
 		return true

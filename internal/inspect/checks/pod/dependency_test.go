@@ -193,7 +193,7 @@ func TestAServiceThatAFailingWorkloadCannotReachIsFound(t *testing.T) {
 				"  condition: 1 of 1 Pod: cart-7d9f-a",
 			},
 		},
-		"missing, in a file and in the last words of the container": {
+		"missing, in a file and in the termination message": {
 			ID: "dependency-unreachable",
 			Documents: mounting("", strings.Replace(crashed, "reason: Error,", `reason: Error, message: "lookup queue.mq.svc: no such host",`,
 				1)) + namespace + file,
