@@ -15,7 +15,9 @@ import (
 // ReadMetrics reads the MetricsBackend that spec.metricsRef names, to open it. proven reports whether its controller has proven this
 // generation. One that it has not reconciled yet, as when both resources are applied at once, is proven by the caller. The error is the
 // problem with the name, that of the read, or the problem that the controller found.
-func ReadMetrics(ctx context.Context, reader client.Reader, key client.ObjectKey) (backend *v1alpha1.MetricsBackend, proven bool, err error) {
+func ReadMetrics(
+	ctx context.Context, reader client.Reader, key client.ObjectKey,
+) (backend *v1alpha1.MetricsBackend, proven bool, err error) {
 	backend = &v1alpha1.MetricsBackend{}
 	proven, err = read(ctx, reader, key, "spec.metricsRef.name", "MetricsBackend", backend)
 	return backend, proven, err

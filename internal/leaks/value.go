@@ -66,7 +66,8 @@ func (a assignment) literalWord() bool {
 	if !a.whole || !a.literalPassword() || WordsOnly(value) || len(value) < minLength || strings.ContainsAny(value, " /:,;=@.") {
 		return false
 	}
-	return len(value) >= minLetters || strings.ContainsFunc(value, func(r rune) bool { return !unicode.IsLetter(r) && r != '-' && r != '_' })
+	mixed := strings.ContainsFunc(value, func(r rune) bool { return !unicode.IsLetter(r) && r != '-' && r != '_' })
+	return mixed || len(value) >= minLetters
 }
 
 // Number reports whether a value is a number, possibly with a unit.

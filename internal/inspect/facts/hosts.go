@@ -159,9 +159,8 @@ func (g *Graph) withHosts(hosts []HostUse, pod *PodNode, container string, ref S
 		}
 		same := func(h HostUse) bool { return h.Host == host.Host && (h.Port == host.Port || host.Port == 0) }
 		if !slices.ContainsFunc(hosts, same) {
-			hosts = append(hosts, HostUse{
-				Container: container, Field: configField + host.Key + " of ConfigMap " + ref.Name, Host: host.Host, Port: host.Port, File: file,
-			})
+			field := configField + host.Key + " of ConfigMap " + ref.Name
+			hosts = append(hosts, HostUse{Container: container, Field: field, Host: host.Host, Port: host.Port, File: file})
 		}
 	}
 	return hosts

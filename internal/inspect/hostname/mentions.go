@@ -2,8 +2,8 @@ package hostname
 
 import "strings"
 
-// Mentions reports whether a text, such as the lines of a log, names a host as a whole word, in any case. The name of a Service may have more
-// or fewer of the labels that follow its namespace: a configuration with cart.shop.svc fits a line with cart.shop.svc.cluster.local.
+// Mentions reports whether a text, such as the lines of a log, names a host as a whole word, in any case. The name of a Service may have
+// more or fewer of the labels that follow its namespace: a configuration with cart.shop.svc fits a line with cart.shop.svc.cluster.local.
 func Mentions(text, host string) bool {
 	host = strings.ToLower(host)
 	if before, _, found := strings.Cut(host+".", ".svc."); found {
