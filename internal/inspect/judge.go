@@ -97,7 +97,7 @@ func (j *Judge) judge(ctx context.Context, timer *timer, collected collect.Colle
 
 	result := report.New(report.Input{
 		Graph: collected.Graph, Findings: linked, Checks: j.all, ChecksRun: ran + customResult.Ran,
-		Gaps:   slices.Concat(in.Gaps, collected.Gaps, backendGaps, failed, customResult.Gaps, unconfirmed, evidenceGaps),
+		Gaps:   slices.Concat(in.Gaps, collected.Gaps, backendGaps, failed, customResult.Gaps, joinGaps(evidenceGaps, unconfirmed)),
 		Ignore: in.Ignore, ExcludeNamespaces: in.ExcludeNamespaces, NamespacesOnly: len(in.Scope.Namespaces) > 0, Previous: how.Previous,
 		StartupGrace: in.Params.StartupGrace, Start: timer.start, Duration: in.Clock.Since(timer.start),
 		Bounds: in.Bounds,

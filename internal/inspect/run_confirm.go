@@ -65,3 +65,18 @@ func confirmedBefore(previous *v1alpha1.InspectionReport, g *facts.Graph, f chec
 		return known.ID == id && known.Severity == f.Confirm.Severity
 	})
 }
+
+// joinGaps adds gaps to others. One with the same source and reason is one gap, which affects the checks of both.
+func joinGaps(gaps, more []facts.Gap) []facts.Gap {
+	gaps = slices.Clone(gaps)
+	for _, gap := range more {
+		at := slices.IndexFunc(gaps, func(known facts.Gap) bool { return known.Source == gap.Source && known.Reason == gap.Reason })
+		if at < 0 {
+			gaps = append(gaps, gap)
+			continue
+		}
+		all := slices.Sorted(slices.Values(slices.Concat(gaps[at].Checks, gap.Checks)))
+		gaps[at].Checks = slices.Compact(all)
+	}
+	return gaps
+}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 
@@ -95,5 +96,18 @@ func TestAHostInAFileIsTheCauseOfACrashOnlyIfALogNamesIt(t *testing.T) {
 				t.Errorf("evidence %+v", is.Evidence)
 			}
 		})
+	}
+}
+
+func TestLogsThatCannotBeReadAreOneGap(t *testing.T) {
+	forbidden := func(checks ...string) facts.Gap {
+		return facts.Gap{Source: "pods/log", Reason: v1alpha1.GapForbidden, Message: "of " + checks[0], Checks: checks}
+	}
+	failed := facts.Gap{Source: "pods/log", Reason: v1alpha1.GapUnavailable, Checks: []string{"a"}}
+	first := []facts.Gap{forbidden("crash", "probe")}
+	got := joinGaps(first, []facts.Gap{forbidden("dependency", "crash"), failed})
+	joined := forbidden("crash", "dependency", "probe")
+	if diff := cmp.Diff([]facts.Gap{joined, failed}, got); diff != "" || len(first[0].Checks) != 2 {
+		t.Errorf("gaps (-want +got):\n%s", diff)
 	}
 }
