@@ -71,6 +71,8 @@ func TestKubeopsAsksTheProgramBesideIt(t *testing.T) {
 		t.Errorf("with a definition among the files: refused %q", refused)
 	}
 
+	t.Run("files that an API server would refuse", func(t *testing.T) { checkRefusedFiles(t, write, run) })
+
 	if err := os.Remove(filepath.Join(bin, "kubeops-validator")); err != nil {
 		t.Fatal(err)
 	}

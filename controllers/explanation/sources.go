@@ -9,7 +9,6 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/explain/tools"
-	"kubeops.io/kubeops/internal/names"
 	"kubeops.io/kubeops/internal/provider/logs"
 	"kubeops.io/kubeops/internal/provider/metrics"
 	"kubeops.io/kubeops/internal/redact"
@@ -45,22 +44,15 @@ func (l *logic) sources(ctx context.Context, inspection *v1alpha1.Inspection, hi
 	}
 }
 
-// openMetrics opens the MetricsBackend of the spec. It is nil without one, and for one that is not Ready.
+// openMetrics opens the MetricsBackend of the spec. It is nil without one, and for one that is suspended or not proven yet.
 func (l *logic) openMetrics(ctx context.Context, inspection *v1alpha1.Inspection) (metrics.Provider, error) {
 	ref := inspection.Spec.MetricsRef
 	if ref == nil {
 		return nil, nil //nolint:nilnil // stated above
 	}
-	if err := names.Object("spec.metricsRef.name", "MetricsBackend", ref.Name); err != nil {
-		return nil, err
-	}
-	backend := &v1alpha1.MetricsBackend{}
-	if err := l.Reader.Get(ctx, client.ObjectKey{Namespace: inspection.Namespace, Name: ref.Name}, backend); err != nil {
-		return nil, err
-	}
-	proven, err := backends.Proven(backend.Status.Conditions, backend.Generation, backend.Status.ObservedGeneration)
+	backend, proven, err := backends.ReadMetrics(ctx, l.Reader, client.ObjectKey{Namespace: inspection.Namespace, Name: ref.Name})
 	if err != nil || !proven || backend.Spec.Suspend {
-		return nil, nil //nolint:nilerr,nilnil // stated above
+		return nil, err
 	}
 	opened, err := l.backends.OpenMetrics(ctx, backend)
 	if err != nil {
@@ -75,16 +67,9 @@ func (l *logic) openLogs(ctx context.Context, inspection *v1alpha1.Inspection) (
 	if ref == nil {
 		return nil, nil //nolint:nilnil // stated above
 	}
-	if err := names.Object("spec.logsRef.name", "LogBackend", ref.Name); err != nil {
-		return nil, err
-	}
-	backend := &v1alpha1.LogBackend{}
-	if err := l.Reader.Get(ctx, client.ObjectKey{Namespace: inspection.Namespace, Name: ref.Name}, backend); err != nil {
-		return nil, err
-	}
-	proven, err := backends.Proven(backend.Status.Conditions, backend.Generation, backend.Status.ObservedGeneration)
+	backend, proven, err := backends.ReadLogs(ctx, l.Reader, client.ObjectKey{Namespace: inspection.Namespace, Name: ref.Name})
 	if err != nil || !proven || backend.Spec.Suspend {
-		return nil, nil //nolint:nilerr,nilnil // stated above
+		return nil, err
 	}
 	opened, err := l.backends.OpenLogs(ctx, backend)
 	if err != nil {

@@ -102,8 +102,8 @@ func (c *Collection) resolved(ctx context.Context, b *v1alpha1.LogBackend) (logr
 		return logroute.Backend{}, err
 	}
 	return logroute.Backend{
-		Name: client.ObjectKeyFromObject(b), Created: b.CreationTimestamp.Time, Type: b.Spec.Type, Endpoint: endpoint, Target: target,
-		Collect: *b.Spec.Collect, Counted: counted(b),
+		Name: client.ObjectKeyFromObject(b), UID: b.UID, Created: b.CreationTimestamp.Time, Type: b.Spec.Type, Endpoint: endpoint,
+		Target: target, Collect: *b.Spec.Collect, Counted: counted(b),
 	}, nil
 }
 

@@ -210,6 +210,9 @@ func (r *run) pick(q question, found map[string]v1alpha1.Explanation) (e v1alpha
 			if !known || (e.Dropped != "") != wantDropped {
 				continue
 			}
+			if !r.mayRead() { // an interrupted investigation has the key of an answer without reads
+				e.Investigation = nil
+			}
 			if e, valid := revalidate(e, r.expectation(q, c, q.allIDs())); valid {
 				e.Key = key
 				e.Provider = c.Provider
@@ -283,10 +286,19 @@ func (r *run) answerQuestion(ctx context.Context, q question) error {
 
 // key of the cached answer of a candidate.
 func (r *run) key(q question, c Candidate) string {
-	if r.Tools == nil || r.Investigate == v1alpha1.InvestigateNever {
-		return q.key(c, r.Language, "")
+	if !r.mayRead() {
+		return q.key(c, r.Language, nil)
 	}
-	return q.key(c, r.Language, r.Investigate)
+	may := &reading{investigate: r.Investigate}
+	for _, t := range r.Tools.Tools() {
+		may.tools = append(may.tools, t.Name)
+	}
+	return q.key(c, r.Language, may)
+}
+
+// mayRead reports whether models may call tools.
+func (r *run) mayRead() bool {
+	return r.Tools != nil && r.Investigate != "" && r.Investigate != v1alpha1.InvestigateNever
 }
 
 // expectation is what an answer of a candidate to a question may cite and say.

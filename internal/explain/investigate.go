@@ -48,7 +48,7 @@ func (r *run) investigate(ctx context.Context, q question, c Candidate, first v1
 	investigation.Calls = transcript(calls, explanation, c.Gate)
 	explanation.Investigation = investigation
 	if interrupted { // as an answer without reads, it is not reused, and the next report investigates again
-		explanation.Key = q.key(c, r.Language, "")
+		explanation.Key = q.key(c, r.Language, nil)
 	}
 	return explanation, tokens
 }

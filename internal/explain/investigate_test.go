@@ -238,6 +238,11 @@ func TestAModelThatCannotCallToolsWritesItsCalls(t *testing.T) {
 	if second := asked[2]; !strings.Contains(second.User, `"tool":"logs"`) || !strings.Contains(second.User, "1| FATAL: no such table") {
 		t.Errorf("the second turn lacks what was read: %s", second.User)
 	}
+	for _, want := range []string{"- from (optional, one of head, tail): which end", "- pod (required, a string): ", "- lines (optional, an integer): "} {
+		if !strings.Contains(asked[1].User, want) {
+			t.Errorf("%q is missing in %s", want, asked[1].User)
+		}
+	}
 }
 
 func TestAHostileModelIsRefusedWithReasons(t *testing.T) {

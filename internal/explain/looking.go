@@ -98,21 +98,18 @@ func (l *look) request(q question, first v1alpha1.Explanation) ai.Request {
 	return request
 }
 
-// usage describes the tools in a text.
+// usage describes the tools in a text, with all that their schemas say.
 func usage(all []tools.Tool) string {
 	var b strings.Builder
 	for _, t := range all {
-		b.WriteString("\n" + t.Name + "(")
-		for i, a := range t.Arguments {
-			if i > 0 {
-				b.WriteString(", ")
+		b.WriteString("\n" + t.Name + ": " + t.Description)
+		for _, a := range t.Arguments {
+			presence := "optional"
+			if a.Required {
+				presence = "required"
 			}
-			b.WriteString(a.Name)
-			if !a.Required {
-				b.WriteString("?")
-			}
+			b.WriteString("\n- " + a.Name + " (" + presence + ", " + a.Values() + "): " + a.Description)
 		}
-		b.WriteString("): " + t.Description)
 	}
 	return b.String()
 }

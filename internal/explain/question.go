@@ -321,11 +321,18 @@ func (q question) allIDs() []string {
 	return ids
 }
 
-// key of the cached answer. An answer without reads is no answer to a question that is investigated.
-func (q question) key(c Candidate, language v1alpha1.Language, investigate v1alpha1.Investigate) string {
+// reading is how a question may be investigated. It is part of the key of the answer.
+type reading struct {
+	investigate v1alpha1.Investigate
+	// tools are the names of those that the model may call: an answer that could not read metrics or logs is none to a question that can.
+	tools []string
+}
+
+// key of the cached answer. An answer without reads is no answer to a question that is investigated; may is nil for one that is not.
+func (q question) key(c Candidate, language v1alpha1.Language, may *reading) string {
 	parts := []string{q.id, q.digest, c.Identity, c.Provider, c.Name, version, string(language)}
-	if q.investigable && investigate != "" {
-		parts = append(parts, string(investigate))
+	if q.investigable && may != nil {
+		parts = append(parts, string(may.investigate), strings.Join(may.tools, ","))
 	}
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return hex.EncodeToString(sum[:16])

@@ -2,12 +2,16 @@ package explain
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/explain/tools"
+	"kubeops.io/kubeops/internal/provider/logs"
+	"kubeops.io/kubeops/internal/provider/metrics"
 	"kubeops.io/kubeops/internal/testkit"
 	"kubeops.io/kubeops/internal/testkit/models"
 )
@@ -79,6 +83,59 @@ func TestAnInvestigatedAnswerIsReused(t *testing.T) {
 	e = again(func(*Input) {})
 	if content, err := json.Marshal(e); err != nil || e.Confidence != v1alpha1.ConfidenceLow || strings.Contains(string(content), "hunter2") {
 		t.Errorf("got %s, %v", content, err)
+	}
+}
+
+// next is the store of the next report.
+func (m *memory) next() *memory { return &memory{by: maps.Clone(m.by)} }
+
+func TestAnAnswerIsReusedOnlyWithTheToolsItWasGivenWith(t *testing.T) {
+	all := []string{"none", "cluster", "cluster and metrics", "cluster and logs"}
+	toolsFor := func(name string) *tools.Set {
+		set := toolsOn(t, "FATAL: no such table\n")
+		switch name {
+		case "none":
+			return nil
+		case "cluster and metrics":
+			return set.With(tools.Sources{Metrics: struct{ metrics.Provider }{}})
+		case "cluster and logs":
+			return set.With(tools.Sources{Logs: struct{ logs.Provider }{}, Redact: strings.Clone})
+		}
+		return set
+	}
+	for _, first := range all {
+		fake := models.OpenAI(t)
+		fake.Answer(func(turn models.Turn) models.Reply {
+			if phase(turn) == "looking" {
+				return models.Reply{}
+			}
+			return models.Reply{Text: unknown}
+		})
+		_, _, store := explained(t, fake, toolsFor(first))
+		for _, second := range all {
+			in := input(store.next(), oneProblem(), candidate(t, fake, func(c *Candidate) { c.ContextLength = 32_000 }))
+			in.Tools = toolsFor(second)
+			in.Investigate = v1alpha1.InvestigateUnknown
+			if result := mustRun(t, in); (result.Cached == 1) != (first == second) {
+				t.Errorf("an answer with tools of %s for a question with tools of %s: %+v", first, second, result)
+			}
+		}
+	}
+}
+
+func TestAnInterruptedInvestigationHasNoTranscriptWhereNoneIsAllowed(t *testing.T) {
+	fake := models.OpenAI(t)
+	fake.Answer(func(turn models.Turn) models.Reply {
+		if phase(turn) == "looking" {
+			return models.Reply{Status: 500, Message: "x"}
+		}
+		return models.Reply{Text: unknown}
+	})
+	_, _, store := explained(t, fake, toolsOn(t, ""))
+	in := input(store.next(), oneProblem(), candidate(t, fake, func(c *Candidate) { c.ContextLength = 32_000 }))
+	result := mustRun(t, in)
+	if result.Cached != 1 || in.Store.(*memory).added[0].Investigation != nil { //nolint:forcetypeassert // set above
+		t.Errorf("got %+v, %+v", result, in.Store)
 	}
 }
 

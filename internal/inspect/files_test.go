@@ -12,6 +12,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/manifests"
+	"kubeops.io/kubeops/internal/leaks"
 )
 
 // TestFilesOfPublicReportsGiveTheRightAnswer inspects each file of testdata/files as if it were all there is. Its first lines name the
@@ -20,6 +21,10 @@ func TestFilesOfPublicReportsGiveTheRightAnswer(t *testing.T) {
 	files, err := filepath.Glob("testdata/files/*.yaml")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no files: %v", err)
+	}
+	scanner, err := leaks.New()
+	if err != nil {
+		t.Fatal(err)
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) {
@@ -32,7 +37,9 @@ func TestFilesOfPublicReportsGiveTheRightAnswer(t *testing.T) {
 				t.Fatal("the file names no check")
 			}
 			wall := clock.RealClock{}
-			read, err := manifests.Read(t.Context(), []string{file}, manifests.Options{Minor: minor, Now: wall.Now(), Complete: true})
+			read, err := manifests.Read(t.Context(), []string{file}, manifests.Options{
+				Minor: minor, Now: wall.Now(), Complete: true, Scan: scanner.Scan,
+			})
 			if err != nil {
 				t.Fatal(err)
 			}

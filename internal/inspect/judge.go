@@ -84,7 +84,8 @@ func (j *Judge) judge(ctx context.Context, timer *timer, collected collect.Colle
 	if err != nil {
 		return nil, err
 	}
-	linked := causes.Link(collected.Graph, j.all, slices.Concat(findings, customResult.Findings))
+	confirmed, unconfirmed := confirm(ctx, in, collected.Graph, filter, slices.Concat(findings, customResult.Findings), how)
+	linked := causes.Link(collected.Graph, j.all, confirmed)
 	timer.done(StageCauses)
 
 	var evidenceGaps []facts.Gap
@@ -99,7 +100,7 @@ func (j *Judge) judge(ctx context.Context, timer *timer, collected collect.Colle
 
 	result := report.New(report.Input{
 		Graph: collected.Graph, Findings: linked, Checks: j.all, ChecksRun: ran + customResult.Ran,
-		Gaps:   slices.Concat(in.Gaps, collected.Gaps, backendGaps, failed, customResult.Gaps, evidenceGaps),
+		Gaps:   slices.Concat(in.Gaps, collected.Gaps, backendGaps, failed, customResult.Gaps, joinGaps(evidenceGaps, unconfirmed)),
 		Ignore: in.Ignore, ExcludeNamespaces: in.ExcludeNamespaces, NamespacesOnly: len(in.Scope.Namespaces) > 0, Previous: how.Previous,
 		StartupGrace: in.Params.StartupGrace, Start: timer.start, Duration: in.Clock.Since(timer.start),
 		Bounds: in.Bounds,

@@ -1,6 +1,7 @@
 package leaks
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -19,6 +20,8 @@ const (
 	namesNothing meaning = iota
 	namesPassword
 	namesKey
+	// namesAny is a name that opens with secret or password, and does not say what of it the value is.
+	namesAny
 )
 
 // nameWords: every name of a secret contains one of them.
@@ -159,7 +162,30 @@ func (a assignment) kind() meaning {
 			return namesPassword
 		}
 	}
+	if prior != "" && opensWithSecret(parts[0]) && !describes(last) {
+		return namesAny
+	}
 	return namesNothing
+}
+
+func opensWithSecret(first string) bool {
+	return first == "secret" || first == "password" || first == "passwd"
+}
+
+// describes reports whether the last word of a name says that the value is not the secret, but about it: SECRET_NAME, PASSWORD_POLICY.
+func describes(last string) bool {
+	about := strings.Fields(`
+		name namespace file filename path dir directory folder mount volume url uri host port endpoint server address
+		region zone account project id uuid arn ref reference key field label annotation prefix suffix pattern regex format
+		template encoding type kind class mode method algorithm hash digest checksum version revision store storage backend
+		provider manager source engine driver plugin client service operator controller issuer role user username owner group
+		scope audience policy policies rule rotation rotate renew refresh reload sync interval period schedule ttl timeout
+		expiry expiration expires age lifetime length size limit count min max retries attempts enabled enable disabled
+		disable required optional allowed validation validator strength reset hint prompt message text title description
+		placeholder list config setting option param parameter level log command cmd script image tag env environment cluster
+		database db table cache syntax delimiter separator selector resolver loader reader fetcher injector webhook strategy
+		reason status state domain`)
+	return slices.Contains(about, last) || slices.Contains(about, strings.TrimSuffix(last, "s"))
 }
 
 // nameParts splits a name into words in lower case, without a trailing number.

@@ -95,6 +95,10 @@ func (s *Scanner) match(text string, found hints) string {
 			if a.literalPassword() {
 				return RulePasswordInVariable
 			}
+		case namesAny:
+			if a.literalWord() {
+				return RulePasswordInVariable
+			}
 		case namesKey:
 			if generic == "" && s.rules.generic(a) {
 				generic = RuleGeneric

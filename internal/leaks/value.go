@@ -58,6 +58,18 @@ func (a assignment) literalPassword() bool {
 	}
 }
 
+// literalWord reports whether the value is a literal password of one word, alone in a variable: too long for a setting, or with digits or
+// signs. It must be no name of an object, no path, no list and no address.
+func (a assignment) literalWord() bool {
+	const minLength, minLetters = 8, 12
+	value := a.value
+	if !a.whole || !a.literalPassword() || WordsOnly(value) || len(value) < minLength || strings.ContainsAny(value, " /:,;=@.") {
+		return false
+	}
+	mixed := strings.ContainsFunc(value, func(r rune) bool { return !unicode.IsLetter(r) && r != '-' && r != '_' })
+	return mixed || len(value) >= minLetters
+}
+
 // Number reports whether a value is a number, possibly with a unit.
 func Number(value string) bool {
 	return strings.TrimRight(strings.Trim(value, "0123456789.,-+"), "smhdMGKi") == ""

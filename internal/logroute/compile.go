@@ -162,7 +162,7 @@ func names(routes []*route) []types.NamespacedName {
 func earlier(routes []*route) map[string]meter.Earlier {
 	all := make(map[string]meter.Earlier, len(routes))
 	for _, r := range routes {
-		one := meter.Earlier{Place: r.place()}
+		one := meter.Earlier{Place: r.place(), UID: r.UID, Created: r.Created}
 		if c := r.Counted; c != nil {
 			one.Sent = c.Sent
 			one.Refused = c.Refused

@@ -16,6 +16,8 @@ import (
 type Backend struct {
 	// Name of the resource.
 	Name types.NamespacedName
+	// UID of the resource. Counts of an earlier one with the same name are not continued.
+	UID types.UID
 	// Created says who came first where two contradict each other.
 	Created time.Time
 	// Type of the backend.

@@ -53,14 +53,7 @@ func closeBackends(input inspect.Input) {
 }
 
 func (l *Local) openMetrics(ctx context.Context, key client.ObjectKey, input *inspect.Input) error {
-	if err := names.Object("spec.metricsRef.name", "MetricsBackend", key.Name); err != nil {
-		return err
-	}
-	b := &v1alpha1.MetricsBackend{}
-	if err := l.Reader.Get(ctx, key, b); err != nil {
-		return err
-	}
-	proven, err := backends.Proven(b.Status.Conditions, b.Generation, b.Status.ObservedGeneration)
+	b, proven, err := backends.ReadMetrics(ctx, l.Reader, key)
 	if err != nil {
 		return err
 	}
@@ -85,14 +78,7 @@ func (l *Local) openMetrics(ctx context.Context, key client.ObjectKey, input *in
 
 // openLogs of lines that have some labels; all lines if there are none.
 func (l *Local) openLogs(ctx context.Context, key client.ObjectKey, selected map[string]string, input *inspect.Input) error {
-	if err := names.Object("spec.logsRef.name", "LogBackend", key.Name); err != nil {
-		return err
-	}
-	b := &v1alpha1.LogBackend{}
-	if err := l.Reader.Get(ctx, key, b); err != nil {
-		return err
-	}
-	proven, err := backends.Proven(b.Status.Conditions, b.Generation, b.Status.ObservedGeneration)
+	b, proven, err := backends.ReadLogs(ctx, l.Reader, key)
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ func parse(t Tool, raw json.RawMessage) (arguments, error) {
 		}
 		checked, ok := t.Arguments[i].check(value)
 		if !ok {
-			return nil, refuse("argument %s must be %s", name, t.Arguments[i].wanted())
+			return nil, refuse("argument %s must be %s", name, t.Arguments[i].Values())
 		}
 		parsed[name] = checked
 	}
@@ -83,8 +83,8 @@ func (t Tool) usage() string {
 	return strings.Join(all, ", ")
 }
 
-// wanted says which values are valid.
-func (a Argument) wanted() string {
+// Values says in words which values are valid.
+func (a Argument) Values() string {
 	switch {
 	case len(a.Enum) > 0:
 		return "one of " + strings.Join(a.Enum, ", ")

@@ -102,7 +102,7 @@ func TestTemplatesAreReadFromLoki(t *testing.T) {
 	for {
 		lines, refused := called(t, s, "log_templates", `{"kind":"Deployment","namespace":"shop","name":"web"}`)
 		text := strings.Join(lines, "\n")
-		if strings.HasPrefix(text, "241 lines, ") && strings.Contains(text, "\n1x error ERROR pool of web-<num>c<num>-a is exhausted: max_connections=<num>\n   for example: ERROR pool of web-5c9-a is exhausted: max_connections=0") &&
+		if strings.HasPrefix(text, "241 lines, ") && strings.Contains(text, "\n1x error ERROR pool of web-5c9-a is exhausted: max_connections=0") &&
 			strings.Contains(text, "\n240x info INFO request <num> done in") && !strings.Contains(text, "stray") {
 			break
 		}
@@ -113,7 +113,7 @@ func TestTemplatesAreReadFromLoki(t *testing.T) {
 		}
 	}
 	lines, refused := called(t, s, "log_templates", `{"kind":"Deployment","namespace":"shop","name":"web","contains":"max_connections"}`)
-	if refused != "" || len(lines) != 3 || !strings.HasPrefix(lines[0], "1 lines") {
+	if refused != "" || len(lines) != 2 || !strings.HasPrefix(lines[0], "1 lines") {
 		t.Errorf("lines with a text: %q, %s", lines, refused)
 	}
 }

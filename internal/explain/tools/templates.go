@@ -146,9 +146,16 @@ func described(summary loganalysis.Summary, query logs.Query, complete bool) []s
 		if level == "" {
 			level = "-"
 		}
-		lines = append(lines, fmt.Sprintf("%dx %s %s", t.Count, level, strings.Join(strings.Fields(t.Template), " ")))
-		if t.Count == 1 || t.Trace || slices.Contains(bad, level) { // the value that is masked may be the cause
-			lines = append(lines, "   for example: "+strings.Join(strings.Fields(t.Example), " "))
+		shown := strings.Join(strings.Fields(t.Template), " ")
+		example := strings.Join(strings.Fields(t.Example), " ")
+		says := strings.Contains(example, shown)
+		if example != "" && (t.Count == 1 || t.Trace && says) {
+			shown = example
+		}
+		lines = append(lines, fmt.Sprintf("%dx %s %s", t.Count, level, shown))
+		// The value that is masked may be the cause. An example without one would be the same line again.
+		if t.Count > 1 && !says && (t.Trace || slices.Contains(bad, level)) {
+			lines = append(lines, "   for example: "+example)
 		}
 	}
 	if rest := len(summary.Templates) - maxTemplates + summary.Evicted; rest > 0 {

@@ -112,6 +112,9 @@ func newLinker(g *facts.Graph, all []check.Check, findings []check.Finding) *lin
 // index groups findings by object.
 func (l *linker) index() {
 	for i, f := range l.linked {
+		if f.Confirm != nil {
+			continue // it must not take the place of the true cause
+		}
 		here, ok := l.places[f.Object]
 		if !ok {
 			here = objectFindings{worst: map[string]int{}, explainers: map[string]int{}}

@@ -137,6 +137,17 @@ type Finding struct {
 	IsRoot bool
 	// Logs that would show more; read later, for root causes only.
 	Logs *LogRef
+	// Confirm is set for a finding that may have nothing to do with what fails: it is the cause of no other, unless a log confirms it.
+	Confirm *Confirmation
+}
+
+// Confirmation is how the last log lines of a container confirm a finding.
+type Confirmation struct {
+	Logs LogRef
+	// Host that one of the lines must name.
+	Host string
+	// Severity of the finding once it is confirmed.
+	Severity v1alpha1.Severity
 }
 
 // ClusterFinding is a finding of a comparison.

@@ -46,7 +46,7 @@ func hostsOf(s *corev1.PodSpec) []HostUse {
 	var hosts []HostUse
 	add := func(container, field string, uses []hostname.Use) {
 		for _, use := range uses {
-			found := HostUse{container, field, use.Host, use.Port}
+			found := HostUse{Container: container, Field: field, Host: use.Host, Port: use.Port}
 			if len(hosts) < maxHosts && !slices.Contains(hosts, found) {
 				found.Host = strings.Clone(found.Host) // it is a part of the value, which it would keep in memory
 				hosts = append(hosts, found)
@@ -126,7 +126,7 @@ func withoutComments(value string) string {
 }
 
 // HostsOf are the hosts that a container of a Pod is configured with: by its spec, and by ConfigMaps that its environment or its volumes
-// take. At most 32.
+// take. Those of volumes come last. At most 32.
 func (g *Graph) HostsOf(pod *PodNode, container string) []HostUse {
 	if pod.Spec == nil {
 		return nil
@@ -137,30 +137,43 @@ func (g *Graph) HostsOf(pod *PodNode, container string) []HostUse {
 			hosts = append(hosts, host)
 		}
 	}
-	for _, ref := range pod.Spec.Refs {
-		if ref.Kind != ConfigMap || !takes(pod, container, ref) {
-			continue
-		}
-		config, ok := Lookup[*ConfigNode](g, Ref{Kind: ConfigMap, Namespace: pod.Namespace, Name: ref.Name})
-		if !ok {
-			continue
-		}
-		for _, host := range config.Hosts {
-			if ref.Key != "" && ref.Key != host.Key {
-				continue
-			}
-			same := func(h HostUse) bool { return h.Host == host.Host && (h.Port == host.Port || host.Port == 0) }
-			if !slices.ContainsFunc(hosts, same) {
-				hosts = append(hosts, HostUse{container, configField + host.Key + " of ConfigMap " + ref.Name, host.Host, host.Port})
+	for _, file := range []bool{false, true} {
+		for _, ref := range pod.Spec.Refs {
+			if ref.Kind == ConfigMap && takes(pod, container, ref) && file != inEnvironment(container, ref) {
+				hosts = g.withHosts(hosts, pod, container, ref, file)
 			}
 		}
 	}
 	return hosts[:min(len(hosts), maxHosts)]
 }
 
+// withHosts adds the hosts of a ConfigMap that a container takes and that are not known yet.
+func (g *Graph) withHosts(hosts []HostUse, pod *PodNode, container string, ref SpecRef, file bool) []HostUse {
+	config, ok := Lookup[*ConfigNode](g, Ref{Kind: ConfigMap, Namespace: pod.Namespace, Name: ref.Name})
+	if !ok {
+		return hosts
+	}
+	for _, host := range config.Hosts {
+		if ref.Key != "" && ref.Key != host.Key {
+			continue
+		}
+		same := func(h HostUse) bool { return h.Host == host.Host && (h.Port == host.Port || host.Port == 0) }
+		if !slices.ContainsFunc(hosts, same) {
+			field := configField + host.Key + " of ConfigMap " + ref.Name
+			hosts = append(hosts, HostUse{Container: container, Field: field, Host: host.Host, Port: host.Port, File: file})
+		}
+	}
+	return hosts
+}
+
+// inEnvironment reports whether a reference is one of a container's environment.
+func inEnvironment(container string, ref SpecRef) bool {
+	return strings.HasSuffix(ref.Field, " of container "+container)
+}
+
 // takes reports whether a reference of a Pod is one of a container, or of a volume that the container mounts.
 func takes(pod *PodNode, container string, ref SpecRef) bool {
-	if strings.HasSuffix(ref.Field, " of container "+container) {
+	if inEnvironment(container, ref) {
 		return true
 	}
 	if pod.Spec.Lean == nil {

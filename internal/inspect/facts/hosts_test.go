@@ -32,14 +32,24 @@ func TestHostsOfAContainerAreThoseOfItsSpecAndConfigMaps(t *testing.T) {
 	key := func(key, host string, port int32) facts.HostUse {
 		return facts.HostUse{Container: "app", Field: "key " + key + " of ConfigMap urls", Host: host, Port: port}
 	}
+	file := func(h facts.HostUse) facts.HostUse {
+		h.File = true
+		return h
+	}
 	all := []facts.HostUse{key("DB_HOST", "orders-db", 0), key("QUEUE_URL", "queue", 5672), key("app.yaml", "redis.cache.svc", 6379)}
 	for name, tc := range map[string]struct {
 		container string
 		want      []facts.HostUse
 	}{
-		"none":                       {"image: i", nil},
-		"all keys":                   {"envFrom: [{configMapRef: {name: urls}}]", all},
-		"a volume":                   {"volumeMounts: [{name: conf, mountPath: /conf}]", all},
+		"none":     {"image: i", nil},
+		"all keys": {"envFrom: [{configMapRef: {name: urls}}]", all},
+		"a volume": {
+			"volumeMounts: [{name: conf, mountPath: /conf}]", []facts.HostUse{file(all[0]), file(all[1]), file(all[2])},
+		},
+		"a volume and a key": {
+			"volumeMounts: [{name: conf, mountPath: /conf}], env: [{name: Q, valueFrom: {configMapKeyRef: {name: urls, key: QUEUE_URL}}}]",
+			[]facts.HostUse{all[1], file(all[0]), file(all[2])},
+		},
 		"a key":                      {"env: [{name: DB, valueFrom: {configMapKeyRef: {name: urls, key: DB_HOST}}}]", all[:1]},
 		"a variable":                 {"env: [{name: SMTP_SERVER, value: mail}]", []facts.HostUse{{Container: "app", Field: "env SMTP_SERVER", Host: "mail"}}},
 		"a variable that is no host": {"env: [{name: LEVEL, value: mail}]", nil},

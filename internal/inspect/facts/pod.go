@@ -115,6 +115,9 @@ type HostUse struct {
 	// Host is a DNS name or an IP address. Port is 0 when none is given.
 	Host string
 	Port int32
+	// File is set if a file of a ConfigMap names it, which the container mounts: it may be a part of an example, or be used for something
+	// else.
+	File bool
 }
 
 // SpecRef is a reference from a Pod's spec to an object of the same namespace.

@@ -74,10 +74,11 @@ func (f *fleet) inTurn(running []*pod) []*pod {
 	return running
 }
 
-// follow the routes: one that is gone, or whose lines go to another place, loses its counts and what was refused.
+// follow the routes: one that is gone, that another object describes, or whose lines go to another place, loses its counts and what was
+// refused.
 func (f *fleet) follow(routes map[string]Earlier) {
 	for id, total := range f.totals {
-		if route, found := routes[id]; found && route.Place == total.Place {
+		if route, found := routes[id]; found && route.Place == total.Place && route.UID == total.UID {
 			continue
 		}
 		delete(f.totals, id)
@@ -115,9 +116,12 @@ func (f *fleet) update(now time.Time, running []*pod, fresh []map[string]*lines,
 			into = found
 		}
 		for id, counts := range one.routes {
-			if _, wanted := routes[id]; wanted {
-				into[id] = sum(into[id], growth(counts, baseline[id]))
+			// A new route starts the collectors again. One that started earlier counts for an object that had the name before.
+			route, wanted := routes[id]
+			if unknown := last == nil || last.routes == nil; !wanted || unknown && one.started.Before(route.Created) {
+				continue
 			}
+			into[id] = sum(into[id], growth(counts, baseline[id]))
 		}
 	}
 	for id, route := range routes {
@@ -145,7 +149,9 @@ func (f *fleet) add(id string, earlier Earlier, grown, found *lines) {
 		total.add(grown)
 	}
 	if total.Since.IsZero() && (grown != nil || found != nil) {
-		total.Since = f.oldest(id)
+		if total.Since = f.oldest(id); total.Since.Before(earlier.Created) {
+			total.Since = earlier.Created
+		}
 	}
 }
 

@@ -61,6 +61,10 @@ type Earlier struct {
 	Since                  time.Time
 	// Place is where the lines go. The counts of another place are not continued.
 	Place string
+	// UID and Created are those of the object that describes the route. One that was deleted and created again under the same name has the
+	// same id, but counts of its own.
+	UID     types.UID
+	Created time.Time
 }
 
 // Reading of all collectors of one type.

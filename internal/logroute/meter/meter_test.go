@@ -260,6 +260,46 @@ func TestARouteThatMovesOrIsGoneLosesItsCounts(t *testing.T) {
 	}
 }
 
+// The collectors are not told: a resource of the same name and spec has the same configuration.
+func TestAResourceThatIsCreatedAgainBeginsItsCountsAnew(t *testing.T) {
+	n := newNodes(t)
+	n.routes[route] = Earlier{UID: "first", Created: n.clock.Now()}
+	n.start("10.0.0.1", vector(route, 100, 5, 1, 0))
+	n.start("10.0.0.2", vector(route, 100, 5, 1, 0))
+	n.stop("10.0.0.2") // it is not read until later
+	n.after(0)
+	n.clock.Step(Interval)
+	created := n.clock.Now()
+	n.routes[route] = Earlier{UID: "second", Created: created}
+	if got := n.after(time.Second).Routes[route]; got.Sent != 0 || got.Refused != 0 || got.Refusal != "" {
+		t.Errorf("nothing was sent yet, but got %+v", got)
+	}
+	n.set("10.0.0.1", vector(route, 107, 5, 1, 0))
+	if got := n.after(Interval).Routes[route]; got.Sent != 7 || got.Refused != 0 || got.Refusal != "" || !got.Since.Equal(created) {
+		t.Errorf("after 7 lines: got %+v", got)
+	}
+	n.set("10.0.0.2", vector(route, 500, 5, 1, 0))
+	if got := n.after(Interval).Routes[route]; got.Sent != 7 {
+		t.Errorf("a collector that was not read before has counts of the earlier resource: got %+v", got)
+	}
+	n.set("10.0.0.2", vector(route, 501, 5, 1, 0))
+	if got := n.after(Interval).Routes[route]; got.Sent != 8 {
+		t.Errorf("after one more line: got %+v", got)
+	}
+	// Another manager finds the same collectors, before and after the status has counts.
+	for i, earlier := range []Earlier{{}, {Sent: 8, Since: created}} {
+		earlier.UID = "second"
+		earlier.Created = created
+		n.routes[route] = earlier
+		n.meter = &Meter{Pods: n, Client: n.meter.Client, Namespace: n.meter.Namespace, Clock: n.clock}
+		n.after(Interval)
+		n.set("10.0.0.1", vector(route, 108+i, 5, 1, 0))
+		if got := n.after(Interval).Routes[route]; got.Sent != earlier.Sent+1 || got.Refused != 0 {
+			t.Errorf("another manager after %d lines: got %+v", earlier.Sent, got)
+		}
+	}
+}
+
 // A server that is busy responds with 429 often, and loses no line by it.
 func TestAResponseThatIsRepeatedIsNoReason(t *testing.T) {
 	n := newNodes(t)
@@ -324,6 +364,51 @@ func TestAHostileAnswerIsBoundedAndCostsItsOwnCountsOnly(t *testing.T) {
 		if got := n.after(0); got.Routes[another].Sent != 7 || got.Routes[route].Sent != 0 || got.Routes[route].Refused < 0 {
 			t.Errorf("%s: got %+v", name, got)
 		}
+	}
+}
+
+// The counts of one tenant must not depend on how many others there are, and on what their servers respond.
+func TestManyRoutesAndReasonsLeaveOutNoCounts(t *testing.T) {
+	var fluentd, statuses strings.Builder
+	id := func(i int) string { return fmt.Sprintf("b_%040d_%040d_%010x", i, i, i) }
+	for i := range 400 {
+		for n := range 67 {
+			fmt.Fprintf(&fluentd, "kubeops_collector_lines_total{route=%q,result=\"refused\",reason=\"%048d\"} 1000000000\n", id(i), n)
+		}
+	}
+	for i := range 50 {
+		for status := 100; status < 1000; status++ {
+			fmt.Fprintf(&statuses, "vector_http_client_responses_total{component_id=%q,status=\"%d\"} 1\n", id(i), status)
+		}
+	}
+	last := "kubeops_collector_lines_total{route=\"" + route + "\",result=\"sent\",reason=\"\"} 7\n"
+	for name, text := range map[string]string{"Fluentd": fluentd.String(), "Vector": statuses.String()} {
+		if len(text) < 5<<20 || len(text) > maxBody {
+			t.Fatalf("%s: %d bytes", name, len(text))
+		}
+		counts, err := parse(strings.NewReader(text + last))
+		if err != nil || counts[route] == nil || counts[route].sent != 7 {
+			t.Errorf("%s: the last route has %+v, %v", name, counts[route], err)
+		}
+		if one := counts[id(0)]; one == nil || len(one.reasons) > maxReasons+1 || len(one.reasons) < 60 {
+			t.Errorf("%s: the first route has %+v", name, one)
+		}
+	}
+}
+
+// The counters that are missing in a part of an answer would be counted again with the next whole one.
+func TestACollectorWhoseAnswerIsTooLongIsUnread(t *testing.T) {
+	n := newNodes(t)
+	whole := vector(route, 100, 0, 0, 0)
+	n.start("10.0.0.1", whole)
+	n.after(0)
+	n.set("10.0.0.1", strings.Repeat("# comment\n", maxBody/9)+whole)
+	if got := n.after(Interval); got.Read != 0 || got.Unread != 1 || got.Routes[route].Sent != 100 {
+		t.Errorf("too long: got %+v", got)
+	}
+	n.set("10.0.0.1", vector(route, 101, 0, 0, 0))
+	if got := n.after(Interval); got.Read != 1 || got.Routes[route].Sent != 101 {
+		t.Errorf("whole again: got %+v", got)
 	}
 }
 

@@ -148,6 +148,12 @@ func TestAServiceThatAFailingWorkloadCannotReachIsFound(t *testing.T) {
 		return checktest.CartWithPod("spec: {nodeName: node-1, containers: [{name: api, image: i, env: [{name: QUEUE, value: " +
 			"'amqp://user:word@queue.mq.svc:5672/x'}]}]}\nstatus: {phase: Running, containerStatuses: [{name: api, " + status + "}]}")
 	}
+	mounting := func(more, status string) string {
+		return checktest.CartWithPod("spec: {nodeName: node-1, containers: [{name: api, image: i, volumeMounts: [{name: conf, mountPath: /conf}]" +
+			more + "}], volumes: [{name: conf, configMap: {name: urls}}]}\nstatus: {phase: Running, containerStatuses: [{name: api, " + status +
+			"}]}")
+	}
+	file := checktest.Document("v1", "ConfigMap", "name: urls, namespace: shop", "data: {app.yaml: \"a: 1\\nqueue: queue.mq.svc:5672\\n\"}")
 	checktest.RunCases(t, Checks(), map[string]checktest.Case{
 		"missing, for an init container": {
 			ID: "dependency-unreachable", Documents: hanging + namespace + service("rabbit", "5672"), Want: []string{
@@ -167,6 +173,34 @@ func TestAServiceThatAFailingWorkloadCannotReachIsFound(t *testing.T) {
 				"high Deployment/shop/cart [mq/queue]: Pods of Deployment cart cannot reach queue.mq.svc: Service queue does not " +
 					"exist in namespace mq.",
 				"  spec: key QUEUE of ConfigMap urls, which container api takes: queue.mq.svc:5672",
+				"  condition: 1 of 1 Pod: cart-7d9f-a",
+			},
+		},
+		"missing, and only in a file of a ConfigMap": {
+			ID: "dependency-unreachable", Documents: mounting("", crashed) + namespace + file, Want: []string{
+				"medium Deployment/shop/cart [mq/queue]: Pods of Deployment cart cannot reach queue.mq.svc: Service queue does not " +
+					"exist in namespace mq.",
+				"  spec: key app.yaml of ConfigMap urls, which container api takes: queue.mq.svc:5672",
+				"  condition: 1 of 1 Pod: cart-7d9f-a",
+			},
+		},
+		"missing, in a file and in a variable": {
+			ID: "dependency-unreachable", Documents: mounting(`, env: [{name: QUEUE, value: "queue.mq.svc:5672"}]`, crashed) + namespace + file,
+			Want: []string{
+				"high Deployment/shop/cart [mq/queue]: Pods of Deployment cart cannot reach queue.mq.svc: Service queue does not " +
+					"exist in namespace mq.",
+				"  spec: env QUEUE of container api: queue.mq.svc:5672",
+				"  condition: 1 of 1 Pod: cart-7d9f-a",
+			},
+		},
+		"missing, in a file and in the termination message": {
+			ID: "dependency-unreachable",
+			Documents: mounting("", strings.Replace(crashed, "reason: Error,", `reason: Error, message: "lookup queue.mq.svc: no such host",`,
+				1)) + namespace + file,
+			Want: []string{
+				"high Deployment/shop/cart [mq/queue]: Pods of Deployment cart cannot reach queue.mq.svc: Service queue does not " +
+					"exist in namespace mq.",
+				"  spec: key app.yaml of ConfigMap urls, which container api takes: queue.mq.svc:5672",
 				"  condition: 1 of 1 Pod: cart-7d9f-a",
 			},
 		},

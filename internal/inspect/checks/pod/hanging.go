@@ -66,6 +66,8 @@ func hangingFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container) check
 		}
 		if waits == "" {
 			waits = ", and its configuration names host " + host.Host + noService(g, pod, host.Host)
+		}
+		if !host.File {
 			f.Severity = v1alpha1.SeverityHigh
 		}
 		f.Evidence = append(f.Evidence, check.FromSpec("%s: host %s", host.Where(), host.Host))
