@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -113,8 +114,8 @@ func TestHelmAndKustomizeInstallTheSameObjects(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if tc.tenants != nil {
-				addTenants(t, config, kustomized, tc.tenants)
+			for _, folder := range tc.tenants {
+				addTenants(t, config, kustomized, append(slices.Clone(tc.roles), folder))
 			}
 			installed, err := helm(t, namespace, tc.values)
 			if err != nil {
@@ -130,50 +131,50 @@ func TestHelmAndKustomizeInstallTheSameObjects(t *testing.T) {
 // combination of components, for Kustomize and for Helm.
 type combination struct {
 	resources, components []string
-	// tenants are folders whose bindings are in each namespace that the manager serves.
-	tenants []string
-	more    string
-	values  map[string]any
+	// tenants are folders that make the Roles of each namespace that the manager serves, of the roles of components.
+	tenants, roles []string
+	more           string
+	values         map[string]any
 }
 
 func combinations() map[string]combination {
 	cases := map[string]combination{"default": {resources: []string{"default"}}}
 	all := combination{resources: []string{"default", "dashboard"}}
+	single := combination{resources: []string{"default"}} // all that needs nothing of the whole cluster
 	for _, c := range components() {
-		single := combination{resources: []string{"default"}, values: c.values}
+		one := combination{resources: []string{"default"}, values: c.values}
 		switch {
+		case c.folder == namespaced || c.folder == withoutClusterScoped:
+			cases[c.folder] = one.inNamespaces(c.folder == withoutClusterScoped)
+			continue
 		case c.resource:
-			single.resources = append(single.resources, c.folder)
+			one.resources = append(one.resources, c.folder)
 		default:
-			single.components = []string{c.folder}
+			one.components = []string{c.folder}
 		}
-		if c.tenant != "" {
-			all.tenants = append(all.tenants, c.tenant)
+		if c.roles != "" {
+			one.roles = []string{c.roles}
 		}
-		if c.folder == namespaced {
-			single.tenants = []string{c.tenant}
-			single.more = site("namespaces:\n    - shop\n    - inspections")
-		}
-		cases[c.folder] = single
+		cases[c.folder] = one
 		// Component grafana-operator contains grafana, and plain-impersonation replaces the roles that continuous patches.
 		if c.beside != "" {
-			both := single
+			both := one
 			both.resources = append(both.resources, "dashboard")
 			both.components = append(both.components, c.beside)
 			both.values = merged(both.values, dashboard().values)
 			cases[c.folder+" and the dashboard"] = both
+			cases[c.folder+" in single namespaces"] = one.inNamespaces(false)
 			continue
 		}
-		all.values = merged(all.values, c.values)
-		if !c.resource && c.folder != "components/grafana" {
-			all.components = append(all.components, c.folder)
-		}
-		if single.tenants != nil {
-			all.more = single.more
+		needsCluster := c.resource || c.folder == "components/log-collection"
+		all.add(c)
+		if !needsCluster {
+			single.add(c)
 		}
 	}
-	all.components = append(slices.DeleteFunc(all.components, func(folder string) bool { return folder == namespaced }), namespaced)
 	cases["all but plain impersonation"] = all
+	cases["all but plain impersonation, in single namespaces"] = all.inNamespaces(false)
+	cases["all without objects of the cluster"] = single.inNamespaces(true)
 	cases["without admission"] = combination{
 		resources: []string{"crd", "rbac", "manager"}, more: "namespace: " + namespace + "\n",
 		values: map[string]any{"components": map[string]any{"admission": false}},
@@ -188,17 +189,42 @@ func combinations() map[string]combination {
 	return cases
 }
 
+// add a component.
+func (c *combination) add(one component) {
+	c.values = merged(c.values, one.values)
+	if !one.resource && one.folder != "components/grafana" {
+		c.components = append(c.components, one.folder)
+	}
+	if one.roles != "" {
+		c.roles = append(c.roles, one.roles)
+	}
+}
+
+// inNamespaces is the combination for a manager that serves single namespaces, with or without objects of the whole cluster.
+func (c combination) inNamespaces(withoutCluster bool) combination {
+	c.components = append(slices.Clone(c.components), namespaced)
+	c.tenants = []string{"tenant/roles"}
+	c.values = merged(c.values, map[string]any{"namespaces": []any{"shop", "inspections"}})
+	if withoutCluster {
+		c.components = append(c.components, withoutClusterScoped)
+		c.tenants = append(c.tenants, "tenant/users")
+		c.values = merged(c.values, map[string]any{"clusterScoped": map[string]any{"install": false}})
+	}
+	c.more = site("namespaces:\n    - shop\n    - inspections")
+	return c
+}
+
 // site is an overlay with settings, as docs/installation.md describes it.
 func site(settings string) string {
 	return "configMapGenerator:\n- name: " + managerConfig + "\n  namespace: " + namespace + "\n  behavior: merge\n  literals:\n  - |\n" +
 		"    90-site.yaml=apiVersion: config.kubeops.io/v1alpha1\n    kind: ManagerConfig\n    " + settings + "\n"
 }
 
-// addTenants adds folders of config/tenant, which are applied in each namespace.
+// addTenants adds the Roles that components make in each namespace.
 func addTenants(t *testing.T, config *sources, all *objects, folders []string) {
 	t.Helper()
 	for _, name := range []string{"shop", "inspections"} {
-		bindings, err := config.render(folders, nil, "namespace: "+name+"\n")
+		bindings, err := config.render([]string{"rbac"}, folders, "namespace: "+name+"\n")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -227,48 +253,87 @@ func TestEveryComponentIsInTheChart(t *testing.T) {
 	}
 }
 
-// TestTheManagerOfSingleNamespacesActsInTheseOnly: no account of KubeOps that runs inspections may name ServiceAccounts of all namespaces.
-func TestTheManagerOfSingleNamespacesActsInTheseOnly(t *testing.T) {
-	t.Parallel()
+// allValues are those of all components that may be installed together.
+func allValues() map[string]any {
 	values := map[string]any{}
 	for _, c := range components() {
-		if c.folder != "dashboard" && c.beside == "" {
+		if c.folder != withoutClusterScoped {
 			values = merged(values, c.values)
 		}
 	}
+	return values
+}
+
+// TestTheManagerOfSingleNamespacesHasRolesInTheseOnly: no account of KubeOps that runs inspections may name ServiceAccounts of all namespaces.
+// What it may do in the whole cluster is to read as an account which APIs there are.
+func TestTheManagerOfSingleNamespacesHasRolesInTheseOnly(t *testing.T) {
+	t.Parallel()
+	values := merged(allValues(), map[string]any{"components": map[string]any{"dashboard": false, "plainImpersonation": false}})
 	installed, err := helm(t, namespace, values)
 	if err != nil {
 		t.Fatal(err)
 	}
 	own := 0
 	for key, manifest := range installed.byKey {
+		parts := strings.Split(key, "/") // kind, namespace, name
+		ofManager := strings.HasPrefix(parts[2], "kubeops-manager") || strings.HasPrefix(parts[2], "kubeops-worker")
 		reference, _ := manifest["roleRef"].(map[string]any)
-		name, _ := reference["name"].(string)
-		forAll := []string{
-			"kubeops-manager", "kubeops-manager-impersonation", "kubeops-manager-impersonation-secrets", "kubeops-manager-cluster-profiles",
-			"kubeops-worker",
-		}
 		switch {
-		case !slices.Contains(forAll, name):
-		case manifest["kind"] == "ClusterRoleBinding":
+		case strings.HasPrefix(parts[0], "ClusterRole") && ofManager && !strings.Contains(parts[2], "-impersonation-discovery"):
 			t.Errorf("%s is for the whole cluster", key)
+		case parts[0] != "RoleBinding" || !slices.Contains([]string{"shop", "inspections"}, parts[1]):
+		case reference["kind"] != "Role" || installed.byKey[fmt.Sprintf("Role/%s/%s", parts[1], reference["name"])] == nil:
+			t.Errorf("%s binds %v, which is no Role of its namespace", key, reference)
 		default:
 			own++
 		}
 	}
-	if own != 14 { // 7 in each of two namespaces
+	if own != 20 { // 10 in each of two namespaces
 		t.Errorf("%d bindings in namespaces", own)
 	}
 }
 
-// TestTheBindingsThatKubectlLeavesAreDocumented: an installation for all namespaces would otherwise keep its permissions.
-func TestTheBindingsThatKubectlLeavesAreDocumented(t *testing.T) {
+// TestAnInstallationWithoutObjectsOfTheClusterHasNone: who installs it can write in its namespaces only.
+func TestAnInstallationWithoutObjectsOfTheClusterHasNone(t *testing.T) {
+	t.Parallel()
+	values := combinations()["all without objects of the cluster"].values
+	installed, err := helm(t, namespace, values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, manifest := range installed.byKey {
+		metadata, _ := manifest["metadata"].(map[string]any)
+		kind := fmt.Sprint(manifest["kind"])
+		if metadata["namespace"] == nil || strings.HasPrefix(kind, "Cluster") || kind == "FlowSchema" || strings.HasPrefix(kind, "Validating") {
+			t.Errorf("%s is an object of the whole cluster", key)
+		}
+		rules, _ := manifest["rules"].([]any)
+		for _, rule := range rules {
+			if fields, _ := rule.(map[string]any); fields["nonResourceURLs"] != nil {
+				t.Errorf("%s grants paths, which the API server refuses in a Role", key)
+			}
+		}
+	}
+	for _, want := range []string{"Role/shop/kubeops-manager", "Role/inspections/kubeops-inspector", "Role/shop/kubeops-viewer"} {
+		if installed.byKey[want] == nil {
+			t.Errorf("there is no %s", want)
+		}
+	}
+}
+
+// TestTheObjectsThatKubectlLeavesAreDocumented: an installation for all namespaces would otherwise keep its permissions.
+func TestTheObjectsThatKubectlLeavesAreDocumented(t *testing.T) {
 	t.Parallel()
 	config, err := readSources(repository)
 	if err != nil {
 		t.Fatal(err)
 	}
-	folders := []string{"components/workers", "components/cluster-profiles"}
+	var folders []string
+	for _, c := range components() {
+		if c.roles != "" && c.beside == "" {
+			folders = append(folders, c.folder)
+		}
+	}
 	without, err := config.render([]string{"default"}, folders, "")
 	if err != nil {
 		t.Fatal(err)
@@ -281,19 +346,19 @@ func TestTheBindingsThatKubectlLeavesAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, command, _ := strings.Cut(string(content), "kubectl delete clusterrolebinding --ignore-not-found")
+	_, command, _ := strings.Cut(string(content), "kubectl delete clusterrolebinding,clusterrole --ignore-not-found")
 	command, _, _ = strings.Cut(command, "```")
 	got := strings.Fields(strings.ReplaceAll(command, "\\", ""))
-	var removed []string
+	removed := map[string]bool{}
 	for _, key := range without.keys {
-		if name, ok := strings.CutPrefix(key, "ClusterRoleBinding//"); ok && with.byKey[key] == nil {
-			removed = append(removed, name)
+		kind, name, _ := strings.Cut(key, "//")
+		if strings.HasPrefix(kind, "ClusterRole") && with.byKey[key] == nil {
+			removed[name] = true
 		}
 	}
 	slices.Sort(got)
-	slices.Sort(removed)
-	if !slices.Equal(got, removed) {
-		t.Errorf("docs/permissions.md deletes %q, and component namespaced %q", got, removed)
+	if want := slices.Sorted(maps.Keys(removed)); !slices.Equal(got, want) {
+		t.Errorf("docs/permissions.md deletes %q, and component namespaced %q", got, want)
 	}
 }
 
@@ -349,11 +414,7 @@ func TestCRDsAreKeptWhenTheReleaseIsUninstalled(t *testing.T) {
 
 func TestTheChartInstallsIntoAnyNamespace(t *testing.T) {
 	t.Parallel()
-	values := map[string]any{}
-	for _, c := range components() {
-		values = merged(values, c.values)
-	}
-	installed, err := helm(t, "platform", values)
+	installed, err := helm(t, "platform", allValues())
 	if err != nil {
 		t.Fatal(err)
 	}
