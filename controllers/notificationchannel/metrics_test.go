@@ -58,7 +58,8 @@ func TestPendingReportsAreAMetricUntilTheChannelIsGone(t *testing.T) {
 	expect("a new process cannot open the channel", labels+"2")
 	w.receiver.answers(nil)
 	w.change(func(c *v1alpha1.NotificationChannel) {
-		c.Spec.Webhook.URL, c.Spec.Webhook.URLFrom = w.receiver.url, nil
+		c.Spec.Webhook.URL = w.receiver.url
+		c.Spec.Webhook.URLFrom = nil
 	})
 	w.reconcile()
 	expect("the receiver is back", labels+"0")

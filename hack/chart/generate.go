@@ -165,7 +165,8 @@ func (c *chart) compareRemovers(config *sources, base []string, with *objects, o
 
 // addTenants adds roles for each namespace that the manager serves, and what components make of them.
 func (c *chart) addTenants(config *sources, roles component) error {
-	base, in := []string{"rbac"}, "namespace: "+tenant+"\n"
+	base := []string{"rbac"}
+	in := "namespace: " + tenant + "\n"
 	without, err := config.render(base, []string{roles.folder}, in)
 	if err != nil {
 		return err

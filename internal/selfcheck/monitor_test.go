@@ -224,7 +224,8 @@ func behind(now time.Time) func(*coordinationv1.Lease) {
 
 func TestAManagerOfSingleNamespacesDoesNotListLeases(t *testing.T) {
 	w := newWorld(t)
-	w.Single, w.Reader = true, nil // a request would panic
+	w.Single = true
+	w.Reader = nil // a request would panic
 	w.examine(t.Context())
 	if !slices.Equal(w.logged, nil) {
 		t.Errorf("logged %q", w.logged)

@@ -257,7 +257,9 @@ func (e *examination) missing(i *installation, refused []attribute) {
 // lacks reports what a manager does not have of a role. In single namespaces it has Roles, and what only a ClusterRole can grant may be
 // left out on purpose.
 func (e *examination) lacks(i *installation, role config.Role, list string) {
-	kind, doing, fix := role.Kind, "", originOf(i.deployment).again("config/rbac")
+	kind := role.Kind
+	fix := originOf(i.deployment).again("config/rbac")
+	doing := ""
 	if strings.HasPrefix(role.Name, "kubeops-manager-impersonation") {
 		doing = ", for requests as the ServiceAccounts of tenants"
 	}
