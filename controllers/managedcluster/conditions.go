@@ -41,7 +41,9 @@ func (c *connector) parts() []probe.Part[*v1alpha1.ManagedCluster, *session] {
 		},
 		{
 			Condition: v1alpha1.ConditionCredentialsExpiring, Wanted: always,
-			Reconcile: func(ctx context.Context, sc scope, s *session) outcome.Auxiliary { return c.expiry(ctx, sc, s.validity) },
+			Reconcile: func(ctx context.Context, sc scope, s *session) outcome.Auxiliary {
+				return c.expiry(ctx, sc, s.validity)
+			},
 		},
 	}
 }

@@ -36,7 +36,8 @@ type Metrics struct {
 	results *prometheus.CounterVec
 }
 
-// NewMetrics registers kubeops_child_processes and kubeops_child_processes_ended_total. Registering them twice with one registry is an error.
+// NewMetrics registers kubeops_child_processes and kubeops_child_processes_ended_total. Registering them twice with one registry is an
+// error.
 func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 	m := &Metrics{
 		running: prometheus.NewGaugeVec(prometheus.GaugeOpts{
@@ -44,8 +45,8 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 		}, []string{"work"}),
 		results: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "kubeops_child_processes_ended_total",
-			Help: "Processes that ended, by their work and result: done, memory (the limit ended it), deadline (killed), canceled (not needed " +
-				"any more), crash, or failed (the conversation with it).",
+			Help: "Processes that ended, by their work and result: done, memory (the limit ended it), deadline (killed), canceled (not " +
+				"needed any more), crash, or failed (the conversation with it).",
 		}, []string{"work", "result"}),
 	}
 	// A rate of a counter that appears with its first event misses this event.

@@ -62,7 +62,8 @@ func (m *Monitor) Register(registry prometheus.Registerer) error {
 		Name: "kubeops_crds_outdated", Help: "CustomResourceDefinitions that lack fields or values of this manager.",
 	})
 	m.managers = prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "kubeops_other_managers", Help: "Managers of other installations that lead in this cluster. Always 0 of a manager of single namespaces.",
+		Name: "kubeops_other_managers",
+		Help: "Managers of other installations that lead in this cluster. Always 0 of a manager of single namespaces.",
 	})
 	return errors.Join(registry.Register(m.crds), registry.Register(m.managers))
 }
@@ -136,8 +137,8 @@ func (m *Monitor) examineManagers(ctx context.Context) error {
 	}
 	slices.Sort(others)
 	m.managers.Set(float64(len(others)))
-	m.report("managers", strings.Join(others, "; "), "Another manager of KubeOps leads in this cluster: both run Inspections and Pipelines, "+
-		"and overwrite each other's status. Scale the Deployment of one of them to 0, or let each serve its own namespaces")
+	m.report("managers", strings.Join(others, "; "), "Another manager of KubeOps leads in this cluster: both run Inspections and "+
+		"Pipelines, and overwrite each other's status. Scale the Deployment of one of them to 0, or let each serve its own namespaces")
 	return nil
 }
 

@@ -2,9 +2,6 @@ package selfcheck
 
 import (
 	"context"
-	"fmt"
-	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,26 +27,20 @@ import (
 	"kubeops.io/kubeops/internal/testkit"
 )
 
-// realAPI is the configuration of the real API server of this package's tests, as a cluster administrator.
-var realAPI *rest.Config
-
-func TestMain(m *testing.M) {
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	config, stop, err := testkit.StartAPIServer()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	realAPI = config
-	code := m.Run()
-	if err := stop(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return code
+// TestTheInstallationIsExamined has a real API server.
+func TestTheInstallationIsExamined(t *testing.T) {
+	config := testkit.APIServer(t)
+	t.Run("CRDs that are older than the manager are said once, and so is their upgrade", func(t *testing.T) { testOlderCRDs(t, config) })
+	t.Run("another manager that leads is said once", func(t *testing.T) { testAnotherManager(t, config) })
+	t.Run("a manager of single namespaces does not list Leases", func(t *testing.T) {
+		w := newWorld(t, config)
+		w.Single = true
+		w.Reader = nil // a request would panic
+		w.examine(t.Context())
+		if len(w.logged) > 0 {
+			t.Errorf("logged %q", w.logged)
+		}
+	})
 }
 
 // world is a monitor, what it logged, and an administrator.
@@ -60,7 +51,7 @@ type world struct {
 	logged []string
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, config *rest.Config) *world {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme} {
@@ -68,15 +59,15 @@ func newWorld(t *testing.T) *world {
 			t.Fatal(err)
 		}
 	}
-	admin, err := client.New(realAPI, client.Options{Scheme: scheme})
+	admin, err := client.New(config, client.Options{Scheme: scheme})
 	if err != nil {
 		t.Fatal(err)
 	}
-	schemas, err := discovery.NewDiscoveryClientForConfig(realAPI)
+	schemas, err := discovery.NewDiscoveryClientForConfig(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := serverclock.NewClient(realAPI)
+	server, err := serverclock.NewClient(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,8 +99,9 @@ func (w *world) taken() (logged []string) {
 	return logged
 }
 
-func TestCRDsThatAreOlderThanTheManagerAreSaidOnceAndSoIsTheirUpgrade(t *testing.T) {
-	w := newWorld(t)
+func testOlderCRDs(t *testing.T, config *rest.Config) {
+	t.Helper()
+	w := newWorld(t, config)
 	w.examine(t.Context())
 	w.eventually(w.crds, 0)
 	if logged := w.taken(); len(logged) > 0 {
@@ -143,7 +135,8 @@ func TestCRDsThatAreOlderThanTheManagerAreSaidOnceAndSoIsTheirUpgrade(t *testing
 	}
 }
 
-func TestAnotherManagerThatLeadsIsSaidOnce(t *testing.T) {
+func testAnotherManager(t *testing.T, config *rest.Config) {
+	t.Helper()
 	lease := func(namespace string, renewed time.Duration) *coordinationv1.Lease {
 		return &coordinationv1.Lease{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: v1alpha1.LeaderElectionLease},
@@ -153,7 +146,7 @@ func TestAnotherManagerThatLeadsIsSaidOnce(t *testing.T) {
 			},
 		}
 	}
-	w := newWorld(t)
+	w := newWorld(t, config)
 	for _, namespace := range []string{"kubeops-system", "second"} {
 		if err := w.admin.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}); err != nil {
 			t.Fatal(err)
@@ -219,15 +212,5 @@ func behind(now time.Time) func(*coordinationv1.Lease) {
 	return func(l *coordinationv1.Lease) {
 		l.Spec.RenewTime = ptr.To(metav1.NewMicroTime(now.Add(-time.Hour)))
 		l.ManagedFields = []metav1.ManagedFieldsEntry{{Time: ptr.To(metav1.NewTime(now))}}
-	}
-}
-
-func TestAManagerOfSingleNamespacesDoesNotListLeases(t *testing.T) {
-	w := newWorld(t)
-	w.Single = true
-	w.Reader = nil // a request would panic
-	w.examine(t.Context())
-	if !slices.Equal(w.logged, nil) {
-		t.Errorf("logged %q", w.logged)
 	}
 }

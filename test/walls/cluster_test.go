@@ -42,6 +42,8 @@ type cluster struct {
 	program string
 	// alone starts managers without leader election: one that was killed would hold its Lease for 10 s.
 	alone bool
+	// collectsNoLogs starts managers without log collection, whose namespace and permissions are not installed.
+	collectsNoLogs bool
 	// settings are added to the configuration of managers.
 	settings string
 	// stopTenants ends what tenants do over and over.
