@@ -25,12 +25,22 @@ var files embed.FS
 // CRDs are the CustomResourceDefinitions, by name.
 func CRDs() ([]*apiextensionsv1.CustomResourceDefinition, error) {
 	var list []*apiextensionsv1.CustomResourceDefinition
-	err := documents("crd/bases/*.yaml", func(_ string, content []byte) error {
-		crd := &apiextensionsv1.CustomResourceDefinition{}
+	err := EachCRD(func(crd *apiextensionsv1.CustomResourceDefinition) error {
 		list = append(list, crd)
-		return yaml.Unmarshal(content, crd)
+		return nil
 	})
 	return list, err
+}
+
+// EachCRD calls visit with each CustomResourceDefinition, by name. All of them together take many MiB.
+func EachCRD(visit func(*apiextensionsv1.CustomResourceDefinition) error) error {
+	return documents("crd/bases/*.yaml", func(_ string, content []byte) error {
+		crd := &apiextensionsv1.CustomResourceDefinition{}
+		if err := yaml.Unmarshal(content, crd); err != nil {
+			return err
+		}
+		return visit(crd)
+	})
 }
 
 // Role is a Role or ClusterRole of the manager.

@@ -96,7 +96,7 @@ func TestKubernetesWithoutConstrainedImpersonation(t *testing.T) {
 	})
 }
 
-// TestAManagerOfSingleNamespaces has bindings in namespace team only.
+// TestAManagerOfSingleNamespaces has Roles in namespace team only.
 func TestAManagerOfSingleNamespaces(t *testing.T) {
 	c := newClusterWith(t, kustomize(t, "../../config/rbac, ../../config/admission", "../../config/components/namespaced"))
 	bindings := &rbacv1.ClusterRoleBindingList{}
@@ -111,9 +111,9 @@ func TestAManagerOfSingleNamespaces(t *testing.T) {
 	}
 	c.team("team", "kubeops")
 	c.team("other", "kubeops")
-	for _, binding := range kustomize(t, "../../config/tenant", "") {
-		binding.SetNamespace("team")
-		c.create(binding)
+	for _, object := range kustomize(t, "../../config/tenant", "") {
+		object.SetNamespace("team")
+		c.create(object)
 	}
 	c.startManager(prometheus.NewRegistry(), "team")
 	spec := v1alpha1.InspectionSpec{Namespaces: []string{"team"}}

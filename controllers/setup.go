@@ -15,6 +15,7 @@ import (
 	"kubeops.io/kubeops/controllers/explanation"
 	"kubeops.io/kubeops/controllers/export"
 	"kubeops.io/kubeops/controllers/inspection"
+	"kubeops.io/kubeops/controllers/installation"
 	"kubeops.io/kubeops/controllers/logbackend"
 	"kubeops.io/kubeops/controllers/logcollection"
 	"kubeops.io/kubeops/controllers/managedcluster"
@@ -67,6 +68,7 @@ func list() []controller {
 		{name: "notificationchannel", setup: notificationchannel.Setup, kinds: []string{"NotificationChannel", "InspectionReport"}},
 		{name: "pipeline", setup: pipeline.Setup, kinds: []string{"Pipeline", "PipelineRun"}},
 		{name: "pipelinerun", setup: pipelinerun.Setup, kinds: []string{"Pipeline", "PipelineRun", "Approval", "CDProvider"}},
+		{name: "installation", setup: installation.Setup},
 		{name: "webhook", setup: webhook.Setup, kinds: []string{"Pipeline", "PipelineRun"}},
 	}
 }

@@ -31,6 +31,8 @@ const (
 
 // Annotations and labels that KubeOps reads or sets.
 const (
+	// AnnotationTraceID is the ID of the trace of a reconcile on the events that it records, if traces are on.
+	AnnotationTraceID = "kubeops.io/trace-id"
 	// AnnotationRequestedAt requests a run now. Every value that differs from the last handled one starts a run.
 	AnnotationRequestedAt = "kubeops.io/requested-at"
 	// LabelInspection on an InspectionReport is the name of its Inspection. A name over 63 characters is shortened and ends

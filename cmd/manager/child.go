@@ -63,17 +63,17 @@ func serveTemplates() error {
 }
 
 // smallCommand is the command of a process that answers one request, with a memory limit in bytes.
-func smallCommand(argument string, memory int64) (*child.Command, error) {
+func smallCommand(argument string, memory int64, work child.Work, counted *child.Metrics) (*child.Command, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find the program to start for %s: %w", argument, err)
 	}
-	return &child.Command{Path: program, Args: []string{argument}, Memory: memory, Processors: 1}, nil
+	return &child.Command{Path: program, Args: []string{argument}, Memory: memory, Processors: 1, Work: work, Metrics: counted}, nil
 }
 
 // runCommand is the command of a child process, with its share of the memory and of the processors of a number of them. The manager's own
 // memory limit is reduced by what the children may use.
-func runCommand(config *configv1alpha1.ManagerConfig, parallel int64) (*child.Command, error) {
+func runCommand(config *configv1alpha1.ManagerConfig, parallel int64, counted *child.Metrics) (*child.Command, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find the program to start for runs: %w", err)
@@ -87,7 +87,9 @@ func runCommand(config *configv1alpha1.ManagerConfig, parallel int64) (*child.Co
 		debug.SetMemoryLimit(max(container-parallel*memory, container/4))
 	}
 	processors := max((runtime.GOMAXPROCS(0)+int(parallel)-1)/int(parallel), 1)
-	return &child.Command{Path: program, Args: []string{runArgument}, Memory: memory, Processors: processors}, nil
+	return &child.Command{
+		Path: program, Args: []string{runArgument}, Memory: memory, Processors: processors, Work: child.WorkInspection, Metrics: counted,
+	}, nil
 }
 
 // runMemory is the memory limit of one run in bytes. The configuration is valid.

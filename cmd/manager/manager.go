@@ -28,6 +28,7 @@ import (
 	configv1alpha1 "kubeops.io/kubeops/api/config/v1alpha1"
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers"
+	"kubeops.io/kubeops/internal/child"
 	"kubeops.io/kubeops/internal/explain/rediscache"
 	"kubeops.io/kubeops/internal/expression"
 	"kubeops.io/kubeops/internal/kind"
@@ -94,22 +95,11 @@ func managerOptions(config *configv1alpha1.ManagerConfig, scheme *runtime.Scheme
 func addControllers(
 	manager ctrl.Manager, config *configv1alpha1.ManagerConfig, tracing trace.TracerProvider,
 ) (closeAll func(), err error) {
-	// First: it reserves memory for the processes of runs.
-	command, err := runCommand(config, int64(config.Inspections.MaxConcurrent)+int64(config.Inspections.MaxContinuous))
-	if err != nil {
-		return nil, err
-	}
-	expressions, err := smallCommand(evaluateArgument, expression.Memory)
-	if err != nil {
-		return nil, err
-	}
-	templates, err := smallCommand(renderArgument, message.Memory)
-	if err != nil {
-		return nil, err
-	}
 	options := controllerOptions(config)
 	options.Tracing = tracing
-	options.RunCommand, options.ExpressionCommand, options.TemplateCommand = command, expressions, templates
+	if err := addCommands(&options, config); err != nil { // first, since it reserves memory for the processes of runs
+		return nil, err
+	}
 	var opened []func()
 	closeAll = func() {
 		for _, closeOne := range opened {
@@ -144,10 +134,28 @@ func addControllers(
 	return closeAll, nil
 }
 
+// addCommands of the processes that the controllers start.
+func addCommands(options *controllers.Options, config *configv1alpha1.ManagerConfig) error {
+	counted, err := child.NewMetrics(options.Metrics)
+	if err != nil {
+		return fmt.Errorf("register metrics: %w", err)
+	}
+	parallel := int64(config.Inspections.MaxConcurrent) + int64(config.Inspections.MaxContinuous)
+	if options.RunCommand, err = runCommand(config, parallel, counted); err != nil {
+		return err
+	}
+	if options.ExpressionCommand, err = smallCommand(evaluateArgument, expression.Memory, child.WorkExpression, counted); err != nil {
+		return err
+	}
+	options.TemplateCommand, err = smallCommand(renderArgument, message.Memory, child.WorkTemplate, counted)
+	return err
+}
+
 func controllerOptions(config *configv1alpha1.ManagerConfig) controllers.Options {
 	collection := &config.LogCollection
 	return controllers.Options{
 		Namespaces:            config.Namespaces,
+		LeaseNamespace:        cmp.Or(config.LeaderElection.Namespace, ownNamespace(serviceAccountNamespace)),
 		ParallelInspections:   int(config.Inspections.MaxConcurrent),
 		ContinuousInspections: int(config.Inspections.MaxContinuous),
 		Egress:                egress(&config.Backends),

@@ -17,6 +17,7 @@ import (
 	"kubeops.io/kubeops/controllers/environment"
 	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/buildinfo"
+	"kubeops.io/kubeops/internal/child"
 	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/managerconfig"
 	"kubeops.io/kubeops/internal/runner"
@@ -86,7 +87,11 @@ func startWorker(effective *managerconfig.Effective, again load) error {
 // addWorker adds the worker of a queue to a manager, which has no controllers.
 func addWorker(manager ctrl.Manager, config *configv1alpha1.ManagerConfig, queue *workqueue.Queue) error {
 	parallel := int(config.Inspections.MaxConcurrent)
-	command, err := runCommand(config, int64(parallel))
+	counted, err := child.NewMetrics(metrics.Registry)
+	if err != nil {
+		return fmt.Errorf("register metrics: %w", err)
+	}
+	command, err := runCommand(config, int64(parallel), counted)
 	if err != nil {
 		return err
 	}

@@ -40,6 +40,8 @@ type Settings struct {
 	ContinuousInspections int
 	// RunCommand starts the process of each run, which calls runner.Serve. Nil runs Inspections in this process.
 	RunCommand *child.Command
+	// LeaseNamespace has the Lease that this manager leads by.
+	LeaseNamespace string
 	// Parts does the work of runs elsewhere, such as in workers. Nil does it in processes of RunCommand.
 	Parts runner.Parts
 	// ExpressionCommand starts the process that evaluates the expressions of Pipelines, which calls expression.Serve. Nil evaluates them in

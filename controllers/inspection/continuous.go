@@ -88,7 +88,7 @@ func (l *logic) saveJudgement(
 	conclude(scope.Conditions(), report)
 	l.watches.Want(scope.Key(), report.Name, false)
 	log.FromContext(ctx).Info("Saved what was judged", "report", run.Report, "trigger", run.Trigger)
-	scope.AfterWrite(func() { l.saved(scope.Object, report) })
+	scope.AfterWrite(func() { l.saved(ctx, scope.Object, report) })
 	return kind.Result{RequeueAfter: time.Millisecond, Told: true}, nil
 }
 

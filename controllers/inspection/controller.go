@@ -167,12 +167,12 @@ func (l *logic) Reconcile(ctx context.Context, scope *kind.Scope[*v1alpha1.Inspe
 	record(scope.Object, plan.run, report)
 	conclude(scope.Conditions(), report)
 	l.checked.remember(scope)
-	scope.AfterWrite(func() { l.saved(scope.Object, report) })
+	scope.AfterWrite(func() { l.saved(ctx, scope.Object, report) })
 	return kind.Result{RequeueAfter: l.requeueAfter(scope.Object), Told: true}, nil
 }
 
 // saved counts a report and records an event about it.
-func (l *logic) saved(inspection *v1alpha1.Inspection, report *v1alpha1.InspectionReport) {
+func (l *logic) saved(ctx context.Context, inspection *v1alpha1.Inspection, report *v1alpha1.InspectionReport) {
 	l.metrics.finished(inspection, report)
 	eventType := corev1.EventTypeNormal
 	line := render.Headline(report.Summary)
@@ -180,7 +180,7 @@ func (l *logic) saved(inspection *v1alpha1.Inspection, report *v1alpha1.Inspecti
 		eventType = corev1.EventTypeWarning
 		line = missing(report)
 	}
-	kind.Event(l.events, inspection, eventType, "ReportSaved", "Inspect", "Saved InspectionReport "+report.Name+": "+line)
+	kind.Event(ctx, l.events, inspection, eventType, "ReportSaved", "Inspect", "Saved InspectionReport "+report.Name+": "+line)
 }
 
 // plan is what to do now with an Inspection that the limits allow.

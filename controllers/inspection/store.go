@@ -143,7 +143,7 @@ func (r reports) prune(ctx context.Context, inspection *v1alpha1.Inspection, new
 				report.Name, apierror.DescribeWithMessage(err, runner.MaxQuote))
 		}
 		if report.Labels[v1alpha1.LabelUndelivered] != "" {
-			kind.Event(r.events, inspection, corev1.EventTypeWarning, "ReportNotDelivered", "Inspect", fmt.Sprintf(
+			kind.Event(ctx, r.events, inspection, corev1.EventTypeWarning, "ReportNotDelivered", "Inspect", fmt.Sprintf(
 				"InspectionReport %s was deleted %s, and at least one channel never delivered it; run kubectl get notificationchannels "+
 					"to see why", report.Name, why))
 		}

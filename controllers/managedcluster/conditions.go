@@ -41,7 +41,9 @@ func (c *connector) parts() []probe.Part[*v1alpha1.ManagedCluster, *session] {
 		},
 		{
 			Condition: v1alpha1.ConditionCredentialsExpiring, Wanted: always,
-			Reconcile: func(_ context.Context, sc scope, s *session) outcome.Auxiliary { return c.expiry(sc, s.validity) },
+			Reconcile: func(ctx context.Context, sc scope, s *session) outcome.Auxiliary {
+				return c.expiry(ctx, sc, s.validity)
+			},
 		},
 	}
 }
@@ -58,13 +60,13 @@ func orStored(scope *kind.Scope[*v1alpha1.ManagedCluster], condition string, sta
 }
 
 // expiry is the state of CredentialsExpiring, which is an event and a metric, too, since it does not affect Ready.
-func (c *connector) expiry(scope *kind.Scope[*v1alpha1.ManagedCluster], validity clusters.Validity) outcome.Auxiliary {
+func (c *connector) expiry(ctx context.Context, scope *kind.Scope[*v1alpha1.ManagedCluster], validity clusters.Validity) outcome.Auxiliary {
 	state := expiry(validity, scope.Now)
 	expiring := state.Status == metav1.ConditionTrue
 	c.Clusters.Expiring(scope.Key(), expiring)
 	before := meta.FindStatusCondition(scope.Stored.Status.Conditions, v1alpha1.ConditionCredentialsExpiring)
 	if expiring && (before == nil || before.Status != metav1.ConditionTrue || before.Message != state.Message) {
-		kind.Event(c.Events, scope.Object, corev1.EventTypeWarning, state.Reason, "Probe", state.Message)
+		kind.Event(ctx, c.Events, scope.Object, corev1.EventTypeWarning, state.Reason, "Probe", state.Message)
 	}
 	return state
 }

@@ -5,6 +5,7 @@ package notificationchannel
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -41,7 +42,11 @@ type connection struct {
 
 // Setup adds the controller to a manager. A report that waits for delivery wakes the channels of its namespace.
 func Setup(m ctrl.Manager, e *environment.Environment) error {
-	r := New(e, e.NewCadence(), e.Redact)
+	shown, err := newMetrics(e.Settings.Metrics)
+	if err != nil {
+		return fmt.Errorf("register metrics: %w", err)
+	}
+	r := newReconciler(e, e.NewCadence(), e.Redact, shown)
 	undelivered := predicate.NewPredicateFuncs(func(o client.Object) bool { return o.GetLabels()[v1alpha1.LabelUndelivered] == "true" })
 	wake := handler.EnqueueRequestsFromMapFunc(channelsOf(m.GetClient()))
 	return r.Build(m, "notificationchannel", kind.Slots{Parallel: probe.Parallel}).
@@ -49,15 +54,22 @@ func Setup(m ctrl.Manager, e *environment.Environment) error {
 		Complete(r)
 }
 
-// New is the reconciler of NotificationChannels. Every text passes redactText on its way out.
+// New is the reconciler of NotificationChannels, without metrics. Every text passes redactText on its way out.
 func New(
 	e *environment.Environment, cadence *probe.Cadence, redactText func(string) string,
 ) *kind.Reconciler[*v1alpha1.NotificationChannel] {
-	d := &deliverer{client: e.Client, reader: e.Reader, clock: e.Clock, events: e.Events, limiter: NewRateLimiter()}
+	return newReconciler(e, cadence, redactText, nil)
+}
+
+func newReconciler(
+	e *environment.Environment, cadence *probe.Cadence, redactText func(string) string, shown *metrics,
+) *kind.Reconciler[*v1alpha1.NotificationChannel] {
+	d := &deliverer{client: e.Client, reader: e.Reader, clock: e.Clock, events: e.Events, limiter: NewRateLimiter(), metrics: shown}
 	templates := e.Templates()
 	logic := &probe.Logic[*v1alpha1.NotificationChannel, *connection]{
 		Kind: kindName, Cadence: cadence, Metrics: e.Probes,
 		Open: func(ctx context.Context, c *v1alpha1.NotificationChannel) (*connection, error) {
+			shown.show(c) // also of a channel that cannot be opened
 			alerts, err := e.Backends.HoldsAlerts(c)
 			if err != nil {
 				return nil, err
@@ -76,7 +88,10 @@ func New(
 		Deadline: func(c *v1alpha1.NotificationChannel) time.Duration {
 			return max(minDeadline, 2*c.Spec.MessageTimeout())
 		},
-		Forgotten: d.limiter.forget,
+		Forgotten: func(key client.ObjectKey) {
+			d.limiter.forget(key)
+			shown.forget(key)
+		},
 	}
 	empty := func() *v1alpha1.NotificationChannel { return &v1alpha1.NotificationChannel{} }
 	return probe.NewReconciler(e.Environment, "Deliver", empty, logic, func(c *v1alpha1.NotificationChannel) any { return c.Spec })

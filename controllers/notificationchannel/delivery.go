@@ -27,6 +27,7 @@ type deliverer struct {
 	clock   clock.PassiveClock
 	events  events.EventRecorder
 	limiter *RateLimiter
+	metrics *metrics
 }
 
 // delivery is one reconcile of one channel.
@@ -47,6 +48,7 @@ type delivery struct {
 func (d *deliverer) prove(ctx context.Context, scope *kind.Scope[*v1alpha1.NotificationChannel], c *connection) (probe.Result, error) {
 	run := &delivery{deliverer: d, connection: c, scope: scope, channel: scope.Object}
 	err := run.run(ctx)
+	d.metrics.show(scope.Object)
 	result := probe.Result{Message: "the receiver accepts messages", Changed: run.changed}
 	if !run.proven && !run.provenBefore() {
 		result.Reason = v1alpha1.ReasonNotYetVerified

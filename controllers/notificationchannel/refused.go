@@ -51,7 +51,7 @@ func (d *delivery) giveUp(ctx context.Context, refused []refusal) error {
 		if err := d.recordProgress(ctx, report, n, entry); err != nil {
 			return err
 		}
-		kind.Event(d.events, d.channel, corev1.EventTypeWarning, "MessageRefused", "Deliver", fmt.Sprintf(
+		kind.Event(ctx, d.events, d.channel, corev1.EventTypeWarning, "MessageRefused", "Deliver", fmt.Sprintf(
 			"gave up on a message of InspectionReport %s, which the receiver refused for %s while it accepted others: %s",
 			report.Name, refusedFor, d.Redact(r.problem.Message, 512)))
 		d.wait = time.Second // the rest of the report

@@ -167,7 +167,7 @@ func (l *logic) Reconcile(ctx context.Context, scope *kind.Scope[*v1alpha1.Resou
 	if !desired.pending {
 		scope.HandleRequest()
 	}
-	return work.conclude(scope, selection, outcomes)
+	return work.conclude(ctx, scope, selection, outcomes)
 }
 
 func auxiliaryConditions() []string {

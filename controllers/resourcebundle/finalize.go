@@ -38,7 +38,7 @@ func (l *logic) Finalize(ctx context.Context, scope *kind.Scope[*v1alpha1.Resour
 	applied, err := bundle.Clusters(ctx, l.Reader, b)
 	switch {
 	case apierrors.IsNotFound(err) || meta.IsNoMatchError(err): // KubeOps is being removed, and its CustomResourceDefinitions with it
-		kind.Event(l.Events, b, corev1.EventTypeWarning, "Orphaned", "Delete",
+		kind.Event(ctx, l.Events, b, corev1.EventTypeWarning, "Orphaned", "Delete",
 			"The objects are kept: there are no BundleInventories any more")
 		return nil
 	case err != nil:
@@ -48,7 +48,7 @@ func (l *logic) Finalize(ctx context.Context, scope *kind.Scope[*v1alpha1.Resour
 	var left []string
 	for _, cluster := range applied {
 		if _, exists := known[cluster]; !exists && cluster != v1alpha1.LocalCluster {
-			l.orphaned(b, cluster, "its ManagedCluster does not exist")
+			l.orphaned(ctx, b, cluster, "its ManagedCluster does not exist")
 			continue
 		}
 		blocked, err := l.finalizeCluster(ctx, w, cluster)
@@ -83,7 +83,7 @@ func (l *logic) finalizeCluster(ctx context.Context, w *work, cluster string) (s
 	p := problem.As(err)
 	switch {
 	case p != nil && w.bundle.Spec.DeletionPolicy == v1alpha1.RemovalOrphan:
-		l.orphaned(w.bundle, cluster, p.Message)
+		l.orphaned(ctx, w.bundle, cluster, p.Message)
 		return "", nil
 	case p != nil && ctx.Err() == nil:
 		return p.Message, nil
@@ -101,6 +101,6 @@ func (l *logic) finalizeCluster(ctx context.Context, w *work, cluster string) (s
 }
 
 // orphaned records that objects were left in a cluster.
-func (l *logic) orphaned(b *v1alpha1.ResourceBundle, cluster, why string) {
-	kind.Event(l.Events, b, corev1.EventTypeWarning, "Orphaned", "Delete", "The objects in cluster "+cluster+" are kept: "+why)
+func (l *logic) orphaned(ctx context.Context, b *v1alpha1.ResourceBundle, cluster, why string) {
+	kind.Event(ctx, l.Events, b, corev1.EventTypeWarning, "Orphaned", "Delete", "The objects in cluster "+cluster+" are kept: "+why)
 }

@@ -2,6 +2,7 @@ package resourcebundle
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -30,7 +31,9 @@ const (
 )
 
 // conclude records the outcomes of all clusters in the status.
-func (w *work) conclude(scope *kind.Scope[*v1alpha1.ResourceBundle], s selection, outcomes []clusterOutcome) (kind.Result, error) {
+func (w *work) conclude(
+	ctx context.Context, scope *kind.Scope[*v1alpha1.ResourceBundle], s selection, outcomes []clusterOutcome,
+) (kind.Result, error) {
 	status := &scope.Object.Status
 	before := scope.Stored.Status
 	status.FieldManager = bundle.FieldManager(w.bundle.Namespace, w.bundle.Name)
@@ -64,7 +67,7 @@ func (w *work) conclude(scope *kind.Scope[*v1alpha1.ResourceBundle], s selection
 	if err != nil {
 		return kind.Result{}, err
 	}
-	return w.result(scope, rows, outcomes, rollout, w.recordRollout(status, s, rollout))
+	return w.result(ctx, scope, rows, outcomes, rollout, w.recordRollout(status, s, rollout))
 }
 
 // row is the state of one selected cluster. That of a cluster that could not be read keeps what was known.
@@ -260,8 +263,8 @@ func bounded(rows []v1alpha1.BundleCluster) []v1alpha1.BundleCluster {
 
 // result sets Ready and decides when to reconcile next.
 func (w *work) result(
-	scope *kind.Scope[*v1alpha1.ResourceBundle], rows []v1alpha1.BundleCluster, outcomes []clusterOutcome, rollout *bundle.Rollout,
-	wave string,
+	ctx context.Context, scope *kind.Scope[*v1alpha1.ResourceBundle], rows []v1alpha1.BundleCluster, outcomes []clusterOutcome,
+	rollout *bundle.Rollout, wave string,
 ) (kind.Result, error) {
 	after := w.nextIn(outcomes, rollout)
 	switch {
@@ -283,7 +286,7 @@ func (w *work) result(
 		scope.Conditions().Succeeded(fmt.Sprintf("%s applied and healthy in %s", text.Count(len(w.sources.Objects), "object"),
 			text.Count(len(rows), "cluster")))
 	}
-	return kind.Result{RequeueAfter: after, Told: w.tell(scope, outcomes)}, nil
+	return kind.Result{RequeueAfter: after, Told: w.tell(ctx, scope, outcomes)}, nil
 }
 
 // unready is why the bundle is not ready; both are empty if it is. A rollout is described by the clusters whose wave has begun.
@@ -329,7 +332,7 @@ func planned(rows []v1alpha1.BundleCluster) string {
 }
 
 // tell records an event about what was applied once the status is written. It is false if nothing was.
-func (w *work) tell(scope *kind.Scope[*v1alpha1.ResourceBundle], outcomes []clusterOutcome) bool {
+func (w *work) tell(ctx context.Context, scope *kind.Scope[*v1alpha1.ResourceBundle], outcomes []clusterOutcome) bool {
 	written := 0
 	for _, o := range outcomes {
 		for _, r := range o.results {
@@ -342,7 +345,7 @@ func (w *work) tell(scope *kind.Scope[*v1alpha1.ResourceBundle], outcomes []clus
 		return false
 	}
 	scope.AfterWrite(func() {
-		kind.Event(w.Events, scope.Object, corev1.EventTypeNormal, "Applied", action,
+		kind.Event(ctx, w.Events, scope.Object, corev1.EventTypeNormal, "Applied", action,
 			fmt.Sprintf("Applied %s in %s", text.Count(written, "object"), text.Count(len(outcomes), "cluster")))
 	})
 	return true

@@ -113,8 +113,8 @@ func TestHelmAndKustomizeInstallTheSameObjects(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if tc.tenants != nil {
-				addTenants(t, config, kustomized, tc.tenants)
+			for _, folder := range tc.tenants {
+				addTenants(t, config, kustomized, append(slices.Clone(tc.roles), folder))
 			}
 			installed, err := helm(t, namespace, tc.values)
 			if err != nil {
@@ -130,50 +130,50 @@ func TestHelmAndKustomizeInstallTheSameObjects(t *testing.T) {
 // combination of components, for Kustomize and for Helm.
 type combination struct {
 	resources, components []string
-	// tenants are folders whose bindings are in each namespace that the manager serves.
-	tenants []string
-	more    string
-	values  map[string]any
+	// tenants are folders that make the Roles of each namespace that the manager serves, of the roles of components.
+	tenants, roles []string
+	more           string
+	values         map[string]any
 }
 
 func combinations() map[string]combination {
 	cases := map[string]combination{"default": {resources: []string{"default"}}}
 	all := combination{resources: []string{"default", "dashboard"}}
+	single := combination{resources: []string{"default"}} // all that needs nothing of the whole cluster
 	for _, c := range components() {
-		single := combination{resources: []string{"default"}, values: c.values}
+		one := combination{resources: []string{"default"}, values: c.values}
 		switch {
+		case c.folder == namespaced || c.folder == withoutClusterScoped:
+			cases[c.folder] = one.inNamespaces(c.folder == withoutClusterScoped)
+			continue
 		case c.resource:
-			single.resources = append(single.resources, c.folder)
+			one.resources = append(one.resources, c.folder)
 		default:
-			single.components = []string{c.folder}
+			one.components = []string{c.folder}
 		}
-		if c.tenant != "" {
-			all.tenants = append(all.tenants, c.tenant)
+		if c.roles != "" {
+			one.roles = []string{c.roles}
 		}
-		if c.folder == namespaced {
-			single.tenants = []string{c.tenant}
-			single.more = site("namespaces:\n    - shop\n    - inspections")
-		}
-		cases[c.folder] = single
+		cases[c.folder] = one
 		// Component grafana-operator contains grafana, and plain-impersonation replaces the roles that continuous patches.
 		if c.beside != "" {
-			both := single
+			both := one
 			both.resources = append(both.resources, "dashboard")
 			both.components = append(both.components, c.beside)
 			both.values = merged(both.values, dashboard().values)
 			cases[c.folder+" and the dashboard"] = both
+			cases[c.folder+" in single namespaces"] = one.inNamespaces(false)
 			continue
 		}
-		all.values = merged(all.values, c.values)
-		if !c.resource && c.folder != "components/grafana" {
-			all.components = append(all.components, c.folder)
-		}
-		if single.tenants != nil {
-			all.more = single.more
+		needsCluster := c.resource || c.folder == "components/log-collection"
+		all.add(c)
+		if !needsCluster {
+			single.add(c)
 		}
 	}
-	all.components = append(slices.DeleteFunc(all.components, func(folder string) bool { return folder == namespaced }), namespaced)
 	cases["all but plain impersonation"] = all
+	cases["all but plain impersonation, in single namespaces"] = all.inNamespaces(false)
+	cases["all without objects of the cluster"] = single.inNamespaces(true)
 	cases["without admission"] = combination{
 		resources: []string{"crd", "rbac", "manager"}, more: "namespace: " + namespace + "\n",
 		values: map[string]any{"components": map[string]any{"admission": false}},
@@ -188,17 +188,42 @@ func combinations() map[string]combination {
 	return cases
 }
 
+// add a component.
+func (c *combination) add(one component) {
+	c.values = merged(c.values, one.values)
+	if !one.resource && one.folder != "components/grafana" {
+		c.components = append(c.components, one.folder)
+	}
+	if one.roles != "" {
+		c.roles = append(c.roles, one.roles)
+	}
+}
+
+// inNamespaces is the combination for a manager that serves single namespaces, with or without objects of the whole cluster.
+func (c combination) inNamespaces(withoutCluster bool) combination {
+	c.components = append(slices.Clone(c.components), namespaced)
+	c.tenants = []string{"tenant/roles"}
+	c.values = merged(c.values, map[string]any{"namespaces": []any{"shop", "inspections"}})
+	if withoutCluster {
+		c.components = append(c.components, withoutClusterScoped)
+		c.tenants = append(c.tenants, "tenant/users")
+		c.values = merged(c.values, map[string]any{"clusterScoped": map[string]any{"install": false}})
+	}
+	c.more = site("namespaces:\n    - shop\n    - inspections")
+	return c
+}
+
 // site is an overlay with settings, as docs/installation.md describes it.
 func site(settings string) string {
 	return "configMapGenerator:\n- name: " + managerConfig + "\n  namespace: " + namespace + "\n  behavior: merge\n  literals:\n  - |\n" +
 		"    90-site.yaml=apiVersion: config.kubeops.io/v1alpha1\n    kind: ManagerConfig\n    " + settings + "\n"
 }
 
-// addTenants adds folders of config/tenant, which are applied in each namespace.
+// addTenants adds the Roles that components make in each namespace.
 func addTenants(t *testing.T, config *sources, all *objects, folders []string) {
 	t.Helper()
 	for _, name := range []string{"shop", "inspections"} {
-		bindings, err := config.render(folders, nil, "namespace: "+name+"\n")
+		bindings, err := config.render([]string{"rbac"}, folders, "namespace: "+name+"\n")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -224,76 +249,6 @@ func TestEveryComponentIsInTheChart(t *testing.T) {
 		case !strings.HasPrefix(name, "components/edge-") && !in:
 			t.Errorf("%s is not in components()", name)
 		}
-	}
-}
-
-// TestTheManagerOfSingleNamespacesActsInTheseOnly: no account of KubeOps that runs inspections may name ServiceAccounts of all namespaces.
-func TestTheManagerOfSingleNamespacesActsInTheseOnly(t *testing.T) {
-	t.Parallel()
-	values := map[string]any{}
-	for _, c := range components() {
-		if c.folder != "dashboard" && c.beside == "" {
-			values = merged(values, c.values)
-		}
-	}
-	installed, err := helm(t, namespace, values)
-	if err != nil {
-		t.Fatal(err)
-	}
-	own := 0
-	for key, manifest := range installed.byKey {
-		reference, _ := manifest["roleRef"].(map[string]any)
-		name, _ := reference["name"].(string)
-		forAll := []string{
-			"kubeops-manager", "kubeops-manager-impersonation", "kubeops-manager-impersonation-secrets", "kubeops-manager-cluster-profiles",
-			"kubeops-worker",
-		}
-		switch {
-		case !slices.Contains(forAll, name):
-		case manifest["kind"] == "ClusterRoleBinding":
-			t.Errorf("%s is for the whole cluster", key)
-		default:
-			own++
-		}
-	}
-	if own != 14 { // 7 in each of two namespaces
-		t.Errorf("%d bindings in namespaces", own)
-	}
-}
-
-// TestTheBindingsThatKubectlLeavesAreDocumented: an installation for all namespaces would otherwise keep its permissions.
-func TestTheBindingsThatKubectlLeavesAreDocumented(t *testing.T) {
-	t.Parallel()
-	config, err := readSources(repository)
-	if err != nil {
-		t.Fatal(err)
-	}
-	folders := []string{"components/workers", "components/cluster-profiles"}
-	without, err := config.render([]string{"default"}, folders, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	with, err := config.render([]string{"default"}, append(folders, namespaced), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	content, err := os.ReadFile(filepath.Join(repository, "docs", "permissions.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, command, _ := strings.Cut(string(content), "kubectl delete clusterrolebinding --ignore-not-found")
-	command, _, _ = strings.Cut(command, "```")
-	got := strings.Fields(strings.ReplaceAll(command, "\\", ""))
-	var removed []string
-	for _, key := range without.keys {
-		if name, ok := strings.CutPrefix(key, "ClusterRoleBinding//"); ok && with.byKey[key] == nil {
-			removed = append(removed, name)
-		}
-	}
-	slices.Sort(got)
-	slices.Sort(removed)
-	if !slices.Equal(got, removed) {
-		t.Errorf("docs/permissions.md deletes %q, and component namespaced %q", got, removed)
 	}
 }
 
@@ -349,11 +304,7 @@ func TestCRDsAreKeptWhenTheReleaseIsUninstalled(t *testing.T) {
 
 func TestTheChartInstallsIntoAnyNamespace(t *testing.T) {
 	t.Parallel()
-	values := map[string]any{}
-	for _, c := range components() {
-		values = merged(values, c.values)
-	}
-	installed, err := helm(t, "platform", values)
+	installed, err := helm(t, "platform", allValues())
 	if err != nil {
 		t.Fatal(err)
 	}

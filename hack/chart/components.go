@@ -1,7 +1,15 @@
 package main
 
-// namespaced is the component for single namespaces. It removes what others add, and so it is applied after them.
-const namespaced = "components/namespaced"
+// Components that remove what others add, and so are applied after them, in this order.
+const (
+	// namespaced is the component for single namespaces.
+	namespaced = "components/namespaced"
+	// withoutClusterScoped is the component of an installation without objects of the whole cluster.
+	withoutClusterScoped = "components/without-cluster-scoped"
+)
+
+// noClusterScoped is the condition of withoutClusterScoped.
+const noClusterScoped = "(not $.Values.clusterScoped.install)"
 
 // component is an optional part of an installation.
 type component struct {
@@ -12,8 +20,8 @@ type component struct {
 	values    map[string]any
 	// resource is set for a kustomization that is used as a resource, and not as a component.
 	resource bool
-	// tenant is a folder below config/ with its bindings for each namespace, where the manager serves some.
-	tenant string
+	// roles is a folder below config/ with its roles alone, of which each namespace has some where the manager serves single ones.
+	roles string
 	// beside is a further component that goes with it if the dashboard is installed.
 	beside string
 }
@@ -24,6 +32,13 @@ func enabled(name, folder string) component {
 	}
 }
 
+// withRoles is a component of nothing but roles.
+func withRoles(name, folder string) component {
+	c := enabled(name, folder)
+	c.roles = folder
+	return c
+}
+
 func dashboard() component {
 	dashboard := enabled("dashboard", "dashboard")
 	dashboard.resource = true
@@ -32,33 +47,43 @@ func dashboard() component {
 
 // components in the order in which the chart looks for a variant of an object: the first that changes it wins.
 func components() []component {
-	plain := enabled("plainImpersonation", "components/plain-impersonation")
+	plain := withRoles("plainImpersonation", "components/plain-impersonation")
 	plain.beside = "dashboard/plain-impersonation"
-	profiles := enabled("clusterProfiles", "components/cluster-profiles")
-	profiles.tenant = "tenant/cluster-profiles"
+	continuous := enabled("continuous", "components/continuous")
+	continuous.roles = "components/continuous/roles"
 	workers := enabled("workers", "components/workers")
-	workers.tenant = "tenant/workers"
+	workers.roles = "components/workers/roles"
+	served := map[string]any{"namespaces": []any{"shop", "inspections"}}
 	return []component{
 		plain,
+		{folder: namespaced, condition: "$.Values.namespaces", values: served},
 		{
-			folder: namespaced, condition: "$.Values.namespaces", tenant: "tenant",
-			values: map[string]any{"namespaces": []any{"shop", "inspections"}},
+			folder: withoutClusterScoped, condition: noClusterScoped,
+			values: map[string]any{"namespaces": served["namespaces"], "clusterScoped": map[string]any{"install": false}},
 		},
 		dashboard(),
 		enabled("argocd", "components/argocd"),
-		enabled("bundles", "components/bundles"),
-		profiles,
-		enabled("continuous", "components/continuous"),
-		enabled("exports", "components/exports"),
+		withRoles("bundles", "components/bundles"),
+		withRoles("clusterProfiles", "components/cluster-profiles"),
+		continuous,
+		withRoles("exports", "components/exports"),
 		enabled("grafana", "components/grafana"),
 		enabled("grafanaOperator", "components/grafana-operator"),
 		enabled("logCollection", "components/log-collection"),
 		enabled("networkPolicy", "components/network-policy"),
-		enabled("pipelines", "components/pipelines"),
+		withRoles("pipelines", "components/pipelines"),
 		enabled("prometheusOperator", "components/prometheus-operator"),
 		enabled("victoriametricsOperator", "components/victoriametrics-operator"),
 		enabled("webhooks", "components/webhooks"),
 		workers,
+	}
+}
+
+// tenantRoles are components of config/tenant that make Roles of ClusterRoles, for each namespace that the manager serves.
+func tenantRoles() []component {
+	return []component{
+		{folder: "tenant/roles"}, // the range over the namespaces is its condition
+		{folder: "tenant/users", condition: noClusterScoped},
 	}
 }
 

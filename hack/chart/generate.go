@@ -97,17 +97,13 @@ func collect(config *sources) (*chart, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.compare(without, with, component)
-		if component.tenant == "" {
-			continue
-		}
-		if err := c.addTenants(config, component); err != nil {
+		c.compare(without, with, component, path.Base(component.folder))
+		if err := c.compareRemovers(config, base, with, component); err != nil {
 			return nil, err
 		}
-		if component.folder == namespaced {
-			continue
-		}
-		if err := c.compareNamespaced(config, base, with, component); err != nil {
+	}
+	for _, roles := range tenantRoles() {
+		if err := c.addTenants(config, roles); err != nil {
 			return nil, err
 		}
 	}
@@ -125,8 +121,8 @@ func (c *chart) add(t *template) {
 	c.byKey[t.key] = t
 }
 
-// compare two renderings, and add what a component adds, changes and removes.
-func (c *chart) compare(without, with *objects, component component) {
+// compare two renderings, and add what a component adds, changes and removes. What it adds is in a file of the chart.
+func (c *chart) compare(without, with *objects, component component, file string) {
 	for _, key := range without.keys {
 		if changed := with.byKey[key]; !reflect.DeepEqual(changed, without.byKey[key]) {
 			c.byKey[key].variants = append(c.byKey[key].variants, variant{component.condition, changed})
@@ -136,43 +132,61 @@ func (c *chart) compare(without, with *objects, component component) {
 		switch existing := c.byKey[key]; {
 		case without.byKey[key] != nil:
 		case existing == nil:
-			c.add(&template{
-				key: key, file: path.Base(component.folder), variants: []variant{{component.condition, with.byKey[key]}},
-			})
+			c.add(&template{key: key, file: file, variants: []variant{{component.condition, with.byKey[key]}}})
 		default: // another component has it, too
 			existing.variants = append(existing.variants, variant{component.condition, with.byKey[key]})
 		}
 	}
 }
 
-// compareNamespaced finds what a component adds for the whole cluster, and is not there if the manager serves single namespaces.
-func (c *chart) compareNamespaced(config *sources, base []string, with *objects, of component) error {
-	fewer, err := config.render(base, []string{of.folder, namespaced}, "")
-	if err != nil {
-		return err
+// compareRemovers finds what a component adds and the components remove that are applied after it.
+func (c *chart) compareRemovers(config *sources, base []string, with *objects, of component) error {
+	if of.folder == namespaced || of.folder == withoutClusterScoped {
+		return nil
 	}
-	for _, key := range with.keys {
-		t := c.byKey[key]
-		if fewer.byKey[key] == nil && !slices.ContainsFunc(t.variants, func(v variant) bool { return v.object == nil }) {
-			t.variants = append(t.variants, variant{"$.Values.namespaces", nil})
+	for _, remover := range components() {
+		if remover.folder != namespaced && remover.folder != withoutClusterScoped {
+			continue
+		}
+		fewer, err := config.render(base, []string{of.folder, remover.folder}, "")
+		if err != nil {
+			return err
+		}
+		for _, key := range with.keys {
+			t := c.byKey[key]
+			known := func(v variant) bool { return v.object == nil && v.condition == remover.condition }
+			if fewer.byKey[key] == nil && !slices.ContainsFunc(t.variants, known) {
+				t.variants = append(t.variants, variant{remover.condition, nil})
+			}
 		}
 	}
 	return nil
 }
 
-// addTenants adds the bindings of a component for each namespace that the manager serves.
-func (c *chart) addTenants(config *sources, of component) error {
-	rendered, err := config.render([]string{of.tenant}, nil, "namespace: "+tenant+"\n")
+// addTenants adds roles for each namespace that the manager serves, and what components make of them.
+func (c *chart) addTenants(config *sources, roles component) error {
+	base := []string{"rbac"}
+	in := "namespace: " + tenant + "\n"
+	without, err := config.render(base, []string{roles.folder}, in)
 	if err != nil {
 		return err
 	}
-	under := ""
-	if of.folder != namespaced { // the range over the namespaces is its condition
-		under = of.condition
+	c.addAll(without, tenants, roles.condition)
+	for _, component := range components() {
+		if component.roles == "" {
+			continue
+		}
+		with, err := config.render(base, []string{component.roles, roles.folder}, in)
+		if err != nil {
+			return err
+		}
+		c.compare(without, with, component, tenants)
 	}
-	c.addAll(rendered, "tenant", under)
 	return nil
 }
+
+// tenants is the file of what each namespace has that the manager serves.
+const tenants = "tenant"
 
 // tenant stands for the name of a namespace in a range over all.
 const tenant = "tenant-namespace"
@@ -194,7 +208,7 @@ func (c *chart) write(config *sources) error {
 		if c.files[name] == nil {
 			c.files[name] = fmt.Appendf(nil, header, t.file)
 		}
-		if t.file == "tenant" {
+		if t.file == tenants {
 			text = fmt.Appendf(nil, "{{- range $namespace := $.Values.namespaces }}\n%s{{- end }}\n", text)
 		}
 		c.files[name] = append(c.files[name], text...)

@@ -96,11 +96,7 @@ func TestValuesReachTheObjects(t *testing.T) {
 
 func TestANamespaceMayLookLikeANumber(t *testing.T) {
 	t.Parallel()
-	values := map[string]any{}
-	for _, c := range components() {
-		values = merged(values, c.values)
-	}
-	installed, err := helm(t, "2026", merged(values, map[string]any{"namespaces": []any{"42"}}))
+	installed, err := helm(t, "2026", merged(allValues(), map[string]any{"namespaces": []any{"42"}}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,6 +208,10 @@ func TestWrongValuesAreRefusedByName(t *testing.T) {
 		`priorityClassName: "a\nhostNetwork: true"`:      "priorityClassName",
 		"image: {repository: '{a'}":                      "image/repository",
 		"podLabels: {app.kubernetes.io/name: other}":     "podLabels", // the selectors of Deployments
+		"clusterScoped: {install: false}":                "namespaces",
+		"clusterScoped: null":                            "clusterScoped",
+		"{clusterScoped: {install: false}, namespaces: [shop], components: {dashboard: true}}":     "components.dashboard",
+		"{clusterScoped: {install: false}, namespaces: [shop], components: {logCollection: true}}": "components.logCollection",
 	} {
 		t.Run(values, func(t *testing.T) {
 			t.Parallel()
@@ -238,6 +238,9 @@ func TestNotesWarnOfValuesThatDoNotFit(t *testing.T) {
 		"plain impersonation where it is needed":         {"v1.35.2", "components: {plainImpersonation: true}", nil, []string{"WARNING"}},
 		"plain impersonation where it is not":            {"v1.36.0", "components: {plainImpersonation: true}", []string{"unset it otherwise"}, nil},
 		"single namespaces":                              {"v1.36.0", "namespaces: [shop]", []string{"namespaces shop only"}, []string{sample}},
+		"an installation without objects of the cluster": {
+			"v1.36.0", "{namespaces: [shop], clusterScoped: {install: false}}", []string{"installs the CRDs"}, []string{sample},
+		},
 		"two dashboards": {
 			"v1.36.0", "{components: {dashboard: true}, dashboard: {replicas: 2}}", []string{"--session-key-file"}, nil,
 		},

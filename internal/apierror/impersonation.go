@@ -86,7 +86,8 @@ func (r Remedy) String() string {
 
 // GrantAccount says how to let the manager impersonate ServiceAccounts of a name.
 func (i Impersonation) GrantAccount(account string) Remedy {
-	advice := "Add the name to resourceNames of ClusterRole " + roleImpersonation
+	advice := "Add the name to resourceNames of ClusterRole " + roleImpersonation + ", or of the Role of this name in the namespace if " +
+		"the manager serves single ones"
 	if i.Verb == verbPlain {
 		advice += " (Kubernetes 1.35 and earlier also needs " + componentPlain + ")"
 	}

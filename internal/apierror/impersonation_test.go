@@ -32,7 +32,8 @@ func TestARefusedImpersonationNamesTheMissingPermission(t *testing.T) {
 			refusal(manager + `impersonate:serviceaccount resource "serviceaccounts" in API group "authentication.k8s.io"`),
 			"checker", []string{
 				"the manager cannot impersonate ServiceAccount team/checker (RBAC). Add the name to resourceNames of ClusterRole " +
-					"kubeops-manager-impersonation: kubectl patch clusterrole kubeops-manager-impersonation --type=json " +
+					"kubeops-manager-impersonation, or of the Role of this name in the namespace if the manager serves single ones: " +
+					"kubectl patch clusterrole kubeops-manager-impersonation --type=json " +
 					`-p='[{"op":"add","path":"/rules/0/resourceNames/-","value":"checker"}]'`,
 			},
 		},

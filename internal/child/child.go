@@ -44,6 +44,10 @@ type Command struct {
 	// Ended is called when the process has ended, with the most memory that it had in bytes, that of its program included; 0 where that is
 	// not known. Of a process that ended before the conversation did, it is at least that of this process. Nil calls nothing.
 	Ended func(peak int64)
+	// Work that the process does, for Metrics.
+	Work Work
+	// Metrics count the process. Nil counts nothing.
+	Metrics *Metrics
 }
 
 // Errors that say which limit ended a child.
@@ -69,6 +73,13 @@ func (e *CrashError) Error() string { return "the process ended early (" + e.Sta
 // has exited. Cancelling ctx kills the child; with the cause ErrDeadline (context.WithCancelCause, WithDeadlineCause) Run returns
 // that. If the child ends early, the error of the conversation is replaced by the reason: ErrMemory or a *CrashError.
 func (c Command) Run(ctx context.Context, conversation func(io.ReadWriteCloser) error) error {
+	c.Metrics.started(c.Work)
+	err := c.run(ctx, conversation)
+	c.Metrics.ended(c.Work, err)
+	return err
+}
+
+func (c Command) run(ctx context.Context, conversation func(io.ReadWriteCloser) error) error {
 	life, kill := context.WithCancel(ctx)
 	defer kill()
 	cmd := exec.CommandContext(life, c.Path, c.Args...)

@@ -268,7 +268,7 @@ func (r *Reconciler[T]) write(ctx context.Context, scope *Scope[T]) error {
 	if ready.Status == metav1.ConditionTrue || ready.Reason == v1alpha1.ReasonSuspended {
 		eventType = corev1.EventTypeNormal
 	}
-	Event(r.Events, scope.Object, eventType, ready.Reason, r.Action, cmp.Or(scope.complete, ready.Message))
+	Event(ctx, r.Events, scope.Object, eventType, ready.Reason, r.Action, cmp.Or(scope.complete, ready.Message))
 	return nil
 }
 

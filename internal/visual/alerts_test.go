@@ -35,6 +35,11 @@ func TestAlertsOfPipelinesFireForTheirSeries(t *testing.T) {
 			series(`kubeops_pipeline_runs_total{namespace="shop",pipeline="good",phase="Succeeded"}`, "1+1x100"),
 			series(`kubeops_pipeline_runs_queued{namespace="shop",pipeline="bad"}`, "11x100"),
 			series(`kubeops_pipeline_runs_queued{namespace="shop",pipeline="good"}`, "10x100"),
+			series(`kubeops_notifications_pending{namespace="shop",name="down"}`, "1x100"),
+			series(`kubeops_notifications_pending{namespace="shop",name="up"}`, "0 1 0 1 0 0x100"),
+			series(`kubeops_child_processes_ended_total{work="inspection",result="crash"}`, "0+1x100"),
+			series(`kubeops_child_processes_ended_total{work="inspection",result="memory"}`, "0+1x100"),
+			series(`kubeops_child_processes_ended_total{work="template",result="crash"}`, "3x100"),
 		},
 		"promql_expr_test": []object{
 			{
@@ -43,6 +48,15 @@ func TestAlertsOfPipelinesFireForTheirSeries(t *testing.T) {
 				"exp_samples": []object{
 					{"labels": `{alertname="KubeOpsPipelineFails", pipeline="bad"}`, "value": 1},
 					{"labels": `{alertname="KubeOpsPipelineQueueGrows", pipeline="bad"}`, "value": 1},
+				},
+			},
+			{
+				"expr":      `sum by (alertname, name, work) (ALERTS{alertstate="firing",pipeline=""})`,
+				"eval_time": "4h",
+				"exp_samples": []object{
+					{"labels": `{alertname="KubeOpsDown"}`, "value": 1}, // the test scrapes none
+					{"labels": `{alertname="KubeOpsNotificationsPending", name="down"}`, "value": 1},
+					{"labels": `{alertname="KubeOpsProcessesCrash", work="inspection"}`, "value": 1},
 				},
 			},
 		},

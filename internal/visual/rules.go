@@ -56,6 +56,27 @@ func Rules() []Rule {
 			Summary: "KubeOps' manager uses more than 90% of its memory limit.",
 			Action:  "Raise the limit in config/manager, or lower inspections.maxConcurrent in the manager's configuration.",
 		},
+		{
+			Alert: "KubeOpsNotificationsPending", Expression: `kubeops_notifications_pending > 0`, For: "1h", Severity: "warning",
+			Summary: "Reports wait for NotificationChannel {{ $labels.namespace }}/{{ $labels.name }}.",
+			Action:  "kubectl describe it: the message of its condition Ready says why its receiver does not accept them.",
+		},
+		{
+			Alert: "KubeOpsProcessesCrash", For: "15m", Severity: "warning",
+			Expression: `sum by (work) (increase(kubeops_child_processes_ended_total{result="crash"}[1h])) > 3`,
+			Summary:    "Processes of KubeOps' manager for work {{ $labels.work }} crash.",
+			Action:     "kubectl -n kubeops-system logs deployment/kubeops-manager has the reason.",
+		},
+		{
+			Alert: "KubeOpsCRDsOutdated", Expression: `kubeops_crds_outdated > 0`, For: "15m", Severity: "warning",
+			Summary: "CustomResourceDefinitions of KubeOps are older than its manager.",
+			Action:  "kubeops doctor names the fields that they lack, and the command that applies them again.",
+		},
+		{
+			Alert: "KubeOpsSecondManager", Expression: `kubeops_other_managers > 0`, For: "15m", Severity: "critical",
+			Summary: "Another manager of KubeOps leads in this cluster: both do the same work.",
+			Action:  "kubeops doctor names it, and the command that stops it.",
+		},
 	}, pipelineRules()...)
 }
 

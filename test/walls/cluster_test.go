@@ -46,14 +46,28 @@ type cluster struct {
 	alone bool
 	// election are settings of the leader election of managers, each followed by a comma.
 	election string
+	// collectsNoLogs starts managers without log collection, whose namespace and permissions are not installed.
+	collectsNoLogs bool
 	// settings are added to the configuration of managers.
 	settings string
 	// stopTenants ends what tenants do over and over.
 	stopTenants func()
 }
 
-// newCluster starts an API server, with more flags as NAME=VALUE.
+// newCluster starts an API server with KubeOps, with more flags as NAME=VALUE.
 func newCluster(t *testing.T, flags ...string) *cluster {
+	t.Helper()
+	c := newEmptyCluster(t, flags...)
+	c.namespace(managerNamespace)
+	c.namespace("kubeops-logging")
+	for _, folder := range []string{"rbac", "admission", "components/log-collection"} {
+		c.install(filepath.Join("..", "..", "config", folder))
+	}
+	return c
+}
+
+// newEmptyCluster starts an API server with nothing but the CRDs of KubeOps.
+func newEmptyCluster(t *testing.T, flags ...string) *cluster {
 	t.Helper()
 	config, stop, err := testkit.StartAPIServer(flags...)
 	if err != nil {
@@ -72,13 +86,7 @@ func newCluster(t *testing.T, flags ...string) *cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cluster{t: t, config: config, client: admin, tenants: map[string]client.Client{}}
-	c.namespace(managerNamespace)
-	c.namespace("kubeops-logging")
-	for _, folder := range []string{"rbac", "admission", "components/log-collection"} {
-		c.install(filepath.Join("..", "..", "config", folder))
-	}
-	return c
+	return &cluster{t: t, config: config, client: admin, tenants: map[string]client.Client{}}
 }
 
 // install the manifests of a folder. Namespaces exist, and files of kustomize are none.

@@ -108,6 +108,9 @@ func (c *cluster) launch() *manager {
 	if c.alone {
 		content = strings.Replace(content, "leaderElection: {", "leaderElection: {enabled: false, ", 1)
 	}
+	if c.collectsNoLogs {
+		content = strings.Replace(content, "logCollection: {namespace: kubeops-logging}\n", "", 1)
+	}
 	if err := os.WriteFile(m.config, []byte(content), 0o600); err != nil {
 		c.t.Fatal(err)
 	}

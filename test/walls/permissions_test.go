@@ -157,7 +157,10 @@ func (c *cluster) granted() map[string][]string {
 	}
 	for i := range bindings.Items {
 		if ofManager(bindings.Items[i].Subjects) {
-			role := "Role " + bindings.Items[i].Namespace + "/" + bindings.Items[i].RoleRef.Name
+			role := bindings.Items[i].RoleRef.Kind + " " + bindings.Items[i].RoleRef.Name
+			if bindings.Items[i].RoleRef.Kind == "Role" {
+				role = "Role " + bindings.Items[i].Namespace + "/" + bindings.Items[i].RoleRef.Name
+			}
 			addPermissions(all, role, rules[role])
 		}
 	}

@@ -109,6 +109,7 @@ func newFleet(t *testing.T, pods int) (*cluster, *workers) {
 	c.alone = true
 	c.settings = fmt.Sprintf("workQueue: {natsURL: \"nats://%s\"}\n", address)
 	c.install("../../config/components/workers")
+	c.install("../../config/components/workers/roles")
 	c.newTenant(fleetNamespace)
 	for i := range fleetClusters {
 		remote := testkit.NewCluster(t)

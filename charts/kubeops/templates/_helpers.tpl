@@ -80,3 +80,15 @@ readinessProbe:
   httpGet: {path: /readyz, port: probes}
   periodSeconds: 5
 {{- end -}}
+
+{{- /* kubeops.validate refuses values that do not fit each other. */ -}}
+{{- define "kubeops.validate" -}}
+{{- if not .Values.clusterScoped.install }}
+{{- if not .Values.namespaces }}{{ fail "clusterScoped.install: false needs the namespaces that the manager serves (namespaces)" }}{{ end }}
+{{- range $component := list "dashboard" "logCollection" }}
+{{- if index $.Values.components $component }}
+{{- fail (printf "components.%s needs ClusterRoles, and so clusterScoped.install: true" $component) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}

@@ -3,18 +3,15 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/config"
 	"kubeops.io/kubeops/internal/remedy"
+	"kubeops.io/kubeops/internal/selfcheck"
 	"kubeops.io/kubeops/internal/text"
 )
 
@@ -73,7 +70,7 @@ func (e *examination) crd(want, found *apiextensionsv1.CustomResourceDefinition,
 			return
 		}
 	}
-	missing, extra := compare(schemaOf(want), schemaOf(found))
+	missing, extra := selfcheck.Compare(selfcheck.SchemaOf(want), selfcheck.SchemaOf(found))
 	switch {
 	case len(missing) > 0 && len(extra) > 0:
 		e.problem(checkCRDs, object, fmt.Sprintf("is of another version: it lacks %s, and has %s", list(missing), list(extra)), applyCRDs)
@@ -88,52 +85,3 @@ func (e *examination) crd(want, found *apiextensionsv1.CustomResourceDefinition,
 }
 
 func list(fields []string) string { return text.List(fields, maxFields) }
-
-// schemaOf is the schema of the version that KubeOps uses; nil without one.
-func schemaOf(crd *apiextensionsv1.CustomResourceDefinition) *apiextensionsv1.JSONSchemaProps {
-	for i := range crd.Spec.Versions {
-		version := &crd.Spec.Versions[i]
-		if version.Name == v1alpha1.GroupVersion().Version && version.Served && version.Schema != nil {
-			return version.Schema.OpenAPIV3Schema
-		}
-	}
-	return nil
-}
-
-// compare returns what a schema lacks, and what it has besides: fields, their types and the values that they can have, in order.
-func compare(want, found *apiextensionsv1.JSONSchemaProps) (missing, extra []string) {
-	before, after := map[string]bool{}, map[string]bool{}
-	flatten("", want, before)
-	flatten("", found, after)
-	difference := func(of, without map[string]bool) (left []string) {
-		for _, path := range slices.Sorted(maps.Keys(of)) {
-			if !without[path] && !slices.ContainsFunc(left, func(parent string) bool { return strings.HasPrefix(path, parent+".") }) {
-				left = append(left, path)
-			}
-		}
-		return left
-	}
-	return difference(before, after), difference(after, before)
-}
-
-// flatten collects the fields of a schema and the values of its enumerations.
-func flatten(path string, schema *apiextensionsv1.JSONSchemaProps, into map[string]bool) {
-	if schema == nil {
-		return
-	}
-	for name := range schema.Properties {
-		property := schema.Properties[name]
-		at := strings.TrimPrefix(path+"."+name, ".")
-		into[at] = true
-		flatten(at, &property, into)
-	}
-	for _, value := range schema.Enum {
-		into[path+" "+string(value.Raw)] = true
-	}
-	if schema.Items != nil {
-		flatten(path+"[]", schema.Items.Schema, into)
-	}
-	if schema.AdditionalProperties != nil {
-		flatten(path+".*", schema.AdditionalProperties.Schema, into)
-	}
-}

@@ -12,11 +12,9 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/remedy"
+	"kubeops.io/kubeops/internal/selfcheck"
 	"kubeops.io/kubeops/internal/serverclock"
 )
-
-// defaultLease is how long a Lease without a duration lasts.
-const defaultLease = 15 * time.Second
 
 // leaders reads the Leases of managers: who leads, since when, and whether the leader's clock is right.
 func (e *examination) leaders(ctx context.Context) error {
@@ -57,18 +55,8 @@ func (e *examination) leader(lease *coordinationv1.Lease) bool {
 		leader.Holder = *spec.HolderIdentity
 	}
 	leader.Since, leader.Renewed = instant(spec.AcquireTime), instant(spec.RenewTime)
-	duration := defaultLease
-	if spec.LeaseDurationSeconds != nil {
-		duration = time.Duration(*spec.LeaseDurationSeconds) * time.Second
-	}
-	// When the Lease was written, by the clock of the API server. By its own clock, the holder renewed it then.
-	written := lastWritten(lease.ManagedFields)
-	if leader.Renewed != nil && leader.Holder != "" {
-		at := *leader.Renewed
-		if !written.IsZero() {
-			at = written
-		}
-		leader.Active = e.now.Sub(at) < duration+serverclock.MaxSkew
+	if at, held := selfcheck.LastRenewed(lease); held {
+		leader.Active = selfcheck.Leads(lease, e.now)
 		// A Lease that has expired says nothing about the clock of a process that is gone.
 		if skew := serverclock.Skew(*leader.Renewed, at); leader.Active && skew.Abs() > serverclock.MaxSkew {
 			e.problem(checkClock, object, fmt.Sprintf("the clock of its holder %s is %s that of the API server: schedules, deadlines and "+
@@ -85,14 +73,4 @@ func instant(at *metav1.MicroTime) *time.Time {
 		return nil
 	}
 	return &at.Time
-}
-
-// lastWritten is when an object was changed last, by the clock of the API server. Zero if that is not known.
-func lastWritten(fields []metav1.ManagedFieldsEntry) (last time.Time) {
-	for i := range fields {
-		if at := fields[i].Time; at != nil && at.After(last) {
-			last = at.Time
-		}
-	}
-	return last
 }

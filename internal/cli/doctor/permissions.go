@@ -250,15 +250,33 @@ func (e *examination) missing(i *installation, refused []attribute) {
 			slices.Sort(verbs)
 			lacks = append(lacks, strings.Join(verbs, ", ")+" "+what)
 		}
-		role := roles[name]
-		doing := ""
-		if strings.HasPrefix(name, "kubeops-manager-impersonation") {
-			doing = ", for requests as the ServiceAccounts of tenants"
-		}
-		e.problem(checkPermissions, accountOf(i), fmt.Sprintf("lacks permissions of %s %s%s: %s", role.Kind, name, doing,
-			text.List(lacks, maxLacks)),
-			originOf(i.deployment).again("config/rbac")+" `kubectl describe clusterrolebinding,rolebinding -A` shows who has the role.")
+		e.lacks(i, roles[name], text.List(lacks, maxLacks))
 	}
+}
+
+// lacks reports what a manager does not have of a role. In single namespaces it has Roles, and what only a ClusterRole can grant may be
+// left out on purpose.
+func (e *examination) lacks(i *installation, role config.Role, list string) {
+	kind := role.Kind
+	fix := originOf(i.deployment).again("config/rbac")
+	doing := ""
+	if strings.HasPrefix(role.Name, "kubeops-manager-impersonation") {
+		doing = ", for requests as the ServiceAccounts of tenants"
+	}
+	report := e.problem
+	switch {
+	case len(i.namespaces) == 0 || role.Kind == "Role":
+	case role.Name == "kubeops-manager-impersonation-discovery":
+		report = e.warn
+		fix += " An installation without permissions in the cluster has it not: ManagedClusters with inCluster and ResourceBundles need it."
+	default:
+		kind = "Role"
+		if originOf(i.deployment).release == "" {
+			fix = "Create the Roles in each namespace that the manager serves: `kubectl apply --server-side -n <namespace> -k config/tenant`."
+		}
+	}
+	report(checkPermissions, accountOf(i), fmt.Sprintf("lacks permissions of %s %s%s: %s", kind, role.Name, doing, list),
+		fix+" `kubectl describe clusterrolebinding,rolebinding -A` shows who has the role.")
 }
 
 // maxLacks permissions that a finding lists.

@@ -127,3 +127,28 @@ func TestOnlyTheVerbOfAccountsIsAskedForTheirNames(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+func TestAManagerOfSingleNamespacesLacksRolesThere(t *testing.T) {
+	i := &installation{deployment: &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "kubeops-system"}}, account: "operator"}
+	role := func(name string) config.Role { return config.Role{Kind: "ClusterRole", Name: name} }
+	for name, tc := range map[string]struct {
+		namespaces []string
+		role       config.Role
+		level      Level
+		want, fix  string
+	}{
+		"all namespaces":         {nil, role("kubeops-manager"), LevelProblem, "of ClusterRole kubeops-manager:", "-k config/rbac"},
+		"single namespaces":      {[]string{"shop"}, role("kubeops-manager"), LevelProblem, "of Role kubeops-manager:", "-k config/tenant"},
+		"discovery, all":         {nil, role("kubeops-manager-impersonation-discovery"), LevelProblem, "of ClusterRole", "-k config/rbac"},
+		"discovery, single":      {[]string{"shop"}, role("kubeops-manager-impersonation-discovery"), LevelWarning, "of ClusterRole", "inCluster"},
+		"the Lease of a manager": {[]string{"shop"}, config.Role{Kind: "Role", Name: "kubeops-leader-election"}, LevelProblem, "of Role", "-k config/rbac"},
+	} {
+		i.namespaces = tc.namespaces
+		e := &examination{report: &Report{}}
+		e.lacks(i, tc.role, "get pods")
+		if len(e.report.Findings) != 1 || e.report.Findings[0].Level != tc.level || !strings.Contains(e.report.Findings[0].Message, tc.want) ||
+			!strings.Contains(string(e.report.Findings[0].Fix), tc.fix) {
+			t.Errorf("%s: %+v", name, e.report.Findings)
+		}
+	}
+}
