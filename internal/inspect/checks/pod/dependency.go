@@ -116,7 +116,7 @@ func unreachableFinding(
 
 // logged reports whether what is known of a container log names a host: its termination message, and what it logs while it runs.
 func logged(g *facts.Graph, pod *facts.PodNode, c facts.Container, host string) bool {
-	if hostname.Mentions(c.State.Message, host) || hostname.Mentions(c.Last.Message, host) {
+	if hostname.Mentions(c.State.Message, host) || hostname.Mentions(c.Last().Message, host) {
 		return true
 	}
 	running := g.RunningLogs()
