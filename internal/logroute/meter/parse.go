@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// MaxBytes is how long an answer may be. Vector has about 20 KiB for each route, Fluentd up to 67 samples of 200 bytes. A collector with
-	// a longer one counts as unread: a part of the counts would be taken for counters that began again.
+	// MaxBytes is how long an answer may be. Vector has about 20 KiB for each route, Fluentd up to 67 samples of 200 bytes. A collector
+	// with a longer one counts as unread: a part of the counts would be taken for counters that began again.
 	MaxBytes = 8 << 20
 	// maxSample is the longest line of an answer.
 	maxSample = 16 << 10
