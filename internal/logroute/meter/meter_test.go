@@ -261,7 +261,7 @@ func TestARouteThatMovesOrIsGoneLosesItsCounts(t *testing.T) {
 }
 
 // The collectors are not told: a resource of the same name and spec has the same configuration.
-func TestAResourceThatIsCreatedAgainBeginsItsCountsAnew(t *testing.T) {
+func TestAResourceThatIsCreatedAgainCountsFromZero(t *testing.T) {
 	n := newNodes(t)
 	n.routes[route] = Earlier{UID: "first", Created: n.clock.Now()}
 	n.start("10.0.0.1", vector(route, 100, 5, 1, 0))
