@@ -67,3 +67,38 @@ func TestTheStateOfARouteFollowsItsCounts(t *testing.T) {
 		}
 	}
 }
+
+// A LogBackend that is deleted and created again has the same route, but counts of its own.
+func TestCountsBelongToAResourceAndNotToItsName(t *testing.T) {
+	a := loki("team-a", "logs", "a", v1alpha1.LogCollection{})
+	a.UID = "of-team-a"
+	out, err := Compile([]Backend{a}, options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := out.Collectors[v1alpha1.CollectorVector].Earlier[identity(&a)]
+	if got.UID != a.UID || !got.Created.Equal(a.Created) || got.Place == "" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// However small the routes are and whatever their servers respond, Fluentd's counts of all that fit into one collector are read.
+func TestTheCountsOfAllRoutesOfACollectorFitIntoAnAnswer(t *testing.T) {
+	a := loki("a", "b", "", v1alpha1.LogCollection{Collector: v1alpha1.CollectorFluentd})
+	r, p := check(&a, options())
+	if p == nil {
+		p = r.weigh(printers()[v1alpha1.CollectorFluentd])
+	}
+	if p != nil {
+		t.Fatal(p)
+	}
+	const perRoute = 64 + 3 // MOST of kubeops_counts.rb, and the reason other of each result
+	id := identityOf(types.NamespacedName{Namespace: strings.Repeat("n", 63), Name: strings.Repeat("n", 253)})
+	sample := `kubeops_collector_lines_total{route="` + id + `",result="refused",reason="` + strings.Repeat("r", 48) + `"} 9007199254740992` + "\n"
+	routes := maxFileBytes/r.weight.files + 1
+	if size := routes * perRoute * int64(len(sample)); size > meter.MaxBytes {
+		t.Errorf("%d routes have counts of %d bytes", routes, size)
+	} else {
+		t.Logf("%d routes of %d bytes have counts of at most %d KiB", routes, r.weight.files, size>>10)
+	}
+}

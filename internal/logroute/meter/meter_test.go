@@ -261,7 +261,7 @@ func TestARouteThatMovesOrIsGoneLosesItsCounts(t *testing.T) {
 }
 
 // The collectors are not told: a resource of the same name and spec has the same configuration.
-func TestAResourceThatIsCreatedAgainBeginsItsCountsAnew(t *testing.T) {
+func TestAResourceThatIsCreatedAgainCountsFromZero(t *testing.T) {
 	n := newNodes(t)
 	n.routes[route] = Earlier{UID: "first", Created: n.clock.Now()}
 	n.start("10.0.0.1", vector(route, 100, 5, 1, 0))
@@ -352,7 +352,7 @@ func TestAHostileAnswerIsBoundedAndCostsItsOwnCountsOnly(t *testing.T) {
 		"a broken sample":    "vector_component_sent_events_total{component_id=\n",
 		"no number":          "vector_component_sent_events_total{component_id=\"" + route + "\"} x\n",
 		"a line without end": strings.Repeat("x", maxSample*2),
-		"a flood":            strings.Repeat("# comment\n", maxBody/8) + vector(route, 1, 1, 1, 1),
+		"a flood":            strings.Repeat("# comment\n", MaxBytes/8) + vector(route, 1, 1, 1, 1),
 		"many routes":        strings.Repeat(vector("b_x_"+route[2:], 1, 1, 1, 1), 2000),
 		"odd numbers": strings.ReplaceAll(vector(route, 11111, 22222, 1, 1), "11111", "NaN") +
 			"vector_component_discarded_events_total{component_id=\"" + route + "\"} -5\n" +
@@ -383,7 +383,7 @@ func TestManyRoutesAndReasonsLeaveOutNoCounts(t *testing.T) {
 	}
 	last := "kubeops_collector_lines_total{route=\"" + route + "\",result=\"sent\",reason=\"\"} 7\n"
 	for name, text := range map[string]string{"Fluentd": fluentd.String(), "Vector": statuses.String()} {
-		if len(text) < 5<<20 || len(text) > maxBody {
+		if len(text) < 5<<20 || len(text) > MaxBytes {
 			t.Fatalf("%s: %d bytes", name, len(text))
 		}
 		counts, err := parse(strings.NewReader(text + last))
@@ -402,7 +402,7 @@ func TestACollectorWhoseAnswerIsTooLongIsUnread(t *testing.T) {
 	whole := vector(route, 100, 0, 0, 0)
 	n.start("10.0.0.1", whole)
 	n.after(0)
-	n.set("10.0.0.1", strings.Repeat("# comment\n", maxBody/9)+whole)
+	n.set("10.0.0.1", strings.Repeat("# comment\n", MaxBytes/9)+whole)
 	if got := n.after(Interval); got.Read != 0 || got.Unread != 1 || got.Routes[route].Sent != 100 {
 		t.Errorf("too long: got %+v", got)
 	}

@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	// maxBody is how long an answer may be. Vector has about 20 KiB for each route, Fluentd up to 67 samples of 200 bytes. A collector with
-	// a longer one counts as unread: a part of the counts would be taken for counters that began again.
-	maxBody = 8 << 20
+	// MaxBytes is how long an answer may be. Vector has about 20 KiB for each route, Fluentd up to 67 samples of 200 bytes. A collector
+	// with a longer one counts as unread: a part of the counts would be taken for counters that began again.
+	MaxBytes = 8 << 20
 	// maxSample is the longest line of an answer.
 	maxSample = 16 << 10
 	// maxKept is how many bytes of samples are parsed at once.
@@ -39,7 +39,7 @@ type lines struct {
 func parse(body io.Reader) (map[string]*lines, error) {
 	out := routes{all: map[string]*lines{}, id: regexp.MustCompile(`^b_[a-z0-9_]{1,81}_[0-9a-f]{10}$`)}
 	var kept bytes.Buffer
-	limited := &io.LimitedReader{R: body, N: maxBody + 1}
+	limited := &io.LimitedReader{R: body, N: MaxBytes + 1}
 	scanner := bufio.NewScanner(limited)
 	scanner.Buffer(make([]byte, 0, 4<<10), maxSample)
 	for scanner.Scan() {
@@ -57,7 +57,7 @@ func parse(body io.Reader) (map[string]*lines, error) {
 	case err != nil:
 		return nil, fmt.Errorf("read metrics: %w", err)
 	case limited.N == 0:
-		return nil, fmt.Errorf("the metrics have more than %d MiB", maxBody>>20)
+		return nil, fmt.Errorf("the metrics have more than %d MiB", MaxBytes>>20)
 	}
 	return out.all, out.addAll(&kept)
 }

@@ -22,8 +22,8 @@ func dependencyCheck() check.Check {
 			"exist, has no such port, has no ready Pods, dnsPolicy does not use the cluster's DNS, or NetworkPolicies do not allow the " +
 			"connection or DNS. If only a file of a ConfigMap names the Service, the severity is medium and the finding explains no " +
 			"other, unless a log line of the container names it, too. Policies are judged only if all of the namespace were read; a rule " +
-			"with a range of addresses counts as if it allowed every Pod, and policies of other APIs (Cilium, Calico) are not read. Hosts outside of the " +
-			"cluster, Pods on the host network and workloads whose Pods are ready are ignored.",
+			"with a range of addresses counts as if it allowed every Pod, and policies of other APIs (Cilium, Calico) are not read. " +
+			"Hosts outside of the cluster, Pods on the host network and workloads whose Pods are ready are ignored.",
 		Remediation: "Correct the host or port in the configuration, or restore the Service, or add the missing rule to the " +
 			"NetworkPolicy: the evidence shows which of them it is.",
 		Link:  "https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/",
