@@ -1,6 +1,7 @@
 package notificationchannel
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -30,42 +31,41 @@ func TestPendingReportsAreAMetricUntilTheChannelIsGone(t *testing.T) {
 		}
 		w.r = newReconciler(env, testsuite.Steady(), func(text string) string { return text }, shown)
 	}
-	expect := func(when, series string) {
+	const name = "kubeops_notifications_pending"
+	expect := func(when string, pending int) {
 		t.Helper()
-		text := ""
-		if series != "" {
-			text = "# HELP kubeops_notifications_pending Reports that a NotificationChannel has not delivered yet.\n" +
-				"# TYPE kubeops_notifications_pending gauge\n" + series + "\n"
-		}
-		if err := testutil.GatherAndCompare(registry, strings.NewReader(text), "kubeops_notifications_pending"); err != nil {
+		text := fmt.Sprintf("# HELP %[1]s Reports that a NotificationChannel has not delivered yet.\n# TYPE %[1]s gauge\n"+
+			"%[1]s{name=\"c\",namespace=%[2]q} %[3]d\n", name, w.Key("c").Namespace, pending)
+		if err := testutil.GatherAndCompare(registry, strings.NewReader(text), name); err != nil {
 			t.Errorf("%s: %v", when, err)
 		}
 	}
-	labels := `kubeops_notifications_pending{name="c",namespace="` + w.Key("c").Namespace + `"} `
 	restart()
 	w.channel()
 	w.receiver.answers(status(http.StatusServiceUnavailable))
 	w.report("one", []v1alpha1.Finding{broken("f1")}, "c")
 	w.report("two", []v1alpha1.Finding{broken("f2")}, "c")
 	w.reconcile()
-	expect("the receiver is away", labels+"2")
+	expect("the receiver is away", 2)
 	restart()
 	w.change(func(c *v1alpha1.NotificationChannel) {
 		c.Spec.Webhook.URL = ""
 		c.Spec.Webhook.URLFrom = &v1alpha1.SecretKeyReference{Name: "missing", Key: "url"}
 	})
 	w.reconcile()
-	expect("a new process cannot open the channel", labels+"2")
+	expect("a new process cannot open the channel", 2)
 	w.receiver.answers(nil)
 	w.change(func(c *v1alpha1.NotificationChannel) {
 		c.Spec.Webhook.URL = w.receiver.url
 		c.Spec.Webhook.URLFrom = nil
 	})
 	w.reconcile()
-	expect("the receiver is back", labels+"0")
+	expect("the receiver is back", 0)
 	w.Delete(w.get())
 	if _, err := testsuite.Reconcile(t, w.r, w.Key("c")); err != nil {
 		t.Fatal(err)
 	}
-	expect("the channel is deleted", "")
+	if series, err := testutil.GatherAndCount(registry, name); err != nil || series != 0 {
+		t.Errorf("%d series of a channel that is deleted, error %v", series, err)
+	}
 }
