@@ -272,7 +272,8 @@ func (e *examination) lacks(i *installation, role config.Role, list string) {
 	default:
 		kind = "Role"
 		if originOf(i.deployment).release == "" {
-			fix = "Create the Roles in each namespace that the manager serves: `kubectl apply --server-side -n <namespace> -k config/tenant`."
+			fix = "Create the Roles in each namespace that the manager serves: " +
+				"`kubectl apply --server-side -n <namespace> -k config/tenant`."
 		}
 	}
 	report(checkPermissions, accountOf(i), fmt.Sprintf("lacks permissions of %s %s%s: %s", kind, role.Name, doing, list),

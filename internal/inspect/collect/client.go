@@ -157,8 +157,8 @@ func (r *reader) reduceList(list runtime.Object) (nodes []any, next string, err 
 	return nodes, accessor.GetContinue(), nil
 }
 
-// protobufPage lists objects as protobuf and reduces them one at a time: neither the page nor its objects are in memory as a whole. Those of
-// kinds with a WireReader are not decoded beyond what facts need. A server that answers with JSON is read nevertheless.
+// protobufPage lists objects as protobuf and reduces them one at a time: neither the page nor its objects are in memory as a whole. Those
+// of kinds with a WireReader are not decoded beyond what facts need. A server that answers with JSON is read nevertheless.
 func (r *reader) protobufPage(ctx context.Context, res resource, p page) (nodes []any, next string, err error) {
 	client, err := r.client(res.version)
 	if err != nil {

@@ -13,8 +13,8 @@ type PodNode struct {
 	NodeName string
 	// Phase, Reason and Message of the status; Reason is for example Evicted.
 	Phase, Reason, Message string
-	// Ready is the Pod's Ready condition, ReadySince its last transition. The conditions of a Pod that has a node and is ready do not repeat
-	// that.
+	// Ready is the Pod's Ready condition, ReadySince its last transition. The conditions of a Pod that has a node and is ready do not
+	// repeat that.
 	Ready      bool
 	ReadySince time.Time
 	// Started is status.startTime, when the kubelet accepted the Pod.

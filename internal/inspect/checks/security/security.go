@@ -83,8 +83,8 @@ func (r *specResult) evidence() []check.Evidence {
 	return evidence
 }
 
-// evaluateSpecs evaluates every distinct Pod spec and returns one result for each owner with violations: its template and its Pods together.
-// Finished Jobs are skipped, and static Pods of kube-system if lenient is true. Most specs have none, and cost no memory.
+// evaluateSpecs evaluates every distinct Pod spec and returns one result for each owner with violations: its template and its Pods
+// together. Finished Jobs are skipped, and static Pods of kube-system if lenient is true. Specs without violations cost no memory.
 func evaluateSpecs(g *facts.Graph, lenient bool, evaluate func(*facts.PodSpec) []violation) []*specResult {
 	found, owners := violating(g, evaluate)
 	if len(owners) == 0 {

@@ -24,7 +24,8 @@ func (p *Parts) Share(spec *corev1.PodSpec) {
 		return
 	}
 	if p.containers == nil {
-		p.containers, p.resources = map[[sha256.Size]byte][]corev1.Container{}, map[string]corev1.ResourceRequirements{}
+		p.containers = map[[sha256.Size]byte][]corev1.Container{}
+		p.resources = map[string]corev1.ResourceRequirements{}
 	}
 	spec.Containers = p.shared(spec.Containers)
 	spec.InitContainers = p.shared(spec.InitContainers)
@@ -37,7 +38,8 @@ func (p *Parts) shared(containers []corev1.Container) []corev1.Container {
 	p.encoded = p.encoded[:0]
 	for i := range containers {
 		c := &containers[i]
-		start, size := len(p.encoded), c.Size()
+		start := len(p.encoded)
+		size := c.Size()
 		p.encoded = slices.Grow(p.encoded, size)[:start+size]
 		if _, err := c.MarshalToSizedBuffer(p.encoded[start:]); err != nil {
 			return containers
