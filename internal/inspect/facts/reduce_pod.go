@@ -31,7 +31,8 @@ func reducePod(p *corev1.Pod) *PodNode {
 func (n *PodNode) setConditions(conditions []corev1.PodCondition) {
 	// The first one of a type counts, as in Condition.
 	if i := slices.IndexFunc(conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady }); i >= 0 {
-		n.Ready, n.ReadySince = conditions[i].Status == corev1.ConditionTrue, conditions[i].LastTransitionTime.Time
+		n.Ready = conditions[i].Status == corev1.ConditionTrue
+		n.ReadySince = conditions[i].LastTransitionTime.Time
 	}
 	kept := 0
 	for i := range conditions {
@@ -112,7 +113,8 @@ type containerStatus struct {
 
 func (c *Container) setStatus(s *containerStatus) {
 	c.Ready, c.Started, c.Restarts = s.ready, s.started, s.restarts
-	c.State, c.Previous = s.state, nil
+	c.State = s.state
+	c.Previous = nil
 	if s.last != (ContainerState{}) {
 		previous := s.last
 		c.Previous = &previous
