@@ -168,7 +168,8 @@ func (b *Builder) Graph() *Graph {
 	g.sortEvents()
 	g.indexCustomResources()
 	g.index()
-	b.strings, b.specs, b.sets, b.events, b.parts = nil, nil, nil, nil, specparts.Parts{}
+	b.strings, b.specs, b.sets, b.events = nil, nil, nil, nil
+	b.parts = specparts.Parts{}
 	return g
 }
 

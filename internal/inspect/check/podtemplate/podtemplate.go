@@ -68,7 +68,9 @@ func Effective(g *facts.Graph) iter.Seq[Template] {
 		}
 		for s := range Configured(g) {
 			if spec := running[s.Owner]; spec != nil {
-				s.Spec, s.Lean, s.Live = spec, spec.Lean, true
+				s.Spec = spec
+				s.Lean = spec.Lean
+				s.Live = true
 			}
 			if !yield(s) {
 				return

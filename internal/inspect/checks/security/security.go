@@ -117,7 +117,8 @@ func evaluateSpecs(g *facts.Graph, lenient bool, evaluate func(*facts.PodSpec) [
 
 // violating returns the violations by the index of their spec, and the owners with one.
 func violating(g *facts.Graph, evaluate func(*facts.PodSpec) []violation) (found map[int][]violation, owners map[facts.Ref]bool) {
-	found, owners = map[int][]violation{}, map[facts.Ref]bool{}
+	found = map[int][]violation{}
+	owners = map[facts.Ref]bool{}
 	for i, use := range g.Specs() {
 		if use.Spec.Lean == nil || isFinishedJob(g, use.Owner) {
 			continue
