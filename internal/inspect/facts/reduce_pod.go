@@ -27,7 +27,8 @@ func reducePod(p *corev1.Pod) *PodNode {
 	return node
 }
 
-// setConditions keeps whether the Pod is ready, and the conditions that say more than other fields of the node, to save memory in every Pod.
+// setConditions keeps whether the Pod is ready, and the conditions that say more than other fields of the node, to save memory in every
+// Pod.
 func (n *PodNode) setConditions(conditions []corev1.PodCondition) {
 	// The first one of a type counts, as in Condition.
 	if i := slices.IndexFunc(conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady }); i >= 0 {

@@ -1,5 +1,5 @@
-// Package specparts keeps one copy of equal parts of Pod specs: the Pods of a workload usually have the containers of its template, and many
-// containers have the same requests and limits.
+// Package specparts keeps one copy of equal parts of Pod specs: the Pods of a workload usually have the containers of its template, and
+// many containers have the same requests and limits.
 package specparts
 
 import (
