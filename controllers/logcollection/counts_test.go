@@ -83,7 +83,7 @@ func (w *collecting) counted() (*Reconciler, *collector) {
 			w.t.Error(err)
 		}
 	})
-	started := metav1.NewTime(w.a.Clock.Now().Add(-time.Hour))
+	started := metav1.Now() // after the LogBackends, whose creation starts the collectors again
 	pod.Status = corev1.PodStatus{
 		Phase: corev1.PodRunning, PodIP: "10.9.8.7", PodIPs: []corev1.PodIP{{IP: "10.9.8.7"}},
 		ContainerStatuses: []corev1.ContainerStatus{
