@@ -18,8 +18,8 @@ import (
 const (
 	// gcStep and gcPercent are how much is allocated between two collections of garbage: an inspection needs the memory of its peak, which
 	// the memory limit of a CI job has to cover, and before it is reached collections only cost time.
-	gcStep    = 6 << 20
-	gcPercent = 16
+	gcStep    = 8 << 20
+	gcPercent = 20
 )
 
 func main() {
