@@ -50,6 +50,7 @@ func newTimedDelivery(t *testing.T) *delivery {
 		o.Executors = concurrentRuns
 		o.Duration = buildTakes
 	})
+	d.settings = fmt.Sprintf("quotas: {pipelines: %d}\n", concurrentRuns) // more than a namespace has by default
 	for n := range d.pipelines {
 		d.cd.Set(fmt.Sprint("app-", n), func(a *argocd.Application) { a.Takes = syncTakes })
 	}
