@@ -93,10 +93,10 @@ func (r *reader) object(res resource, encoded []byte, isProtobuf bool) (Object, 
 	if err != nil {
 		return Object{}, undecodable(res.name, err)
 	}
-	if isProtobuf && res.wire != nil {
-		object.Node, err = res.wire.Reduce(encoded)
+	if isProtobuf {
+		object.Node, err = r.reduceEncoded(res)(encoded)
 	} else {
-		object.Node, err = r.decoded(res, encoded, isProtobuf)
+		object.Node, err = r.decoded(res, encoded)
 	}
 	if err != nil {
 		return Object{}, undecodable(res.name, err)
@@ -104,14 +104,10 @@ func (r *reader) object(res resource, encoded []byte, isProtobuf bool) (Object, 
 	return object, nil
 }
 
-// decoded reduces an object that is decoded as a whole. One in JSON that does not have the shape of its kind has no node, as in a list.
-func (r *reader) decoded(res resource, encoded []byte, isProtobuf bool) (node any, err error) {
+// decoded reduces an object from JSON. One that does not have the shape of its kind has no node, as in a list.
+func (r *reader) decoded(res resource, encoded []byte) (node any, err error) {
 	item := res.newItem()()
-	if isProtobuf {
-		err = unmarshal(item, encoded)
-	} else {
-		err = json.Unmarshal(encoded, item)
-	}
+	err = json.Unmarshal(encoded, item)
 	var shape *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &shape):
