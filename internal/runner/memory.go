@@ -158,7 +158,7 @@ func (m *Memory) before(later, earlier *waitingProcess) bool {
 	if ofLater != ofEarlier {
 		return ofLater < ofEarlier
 	}
-	return earlier.behind && !later.behind && later.since.Sub(earlier.since) < MaxBehind
+	return Passes(later.behind, earlier.behind, later.since.Sub(earlier.since))
 }
 
 // grant memory to those who wait: the namespace with the least first, and its oldest process first, but for those that are behind. What

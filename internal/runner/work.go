@@ -32,6 +32,12 @@ func (w *Work) cluster() string {
 // MaxBehind is how long work that may hang is passed by other work of its namespace.
 const MaxBehind = time.Minute
 
+// Passes reports whether work comes before other work of its namespace that asked earlier, by a duration: the other may hang, and it itself
+// does not seem to.
+func Passes(laterMayHang, earlierMayHang bool, by time.Duration) bool {
+	return earlierMayHang && !laterMayHang && by < MaxBehind
+}
+
 // MayHang reports whether nothing says that the cluster answers: it was late the last time, or nothing of it was ever read.
 func (w *Work) MayHang() bool {
 	return w.Part != nil && (w.Part.Late || w.Part.Objects <= 0)

@@ -82,7 +82,7 @@ func (t *turns) before(later, earlier *turn) bool {
 	if t.of[later.namespace] != t.of[earlier.namespace] {
 		return t.of[later.namespace] < t.of[earlier.namespace]
 	}
-	return earlier.behind && !later.behind && later.since.Sub(earlier.since) < runner.MaxBehind
+	return runner.Passes(later.behind, earlier.behind, later.since.Sub(earlier.since))
 }
 
 // grant turns to those who wait, the oldest of a namespace first.
