@@ -46,7 +46,7 @@ func TestAResultWithoutSpaceIsReportedAndStoredOnceThereIs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	done := make(chan struct{}, 2)
-	w.workWith(Options{ResultsStorage: tiny}, func(ctx context.Context, work runner.Work, started func(context.Context) error) (fleet.PartResult, error) {
+	w.work(func(ctx context.Context, work runner.Work, started func(context.Context) error) (fleet.PartResult, error) {
 		done <- struct{}{}
 		return announced(ctx, work, started)
 	})

@@ -306,6 +306,8 @@ func (q *Queue) describe(err error) string {
 		return "there is no connection"
 	case errors.Is(err, nats.ErrNoResponders), errors.Is(err, jetstream.ErrJetStreamNotEnabled):
 		return "JetStream is not enabled there"
+	case absent(err):
+		return "it is not there; a manager that leads creates it"
 	case refused != nil:
 		return fmt.Sprintf("JetStream refuses a request (error code %d)", refused.ErrorCode)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):

@@ -1,7 +1,9 @@
 package workqueue
 
 import (
-	"encoding/json"
+	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -13,33 +15,113 @@ import (
 	"kubeops.io/kubeops/internal/testkit/servers"
 )
 
-func TestProcessesThatStartTogetherCreateOneQueue(t *testing.T) {
+// The leader asks for several parts at once, and workers are there before it: one process creates the queue, and it is one queue.
+func TestPartsAndWorkersThatBeginTogetherHaveOneQueue(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	queues := make([]*Queue, 8)
-	for i := range queues {
-		queues[i] = w.connect()
+	for range 4 {
+		w.work(announced)
 	}
+	leader := w.connect()
 	begin := make(chan struct{})
 	var group sync.WaitGroup
-	for _, queue := range queues {
+	for i := range 8 {
 		group.Go(func() {
 			<-begin
-			if _, err := queue.open(t.Context()); err != nil {
-				t.Errorf("open the queue: %v", err)
+			if _, err := leader.Do(w.limited(), workOf(fmt.Sprint("c", i)), nothing); err != nil {
+				t.Errorf("part %d: %v", i, err)
 			}
 		})
 	}
 	close(begin)
 	group.Wait()
-	w.work(announced)
-	if _, err := queues[0].Do(w.limited(), workOf("a"), nothing); err != nil {
-		t.Errorf("do a part: %v", err)
+}
+
+// creations of the queue that a server is asked for.
+func (w *world) creations() *atomic.Int32 {
+	w.t.Helper()
+	counted := &atomic.Int32{}
+	listener, err := nats.Connect("nats://" + w.address)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(listener.Close)
+	for _, subject := range []string{"$JS.API.STREAM.CREATE.>", "$JS.API.STREAM.UPDATE.>", "$JS.API.CONSUMER.CREATE.>",
+		"$JS.API.CONSUMER.DURABLE.CREATE.>"} {
+		if _, err := listener.Subscribe(subject, func(*nats.Msg) { counted.Add(1) }); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	if err := listener.Flush(); err != nil {
+		w.t.Fatal(err)
+	}
+	return counted
+}
+
+func TestAQueueIsCreatedOnceForAllThatAskForIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	counted := w.creations()
+	leader := w.connect()
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			if _, err := leader.open(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	// The stream, its consumer and the bucket: each is created, or an update of it is refused and it is created.
+	if most := int32(6); counted.Load() == 0 || counted.Load() > most {
+		t.Errorf("%d requests create the queue, at most %d are expected", counted.Load(), most)
 	}
 }
 
-// silent is a server whose JetStream answers a request for the queue's stream by what answers says: nothing, or a refusal.
-func silent(t *testing.T, answers func(request int32) []byte) (queue *Queue, requests *atomic.Int32) {
+func TestAWorkerCreatesNoQueueAndWaitsForIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	counted := w.creations()
+	worker := w.connect()
+	if _, err := worker.join(t.Context()); !absent(err) || counted.Load() != 0 {
+		t.Fatalf("got %v, and %d requests that create", err, counted.Load())
+	}
+	w.opened(Options{})
+	if _, err := worker.join(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// One of several that ask at the same time may end: the others go on.
+func TestTheOneWhoAskedFirstMayEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	leader := w.connect()
+	asked, answer := make(chan struct{}), make(chan struct{})
+	slow := func(ctx context.Context) (*opened, error) {
+		close(asked)
+		<-answer
+		return &opened{}, ctx.Err()
+	}
+	ended, end := context.WithCancel(t.Context())
+	first := make(chan error, 1)
+	go func() {
+		_, err := leader.opening(ended, slow)
+		first <- err
+	}()
+	<-asked
+	end()
+	if err := <-first; !errors.Is(err, context.Canceled) {
+		t.Errorf("the first got %v", err)
+	}
+	close(answer)
+	if _, err := leader.opening(t.Context(), func(context.Context) (*opened, error) { return &opened{}, nil }); err != nil {
+		t.Error(err)
+	}
+}
+
+// silent is a server whose JetStream never answers.
+func silent(t *testing.T) (queue *Queue, requests *atomic.Int32) {
 	t.Helper()
 	address, _ := servers.NATS(t, servers.NATSOptions{WithoutJetStream: true})
 	w := &world{t: t, address: address}
@@ -49,11 +131,7 @@ func silent(t *testing.T, answers func(request int32) []byte) (queue *Queue, req
 	}
 	t.Cleanup(server.Close)
 	requests = &atomic.Int32{}
-	if _, err := server.Subscribe("$JS.API.>", func(m *nats.Msg) {
-		if answer := answers(requests.Add(1)); answer != nil {
-			_ = m.Respond(answer)
-		}
-	}); err != nil {
+	if _, err := server.Subscribe("$JS.API.>", func(*nats.Msg) { requests.Add(1) }); err != nil {
 		t.Fatal(err)
 	}
 	if err := server.Flush(); err != nil {
@@ -64,7 +142,7 @@ func silent(t *testing.T, answers func(request int32) []byte) (queue *Queue, req
 
 func TestARequestWithoutAnAnswerIsRepeatedBeforeTheRunEnds(t *testing.T) {
 	t.Parallel()
-	queue, requests := silent(t, func(int32) []byte { return nil })
+	queue, requests := silent(t)
 	waiting := &waiter{queue: queue, ctx: t.Context(), id: "x", began: time.Now(), stopped: make(chan struct{})}
 	began := time.Now()
 	_, err := waiting.step()
@@ -76,18 +154,5 @@ func TestARequestWithoutAnAnswerIsRepeatedBeforeTheRunEnds(t *testing.T) {
 	}
 	if waiting.began = time.Now().Add(-patience); waiting.bridges(err) {
 		t.Error("a server that never answers is asked for ever")
-	}
-}
-
-func TestAQueueThatAnotherProcessCreatesIsOpenedAgain(t *testing.T) {
-	t.Parallel()
-	refusal, err := json.Marshal(map[string]any{"error": map[string]any{"code": 400, "err_code": 10065,
-		"description": "subjects overlap with an existing stream"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	queue, requests := silent(t, func(int32) []byte { return refusal })
-	if _, err := queue.open(t.Context()); refusalOf(err) == nil || requests.Load() != createAttempts {
-		t.Errorf("after %d requests: %v", requests.Load(), err)
 	}
 }

@@ -20,14 +20,12 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/singleflight"
 )
 
 const (
 	// requestTimeout of one request to NATS.
 	requestTimeout = 10 * time.Second
-	// createAttempts of a queue that another process creates at the same time, which the server may refuse, and the pause between two.
-	createAttempts = 3
-	createPause    = 200 * time.Millisecond
 	// reconnectWait is the time between two attempts to connect.
 	reconnectWait = 2 * time.Second
 	// keepResults is how long a result is kept for a leader that was restarted before it had saved the report.
@@ -79,6 +77,9 @@ type Queue struct {
 	stream                       jetstream.JetStream
 	metrics                      *Metrics
 	turns                        turns
+
+	// once is held while the queue is opened.
+	once singleflight.Group
 
 	mutex  sync.Mutex
 	opened *opened
@@ -213,8 +214,21 @@ func (q *Queue) Connected() bool { return q.conn.IsConnected() }
 
 func (q *Queue) subject(what, id string) string { return q.name + "." + what + "." + id }
 
-// open creates the stream, the consumer and the bucket where they do not exist.
-func (q *Queue) open(ctx context.Context) (*opened, error) {
+// open is for the leader: it creates the stream, the consumer and the bucket where they do not exist. One process creates them, one request
+// after the other: where several create a consumer at the same time, NATS 2.9 may never deliver to it, or end.
+func (q *Queue) open(ctx context.Context) (*opened, error) { return q.opening(ctx, q.create) }
+
+// join is for workers: it finds what the leader has created. The error is absent's until it has.
+func (q *Queue) join(ctx context.Context) (*opened, error) { return q.opening(ctx, q.find) }
+
+// absent reports whether an error of join means that no leader has created the queue yet, or that someone removed it.
+func absent(err error) bool {
+	return errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrConsumerNotFound) ||
+		errors.Is(err, jetstream.ErrBucketNotFound)
+}
+
+// opening is known, or is done once for all that ask at the same time. It does not end with the first of them.
+func (q *Queue) opening(ctx context.Context, do func(context.Context) (*opened, error)) (*opened, error) {
 	q.mutex.Lock()
 	known := q.opened
 	q.mutex.Unlock()
@@ -224,25 +238,25 @@ func (q *Queue) open(ctx context.Context) (*opened, error) {
 	case known != nil:
 		return known, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	var created *opened
-	var err error
-	for attempt := range createAttempts {
-		if attempt > 0 {
-			pause(ctx, createPause)
+	shared := q.once.DoChan("", func() (any, error) {
+		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
+		defer cancel()
+		found, err := do(limited)
+		if err != nil {
+			return nil, err
 		}
-		if created, err = q.create(ctx); refusalOf(err) == nil {
-			break
-		}
+		q.mutex.Lock()
+		defer q.mutex.Unlock()
+		q.opened = found
+		return found, nil
+	})
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case done := <-shared:
+		found, _ := done.Val.(*opened)
+		return found, done.Err
 	}
-	if err != nil {
-		return nil, err
-	}
-	q.mutex.Lock()
-	defer q.mutex.Unlock()
-	q.opened = created
-	return created, nil
 }
 
 // refusalOf is what JetStream itself said about a request that failed; nil if it did not.
@@ -272,9 +286,9 @@ func isFull(err error) bool {
 var errNotConnected = errors.New("not connected")
 
 func (q *Queue) create(ctx context.Context) (o *opened, err error) {
-	o = &opened{bucket: q.name + "-results"}
+	o = &opened{bucket: q.bucket()}
 	o.parts, err = q.stream.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-		Name: q.name + "-parts", Description: "Parts of inspections that wait for a worker", Subjects: []string{q.subject("parts", "*")},
+		Name: q.partsName(), Description: "Parts of inspections that wait for a worker", Subjects: []string{q.subject("parts", "*")},
 		Retention: jetstream.WorkQueuePolicy, Storage: jetstream.FileStorage, Replicas: q.replicas, MaxAge: keepParts,
 		// A part that waits is not queued again.
 		Discard: jetstream.DiscardNew, DiscardNewPerSubject: true, MaxMsgsPerSubject: 1, MaxMsgSize: maxTask,
@@ -299,6 +313,25 @@ func (q *Queue) create(ctx context.Context) (o *opened, err error) {
 	o.stored, err = q.stream.Stream(ctx, "OBJ_"+o.bucket)
 	return o, err
 }
+
+func (q *Queue) find(ctx context.Context) (o *opened, err error) {
+	o = &opened{bucket: q.bucket()}
+	if o.parts, err = q.stream.Stream(ctx, q.partsName()); err != nil {
+		return nil, err
+	}
+	if o.workers, err = o.parts.Consumer(ctx, consumerName); err != nil {
+		return nil, err
+	}
+	if o.results, err = q.stream.ObjectStore(ctx, o.bucket); err != nil {
+		return nil, err
+	}
+	o.stored, err = q.stream.Stream(ctx, "OBJ_"+o.bucket)
+	return o, err
+}
+
+// partsName is that of the stream, and bucket that of the results.
+func (q *Queue) partsName() string { return q.name + "-parts" }
+func (q *Queue) bucket() string    { return q.name + "-results" }
 
 // forget what was opened, after an error: someone may have removed it.
 func (q *Queue) forget() {

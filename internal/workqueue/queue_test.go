@@ -130,13 +130,7 @@ func (w *world) within(what string, holds func() bool) {
 // work starts a worker. It ends with the test, or when stop is called.
 func (w *world) work(do partsFunc) (stop func()) {
 	w.t.Helper()
-	return w.workWith(Options{}, do)
-}
-
-// workWith starts a worker with a connection of its own.
-func (w *world) workWith(o Options, do partsFunc) (stop func()) {
-	w.t.Helper()
-	worker := &Worker{Queue: w.connectWith(o), Reader: inspections{stored: w.stored}, Parallel: 2, Parts: do, Logger: logr.Discard()}
+	worker := &Worker{Queue: w.connect(), Reader: inspections{stored: w.stored}, Parallel: 2, Parts: do, Logger: logr.Discard()}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(w.t.Context()))
 	var group sync.WaitGroup
 	group.Go(func() {
@@ -268,6 +262,39 @@ func TestAWorkerThatIsStoppedGivesItsPartBack(t *testing.T) {
 	w.work(announced)
 	if err := <-ended; err != nil || time.Since(began) >= ackWait {
 		t.Errorf("%v after %s", err, time.Since(began))
+	}
+}
+
+// A part may reach a worker at the moment in which it ends: it is given back, and does not wait until its time is over.
+func TestPartsThatReachWorkersWhichEndAreGivenBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const parts = 12
+	var stops []func()
+	for range parts / 2 { // each has two places
+		stops = append(stops, w.work(announced))
+	}
+	leader := w.connect()
+	if _, err := leader.Do(w.limited(), workOf("first"), nothing); err != nil { // there is a queue, at which they wait
+		t.Fatal(err)
+	}
+	var ending, doing sync.WaitGroup
+	began := time.Now()
+	for i, stop := range stops {
+		ending.Go(stop)
+		for j := range parts / len(stops) {
+			doing.Go(func() {
+				if _, err := leader.Do(w.limited(), workOf(fmt.Sprint("c", i, "-", j)), nothing); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	ending.Wait()
+	w.work(announced)
+	doing.Wait()
+	if took := time.Since(began); took >= ackWait {
+		t.Errorf("it took %s", took)
 	}
 }
 

@@ -39,7 +39,7 @@ func TestResultsThatWereReadMakeSpaceForOthers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	o := Options{ResultsStorage: roomy}
-	w.workWith(o, withLargeResult)
+	w.work(withLargeResult)
 	leader := w.connectWith(o)
 	const parts = 4 * roomy / largeResult
 	for i := range parts {

@@ -25,8 +25,8 @@ import (
 )
 
 const (
-	// fetchWait is how long one request for a part waits.
-	fetchWait = 20 * time.Second
+	// fetchWait is how long one request for a part waits, and the end of a worker for its last one.
+	fetchWait = 2 * time.Second
 	// announceTimeout is how long the leader may take to announce a run.
 	announceTimeout = 15 * time.Second
 	// otherVersion is when a part is given back that is for workers of another version: before it would be offered again.
@@ -48,6 +48,9 @@ type Worker struct {
 	// Parallel parts are done at the same time.
 	Parallel int
 	Logger   logr.Logger
+
+	// fetching is held for reading by each request for a part.
+	fetching sync.RWMutex
 }
 
 // Start takes parts until ctx ends. Those that are not done then are given back.
@@ -68,19 +71,24 @@ func (w *Worker) Start(ctx context.Context) error {
 
 // take parts one after the other.
 func (w *Worker) take(ctx context.Context) {
+	waits := false // for a leader that creates the queue, which is said once
 	for ctx.Err() == nil {
 		message, err := w.next(ctx)
-		if err != nil {
-			if ctx.Err() == nil {
-				w.Logger.Info("Cannot take a part from the work queue", "reason", w.Queue.describe(err))
-				w.Queue.forget()
+		switch {
+		case err == nil:
+			waits = false
+			if message != nil {
+				w.handle(ctx, message)
 			}
-			pause(ctx, reconnectWait)
 			continue
+		case ctx.Err() != nil:
+			return
+		case !absent(err) || !waits:
+			w.Logger.Info("Cannot take a part from the work queue", "reason", w.Queue.describe(err))
 		}
-		if message != nil {
-			w.handle(ctx, message)
-		}
+		waits = absent(err)
+		w.Queue.forget()
+		pause(ctx, reconnectWait)
 	}
 }
 
@@ -94,22 +102,26 @@ func pause(ctx context.Context, duration time.Duration) {
 	}
 }
 
-// next part, or nil if none came for a while.
+// next part, or nil if none came for a while. A request is not broken off: the server may answer it at that moment, and the part would be
+// offered again only once its time is over.
 func (w *Worker) next(ctx context.Context) (jetstream.Msg, error) {
-	opened, err := w.Queue.open(ctx)
+	opened, err := w.Queue.join(ctx)
 	if err != nil {
 		return nil, err
 	}
-	waiting, cancel := context.WithTimeout(ctx, fetchWait)
-	defer cancel()
-	batch, err := opened.workers.Fetch(1, jetstream.FetchContext(waiting))
+	w.fetching.RLock()
+	defer w.fetching.RUnlock()
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	batch, err := opened.workers.Fetch(1, jetstream.FetchMaxWait(fetchWait))
 	if err != nil {
 		return nil, err
 	}
 	if message, open := <-batch.Messages(); open {
 		return message, nil
 	}
-	if err := batch.Error(); err != nil && waiting.Err() == nil && !errors.Is(err, nats.ErrTimeout) {
+	if err := batch.Error(); err != nil && !errors.Is(err, nats.ErrTimeout) {
 		return nil, err
 	}
 	return nil, nil
@@ -141,8 +153,10 @@ func (w *Worker) handle(ctx context.Context, message jetstream.Msg) {
 	stop()
 	group.Wait()
 	switch {
-	case ctx.Err() != nil:
-		w.giveBack(logger, message) // another worker repeats it
+	case ctx.Err() != nil: // another worker repeats it, and not another request of this one
+		w.fetching.Lock()
+		defer w.fetching.Unlock()
+		w.giveBack(logger, message)
 	case err != nil:
 		logger.Error(err, "Cannot store the result of a part")
 		w.giveBack(logger, message)
@@ -194,7 +208,7 @@ func (w *Worker) keep(ctx context.Context, message jetstream.Msg) {
 
 // complete a part: its result is stored afterwards, unless it is stored already or no one wants it.
 func (w *Worker) complete(ctx context.Context, t task, deliveries uint64) error {
-	opened, err := w.Queue.open(ctx)
+	opened, err := w.Queue.join(ctx)
 	if err != nil {
 		return err
 	}
