@@ -48,17 +48,17 @@ func (r *run) cluster(ctx context.Context, c *Cluster) (o outcome) {
 		r.elsewhere(ctx, c, &o)
 		return o
 	}
-	weight := r.weight(c)
-	if o.err = r.reading.Acquire(ctx, weight); o.err != nil {
+	place := &place{reading: r.reading, weight: r.weight(c)}
+	if o.err = place.take(ctx); o.err != nil {
 		return o
 	}
-	defer r.reading.Release(weight)
-	r.read(ctx, c, &o)
+	defer place.leave()
+	r.read(ctx, c, &o, place.stalled)
 	return o
 }
 
-// read runs the engine in what is left of the deadline.
-func (r *run) read(ctx context.Context, c *Cluster, o *outcome) {
+// read runs the engine in what is left of the deadline. Stalled is called when the cluster stalls and when it goes on, and may be nil.
+func (r *run) read(ctx context.Context, c *Cluster, o *outcome, stalled func(Stall)) {
 	in := c.Input
 	in.Compare = true
 	in.Redactor = r.in.Redactor
@@ -70,7 +70,7 @@ func (r *run) read(ctx context.Context, c *Cluster, o *outcome) {
 	if r.in.Progress != nil {
 		in.Progress = func(step inspect.Progress) { r.in.Progress(c.name(), step) }
 	}
-	in, end := r.watched(in)
+	in, end := watched(in, stalled)
 	defer end()
 	start := r.in.Clock.Now()
 	result, err := within(ctx, c.Deadline-o.took, func(ctx context.Context) (*inspect.Result, error) { return r.in.Engine(ctx, in) })

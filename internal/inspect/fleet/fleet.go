@@ -81,7 +81,7 @@ type Input struct {
 	// Bounds of the report. Zero values are defaults with which it fits into an API object.
 	Bounds report.Bounds
 	// Memory is what the facts of clusters may take at the same time, in bytes, by an estimate from LastObjects; 0 means DefaultMemory. A
-	// cluster that alone exceeds it is read alone.
+	// cluster that alone exceeds it is read alone. One that stalls counts with what was read of it.
 	Memory int64
 	// Engine is required, but for Parts.
 	Engine Engine

@@ -68,6 +68,6 @@ func RunPart(ctx context.Context, in Input, part Part) (PartResult, error) {
 	cluster.Deadline = part.Deadline
 	r := &run{in: in, clusters: part.Clusters}
 	var o outcome
-	r.read(ctx, cluster, &o)
+	r.read(ctx, cluster, &o, in.Stalled)
 	return PartResult{Result: o.result, Took: o.took}, o.err
 }

@@ -1,8 +1,11 @@
 package fleet
 
 import (
+	"context"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"kubeops.io/kubeops/internal/inspect"
 )
@@ -72,12 +75,12 @@ func (s *stall) end() {
 	s.timer.Stop()
 }
 
-// watched is the input of a cluster whose steps are watched for Input.Stalled, until end.
-func (r *run) watched(in inspect.Input) (watched inspect.Input, end func()) {
-	if r.in.Stalled == nil {
+// watched is the input of a cluster of whose stalls changed is told, until end. It may be nil.
+func watched(in inspect.Input, changed func(Stall)) (watched inspect.Input, end func()) {
+	if changed == nil {
 		return in, func() {}
 	}
-	s := watchStall(in.Source.Cluster, r.in.Stalled)
+	s := watchStall(in.Source.Cluster, changed)
 	report := in.Progress
 	in.Progress = func(step inspect.Progress) {
 		s.advance(step)
@@ -86,4 +89,43 @@ func (r *run) watched(in inspect.Input) (watched inspect.Input, end func()) {
 		}
 	}
 	return in, s.end
+}
+
+// place is what a cluster takes of the memory of this process. One that stalls leaves most of it to others, and goes on in any case: what
+// is free then is taken again.
+type place struct {
+	reading *semaphore.Weighted
+	weight  int64
+	// held is what is taken now. The engine may be abandoned while it is told of a stall.
+	mutex sync.Mutex
+	held  int64
+	left  bool
+}
+
+func (p *place) take(ctx context.Context) error {
+	if err := p.reading.Acquire(ctx, p.weight); err != nil {
+		return err
+	}
+	p.held = p.weight
+	return nil
+}
+
+func (p *place) stalled(s Stall) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	switch rest := p.weight - min(s.Memory(), p.weight); {
+	case p.left:
+	case s.Stalled && p.held == p.weight:
+		p.reading.Release(rest)
+		p.held -= rest
+	case !s.Stalled && p.reading.TryAcquire(p.weight-p.held):
+		p.held = p.weight
+	}
+}
+
+func (p *place) leave() {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.left = true
+	p.reading.Release(p.held)
 }
