@@ -189,7 +189,7 @@ type LogsStage struct {
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1m') && duration(self) <= duration('24h')",message="window must be between 1m and 24h"
 	// +optional
 	Window *metav1.Duration `json:"window,omitempty"`
-	// baseline is the time before the deployment to compare with. Defaults to 1h.
+	// baseline is the time before the deployment to compare with; before its first attempt, if it was repeated. Defaults to 1h.
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('5m') && duration(self) <= duration('168h')",message="baseline must be between 5m and 168h"
 	// +optional
 	Baseline *metav1.Duration `json:"baseline,omitempty"`
@@ -200,7 +200,8 @@ type LogsStage struct {
 	// +optional
 	MaxLines int32 `json:"maxLines,omitempty"`
 	// noData says what it means that there are no lines, since the deployment or in the baseline: Fail (default) fails the stage, Wait
-	// looks again until the timeout, and Approve does so until a person approves the stage.
+	// looks again until the timeout, and Approve does so until a person approves the stage. Lines from before the stage started do not
+	// count if they are of Pods that logged in the baseline, too.
 	// +optional
 	NoData NoDataPolicy `json:"noData,omitempty"`
 }

@@ -177,6 +177,9 @@ type StageStatus struct {
 	// startTime of the attempt.
 	// +optional
 	StartTime *metav1.Time `json:"startTime,omitempty"`
+	// firstStartTime is the startTime of the first attempt.
+	// +optional
+	FirstStartTime *metav1.Time `json:"firstStartTime,omitempty"`
 	// completionTime of the attempt.
 	// +optional
 	CompletionTime *metav1.Time `json:"completionTime,omitempty"`

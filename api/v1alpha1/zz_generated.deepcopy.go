@@ -5171,6 +5171,10 @@ func (in *StageStatus) DeepCopyInto(out *StageStatus) {
 		in, out := &in.StartTime, &out.StartTime
 		*out = (*in).DeepCopy()
 	}
+	if in.FirstStartTime != nil {
+		in, out := &in.FirstStartTime, &out.FirstStartTime
+		*out = (*in).DeepCopy()
+	}
 	if in.CompletionTime != nil {
 		in, out := &in.CompletionTime, &out.CompletionTime
 		*out = (*in).DeepCopy()

@@ -119,6 +119,9 @@ type Attempt struct {
 	// Deployed is when the first stage before this one started that deploys something; without one, the first that commits. Zero without
 	// either.
 	Deployed time.Time
+	// FirstDeployed is when the first attempt of these stages started: before it, the run had changed nothing of what Deployed is about.
+	// Zero if Deployed is.
+	FirstDeployed time.Time
 	// Started is when the attempt was claimed, and Deadline when it times out.
 	Started, Deadline time.Time
 	// NotBefore is a time at which no work of the attempt had been started: Started, or that of a later Start or Find that proved it.

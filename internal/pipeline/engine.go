@@ -351,7 +351,7 @@ func Resume(run *v1alpha1.PipelineRun, plan *Plan, now time.Time) {
 func reset(s *v1alpha1.StageStatus) {
 	*s = v1alpha1.StageStatus{
 		Name: s.Name, Type: s.Type, After: s.After, Finally: s.Finally, Phase: v1alpha1.StageWaiting, Attempt: s.Attempt,
-		Previous: s.Previous, PreviousAttempt: s.PreviousAttempt,
+		Previous: s.Previous, PreviousAttempt: s.PreviousAttempt, FirstStartTime: s.FirstStartTime,
 	}
 }
 

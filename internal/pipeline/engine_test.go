@@ -517,8 +517,13 @@ func TestAPersonRetriesAStageOfAFailedRun(t *testing.T) {
 		t.Fatal("not retried")
 	}
 	m.want(v1alpha1.RunWaiting, "a=Waiting", "b=Waiting", "f=Waiting")
+	began := m.stored.Status.Stage("a").FirstStartTime
+	m.now = m.now.Add(time.Hour)
 	Resume(m.stored, m.plan, m.now)
 	m.settle()
+	if s := m.stored.Status.Stage("a"); began == nil || !began.Equal(s.FirstStartTime) || !s.StartTime.After(began.Add(time.Hour-time.Minute)) {
+		t.Errorf("the first attempt started at %v and %v, the second at %v", began, s.FirstStartTime, s.StartTime)
+	}
 	m.finish("a", Succeeded)
 	m.finish("b", Succeeded)
 	m.finish("f", Succeeded)

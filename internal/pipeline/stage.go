@@ -1,10 +1,10 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -33,33 +33,14 @@ func attemptOf(run *v1alpha1.PipelineRun, plan *Plan, stage *v1alpha1.PipelineSt
 	if run.Status.StartTime != nil {
 		runStarted = run.Status.StartTime.Time
 	}
+	deployed, firstDeployed := deployed(&run.Status, plan.before[stage.Name])
 	return Attempt{
-		NotBefore: notBefore, RunStarted: runStarted, Deployed: deployed(&run.Status, plan.before[stage.Name]),
+		NotBefore: notBefore, RunStarted: runStarted, Deployed: deployed, FirstDeployed: firstDeployed,
 		Source: plan.source(stage, &run.Status),
 		Key:    s.Key, Namespace: run.Namespace, Run: run.Name, UID: run.UID, Pipeline: run.Spec.PipelineRef.Name,
 		RequestedBy: run.Spec.RequestedBy, ServiceAccount: plan.spec.Account(), Stage: stage, Number: s.Attempt, Digest: s.Digest,
 		Previous: s.Previous, Started: started, Deadline: started.Add(stage.AttemptTimeout()), Now: now,
 	}
-}
-
-// deployed is when the first of some stages started that deploys something, or commits if none does; zero if none has started.
-func deployed(status *v1alpha1.PipelineRunStatus, before []string) time.Time {
-	for _, types := range [][]v1alpha1.StageType{{v1alpha1.StageDeploy, v1alpha1.StageBundle}, {v1alpha1.StageCommit}} {
-		var first time.Time
-		for _, name := range before {
-			s := status.Stage(name)
-			if s == nil || s.StartTime == nil || !slices.Contains(types, s.Type) {
-				continue
-			}
-			if first.IsZero() || s.StartTime.Time.Before(first) {
-				first = s.StartTime.Time
-			}
-		}
-		if !first.IsZero() {
-			return first
-		}
-	}
-	return time.Time{}
 }
 
 func (p *pass) attempt(s *v1alpha1.StageStatus) Attempt {
@@ -184,7 +165,8 @@ func (p *pass) claim(s *v1alpha1.StageStatus) {
 	*s = v1alpha1.StageStatus{
 		Name: s.Name, Type: s.Type, After: s.After, Finally: s.Finally, Phase: v1alpha1.StageClaimed, Attempt: attempt,
 		Key: Key(p.run.UID, s.Name, attempt), Triggers: 1, StartTime: &at, Digest: p.digest(s.Name, attempt),
-		Previous: s.Previous, PreviousAttempt: s.PreviousAttempt, Override: p.overrides[s.Name],
+		FirstStartTime: cmp.Or(s.FirstStartTime, &at), Previous: s.Previous, PreviousAttempt: s.PreviousAttempt,
+		Override: p.overrides[s.Name],
 	}
 	p.fresh[s.Name] = true
 }

@@ -57,6 +57,8 @@ type reader struct {
 	shares  []float64
 	// foreign counts lines without a Pod of the cluster, read all lines.
 	foreign, read int
+	// arrived counts lines for a comparison; nil in an inspection.
+	arrived *arrivals
 	// cut is true if lines were not read because of the limit.
 	cut bool
 }
@@ -140,8 +142,14 @@ func (r *reader) line(entry *logs.Entry) {
 	}
 	if r.current.piece < 0 {
 		s.group.window++
+		if r.arrived != nil {
+			r.arrived.period(key, entry.Time)
+		}
 	} else {
 		s.group.baseline++
+		if r.arrived != nil {
+			r.arrived.baseline(key)
+		}
 		if s.group.miner == nil {
 			return // nothing to compare without errors in the window
 		}

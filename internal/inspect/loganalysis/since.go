@@ -27,9 +27,14 @@ type Comparison struct {
 	Namespaces []string
 	// Selects reports whether the lines of a Pod count; nil selects all of the namespaces.
 	Selects func(namespace, pod string) bool
-	// Start and End of the period, and Baseline, which ends at Start.
+	// Start and End of the period.
 	Start, End time.Time
-	Baseline   time.Duration
+	// Baseline is the length of the time to compare with, which ends at BaselineEnd: at Start, if that is zero or later. Lines between
+	// BaselineEnd and Start are not read.
+	Baseline    time.Duration
+	BaselineEnd time.Time
+	// Settled is when all Pods were those of the period; Start if it is zero. See NewErrors.Current.
+	Settled time.Time
 	// MaxLines to read, half of them at most for the period. Default DefaultComparedLines, at most MaxComparedLines.
 	MaxLines int
 	// Redact removes secrets from templates and examples; nil removes none.
@@ -43,6 +48,9 @@ type NewErrors struct {
 	Workloads []facts.WorkloadLogs
 	// Lines of the period and of the baseline that were read.
 	Lines, BaselineLines int
+	// Current is how many lines of the period prove that what its Pods log arrives: those since Settled, and all of Pods without lines in
+	// the baseline. The others may be the last ones of Pods that are gone.
+	Current int
 	// Covered and BaselineCovered are the shares of both that were read, 0 to 1: below 1 there were more lines than MaxLines.
 	Covered, BaselineCovered float64
 }
@@ -68,6 +76,7 @@ func Since(ctx context.Context, c Comparison) (*NewErrors, error) {
 		Provider: c.Provider, Redact: c.Redact, Options: Options{Window: length, Baseline: c.Baseline, MaxLines: c.MaxLines},
 	})
 	r.owner = c.owner
+	r.arrived = &arrivals{settled: c.Settled, early: map[podKey]int{}}
 	period, before := c.plan()
 	r.shares = make([]float64, len(before))
 	err := r.parts(ctx, period, c.MaxLines/2, c.Namespaces, func(_ part, share float64) {
@@ -79,7 +88,7 @@ func Since(ctx context.Context, c Comparison) (*NewErrors, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := &NewErrors{Covered: r.covered}
+	found := &NewErrors{Covered: r.covered, Current: r.arrived.count()}
 	for _, share := range r.shares {
 		found.BaselineCovered += share
 	}
@@ -127,9 +136,13 @@ func (c *Comparison) plan() (period, before []part) {
 			piece: -1,
 		})
 	}
+	last := c.Start
+	if !c.BaselineEnd.IsZero() && c.BaselineEnd.Before(last) {
+		last = c.BaselineEnd
+	}
 	pieces := max(1, int(min(maxPiecesBefore, c.Baseline/length)))
 	for i := range pieces {
-		end := c.Start.Add(-c.Baseline * time.Duration(i) / time.Duration(pieces))
+		end := last.Add(-c.Baseline * time.Duration(i) / time.Duration(pieces))
 		before = append(before, part{start: end.Add(-c.Baseline / time.Duration(pieces)), end: end, piece: i})
 	}
 	return period, before

@@ -124,6 +124,64 @@ func (l leaking) Search(ctx context.Context, q logs.Query) (logs.Page, error) {
 	return l.store.Search(ctx, q)
 }
 
+func TestWhatABaselineHasEndsBeforeThePeriod(t *testing.T) {
+	const pod = "cart-7d9f8b6c5d-x2x4z"
+	for name, tc := range map[string]struct {
+		end  time.Duration // of the baseline, before the end of the period; 0 is not set
+		want string
+	}{
+		"at the start of the period, where the error is":    {},
+		"before the error, which an earlier attempt logged": {end: 30 * time.Minute, want: "shop/cart 10 ERROR order <num> failed\n"},
+		"not after the start of the period":                 {end: time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &store{t: t}
+			s.everyMinute(90*time.Minute, 0, pod, "INFO done")
+			s.everyMinute(20*time.Minute, 0, pod, "ERROR order 2 failed")
+			found, err := since(t, s.sorted(), func(c *Comparison) {
+				if tc.end > 0 {
+					c.BaselineEnd = testkit.Now().Add(-tc.end)
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := templates(found); got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestOnlyLinesOfNewPodsAndLaterOnesAreCurrent(t *testing.T) {
+	const old, added = "cart-7d9f8b6c5d-x2x4z", "cart-6c5d7d9f8b-b2b4b"
+	for name, tc := range map[string]struct {
+		write func(*store)
+		want  int
+	}{
+		"an old Pod until it ended":      {write: func(s *store) { s.everyMinute(10*time.Minute, 8*time.Minute, old, "INFO done") }},
+		"an old Pod that goes on":        {write: func(s *store) { s.everyMinute(10*time.Minute, 0, old, "INFO done") }, want: 8},
+		"a new Pod that starts":          {write: func(s *store) { s.add(9*time.Minute, time.Second, "shop", added, "INFO open") }, want: 1},
+		"a new Pod of another namespace": {write: func(s *store) { s.add(9*time.Minute, time.Second, "bank", added, "INFO open") }},
+		"a new Pod that starts and goes on": {
+			write: func(s *store) { s.everyMinute(9*time.Minute, 5*time.Minute, added, "INFO done") }, want: 4,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &store{t: t}
+			s.everyMinute(70*time.Minute, 10*time.Minute, old, "INFO done")
+			tc.write(s)
+			found, err := since(t, s.sorted(), func(c *Comparison) { c.Settled = c.Start.Add(2 * time.Minute) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if found.Current != tc.want || found.BaselineLines != 60 {
+				t.Errorf("%d of %d lines are current, want %d; %d lines before", found.Current, found.Lines, tc.want, found.BaselineLines)
+			}
+		})
+	}
+}
+
 func TestAComparisonIsBounded(t *testing.T) {
 	s := &store{t: t, pages: 100}
 	for second := range 3600 {

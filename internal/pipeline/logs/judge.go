@@ -72,12 +72,15 @@ func missingData(attempt pipeline.Attempt, found *loganalysis.NewErrors) string 
 	switch {
 	case found.BaselineLines == 0:
 		return fmt.Sprintf("the LogBackend has no lines of the stage in the %s before %s to compare with; raise logs.baseline, or set "+
-			"logs.noData: Approve for a first deployment", attempt.Stage.Logs.Before(), since)
+			"logs.noData: Approve for a first deployment", attempt.Stage.Logs.Before(), baselineEnd(attempt).UTC().Format(time.RFC3339))
 	case found.Lines == 0:
 		return fmt.Sprintf("the LogBackend has no lines of the stage since %s; check that the log collector runs, and logs.namespaces and "+
 			"logs.workloads", since)
 	case found.Covered < minCovered || found.BaselineCovered < minCovered:
 		return "less than 5 % of the lines were read; raise logs.maxLines, or set logs.workloads"
+	case found.Current == 0 && found.Count() == 0:
+		return fmt.Sprintf("the LogBackend has no lines since the stage started at %s, and those since %s are of Pods that logged before "+
+			"the deployment; check that the log collector runs", attempt.Started.UTC().Format(time.RFC3339), since)
 	}
 	return ""
 }

@@ -23,7 +23,7 @@ func attempt(after time.Duration, noData v1alpha1.NoDataPolicy) pipeline.Attempt
 }
 
 func result(change func(*loganalysis.NewErrors)) *loganalysis.NewErrors {
-	found := &loganalysis.NewErrors{Lines: 10, BaselineLines: 100, Covered: 1, BaselineCovered: 1}
+	found := &loganalysis.NewErrors{Lines: 10, Current: 5, BaselineLines: 100, Covered: 1, BaselineCovered: 1}
 	if change != nil {
 		change(found)
 	}
@@ -53,6 +53,19 @@ func TestLogsAreJudgedByTheirNewErrors(t *testing.T) {
 		"none at the end":          {after: end, state: pipeline.Succeeded, says: "no new errors"},
 		"a part at the end": {
 			after: end, change: func(n *loganalysis.NewErrors) { n.Covered = 0.5 }, state: pipeline.Succeeded, says: "50 % were read",
+		},
+		"no lines of the new Pods so far": {
+			after: time.Minute, change: func(n *loganalysis.NewErrors) { n.Current = 0 }, reason: "WatchingLogs",
+		},
+		"no lines of the new Pods": {
+			after: end, change: func(n *loganalysis.NewErrors) { n.Current = 0 }, state: pipeline.Failed, reason: "NoData",
+			says: "no lines since the stage started at 2026-05-01T12:00:00Z, and those since 2026-05-01T11:59:00Z are of Pods",
+		},
+		"no lines of the new Pods, waiting": {
+			after: end, noData: "Wait", change: func(n *loganalysis.NewErrors) { n.Current = 0 }, reason: "NoData",
+		},
+		"a new error of an old Pod": {
+			after: time.Minute, change: func(n *loganalysis.NewErrors) { broken(n); n.Current = 0 }, state: pipeline.Failed, reason: "NewErrors",
 		},
 		"no lines so far":   {after: time.Minute, change: func(n *loganalysis.NewErrors) { n.Lines = 0 }, reason: "WatchingLogs"},
 		"no lines":          {after: end, change: func(n *loganalysis.NewErrors) { n.Lines = 0 }, state: pipeline.Failed, reason: "NoData", says: "no lines of the stage since 2026-05-01T11:59:00Z"},

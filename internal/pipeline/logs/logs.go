@@ -145,15 +145,21 @@ func (d *Driver) compare(ctx context.Context, attempt pipeline.Attempt) (*logana
 		return nil, err
 	}
 	defer backend.Close()
+	return loganalysis.Since(ctx, comparison(attempt, backend.Provider, list, d.Redact))
+}
+
+// comparison of an attempt. What an earlier attempt of the deployment logged is no baseline: it may have the same errors.
+func comparison(attempt pipeline.Attempt, provider logs.Provider, list []string, redact func(string) string) loganalysis.Comparison {
 	stage := attempt.Stage.Logs
 	end := attempt.Now
 	if last := windowEnd(attempt); attempt.Stage.MissingData() == v1alpha1.NoDataFail && last.Before(end) {
 		end = last
 	}
-	return loganalysis.Since(ctx, loganalysis.Comparison{
-		Provider: backend.Provider, Namespaces: list, Selects: selection(stage.Workloads), Start: deployed(attempt), End: end,
-		Baseline: stage.Before(), MaxLines: int(stage.MaxLines), Redact: d.Redact,
-	})
+	return loganalysis.Comparison{
+		Provider: provider, Namespaces: list, Selects: selection(stage.Workloads), Start: deployed(attempt), End: end,
+		Baseline: stage.Before(), BaselineEnd: baselineEnd(attempt), Settled: attempt.Started,
+		MaxLines: int(stage.MaxLines), Redact: redact,
+	}
 }
 
 // windowEnd is the end of the time that is judged.
@@ -170,6 +176,14 @@ func deployed(attempt pipeline.Attempt) time.Time {
 		return attempt.RunStarted
 	}
 	return attempt.Started
+}
+
+// baselineEnd is the end of the time to compare with.
+func baselineEnd(attempt pipeline.Attempt) time.Time {
+	if !attempt.FirstDeployed.IsZero() {
+		return attempt.FirstDeployed
+	}
+	return deployed(attempt)
 }
 
 // first is the handle of an attempt without a judgement.

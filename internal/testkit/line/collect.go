@@ -2,8 +2,11 @@ package line
 
 import (
 	"context"
+	"io"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,14 +19,23 @@ import (
 // lookEvery is the time between two looks of the collector.
 const lookEvery = time.Second
 
-// collector sends what the containers of the shop log to Loki, as the files of the node have it: what a container said before it ended is
-// there, however short it lived.
+// collector sends what the containers of the shop log to Loki, as the files of the node have it. A file stays open until all of it was
+// sent: when a container crashes for the second time, the kubelet removes the file of the first crash, which may be a second old.
 type collector struct {
 	// folder has a folder NAMESPACE_POD_UID for each Pod, with one for each container.
 	folder string
 	writer logs.Writer
-	// sent is how many bytes of a file were sent.
-	sent map[string]int
+	// report that lines could not be sent; failed is the last report, which is not repeated.
+	report func(format string, args ...any)
+	failed string
+	files  []*logFile
+}
+
+// logFile is a file that was found.
+type logFile struct {
+	*os.File
+	// sent is how many of its bytes were sent.
+	sent int64
 }
 
 // collect until the test ends.
@@ -39,12 +51,13 @@ func (l *Line) collect(t testing.TB, url string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &collector{folder: l.options.PodLogs, writer: backend.(logs.Writer), sent: map[string]int{}}
+	c := &collector{folder: l.options.PodLogs, writer: backend.(logs.Writer), report: t.Logf}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	t.Cleanup(func() {
 		stop()
 		<-done
+		c.close()
 		backend.Close()
 	})
 	go func() {
@@ -64,28 +77,72 @@ func (l *Line) collect(t testing.TB, url string) {
 
 // look for new lines. What could not be sent is sent by the next look.
 func (c *collector) look(ctx context.Context) {
-	files, err := filepath.Glob(filepath.Join(c.folder, ShopNamespace+"_*", "*", "*.log"))
+	c.open() // all of them first: sending may take long
+	c.files = slices.DeleteFunc(c.files, func(file *logFile) bool {
+		removed := file.removed() // before the last read, so that it reads all
+		if !c.send(ctx, file) || !removed {
+			return false
+		}
+		_ = file.Close() // it was read only
+		return true
+	})
+}
+
+// open the files that are new.
+func (c *collector) open() {
+	paths, err := filepath.Glob(filepath.Join(c.folder, ShopNamespace+"_*", "*", "*.log"))
 	if err != nil {
 		return
 	}
-	for _, file := range files {
-		content, err := os.ReadFile(file) //nolint:gosec // of the node of the test
-		if err != nil {
-			continue // it was removed with its Pod
-		}
-		complete := strings.LastIndexByte(string(content), '\n') + 1
-		if complete <= c.sent[file] {
+	for _, path := range paths {
+		if slices.ContainsFunc(c.files, func(file *logFile) bool { return file.Name() == path && !file.removed() }) {
 			continue
 		}
-		entries := c.entries(file, string(content[c.sent[file]:complete]))
-		if len(entries) == 0 || c.writer.Write(ctx, entries) == nil {
-			c.sent[file] = complete
+		if file, err := os.Open(path); err == nil { //nolint:gosec // of the node of the test
+			c.files = append(c.files, &logFile{File: file})
 		}
 	}
 }
 
+// removed reports whether the path of the file leads to it no more: the kubelet removes files, and rotates large ones.
+func (f *logFile) removed() bool {
+	own, err := f.Stat()
+	if err != nil {
+		return true
+	}
+	current, err := os.Stat(f.Name())
+	return err != nil || !os.SameFile(own, current)
+}
+
+// send the complete lines of a file that were not sent yet. It reports whether none of them is left.
+func (c *collector) send(ctx context.Context, file *logFile) bool {
+	content, err := io.ReadAll(io.NewSectionReader(file, file.sent, math.MaxInt64-file.sent))
+	if err == nil {
+		content = content[:strings.LastIndexByte(string(content), '\n')+1]
+		if entries := entries(file.Name(), string(content)); len(entries) > 0 {
+			err = c.writer.Write(ctx, entries)
+		}
+	}
+	if err != nil {
+		if text := err.Error(); ctx.Err() == nil && text != c.failed {
+			c.failed = text
+			c.report("collecting %s: %s", file.Name(), text)
+		}
+		return false
+	}
+	file.sent += int64(len(content))
+	return true
+}
+
+// close all files.
+func (c *collector) close() {
+	for _, file := range c.files {
+		_ = file.Close() // they were read only
+	}
+}
+
 // entries of lines in the format of container runtimes: TIME STREAM TAGS TEXT.
-func (c *collector) entries(file, content string) (entries []logs.Entry) {
+func entries(file, content string) (entries []logs.Entry) {
 	const fields = 4
 	container := filepath.Base(filepath.Dir(file))
 	of := strings.Split(filepath.Base(filepath.Dir(filepath.Dir(file))), "_")
