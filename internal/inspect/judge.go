@@ -23,6 +23,7 @@ type Judge struct {
 	all   []check.Check
 	kinds []facts.Kind
 	gate  *redact.Redactor
+	texts redactions
 	// running is what running Pods logged when it was last read, at runningAt, and runningGaps is what could not be read.
 	running     *facts.RunningLogs
 	runningGaps []facts.Gap
@@ -51,7 +52,8 @@ func NewJudge(in Input) (*Judge, error) {
 	in.Scope.Leaks = check.NeedLeaks(in.Checks)
 	in.Scope.ExcludeNamespaces = in.ExcludeNamespaces
 	in.Scope.Compare = in.Compare
-	return &Judge{in: in, all: slices.Concat(in.Checks, custom.Checks(in.Custom)), kinds: kinds, gate: gate}, nil
+	return &Judge{in: in, all: slices.Concat(in.Checks, custom.Checks(in.Custom)), kinds: kinds, gate: gate,
+		texts: redactions{redact: gate.Text}}, nil
 }
 
 // Kinds are those that the checks read.
@@ -98,13 +100,14 @@ func (j *Judge) judge(ctx context.Context, timer *timer, collected collect.Colle
 		timer.done(StageEvidence)
 	}
 
+	j.texts.begin()
 	result := report.New(report.Input{
 		Graph: collected.Graph, Findings: linked, Checks: j.all, ChecksRun: ran + customResult.Ran,
 		Gaps:   slices.Concat(in.Gaps, collected.Gaps, backendGaps, failed, customResult.Gaps, joinGaps(evidenceGaps, unconfirmed)),
 		Ignore: in.Ignore, ExcludeNamespaces: in.ExcludeNamespaces, NamespacesOnly: len(in.Scope.Namespaces) > 0, Previous: how.Previous,
 		StartupGrace: in.Params.StartupGrace, Start: timer.start, Duration: in.Clock.Since(timer.start),
 		Bounds: in.Bounds,
-		Redact: j.gate.Text,
+		Redact: j.texts.text,
 	})
 	timer.done(StageReport)
 	return &Result{Report: result, Durations: timer.durations, Comparison: compared(in, collected.Graph, linked)}, nil

@@ -7,24 +7,14 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"kubeops.io/kubeops/internal/inspect/facts/origin"
-	"kubeops.io/kubeops/internal/inspect/facts/specparts"
 )
 
 // Builder collects nodes from lists that are read in parallel. Its methods are safe for concurrent use.
 type Builder struct {
-	mu      sync.Mutex
-	graph   *Graph
-	events  map[eventKey]*EventNode
-	strings map[string]string
-	specs   map[specSum]*PodSpec
-	parts   specparts.Parts
-	sets    map[string]map[string]string
-	origins map[origin.Origin]*origin.Origin
-	// names and key are scratch space for one set of labels.
-	names []string
-	key   []byte
+	mu     sync.Mutex
+	graph  *Graph
+	events map[eventKey]*EventNode
+	*Values
 }
 
 type eventKey struct {
@@ -37,13 +27,14 @@ type eventKey struct {
 
 // NewBuilder starts an empty graph.
 func NewBuilder(cluster string, now time.Time) *Builder {
+	return NewBuilderOf(cluster, now, NewValues())
+}
+
+// NewBuilderOf starts an empty graph whose nodes share values with those of graphs before.
+func NewBuilderOf(cluster string, now time.Time, values *Values) *Builder {
 	return &Builder{
-		graph:   &Graph{Cluster: cluster, Now: now, byRef: map[Ref]graphNode{}, coverage: map[Kind]coverage{}},
-		events:  map[eventKey]*EventNode{},
-		strings: map[string]string{},
-		specs:   map[specSum]*PodSpec{},
-		sets:    map[string]map[string]string{},
-		origins: map[origin.Origin]*origin.Origin{},
+		graph:  &Graph{Cluster: cluster, Now: now, byRef: map[Ref]graphNode{}, coverage: map[Kind]coverage{}},
+		events: map[eventKey]*EventNode{}, Values: values,
 	}
 }
 
@@ -91,6 +82,20 @@ func (b *Builder) Add(nodes ...any) {
 		}
 		if reduced, ok := node.(graphNode); ok {
 			b.intern(reduced, sums[i])
+			b.graph.byRef[reduced.meta().Ref] = reduced
+		}
+	}
+}
+
+// AddShared puts nodes into the graph that were in one before with the same Values: their values are not compared again. Events are joined, as
+// by Add.
+func (b *Builder) AddShared(nodes ...any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, node := range nodes {
+		if event, ok := node.(*EventNode); ok {
+			b.addEvent(event)
+		} else if reduced, ok := node.(graphNode); ok {
 			b.graph.byRef[reduced.meta().Ref] = reduced
 		}
 	}
@@ -168,8 +173,7 @@ func (b *Builder) Graph() *Graph {
 	g.sortEvents()
 	g.indexCustomResources()
 	g.index()
-	b.strings, b.specs, b.sets, b.events = nil, nil, nil, nil
-	b.parts = specparts.Parts{}
+	b.Values, b.events = nil, nil
 	return g
 }
 

@@ -7,7 +7,29 @@ import (
 	"strconv"
 
 	"kubeops.io/kubeops/internal/inspect/facts/origin"
+	"kubeops.io/kubeops/internal/inspect/facts/specparts"
 )
+
+// Values are those that nodes have: equal ones are one value in memory. It keeps them also once no node has them. One Builder at a time uses
+// it.
+type Values struct {
+	strings map[string]string
+	specs   map[specSum]*PodSpec
+	parts   specparts.Parts
+	sets    map[string]map[string]string
+	origins map[origin.Origin]*origin.Origin
+	// names and key are scratch space for one set of labels.
+	names []string
+	key   []byte
+}
+
+// NewValues are none.
+func NewValues() *Values {
+	return &Values{
+		strings: map[string]string{}, specs: map[specSum]*PodSpec{}, sets: map[string]map[string]string{},
+		origins: map[origin.Origin]*origin.Origin{},
+	}
+}
 
 // str returns one copy of equal strings: a thousand Pods share one image name.
 func (b *Builder) str(s string) string {

@@ -3,7 +3,6 @@
 package live
 
 import (
-	"maps"
 	"reflect"
 	"strconv"
 	"sync"
@@ -35,7 +34,13 @@ type Facts struct {
 	lists   map[List]*list
 	size    Size
 	customs int
+	// values that the nodes share, and changes is how many nodes were put or removed since they are kept.
+	values  *facts.Values
+	changes int
 }
+
+// forgetShare is the share of the nodes, one in so many, after whose changes values that no node has any more are forgotten.
+const forgetShare = 10
 
 type key struct{ namespace, name string }
 
@@ -44,9 +49,13 @@ type entry struct {
 	size int
 	// copied: a graph changes the node for good, so that each gets a copy. See changedByGraph.
 	copied bool
+	// shared: its values are those of Facts.values.
+	shared bool
 }
 
-func newEntry(node any) entry { return entry{node, sizeOf(node), changedByGraph(node)} }
+func newEntry(node any) entry {
+	return entry{node: node, size: sizeOf(node), copied: changedByGraph(node)}
+}
 
 // list is what is kept of one list.
 type list struct {
@@ -142,6 +151,7 @@ func (f *Facts) put(of List, l *list, k key, node any) {
 	f.remove(of, l, k)
 	e := newEntry(node)
 	l.entries[k] = e
+	f.changes++
 	f.account(of, 1, e.size)
 }
 
@@ -149,6 +159,7 @@ func (f *Facts) put(of List, l *list, k key, node any) {
 func (f *Facts) remove(of List, l *list, k key) bool {
 	e, exists := l.entries[k]
 	if exists {
+		f.changes++
 		delete(l.entries, k)
 		f.account(of, -1, -e.size)
 	}
@@ -239,32 +250,52 @@ type Source struct {
 }
 
 // Graph is a graph of the facts as they are now. Graphs share their nodes, and building one makes equal values one: the graph before must
-// not be used any more.
+// not be used any more. Nodes that were in a graph before are not compared again, unless many have changed since.
 func (f *Facts) Graph(of Source) *facts.Graph {
-	builder := facts.NewBuilder(of.Cluster, of.Now)
-	builder.SetVersion(of.Version)
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
+	all := f.values == nil || f.changes*forgetShare >= f.size.Objects
+	if all {
+		f.values = facts.NewValues()
+		f.changes = 0
+	}
+	builder := facts.NewBuilderOf(of.Cluster, of.Now, f.values)
+	builder.SetVersion(of.Version)
 	for _, covered := range of.Covered {
 		l := f.lists[covered]
 		if l == nil {
 			continue
 		}
-		nodes := make([]any, 0, len(l.entries))
-		for e := range maps.Values(l.entries) {
-			node := e.node
-			if e.copied {
-				node = shallowCopy(node)
-			}
-			nodes = append(nodes, node)
-		}
-		builder.Add(nodes...)
+		compared, shared := l.nodes(all)
+		builder.AddShared(shared...)
+		builder.Add(compared...)
 		builder.Covered(covered.Kind, covered.Namespace)
 	}
 	for _, kind := range of.Absent {
 		builder.Covered(kind, "")
 	}
 	return builder.Graph()
+}
+
+// nodes for a graph: those to compare with each other, and those that share their equal values already.
+func (l *list) nodes(all bool) (compared, shared []any) {
+	shared = make([]any, 0, len(l.entries))
+	for k, e := range l.entries {
+		node := e.node
+		if e.copied {
+			node = shallowCopy(node)
+		}
+		if e.shared && !all {
+			shared = append(shared, node)
+			continue
+		}
+		compared = append(compared, node)
+		if !e.shared {
+			e.shared = !e.copied
+			l.entries[k] = e
+		}
+	}
+	return compared, shared
 }
 
 // changedByGraph reports whether a graph does more to a node than to make equal values one: it adds up the Events about an object, and

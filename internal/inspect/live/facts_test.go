@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/watch"
 
 	"kubeops.io/kubeops/internal/inspect/collect"
@@ -173,6 +174,49 @@ func TestFactsOfAWatchAreThoseOfAFreshList(t *testing.T) {
 			}
 			compare(t, f, s.fresh())
 		})
+	}
+}
+
+// replica is a Pod of a workload whose Pods are all equal. Each is decoded on its own.
+func replica(i, version int) collect.Object {
+	name := "p" + strconv.Itoa(i)
+	return collect.Object{Namespace: "n", Name: name, Version: strconv.Itoa(version), Node: &facts.PodNode{
+		Meta: facts.Meta{Ref: facts.Ref{Kind: facts.Pod, Namespace: "n", Name: name}, Owner: facts.Ref{Kind: facts.ReplicaSet, Namespace: "n", Name: "r"}},
+		Spec: &facts.PodSpec{Lean: &corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "shop:1"}}}}, Phase: strconv.Itoa(version),
+	}}
+}
+
+func TestANodeThatHasChangedSharesTheValuesOfTheOthers(t *testing.T) {
+	t.Parallel()
+	const replicas = 100
+	pods := List{Kind: facts.Pod}
+	f := &Facts{}
+	reading := f.Read(pods)
+	for i := range replicas {
+		reading.Take([]collect.Object{replica(i, 1)})
+	}
+	reading.Done("1")
+	check := func(when string) {
+		t.Helper()
+		uses := graphOf(f).Specs()
+		if len(uses) != 1 || uses[0].Pods != replicas {
+			t.Errorf("%s: %d specs, of which the first has %d Pods", when, len(uses), uses[0].Pods)
+		}
+	}
+	check("listed")
+	values := f.values
+	for i := range replicas {
+		f.Apply(pods, collect.Event{Type: watch.Modified, Object: replica(i, 2+i)})
+		if i == 2 { // each is a removal and an addition
+			check("a few have changed")
+			if f.values != values {
+				t.Error("values are compared again after a few changes")
+			}
+		}
+	}
+	check("all have changed")
+	if f.values == values {
+		t.Error("values that no node has are kept")
 	}
 }
 
