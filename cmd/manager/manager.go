@@ -225,7 +225,7 @@ func quotasOf(config *configv1alpha1.Quotas) limits.Quotas {
 	}
 }
 
-// responseMemory is the configured quantity in bytes, or a part of the memory that a process has beside those that it starts; 0 is no limit.
+// responseMemory is the configured quantity in bytes, or a part of what a process has beside those that it starts; 0 is no limit.
 func responseMemory(configured string, own int64) int64 {
 	const part = 8
 	const withoutLimit = 64 << 20

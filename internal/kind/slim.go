@@ -40,7 +40,7 @@ func Slim(object client.Object) {
 //     that collects
 //   - of the inventory of a ManagedCluster the number of Pods
 //   - of a PipelineRun its place in the queue of its Pipeline and what it delivered, without stages
-//   - of the metadata of a NotificationChannel, which is watched for its existence, what Slim leaves; of that of a ManagedCluster in addition
+//   - of the metadata of a NotificationChannel, which is watched for its existence, what Slim leaves; of that of a ManagedCluster also
 //     whether its labels changed
 func CacheTransform() cache.TransformFunc {
 	strip := ctrlcache.TransformStripManagedFields()
@@ -113,7 +113,7 @@ func slimCached(object client.Object) {
 	object.SetFinalizers(nil)
 }
 
-// labelsDigest are labels that differ if others do: who selects by labels reads them without the cache. Those of an object can have 1.5 MiB.
+// labelsDigest are labels that differ if others do: who selects by labels reads them without the cache. They can have 1.5 MiB.
 func labelsDigest(labels map[string]string) map[string]string {
 	const key = "digest"
 	if len(labels) == 0 || len(labels) == 1 && len(labels[key]) == hex.EncodedLen(sha256.Size) { // longer than the value of a label
