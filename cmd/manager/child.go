@@ -30,6 +30,8 @@ const (
 	renderArgument = "render-templates"
 	// ownMemory of the limit of the container is for the manager itself: four times what it needs when idle, without its text.
 	ownMemory = 96 << 20
+	// unmanaged part of that: what the Go runtime does not count, and by how much it exceeds its limit while it collects garbage.
+	unmanaged = 8
 	// defaultRunMemory is what a run gets in a container without a limit.
 	defaultRunMemory = 1 << 30
 )
@@ -71,12 +73,14 @@ func smallCommand(argument string, memory int64, work child.Work, counted *child
 	return &child.Command{Path: program, Args: []string{argument}, Memory: memory, Processors: 1, Work: work, Metrics: counted}, nil
 }
 
-// runCommand is the command of a child process, with its share of the memory and of the processors of a number of them. The manager's own
-// memory limit is reduced by what the children may use.
-func runCommand(config *configv1alpha1.ManagerConfig, parallel int64, counted *child.Metrics) (*child.Command, error) {
+// runCommand is the command of a child process, with its share of the memory and of the processors of a number of them. own is what they
+// leave to the manager in bytes, or 0 without a limit of the container; the memory limit of the Go runtime is set to most of it.
+func runCommand(
+	config *configv1alpha1.ManagerConfig, parallel int64, counted *child.Metrics,
+) (command *child.Command, own int64, err error) {
 	program, err := os.Executable()
 	if err != nil {
-		return nil, fmt.Errorf("find the program to start for runs: %w", err)
+		return nil, 0, fmt.Errorf("find the program to start for runs: %w", err)
 	}
 	container, limited := memlimit.Detect()
 	if !limited {
@@ -84,12 +88,13 @@ func runCommand(config *configv1alpha1.ManagerConfig, parallel int64, counted *c
 	}
 	memory := runMemory(config.Inspections.MemoryLimit, container, parallel)
 	if limited {
-		debug.SetMemoryLimit(max(container-parallel*memory, container/4))
+		own = max(container-parallel*memory, min(container/4, ownMemory))
+		debug.SetMemoryLimit(own - own/unmanaged)
 	}
 	processors := max((runtime.GOMAXPROCS(0)+int(parallel)-1)/int(parallel), 1)
 	return &child.Command{
 		Path: program, Args: []string{runArgument}, Memory: memory, Processors: processors, Work: child.WorkInspection, Metrics: counted,
-	}, nil
+	}, own, nil
 }
 
 // runMemory is the memory limit of one run in bytes. The configuration is valid.

@@ -5,7 +5,6 @@ import (
 	"flag"
 	"io"
 	"maps"
-	"math"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -145,7 +144,6 @@ func TestConfigurationReachesTheControllers(t *testing.T) {
 	config.Limits.MaxQueryBytes = 40 << 20
 	config.Quotas.LogBackends = 3
 	config.Quotas.RunsPerHour = 60
-	config.Backends.ResponseMemory = "8Mi"
 	config.LogCollection.Namespace = "logging"
 	config.LogCollection.ClusterWideNamespaces = []string{"monitoring"}
 	config.LogCollection.Images.Vector = "vector:1"
@@ -155,7 +153,7 @@ func TestConfigurationReachesTheControllers(t *testing.T) {
 	options := controllerOptions(&config)
 	collectors := options.LogCollectors
 	if options.ParallelInspections != 7 || !options.Egress.AllowLoopback || collectors.Namespace != "logging" || options.Metrics == nil ||
-		options.ResponseMemory != 8<<20 || options.WebhookAddress != "127.0.0.1:8082" ||
+		options.WebhookAddress != "127.0.0.1:8082" ||
 		options.DashboardURL != config.DashboardURL {
 		t.Errorf("%+v", options)
 	}
@@ -202,17 +200,14 @@ func TestConfigurationReachesTheControllers(t *testing.T) {
 	}
 }
 
-func TestResponseMemoryIsAPartOfTheMemoryLimit(t *testing.T) {
-	limited := func() (int64, bool) { return 256 << 20, true }
-	unlimited := func() (int64, bool) { return math.MaxInt64, false }
+func TestResponseMemoryIsAPartOfTheMemoryOfTheProcess(t *testing.T) {
 	for name, test := range map[string]struct {
 		configured string
-		detect     func() (int64, bool)
-		want       int64
+		own, want  int64
 	}{
-		"configured": {"100Mi", limited, 100 << 20}, "a limit": {"", limited, 32 << 20}, "no limit": {"", unlimited, 64 << 20},
+		"configured": {"100Mi", 96 << 20, 100 << 20}, "a limit": {"", 96 << 20, 12 << 20}, "no limit": {"", 0, 64 << 20},
 	} {
-		if got := responseMemory(test.configured, test.detect); got != test.want {
+		if got := responseMemory(test.configured, test.own); got != test.want {
 			t.Errorf("%s: got %d, want %d", name, got, test.want)
 		}
 	}

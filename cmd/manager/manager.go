@@ -33,7 +33,6 @@ import (
 	"kubeops.io/kubeops/internal/expression"
 	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/limits"
-	"kubeops.io/kubeops/internal/memlimit"
 	"kubeops.io/kubeops/internal/message"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/serverclock"
@@ -97,7 +96,7 @@ func addControllers(
 ) (closeAll func(), err error) {
 	options := controllerOptions(config)
 	options.Tracing = tracing
-	if err := addCommands(&options, config); err != nil { // first, since it reserves memory for the processes of runs
+	if err := addCommands(&options, config); err != nil {
 		return nil, err
 	}
 	var opened []func()
@@ -134,16 +133,18 @@ func addControllers(
 	return closeAll, nil
 }
 
-// addCommands of the processes that the controllers start.
+// addCommands of the processes that the controllers start, and the memory for responses, which is a part of what they leave.
 func addCommands(options *controllers.Options, config *configv1alpha1.ManagerConfig) error {
 	counted, err := child.NewMetrics(options.Metrics)
 	if err != nil {
 		return fmt.Errorf("register metrics: %w", err)
 	}
 	parallel := int64(config.Inspections.MaxConcurrent) + int64(config.Inspections.MaxContinuous)
-	if options.RunCommand, err = runCommand(config, parallel, counted); err != nil {
+	var own int64
+	if options.RunCommand, own, err = runCommand(config, parallel, counted); err != nil {
 		return err
 	}
+	options.ResponseMemory = responseMemory(config.Backends.ResponseMemory, own)
 	if options.ExpressionCommand, err = smallCommand(evaluateArgument, expression.Memory, child.WorkExpression, counted); err != nil {
 		return err
 	}
@@ -161,7 +162,6 @@ func controllerOptions(config *configv1alpha1.ManagerConfig) controllers.Options
 		Egress:                egress(&config.Backends),
 		Limits:                limitsOf(&config.Limits),
 		Quotas:                quotasOf(&config.Quotas),
-		ResponseMemory:        responseMemory(config.Backends.ResponseMemory, memlimit.Detect),
 		Metrics:               metrics.Registry,
 		WebhookAddress:        config.Webhooks.BindAddress,
 		DashboardURL:          config.DashboardURL,
@@ -225,14 +225,17 @@ func quotasOf(config *configv1alpha1.Quotas) limits.Quotas {
 	}
 }
 
-// responseMemory is the configured quantity in bytes, or a part of the memory limit.
-func responseMemory(configured string, detect func() (int64, bool)) int64 {
+// responseMemory is the configured quantity in bytes, or a part of what a process has beside those that it starts; 0 is no limit.
+func responseMemory(configured string, own int64) int64 {
 	const part = 8
 	const withoutLimit = 64 << 20
 	if quantity, err := resource.ParseQuantity(configured); err == nil { // validated; empty is none
 		return quantity.Value()
 	}
-	return memlimit.Part(detect, part, withoutLimit)
+	if own <= 0 {
+		return withoutLimit
+	}
+	return own / part
 }
 
 const (

@@ -91,11 +91,13 @@ func addWorker(manager ctrl.Manager, config *configv1alpha1.ManagerConfig, queue
 	if err != nil {
 		return fmt.Errorf("register metrics: %w", err)
 	}
-	command, err := runCommand(config, int64(parallel), counted)
+	command, own, err := runCommand(config, int64(parallel), counted)
 	if err != nil {
 		return err
 	}
-	shared, err := environment.New(manager, controllerOptions(config))
+	options := controllerOptions(config)
+	options.ResponseMemory = responseMemory(config.Backends.ResponseMemory, own)
+	shared, err := environment.New(manager, options)
 	if err != nil {
 		return err
 	}

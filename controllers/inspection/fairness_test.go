@@ -66,14 +66,14 @@ func (g *gate) started(namespace string) (count int) {
 	return count
 }
 
-// crowd is a manager with two slots, a namespace of many Inspections, and a neighbour.
+// crowd is a manager with some slots, a namespace of many Inspections, and a neighbour.
 type crowd struct {
 	many, neighbour *world
 	gate            *gate
 	queue           string
 }
 
-func newCrowd(t *testing.T, inspections int) *crowd {
+func newCrowd(t *testing.T, slots, inspections int) *crowd {
 	t.Helper()
 	c := &crowd{many: newWorld(t), neighbour: newWorld(t)}
 	c.gate = &gate{namespace: c.many.Namespace, opened: make(chan struct{})}
@@ -103,7 +103,7 @@ func newCrowd(t *testing.T, inspections int) *crowd {
 	}
 	r := New(env, Options{Metrics: metrics, Checks: checks.Builtin(), Backends: env.Backends, Engine: c.gate.run})
 	r.References = nil // a ServiceAccount that begins to be watched would be an item of its own
-	if err := r.Build(m, c.queue, kind.Slots{Parallel: 2}.Interruptible()).Complete(r); err != nil {
+	if err := r.Build(m, c.queue, kind.Slots{Parallel: slots}.Interruptible()).Complete(r); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -116,8 +116,8 @@ func newCrowd(t *testing.T, inspections int) *crowd {
 		}
 	})
 	c.many.Eventually(func() error {
-		if n := c.gate.started(c.many.Namespace); n != 2 {
-			return fmt.Errorf("%d runs hold slots, want 2", n)
+		if n := c.gate.started(c.many.Namespace); n != slots {
+			return fmt.Errorf("%d runs hold slots, want %d", n, slots)
 		}
 		return nil
 	})
@@ -176,7 +176,7 @@ func (c *crowd) finished(t *testing.T, w *world, inspections int) {
 // starts is the neighbour's.
 func TestManyInspectionsOfOneNamespaceHoldNoOtherUp(t *testing.T) {
 	const inspections = 300
-	c := newCrowd(t, inspections)
+	c := newCrowd(t, 2, inspections)
 	c.many.Eventually(func() error {
 		if n := c.adds(t); n < inspections {
 			return fmt.Errorf("%v Inspections are queued", n)
@@ -217,7 +217,7 @@ func TestManyInspectionsOfOneNamespaceHoldNoOtherUp(t *testing.T) {
 // them, and the run that was interrupted is repeated.
 func TestRunsThatNeverEndHoldNoOtherNamespaceUp(t *testing.T) {
 	const inspections = 4
-	c := newCrowd(t, inspections)
+	c := newCrowd(t, 2, inspections)
 	created := time.Now()
 	c.create(c.neighbour, "first")
 	c.finished(t, c.neighbour, 1)
@@ -231,4 +231,20 @@ func TestRunsThatNeverEndHoldNoOtherNamespaceUp(t *testing.T) {
 	}
 	close(c.gate.opened)
 	c.finished(t, c.many, inspections)
+}
+
+// TestARunThatNeverEndsDoesNotHoldTheOnlySlot for longer than another namespace waits for it, and is repeated.
+func TestARunThatNeverEndsDoesNotHoldTheOnlySlot(t *testing.T) {
+	c := newCrowd(t, 1, 1)
+	for n, name := range []string{"first", "second"} {
+		created := time.Now()
+		c.create(c.neighbour, name)
+		c.finished(t, c.neighbour, n+1)
+		t.Logf("the neighbour's run ended after %v", time.Since(created))
+	}
+	if n := c.gate.started(c.many.Namespace); n < 2 {
+		t.Errorf("the run that was interrupted started %d times, want it to be repeated", n)
+	}
+	close(c.gate.opened)
+	c.finished(t, c.many, 1)
 }

@@ -6,6 +6,8 @@
 //     for others: one of two, one of four, eight of 32. This is the dynamic threshold that switches share their buffers by.
 //   - With Interrupts, a namespace may take all slots. If another one has then waited for Grace without a slot, the youngest item of the
 //     namespace that holds the most is interrupted, and the rule above holds for some time.
+//   - With Interrupts, the only item of a namespace is interrupted as well, if all slots are held for longer than Grace and the namespace
+//     that waits used less time lately. The more time others then use, the longer it runs before it is interrupted again.
 //
 // Quick items have slots of their own, so that they never wait for one that takes long. The rules above hold among them, too.
 //

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"container/list"
 	"math"
-	"slices"
 	"time"
 
 	"k8s.io/utils/clock"
@@ -43,8 +42,12 @@ type scheduler[T comparable] struct {
 	started    uint64 // items
 	// low is the priority of the item that is being added.
 	low bool
-	// reclaimed is when an item was last interrupted.
+	// reclaimed is when an item of a namespace with several was last interrupted.
 	reclaimed time.Time
+	// spent is the time that finished items used, in seconds.
+	spent float64
+	// repeats are the items that were interrupted and have not ended since.
+	repeats map[T]*repeat
 	// level is the least time that a namespace with items used, in seconds as of the time leveled. It never falls other than by half
 	// with each halfLife.
 	level   float64
@@ -64,6 +67,10 @@ type namespace[T comparable] struct {
 	at   time.Time
 	// since is when it began to wait for its next slot.
 	since time.Time
+	// spent is the time that its finished items used, in seconds; unlike used, it never falls.
+	spent float64
+	// repeats is the number of its items that wait and were interrupted before.
+	repeats int
 }
 
 // entry of a line.
@@ -80,6 +87,8 @@ type run[T comparable] struct {
 	// number of the item in the order of their starts.
 	number      uint64
 	interrupted bool
+	// protected is how long it runs before it may be interrupted while its namespace holds no other slot.
+	protected time.Duration
 }
 
 func newScheduler[T comparable](o Options[T]) *scheduler[T] {
@@ -87,6 +96,7 @@ func newScheduler[T comparable](o Options[T]) *scheduler[T] {
 		clock: o.Clock, slots: max(o.Slots, 1), perNamespace: o.PerNamespace, borrow: o.Interrupts != nil,
 		namespaceOf: o.NamespaceOf,
 		namespaces:  map[string]*namespace[T]{}, waiting: map[T]*list.Element{}, running: map[T]*run[T]{},
+		repeats: map[T]*repeat{},
 	}
 }
 
@@ -102,6 +112,9 @@ func (s *scheduler[T]) Push(item T) {
 		if n.held() == 0 {
 			s.join(n, now)
 		}
+	}
+	if s.repeats[item] != nil {
+		n.repeats++
 	}
 	s.waiting[item] = n.line(s.low).PushBack(entry[T]{item, s.low})
 }
@@ -153,7 +166,10 @@ func (s *scheduler[T]) Pop() T {
 	item := line.Remove(line.Front()).(entry[T]).item
 	delete(s.waiting, item)
 	s.started++
-	began := &run[T]{item: item, namespace: n, began: now, number: s.started}
+	if s.repeats[item] != nil {
+		n.repeats--
+	}
+	began := &run[T]{item: item, namespace: n, began: now, number: s.started, protected: s.protection(item, n)}
 	s.running[item] = began
 	n.running[item] = began
 	n.since = now
@@ -173,8 +189,14 @@ func (s *scheduler[T]) release(item T) {
 	delete(n.running, item)
 	n.used = n.usedUntil(now) + ended.used(now)
 	n.at = now
+	took := now.Sub(ended.began).Seconds()
+	s.spent += took
+	n.spent += took
 	if ended.interrupted {
 		n.interrupted--
+		s.remember(item, n)
+	} else {
+		delete(s.repeats, item)
 	}
 	if n.held() == 0 {
 		n.since = now
@@ -219,101 +241,6 @@ func (s *scheduler[T]) compare(a, b *namespace[T], now time.Time) int {
 // score is the time that a namespace used lately, in seconds, less a part of the time that it waits.
 func (s *scheduler[T]) score(n *namespace[T], now time.Time) float64 {
 	return n.usedAll(now) - aging*now.Sub(n.since).Seconds()
-}
-
-// nextChange is when waiting alone lets an item start: when reclaim has something to do, or a namespace may take all slots again.
-func (s *scheduler[T]) nextChange() (after time.Duration, needed bool) {
-	if !s.borrow || len(s.waiting) == 0 {
-		return 0, false
-	}
-	if len(s.running) < s.slots {
-		after = reserveFor - s.clock.Now().Sub(s.reclaimed)
-		return after, !s.reclaimed.IsZero() && after > 0
-	}
-	return s.reclaimAfter()
-}
-
-// reclaimAfter is when reclaim has something to do; needed is false where it has not, as things are.
-func (s *scheduler[T]) reclaimAfter() (after time.Duration, needed bool) {
-	holder := s.holder()
-	starved := s.starved()
-	free := s.free()
-	if holder == nil || len(starved) <= free {
-		return 0, false
-	}
-	return max(Grace-s.clock.Now().Sub(starved[free].since), 0), true
-}
-
-// reclaim returns the items to interrupt, so that each namespace that has waited for Grace without a slot gets one. None is taken
-// from a namespace that holds one slot.
-func (s *scheduler[T]) reclaim() (items []T) {
-	now := s.clock.Now()
-	free := s.free()
-	for _, n := range s.starved() {
-		if now.Sub(n.since) < Grace {
-			break
-		}
-		if free > 0 {
-			free--
-			continue
-		}
-		holder := s.holder()
-		if holder == nil {
-			break
-		}
-		youngest := s.youngest(holder)
-		youngest.interrupted = true
-		holder.interrupted++
-		items = append(items, youngest.item)
-		s.reclaimed = now
-	}
-	return items
-}
-
-// free are the slots that are free, or will be.
-func (s *scheduler[T]) free() int {
-	free := s.slots - len(s.running)
-	for _, r := range s.running {
-		if r.interrupted {
-			free++
-		}
-	}
-	return free
-}
-
-// starved are the namespaces that wait and hold no slot, the longest wait first.
-func (s *scheduler[T]) starved() (starved []*namespace[T]) {
-	for _, n := range s.namespaces {
-		if n.held() == 0 && n.pending() > 0 {
-			starved = append(starved, n)
-		}
-	}
-	slices.SortFunc(starved, func(a, b *namespace[T]) int { return cmp.Or(a.since.Compare(b.since), cmp.Compare(a.name, b.name)) })
-	return starved
-}
-
-// holder is the namespace that holds the most slots, if it holds two or more.
-func (s *scheduler[T]) holder() (most *namespace[T]) {
-	for _, n := range s.namespaces {
-		kept := n.held() - n.interrupted
-		if kept < 2 {
-			continue
-		}
-		if most == nil || cmp.Or(cmp.Compare(kept, most.held()-most.interrupted), cmp.Compare(most.name, n.name)) > 0 {
-			most = n
-		}
-	}
-	return most
-}
-
-// youngest item of a namespace that is not interrupted yet: the one with the least work to lose.
-func (s *scheduler[T]) youngest(n *namespace[T]) (youngest *run[T]) {
-	for _, r := range n.running {
-		if !r.interrupted && (youngest == nil || r.number > youngest.number) {
-			youngest = r
-		}
-	}
-	return youngest
 }
 
 func (s *scheduler[T]) namespaceFor(name string, now time.Time) *namespace[T] {

@@ -142,21 +142,6 @@ func TestTheYoungestItemOfTheLargestHolderIsInterrupted(t *testing.T) {
 	b.want(b.reclaim(), "a/5")
 }
 
-func TestNoItemIsInterruptedOfANamespaceWithOneSlot(t *testing.T) {
-	b := newBench(t, 2, borrowing)
-	b.push("a", 2)
-	b.want(b.start()[:1], "a/0")
-	b.release("a/1")
-	b.push("b", 1)
-	b.want(b.start(), "b/0")
-	b.push("c", 1)
-	if _, needed := b.reclaimAfter(); needed {
-		t.Error("an item is to be interrupted although each namespace holds one slot")
-	}
-	b.clock.Step(time.Hour)
-	b.want(b.reclaim())
-}
-
 func TestEachNamespaceThatWaitsGetsASlotBack(t *testing.T) {
 	b := newBench(t, 4, borrowing)
 	b.push("a", 9)
@@ -178,7 +163,7 @@ func TestEachNamespaceThatWaitsGetsASlotBack(t *testing.T) {
 	b.push("e", 1)
 	b.clock.Step(Grace)
 	if got := b.reclaim(); len(got) != 1 {
-		t.Errorf("interrupted %v, want one: the last slot of a namespace stays", got)
+		t.Errorf("interrupted %v, want one: a namespace with several loses the slots first", got)
 	}
 }
 
@@ -357,7 +342,8 @@ func (m *model) startAll() {
 	}
 }
 
-// interruptAll ends what is to be interrupted; then no namespace waits without a slot while another holds two.
+// interruptAll ends what is to be interrupted; then no namespace waits without a slot while another holds two. The only item of a namespace
+// is interrupted if no slot was free for the grace, and no namespace has two.
 func (m *model) interruptAll(random *rand.Rand) {
 	m.t.Helper()
 	if !m.borrow {
@@ -368,8 +354,8 @@ func (m *model) interruptAll(random *rand.Rand) {
 	}
 	for items := m.reclaim(); len(items) > 0; items = m.reclaim() { // what is freed goes to those that used little
 		for _, item := range items {
-			if m.held()[namespaceOf(item)] < 2 {
-				m.t.Fatalf("the only item of %s was interrupted", namespaceOf(item))
+			if held := m.held(); held[namespaceOf(item)] < 2 {
+				m.checkOnly(item, held)
 			}
 			delete(m.running, item)
 			m.release(item)
@@ -378,6 +364,20 @@ func (m *model) interruptAll(random *rand.Rand) {
 	}
 	if after, needed := m.reclaimAfter(); needed && after == 0 {
 		m.t.Fatal("a namespace has waited for the grace, and nothing was interrupted for it")
+	}
+}
+
+// checkOnly checks whether the only item of its namespace may be interrupted.
+func (m *model) checkOnly(item string, held map[string]int) {
+	m.t.Helper()
+	for other := range m.running {
+		if age := m.clock.Now().Sub(m.bench.running[other].began); age < Grace || held[namespaceOf(other)] > 1 {
+			m.t.Fatalf("the only item of its namespace, %s, was interrupted, although %s began %s ago, and its namespace holds %d slots",
+				item, other, age, held[namespaceOf(other)])
+		}
+	}
+	if len(m.running) < m.slots {
+		m.t.Fatalf("%s was interrupted, although %d slots are free", item, m.slots-len(m.running))
 	}
 }
 

@@ -51,9 +51,10 @@ type Environment struct {
 
 // NewEnvironment is the environment of a manager.
 func NewEnvironment(m ctrl.Manager, watcher *refwatch.Watcher) Environment {
+	slots := newRequestSlots()
 	return Environment{
-		Client: m.GetClient(), Reader: CheckedReader{m.GetAPIReader()}, Config: m.GetConfig(), Clock: clock.RealClock{},
-		Events: m.GetEventRecorder("kubeops"), Watcher: watcher,
+		Client: boundedClient{m.GetClient(), slots}, Reader: CheckedReader{boundedReader{m.GetAPIReader(), slots}},
+		Config: m.GetConfig(), Clock: clock.RealClock{}, Events: m.GetEventRecorder("kubeops"), Watcher: watcher,
 	}
 }
 

@@ -1,6 +1,13 @@
 package kind
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
 	ctrlcache "sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -33,6 +40,8 @@ func Slim(object client.Object) {
 //     that collects
 //   - of the inventory of a ManagedCluster the number of Pods
 //   - of a PipelineRun its place in the queue of its Pipeline and what it delivered, without stages
+//   - of the metadata of a NotificationChannel, which is watched for its existence, what Slim leaves; of that of a ManagedCluster also
+//     whether its labels changed
 func CacheTransform() cache.TransformFunc {
 	strip := ctrlcache.TransformStripManagedFields()
 	return func(in any) (any, error) {
@@ -70,12 +79,49 @@ func CacheTransform() cache.TransformFunc {
 		case *v1alpha1.PipelineRun:
 			object.Spec = v1alpha1.PipelineRunSpec{PipelineRef: object.Spec.PipelineRef, Cancel: object.Spec.Cancel}
 			object.Status.Stages, object.Status.Parameters, object.Status.Conditions = nil, nil, nil
+		case *metav1.PartialObjectMetadata:
+			if !slimMetadata(object) {
+				return strip(in)
+			}
+			return in, nil
 		default:
 			return strip(in)
 		}
-		object := in.(client.Object)
-		Slim(object)
-		object.SetFinalizers(nil)
+		slimCached(in.(client.Object))
 		return in, nil
 	}
+}
+
+// slimMetadata of a kind that tenants write, and report whether it was one. It changes nothing in what it returned before.
+func slimMetadata(object *metav1.PartialObjectMetadata) bool {
+	switch object.Kind {
+	case "NotificationChannel":
+		slimCached(object)
+	case "ManagedCluster":
+		digest := labelsDigest(object.Labels)
+		slimCached(object)
+		object.Labels = digest
+	default:
+		return false
+	}
+	return true
+}
+
+// slimCached removes the metadata that no controller reads from the cache.
+func slimCached(object client.Object) {
+	Slim(object)
+	object.SetFinalizers(nil)
+}
+
+// labelsDigest are labels that differ if others do: who selects by labels reads them without the cache. They can have 1.5 MiB.
+func labelsDigest(labels map[string]string) map[string]string {
+	const key = "digest"
+	if len(labels) == 0 || len(labels) == 1 && len(labels[key]) == hex.EncodedLen(sha256.Size) { // longer than the value of a label
+		return labels
+	}
+	hash := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		fmt.Fprintf(hash, "%s=%s\n", name, labels[name]) // neither has a line break
+	}
+	return map[string]string{key: hex.EncodeToString(hash.Sum(nil))}
 }

@@ -3,11 +3,14 @@ package kind_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/kind"
@@ -29,6 +32,41 @@ func large() metav1.ObjectMeta {
 	return meta
 }
 
+// metadataOf a large object.
+func metadataOf(of string) *metav1.PartialObjectMetadata {
+	object := kind.MetadataOf(of)
+	object.ObjectMeta = large()
+	return object
+}
+
+// TestAChangeOfLabelsIsSeenWithoutThem checks what wakes the bundles of a ManagedCluster.
+func TestAChangeOfLabelsIsSeenWithoutThem(t *testing.T) {
+	transform := func(labels map[string]string) client.Object {
+		object := metadataOf("ManagedCluster")
+		object.Labels = labels
+		for range 2 { // a cache may pass what it has once more
+			if _, err := kind.CacheTransform()(object); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return object
+	}
+	labels := []map[string]string{
+		nil, {"a": "b"}, {"a": "c"}, {"a": "b", "c": "d"}, {"a": "", "b": ""}, {"ab": ""}, {"a": strings.Repeat("b", 63)},
+	}
+	for i, before := range labels {
+		for j, after := range labels {
+			update := event.UpdateEvent{ObjectOld: transform(maps.Clone(before)), ObjectNew: transform(maps.Clone(after))}
+			if size := len(fmt.Sprint(update.ObjectNew.GetLabels())); size > 100 {
+				t.Errorf("%d bytes of labels are kept", size)
+			}
+			if got := (predicate.LabelChangedPredicate{}).Update(update); got != (i != j) {
+				t.Errorf("from %v to %v: a change is %v", before, after, got)
+			}
+		}
+	}
+}
+
 func TestTheCacheKeepsNothingThatGrowsWithAnObject(t *testing.T) {
 	text := strings.Repeat("x", 50<<10)
 	checks := []v1alpha1.CustomCheck{{ID: "a", Expression: text}}
@@ -48,6 +86,8 @@ func TestTheCacheKeepsNothingThatGrowsWithAnObject(t *testing.T) {
 			ObjectMeta: large(), Spec: v1alpha1.PipelineRunSpec{RequestedBy: text},
 			Status: v1alpha1.PipelineRunStatus{Stages: []v1alpha1.StageStatus{{Message: text}}},
 		},
+		"metadata of a NotificationChannel": metadataOf("NotificationChannel"),
+		"metadata of a ManagedCluster":      metadataOf("ManagedCluster"),
 	} {
 		request := kind.Request(object)
 		kept, err := kind.CacheTransform()(object)
