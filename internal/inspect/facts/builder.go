@@ -87,8 +87,7 @@ func (b *Builder) Add(nodes ...any) {
 	}
 }
 
-// AddShared puts nodes into the graph that were in one before with the same Values: their values are not compared again. Events are joined, as
-// by Add.
+// AddShared puts nodes into the graph that were in one before with the same Values: their values are not compared again. Events are joined.
 func (b *Builder) AddShared(nodes ...any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

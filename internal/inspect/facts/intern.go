@@ -10,8 +10,8 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts/specparts"
 )
 
-// Values are those that nodes have: equal ones are one value in memory. It keeps them also once no node has them. One Builder at a time uses
-// it.
+// Values are those that nodes have: equal ones are one value in memory. They are kept once no node has them, too. One Builder at a time
+// uses them.
 type Values struct {
 	strings map[string]string
 	specs   map[specSum]*PodSpec

@@ -75,7 +75,7 @@ func (s *stall) end() {
 	s.timer.Stop()
 }
 
-// watched is the input of a cluster of whose stalls changed is told, until end. It may be nil.
+// watched is the input of a cluster whose stalls are reported to changed, until end. It may be nil.
 func watched(in inspect.Input, changed func(Stall)) (watched inspect.Input, end func()) {
 	if changed == nil {
 		return in, func() {}
@@ -96,7 +96,7 @@ func watched(in inspect.Input, changed func(Stall)) (watched inspect.Input, end 
 type place struct {
 	reading *semaphore.Weighted
 	weight  int64
-	// held is what is taken now. The engine may be abandoned while it is told of a stall.
+	// held is what is taken now. An abandoned engine may still report a stall.
 	mutex sync.Mutex
 	held  int64
 	left  bool
