@@ -17,9 +17,9 @@ func Detect() (bytes int64, known bool) {
 	return limit, limit < math.MaxInt64
 }
 
-// Part of the memory limit that detect finds, or a number of bytes where there is none.
-func Part(detect func() (int64, bool), divisor, withoutLimit int64) int64 {
-	limit, known := detect()
+// Part of the memory limit of this process, or a number of bytes where there is none.
+func Part(divisor, withoutLimit int64) int64 {
+	limit, known := Detect()
 	if !known {
 		return withoutLimit
 	}

@@ -124,7 +124,7 @@ func (l *Local) resolveClusters(
 	in = fleet.Input{
 		Checks: selected, Ignore: spec.Ignore, ExcludeNamespaces: spec.ExcludeNamespaces, NamespacesOnly: len(spec.Namespaces) > 0,
 		Previous: previous, Engine: fleet.Engine(l.Engine), Clock: l.Clock,
-		Memory: memlimit.Part(memlimit.Detect, 2, fleet.DefaultMemory), Parts: l.parts,
+		Memory: memlimit.Part(2, fleet.DefaultMemory), Parts: l.parts,
 	}
 	var opened []func()
 	closeAll = func() {

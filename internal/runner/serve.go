@@ -121,7 +121,7 @@ func responseMemory() int64 {
 		part         = 4
 		withoutLimit = 128 << 20
 	)
-	return memlimit.Part(memlimit.Detect, part, withoutLimit)
+	return memlimit.Part(part, withoutLimit)
 }
 
 // newReader reads what a run refers to. The kinds are known, so that no run asks the API server which it serves.

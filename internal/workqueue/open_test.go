@@ -37,8 +37,8 @@ func TestPartsAndWorkersThatBeginTogetherHaveOneQueue(t *testing.T) {
 	group.Wait()
 }
 
-// creations of the queue that a server is asked for.
-func (w *world) creations() *atomic.Int32 {
+// requests that a server gets on subjects are counted from now on.
+func (w *world) requests(subjects ...string) *atomic.Int32 {
 	w.t.Helper()
 	counted := &atomic.Int32{}
 	listener, err := nats.Connect("nats://" + w.address)
@@ -46,8 +46,7 @@ func (w *world) creations() *atomic.Int32 {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(listener.Close)
-	for _, subject := range []string{"$JS.API.STREAM.CREATE.>", "$JS.API.STREAM.UPDATE.>", "$JS.API.CONSUMER.CREATE.>",
-		"$JS.API.CONSUMER.DURABLE.CREATE.>"} {
+	for _, subject := range subjects {
 		if _, err := listener.Subscribe(subject, func(*nats.Msg) { counted.Add(1) }); err != nil {
 			w.t.Fatal(err)
 		}
@@ -56,6 +55,12 @@ func (w *world) creations() *atomic.Int32 {
 		w.t.Fatal(err)
 	}
 	return counted
+}
+
+// creations of the queue that a server is asked for.
+func (w *world) creations() *atomic.Int32 {
+	w.t.Helper()
+	return w.requests("$JS.API.STREAM.CREATE.>", "$JS.API.STREAM.UPDATE.>", "$JS.API.CONSUMER.CREATE.>", "$JS.API.CONSUMER.DURABLE.CREATE.>")
 }
 
 func TestAQueueIsCreatedOnceForAllThatAskForIt(t *testing.T) {
@@ -125,18 +130,7 @@ func silent(t *testing.T) (queue *Queue, requests *atomic.Int32) {
 	t.Helper()
 	address, _ := servers.NATS(t, servers.NATSOptions{WithoutJetStream: true})
 	w := &world{t: t, address: address}
-	server, err := nats.Connect("nats://" + address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Close)
-	requests = &atomic.Int32{}
-	if _, err := server.Subscribe("$JS.API.>", func(*nats.Msg) { requests.Add(1) }); err != nil {
-		t.Fatal(err)
-	}
-	if err := server.Flush(); err != nil {
-		t.Fatal(err)
-	}
+	requests = w.requests("$JS.API.>") // what listens does not answer
 	return w.connect(), requests
 }
 

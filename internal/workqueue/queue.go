@@ -215,7 +215,7 @@ func (q *Queue) Connected() bool { return q.conn.IsConnected() }
 func (q *Queue) subject(what, id string) string { return q.name + "." + what + "." + id }
 
 // open is for the leader: it creates the stream, the consumer and the bucket where they do not exist. One process creates them, one request
-// after the other: where several create a consumer at the same time, NATS 2.9 may never deliver to it, or end.
+// after the other: where several create a consumer at the same time, NATS 2.9 may never deliver to it.
 func (q *Queue) open(ctx context.Context) (*opened, error) { return q.opening(ctx, q.create) }
 
 // join is for workers: it finds what the leader has created. The error is absent's until it has.

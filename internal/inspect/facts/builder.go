@@ -76,14 +76,10 @@ func (b *Builder) Add(nodes ...any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for i, node := range nodes {
-		if event, ok := node.(*EventNode); ok {
-			b.addEvent(event)
-			continue
-		}
 		if reduced, ok := node.(graphNode); ok {
 			b.intern(reduced, sums[i])
-			b.graph.byRef[reduced.meta().Ref] = reduced
 		}
+		b.put(node)
 	}
 }
 
@@ -92,11 +88,16 @@ func (b *Builder) AddShared(nodes ...any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, node := range nodes {
-		if event, ok := node.(*EventNode); ok {
-			b.addEvent(event)
-		} else if reduced, ok := node.(graphNode); ok {
-			b.graph.byRef[reduced.meta().Ref] = reduced
-		}
+		b.put(node)
+	}
+}
+
+func (b *Builder) put(node any) {
+	switch node := node.(type) {
+	case *EventNode:
+		b.addEvent(node)
+	case graphNode:
+		b.graph.byRef[node.meta().Ref] = node
 	}
 }
 
