@@ -39,6 +39,8 @@ type reader struct {
 	buffers sync.Pool
 	// schemas hashes the schemas of CustomResourceDefinitions.
 	schemas bool
+	// turn has room for the page that may hold more than maxHeld.
+	turn chan struct{}
 }
 
 // page is a part of a list.
@@ -76,7 +78,7 @@ func newReader(config *rest.Config, reducer facts.Reducer) (*reader, error) {
 	}
 	r := &reader{
 		config: own, http: client, reduce: reducer.Reduce, wire: reducer.NewWireReader,
-		codecs: serializer.NewCodecFactory(scheme), params: runtime.NewParameterCodec(scheme),
+		codecs: serializer.NewCodecFactory(scheme), params: runtime.NewParameterCodec(scheme), turn: make(chan struct{}, 1),
 	}
 	r.buffers.New = func() any { return bufio.NewReaderSize(nil, streamBuffer) }
 	_, err = r.client(schema.GroupVersion{Version: "v1"}) // fails for a malformed address
@@ -125,15 +127,17 @@ func (r *reader) namespace(ctx context.Context, name string) error {
 
 // page lists one page and returns its nodes and where the next page starts. The objects are garbage when it returns.
 func (r *reader) page(ctx context.Context, res resource, p page) (nodes []any, next string, err error) {
+	ctx, h := r.hold(ctx)
+	defer h.release()
 	switch {
 	case res.custom.kind != "":
-		return r.jsonPage(ctx, res, p, func() any { return new(facts.CustomObject) })
+		return r.jsonPage(ctx, res, p, h, func() any { return new(facts.CustomObject) })
 	case res.info.NewList != nil:
-		return r.protobufPage(ctx, res, p)
+		return r.protobufPage(ctx, res, p, h)
 	case res.kind == facts.CRD && r.schemas:
-		return r.jsonPage(ctx, res, p, func() any { return new(facts.CRDSchemaObject) })
+		return r.jsonPage(ctx, res, p, h, func() any { return new(facts.CRDSchemaObject) })
 	case res.info.NewObject != nil:
-		return r.jsonPage(ctx, res, p, res.info.NewObject)
+		return r.jsonPage(ctx, res, p, h, res.info.NewObject)
 	default:
 		return r.metadataPage(ctx, res, p)
 	}
@@ -159,7 +163,7 @@ func (r *reader) reduceList(list runtime.Object) (nodes []any, next string, err 
 
 // protobufPage lists objects as protobuf and reduces them one at a time: neither the page nor its objects are in memory as a whole. Those
 // of kinds with a WireReader are not decoded beyond what facts need. A server that answers with JSON is read nevertheless.
-func (r *reader) protobufPage(ctx context.Context, res resource, p page) (nodes []any, next string, err error) {
+func (r *reader) protobufPage(ctx context.Context, res resource, p page, h *held) (nodes []any, next string, err error) {
 	client, err := r.client(res.version)
 	if err != nil {
 		return nil, "", err
@@ -183,6 +187,7 @@ func (r *reader) protobufPage(ctx context.Context, res resource, p page) (nodes 
 		reduce := r.reduceEncoded(res)
 		meta, err = readProtobufItems(buffered, func(object []byte) error {
 			node, err := reduce(object)
+			h.reduced()
 			if err == nil && node != nil {
 				nodes = append(nodes, node)
 			}
@@ -248,7 +253,9 @@ func (r *reader) metadataPage(ctx context.Context, res resource, p page) ([]any,
 
 // jsonPage lists objects as JSON and decodes them one at a time: CustomResourceDefinitions without their schemas, APIServices, and
 // custom resources, few of which are served as protobuf. Only one object is held at a time.
-func (r *reader) jsonPage(ctx context.Context, res resource, p page, newObject func() any) (nodes []any, next string, err error) {
+func (r *reader) jsonPage(
+	ctx context.Context, res resource, p page, h *held, newObject func() any,
+) (nodes []any, next string, err error) {
 	client, err := r.client(res.version)
 	if err != nil {
 		return nil, "", err
@@ -270,6 +277,7 @@ func (r *reader) jsonPage(ctx context.Context, res resource, p page, newObject f
 		if node := r.reduce(object); node != nil {
 			nodes = append(nodes, node)
 		}
+		h.reduced()
 	})
 	if closeErr := body.Close(); err == nil {
 		err = closeErr

@@ -35,6 +35,8 @@ func (r resource) accept(metadata string) string {
 
 // objectPage lists one page. Its objects are reduced one at a time, each from its own bytes, as those of a watch are.
 func (r *reader) objectPage(ctx context.Context, res resource, p page) (objects []Object, meta listMeta, err error) {
+	ctx, h := r.hold(ctx)
+	defer h.release()
 	client, err := r.client(res.version)
 	if err != nil {
 		return nil, listMeta{}, err
@@ -53,6 +55,7 @@ func (r *reader) objectPage(ctx context.Context, res resource, p page) (objects 
 	isProtobuf := isProtobuf(buffered)
 	each := func(encoded []byte) error {
 		object, err := r.object(res, encoded, isProtobuf)
+		h.reduced()
 		if err == nil {
 			objects = append(objects, object)
 		}

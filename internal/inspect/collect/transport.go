@@ -1,14 +1,20 @@
 package collect
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
 )
 
-// maxResponse is the size of one response in bytes. A page of 500 usual objects is far below it. 500 ConfigMaps of one mebibyte each
-// are not, and are read in smaller pages instead.
-const maxResponse = 8 << 20
+const (
+	// maxResponse is the size of one response in bytes. A page of 500 usual objects is far below it. 500 ConfigMaps of one mebibyte each
+	// are not, and are read in smaller pages instead.
+	maxResponse = 8 << 20
+	// maxHeld is how many bytes of a response may be in memory at once while others are read. Objects are smaller, so lists that are read
+	// object by object never wait for each other.
+	maxHeld = 1 << 20
+)
 
 // tooLargeError is the error of a response that was cut at the limit.
 type tooLargeError struct {
@@ -18,6 +24,56 @@ type tooLargeError struct {
 // Error states the limit.
 func (e tooLargeError) Error() string {
 	return fmt.Sprintf("response exceeds %d bytes", e.limit)
+}
+
+// held is what is in memory of one page. Its requests have it in their context. Only one page of a reader holds more than maxHeld at a
+// time; the others stop reading until it is done. So kinds that are read at the same time do not need the memory of several largest
+// responses, whatever a server sends.
+type held struct {
+	// turn has room for the page that may hold more.
+	turn  chan struct{}
+	bytes int64
+	mine  bool
+}
+
+type heldKey struct{}
+
+// hold returns the context for the requests of one page. The caller releases what is held when the page is reduced.
+func (r *reader) hold(ctx context.Context) (context.Context, *held) {
+	h := &held{turn: r.turn}
+	return context.WithValue(ctx, heldKey{}, h), h
+}
+
+// read waits for the turn before more than maxHeld is held.
+func (h *held) read(ctx context.Context, from io.Reader, p []byte) (int, error) {
+	if h.bytes >= maxHeld && !h.mine {
+		select {
+		case h.turn <- struct{}{}:
+			h.mine = true
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+	n, err := from.Read(p)
+	h.bytes += int64(n)
+	return n, err
+}
+
+// reduced says that an object of a response was reduced, so that the next can have its memory. A page that has its turn keeps it, since
+// decoders keep the largest buffer they needed.
+func (h *held) reduced() {
+	if !h.mine {
+		h.bytes = 0
+	}
+}
+
+// release says that all that was read of the page is garbage.
+func (h *held) release() {
+	h.bytes = 0
+	if h.mine {
+		<-h.turn
+		h.mine = false
+	}
 }
 
 // boundedTransport fails responses that exceed its limit, to bound memory whatever a server sends. Watches do not end; the events of
@@ -36,9 +92,23 @@ func (t boundedTransport) RoundTrip(request *http.Request) (*http.Response, erro
 	if response.StatusCode == http.StatusOK && request.URL.Query().Get("watch") == "true" {
 		return response, nil
 	}
+	ctx := request.Context()
+	if h, ok := ctx.Value(heldKey{}).(*held); ok {
+		h.release() // of an attempt before
+		response.Body = &heldBody{ReadCloser: response.Body, read: func(from io.Reader, p []byte) (int, error) { return h.read(ctx, from, p) }}
+	}
 	response.Body = &boundedBody{ReadCloser: response.Body, limit: t.limit, left: t.limit}
 	return response, nil
 }
+
+// heldBody reads a response as long as there is room for it.
+type heldBody struct {
+	io.ReadCloser
+	read func(from io.Reader, p []byte) (int, error)
+}
+
+// Read waits for room.
+func (b *heldBody) Read(p []byte) (int, error) { return b.read(b.ReadCloser, p) }
 
 type boundedBody struct {
 	io.ReadCloser
