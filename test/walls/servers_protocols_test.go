@@ -69,15 +69,18 @@ func elsewhere(w http.ResponseWriter, _ *http.Request) {
 	w.WriteHeader(http.StatusUnauthorized)
 }
 
-// apiServer passes a probe, and answers everything else without an end.
-func apiServer(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
-	switch {
-	case strings.HasSuffix(r.URL.Path, "/version"):
-		_, _ = io.WriteString(w, `{"major":"1","minor":"37","gitVersion":"v1.37.0"}`)
-	case strings.HasSuffix(r.URL.Path, "/namespaces/kube-system"):
-		_, _ = io.WriteString(w, `{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"kube-system","uid":"a"}}`)
-	default:
-		stream(`{"kind":"List","apiVersion":"v1","metadata":{},"items":[{}`, strings.Repeat(`,{"metadata":{"name":"a"}}`, 1000), 1<<40, "")(w, r)
+// apiServer passes a probe, and answers everything else with a list that begins with an item, and has no end.
+func apiServer(first, repeated string) http.HandlerFunc {
+	lists := stream(`{"kind":"List","apiVersion":"v1","metadata":{},"items":[`+first, repeated, 1<<40, "")
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/version"):
+			_, _ = io.WriteString(w, `{"major":"1","minor":"37","gitVersion":"v1.37.0"}`)
+		case strings.HasSuffix(r.URL.Path, "/namespaces/kube-system"):
+			_, _ = io.WriteString(w, `{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"kube-system","uid":"a"}}`)
+		default:
+			lists(w, r)
+		}
 	}
 }

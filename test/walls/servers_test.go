@@ -105,7 +105,8 @@ func handlers() map[string]http.HandlerFunc {
 		"flood":      flood,
 		"branches":   branches,
 		"pack":       pack,
-		"cluster":    apiServer,
+		"cluster":    apiServer(`{}`, strings.Repeat(`,{"metadata":{"name":"a"}}`, 1000)),
+		"object":     apiServer(`{"metadata":{"name":"`, filler),
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/metadata"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
@@ -266,28 +265,28 @@ func leftOut(group, name string) bool {
 // defined returns the names of the CustomResourceDefinitions, as plural.group; nil when listing them is forbidden. Only metadata is
 // requested: the schemas are megabytes.
 func (r *reader) defined(ctx context.Context) map[string]bool {
-	client, err := metadata.NewForConfigAndClient(metadata.ConfigFor(r.config), r.http)
+	definitions := resource{version: schema.GroupVersion{Group: facts.CRD.Group(), Version: "v1"}, name: facts.CRD.Resource()}
+	names := map[string]bool{}
+	add := func(encoded []byte, isProtobuf bool) error {
+		object, err := identify(encoded, isProtobuf)
+		if err != nil {
+			return undecodable(definitions.name, err)
+		}
+		names[object.Name] = true
+		return nil
+	}
+	_, err := pages(ctx, "", pageSize, func(p page) (response, error) {
+		meta, err := r.items(ctx, definitions, p, itemReader{
+			accept: definitions.accept("PartialObjectMetadataList"), protobuf: func(object []byte) error { return add(object, true) },
+			newItem: func() any { return new(json.RawMessage) },
+			json:    func(item any) error { return add(*item.(*json.RawMessage), false) },
+		})
+		return response{next: meta.next, take: func() (bool, error) { return true, nil }}, err
+	}, func() { clear(names) })
 	if err != nil {
 		return nil
 	}
-	definitions := schema.GroupVersionResource{Group: facts.CRD.Group(), Version: "v1", Resource: facts.CRD.Resource()}
-	names := map[string]bool{}
-	p := page{size: pageSize}
-	for {
-		list, err := retry(ctx, func() (*metav1.PartialObjectMetadataList, error) {
-			return client.Resource(definitions).List(ctx, p.listOptions(""))
-		})
-		if err != nil {
-			return nil
-		}
-		for i := range list.Items {
-			names[list.Items[i].Name] = true
-		}
-		if list.Continue == "" {
-			return names
-		}
-		p.from = list.Continue
-	}
+	return names
 }
 
 // get reads a path of the API server.

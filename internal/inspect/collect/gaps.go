@@ -318,8 +318,13 @@ func grant(who, role string, namespaces []string, first remedy.Words) remedy.Tex
 
 // DescribeError is apierror.Describe, with the limits of this package and of connections.
 func DescribeError(err error) string {
-	var decode decodeError
+	var (
+		decode  decodeError
+		crowded crowdedError
+	)
 	switch {
+	case errors.As(err, &crowded):
+		return crowded.Error()
 	case errors.Is(err, tooManyError{}):
 		return fmt.Sprintf("KubeOps keeps at most %d custom resources", maxCustomObjects)
 	case errors.As(err, &decode):

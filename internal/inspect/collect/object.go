@@ -1,17 +1,14 @@
 package collect
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"reflect"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/rest"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
@@ -35,59 +32,22 @@ func (r resource) accept(metadata string) string {
 
 // objectPage lists one page. Its objects are reduced one at a time, each from its own bytes, as those of a watch are.
 func (r *reader) objectPage(ctx context.Context, res resource, p page) (objects []Object, meta listMeta, err error) {
-	ctx, h := r.hold(ctx)
-	defer h.release()
-	client, err := r.client(res.version)
-	if err != nil {
-		return nil, listMeta{}, err
-	}
-	options := p.listOptions(res.info.FieldSelector)
-	body, err := stream(ctx, func() *rest.Request {
-		return client.Get().NamespaceIfScoped(p.namespace, p.namespace != "").Resource(res.name).
-			SpecificallyVersionedParams(&options, metav1.ParameterCodec, metav1.Unversioned).
-			SetHeader("Accept", res.accept("PartialObjectMetadataList"))
-	})
-	if err != nil {
-		return nil, listMeta{}, err
-	}
-	source := &errorRecorder{from: body}
-	buffered := bufio.NewReaderSize(source, streamBuffer)
-	isProtobuf := isProtobuf(buffered)
-	each := func(encoded []byte) error {
+	take := func(encoded []byte, isProtobuf bool) error {
 		object, err := r.object(res, encoded, isProtobuf)
-		h.reduced()
 		if err == nil {
 			objects = append(objects, object)
 		}
 		return err
 	}
-	if isProtobuf {
-		meta, err = readProtobufItems(buffered, each)
-	} else {
-		var broken error
-		meta, err = decodeItems(json.NewDecoder(buffered), func() any { return new(json.RawMessage) }, func(item any) {
-			if err := each(*item.(*json.RawMessage)); broken == nil {
-				broken = err
-			}
-		})
-		if err == nil {
-			err = broken
-		}
-	}
-	if closeErr := body.Close(); err == nil {
-		err = closeErr
-	}
-	var decode decodeError
-	switch {
-	case err == nil:
-		return objects, meta, nil
-	case source.err != nil && !errors.Is(source.err, io.EOF):
-		return nil, listMeta{}, source.err // the connection broke; the response is not malformed
-	case errors.As(err, &decode):
+	meta, err = r.items(ctx, res, p, itemReader{
+		accept: res.accept("PartialObjectMetadataList"), protobuf: func(object []byte) error { return take(object, true) },
+		newItem: func() any { return new(json.RawMessage) },
+		json:    func(item any) error { return take(*item.(*json.RawMessage), false) },
+	})
+	if err != nil {
 		return nil, listMeta{}, err
-	default:
-		return nil, listMeta{}, undecodable(res.name, err)
 	}
+	return objects, meta, nil
 }
 
 // object reduces one object from its encoding.
@@ -118,11 +78,7 @@ func (r *reader) decoded(res resource, encoded []byte) (node any, err error) {
 	case err != nil:
 		return nil, err
 	}
-	if custom, ok := item.(*facts.CustomObject); ok {
-		custom.APIVersion = res.version.String()
-		custom.Kind = res.custom.kind // items need not repeat them
-	}
-	return r.reduce(item), nil
+	return r.reduceJSON(res, item), nil
 }
 
 // unmarshal decodes an object from protobuf.

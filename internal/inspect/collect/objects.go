@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"strconv"
 
 	apidiscoveryv2 "k8s.io/api/apidiscovery/v2"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -148,27 +147,18 @@ func show(ctx context.Context, list List, items []json.RawMessage, visitor Visit
 
 // objectsPage lists one page as JSON, with undecoded items.
 func (r *reader) objectsPage(ctx context.Context, res resource, p page) (items []json.RawMessage, next string, err error) {
-	client, err := r.client(res.version)
+	meta, err := r.items(ctx, res, p, itemReader{
+		accept: runtime.ContentTypeJSON, protobuf: func([]byte) error { return undecodable(res.name, errMalformed) },
+		newItem: func() any { return new(json.RawMessage) },
+		json: func(item any) error {
+			items = append(items, *item.(*json.RawMessage))
+			return nil
+		},
+	})
 	if err != nil {
 		return nil, "", err
 	}
-	request := client.Get().NamespaceIfScoped(p.namespace, p.namespace != "").Resource(res.name).
-		SetHeader("Accept", runtime.ContentTypeJSON).Param("limit", strconv.FormatInt(p.size, 10))
-	if p.from != "" {
-		request = request.Param("continue", p.from)
-	}
-	body, err := whole(request.Do(ctx))
-	if err != nil {
-		return nil, "", err
-	}
-	var list struct {
-		Metadata metav1.ListMeta   `json:"metadata"`
-		Items    []json.RawMessage `json:"items"`
-	}
-	if err := json.Unmarshal(body, &list); err != nil {
-		return nil, "", undecodable(res.name, err)
-	}
-	return list.Items, list.Metadata.Continue, nil
+	return items, meta.next, nil
 }
 
 // servedResource is a resource as the server serves it.

@@ -2,7 +2,6 @@ package collect
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -219,13 +218,4 @@ func unexpected(err error) error {
 		return io.ErrUnexpectedEOF
 	}
 	return err
-}
-
-// decodeWhole reads a response that is not protobuf.
-func decodeWhole(from io.Reader, decode func(body []byte) error) error {
-	var body bytes.Buffer
-	if _, err := body.ReadFrom(from); err != nil {
-		return err
-	}
-	return decode(body.Bytes())
 }

@@ -76,22 +76,9 @@ func resources(wanted []facts.Kind) ([]resource, error) {
 	return all, nil
 }
 
-// newScheme contains the typed lists that are read, and no others: the scheme of client-go would cost memory.
-func newScheme() (*runtime.Scheme, error) {
+// newScheme contains what an API server says about a request that failed. Objects are decoded one at a time, without a scheme.
+func newScheme() *runtime.Scheme {
 	scheme := runtime.NewScheme()
-	for _, kind := range facts.Kinds() {
-		info, _ := kind.Info()
-		if info.NewList == nil {
-			continue
-		}
-		version, err := schema.ParseGroupVersion(info.APIVersion)
-		if err != nil {
-			return nil, err
-		}
-		if !scheme.IsVersionRegistered(version) {
-			metav1.AddToGroupVersion(scheme, version)
-		}
-		scheme.AddKnownTypes(version, info.NewList())
-	}
-	return scheme, nil
+	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
+	return scheme
 }

@@ -7,21 +7,6 @@ import (
 	"io"
 )
 
-// readItems reads a JSON list item by item, so only one is in memory, and returns the continue token. An item that does not fit is
-// left out.
-func readItems(from io.Reader, newItem func() any, each func(item any)) (next string, err error) {
-	source := &errorRecorder{from: from}
-	meta, err := decodeItems(json.NewDecoder(source), newItem, each)
-	switch {
-	case err == nil:
-		return meta.next, nil
-	case source.err != nil && !errors.Is(source.err, io.EOF):
-		return "", source.err // the connection broke; the JSON is not malformed
-	default:
-		return "", undecodable("list", err)
-	}
-}
-
 // errorRecorder remembers the first error of a reader; later ones only say that there was one.
 type errorRecorder struct {
 	from io.Reader
@@ -37,7 +22,8 @@ func (w *errorRecorder) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func decodeItems(decoder *json.Decoder, newItem func() any, each func(item any)) (meta listMeta, err error) {
+// decodeItems reads a JSON list item by item. An item that does not fit is left out.
+func decodeItems(decoder *json.Decoder, newItem func() any, each func(item any) error) (meta listMeta, err error) {
 	if err := delimiter(decoder, '{'); err != nil {
 		return listMeta{}, err
 	}
@@ -70,7 +56,7 @@ func decodeItems(decoder *json.Decoder, newItem func() any, each func(item any))
 	return meta, delimiter(decoder, '}')
 }
 
-func eachItem(decoder *json.Decoder, newItem func() any, each func(item any)) error {
+func eachItem(decoder *json.Decoder, newItem func() any, each func(item any) error) error {
 	start, err := decoder.Token()
 	if err != nil || start == nil { // null is an empty list
 		return err
@@ -84,7 +70,9 @@ func eachItem(decoder *json.Decoder, newItem func() any, each func(item any)) er
 		var shape *json.UnmarshalTypeError
 		switch {
 		case err == nil:
-			each(item)
+			if err := each(item); err != nil {
+				return err
+			}
 		case !errors.As(err, &shape):
 			return err
 		}

@@ -14,6 +14,8 @@ const (
 	// maxHeld is how many bytes of a response may be in memory at once while others are read. Objects are smaller, so lists that are read
 	// object by object never wait for each other.
 	maxHeld = 1 << 20
+	// maxShared is how many objects a page may have while others are read: several times what is requested.
+	maxShared = 4 * pageSize
 )
 
 // tooLargeError is the error of a response that was cut at the limit.
@@ -26,14 +28,14 @@ func (e tooLargeError) Error() string {
 	return fmt.Sprintf("response exceeds %d bytes", e.limit)
 }
 
-// held is what is in memory of one page. Its requests have it in their context. Only one page of a reader holds more than maxHeld at a
-// time; the others stop reading until it is done. So kinds that are read at the same time do not need the memory of several largest
-// responses, whatever a server sends.
+// held is what is in memory of one page. Its requests have it in their context. Only one page of a reader holds more than maxHeld, or more
+// than maxShared objects, at a time; the others stop reading until it is done. So kinds that are read at the same time do not need the
+// memory of several largest responses, whatever a server sends.
 type held struct {
 	// turn has room for the page that may hold more.
-	turn  chan struct{}
-	bytes int64
-	mine  bool
+	turn           chan struct{}
+	bytes, objects int64
+	mine           bool
 }
 
 type heldKey struct{}
@@ -44,9 +46,9 @@ func (r *reader) hold(ctx context.Context) (context.Context, *held) {
 	return context.WithValue(ctx, heldKey{}, h), h
 }
 
-// read waits for the turn before more than maxHeld is held.
+// read waits for the turn before more is held than all pages may.
 func (h *held) read(ctx context.Context, from io.Reader, p []byte) (int, error) {
-	if h.bytes >= maxHeld && !h.mine {
+	if (h.bytes >= maxHeld || h.objects > maxShared) && !h.mine {
 		select {
 		case h.turn <- struct{}{}:
 			h.mine = true
@@ -59,17 +61,24 @@ func (h *held) read(ctx context.Context, from io.Reader, p []byte) (int, error) 
 	return n, err
 }
 
-// reduced says that an object of a response was reduced, so that the next can have its memory. A page that has its turn keeps it, since
-// decoders keep the largest buffer they needed.
-func (h *held) reduced() {
+// reduced says that an object of a page was reduced, or failed to be with an error, which is returned. The next object can have its memory.
+// A page that has its turn keeps it, since decoders keep the largest buffer they needed.
+func (h *held) reduced(requested int64, err error) error {
+	if err != nil {
+		return err
+	}
+	if h.objects++; h.objects > maxObjects {
+		return crowdedError{requested}
+	}
 	if !h.mine {
 		h.bytes = 0
 	}
+	return nil
 }
 
 // release says that all that was read of the page is garbage.
 func (h *held) release() {
-	h.bytes = 0
+	h.bytes, h.objects = 0, 0
 	if h.mine {
 		<-h.turn
 		h.mine = false
@@ -115,12 +124,15 @@ type boundedBody struct {
 	limit, left int64
 }
 
-// Read fails beyond the limit.
+// Read fails beyond the limit. Nothing beyond it is returned, or a decoder could end before it sees the error.
 func (b *boundedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
+	if b.left < 0 {
+		return 0, tooLargeError{b.limit}
+	}
+	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left+1)])
 	b.left -= int64(n)
 	if b.left < 0 {
-		return n, tooLargeError{b.limit}
+		return n - 1, tooLargeError{b.limit}
 	}
 	return n, err
 }

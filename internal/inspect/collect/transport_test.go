@@ -15,6 +15,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/problem"
 )
 
 // flood answers each list with bytes without an end, and measures how many are read of all responses that are open.
@@ -74,27 +75,43 @@ func (b *floodBody) Close() error {
 }
 
 func TestOneLargeResponseIsHeldAtATime(t *testing.T) {
-	kinds := []facts.Kind{facts.Pod, facts.Node, facts.Service, facts.Deployment, facts.Secret, facts.Event}
+	kinds := []facts.Kind{facts.Pod, facts.Node, facts.Service, facts.Deployment, facts.Secret, facts.Event, facts.CRD}
 	const json, protobuf = "application/json", "application/vnd.kubernetes.protobuf"
-	for name, server := range map[string]*flood{
-		"objects in JSON":       {contentType: json, begin: `{"kind":"List","apiVersion":"v1","items":[{}`, repeated: strings.Repeat(",{}", 4<<10)},
-		"an object in JSON":     {contentType: json, begin: `{"items":[{"a":"`, repeated: strings.Repeat("a", 16<<10)},
-		"an object in protobuf": {contentType: protobuf, begin: largeObject, repeated: strings.Repeat("\x0a", 16<<10)},
+	for name, tt := range map[string]struct {
+		server *flood
+		// least and most bytes that are held at some time.
+		least, most int64
+		gap         string
+	}{
+		"one object in JSON": {
+			server: &flood{contentType: json, begin: `{"items":[{"a":"`, repeated: strings.Repeat("a", 16<<10)},
+			least:  maxResponse, most: maxResponse + (parallel-1)*maxHeld, gap: "one object exceeds 8 MiB",
+		},
+		"one object in protobuf": {
+			server: &flood{contentType: protobuf, begin: largeObject, repeated: strings.Repeat("\x0a", 16<<10)},
+			least:  maxResponse - 1<<10, most: maxResponse + (parallel-1)*maxHeld, gap: "one object exceeds 8 MiB",
+		},
+		"small objects in JSON": {
+			server: &flood{contentType: json, begin: `{"items":[{}`, repeated: strings.Repeat(",{}", 4<<10)},
+			least:  3 * maxObjects, most: 3 * (maxObjects + (parallel-1)*maxShared), gap: crowdedError{pageSize}.Error(),
+		},
+		"small objects in protobuf": {
+			server: &flood{contentType: protobuf, begin: protobufMagic + "\x12\xf0\xff\xff\x03", repeated: strings.Repeat("\x12\x00", 8<<10)},
+			least:  2 * maxObjects, most: 2 * (maxObjects + (parallel-1)*maxShared), gap: crowdedError{pageSize}.Error(),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			source := Source{Cluster: "hostile", Config: &rest.Config{Host: "http://192.0.2.1", Transport: server}}
-			if _, err := All(t.Context(), source, Scope{}, kinds, clock.RealClock{}, nil); err == nil {
-				t.Error("a server without an answer was read")
+			source := Source{Cluster: "hostile", Config: &rest.Config{Host: "http://192.0.2.1", Transport: tt.server}}
+			_, err := All(t.Context(), source, Scope{}, kinds, clock.RealClock{}, nil)
+			if p := problem.As(err); p == nil || !strings.Contains(p.Message, tt.gap) {
+				t.Errorf("got %v, want a problem with %q", err, tt.gap)
 			}
 			const buffer = 1 << 20 // what one call of Read may return
-			if limit := int64(maxResponse + (parallel-1)*maxHeld + parallel*buffer); server.most > limit {
-				t.Errorf("%d bytes were held, want at most %d", server.most, limit)
+			if held := tt.server.most; held < tt.least || held > tt.most+parallel*buffer {
+				t.Errorf("%d bytes were held, want %d to %d, and the buffers of the readers", held, tt.least, tt.most)
 			}
-			if server.most < maxResponse-1<<10 {
-				t.Errorf("%d bytes were held: the limit of a response was not reached", server.most)
-			}
-			if server.lists < len(kinds) {
-				t.Errorf("%d lists were requested, want all %d", server.lists, len(kinds))
+			if tt.server.lists < len(kinds) {
+				t.Errorf("%d lists were requested, want all %d", tt.server.lists, len(kinds))
 			}
 		})
 	}
