@@ -101,7 +101,7 @@ func clusterRows() []row {
 		{name: "cluster-flooded", manifest: kubeconfig("$TLS/cluster", "", token) + "---\n" +
 			inspection("{timeout: 30s, clusters: {names: [$NAME]}}"), want: gap("more than 20000 objects in a page of at most 500")},
 		{name: "cluster-object", manifest: kubeconfig("$TLS/object", "", token) + "---\n" +
-			inspection("{timeout: 30s, clusters: {names: [$NAME]}}"), want: gap("one object exceeds 8 MiB")},
+			inspection("{timeout: 30s, clusters: {names: [$NAME]}}"), want: gap("one object exceeds 4 MiB")},
 		{name: "cluster-redirect", manifest: kubeconfig("$TLS/metadata", "", token), want: notReady(v1alpha1.ReasonRedirected, "never followed")},
 		{name: "cluster-untrusted", manifest: strings.NewReplacer(", insecureSkipTLSVerify: true", "", ", insecure-skip-tls-verify: true", "").
 			Replace(kubeconfig("$TLS/silent", "", token)), want: notReady(v1alpha1.ReasonTLSFailed, "unknown authority")},

@@ -67,7 +67,8 @@ func (c *collector) nothingRead(source Source, failures []failure) *problem.Prob
 			return unreachableProblem(source, f.err)
 		}
 	}
-	first := failures[0]
+	// Discovery may fail for another reason than the lists.
+	first := failures[max(0, slices.IndexFunc(failures, func(f failure) bool { return f.resource.name != discoveryPath }))]
 	return problem.Retrying(v1alpha1.ReasonClusterUnreachable, first.err, "cluster %s returned an error for every list (%s), so nothing "+
 		"was inspected; check its API server", source.Cluster, DescribeError(first.err))
 }

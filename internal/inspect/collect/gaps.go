@@ -325,12 +325,14 @@ func DescribeError(err error) string {
 	switch {
 	case errors.As(err, &crowded):
 		return crowded.Error()
+	case errors.Is(err, oversizedError{}):
+		return oversizedError{}.Error()
 	case errors.Is(err, tooManyError{}):
 		return fmt.Sprintf("KubeOps keeps at most %d custom resources", maxCustomObjects)
 	case errors.As(err, &decode):
 		return "unreadable response"
 	case tooLarge(err):
-		return fmt.Sprintf("one object exceeds %d MiB", maxResponse>>20)
+		return fmt.Sprintf("a response exceeds %d MiB", maxResponse>>20)
 	case problem.As(err) != nil:
 		return problem.As(err).Message
 	default:

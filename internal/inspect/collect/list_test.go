@@ -268,14 +268,14 @@ func TestOversizedPagesAreReadInSmallerPages(t *testing.T) {
 func TestAnOversizedObjectIsAGap(t *testing.T) {
 	_, source := serve(t, map[string][]http.HandlerFunc{
 		pods: {
-			body(http.StatusOK, "application/json", strings.Repeat(" ", maxResponse+1)),
+			body(http.StatusOK, "application/json", strings.Repeat(" ", maxObject+1)),
 		}, services: {body(http.StatusOK, "application/json", `{"kind":"ServiceList","apiVersion":"v1"}`)},
 	})
 	collected, err := All(t.Context(), source, Scope{}, []facts.Kind{facts.Pod, facts.Service}, clock.RealClock{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"Unavailable, pods: Listing pods failed (one object exceeds 8 MiB)."}, gapTexts(collected.Gaps)); diff != "" {
+	if diff := cmp.Diff([]string{"Unavailable, pods: Listing pods failed (one object exceeds 4 MiB)."}, gapTexts(collected.Gaps)); diff != "" {
 		t.Errorf("gaps (-want +got):\n%s", diff)
 	}
 }

@@ -225,7 +225,7 @@ func TestOversizedListsOfObjectsAreReadInSmallerPages(t *testing.T) {
 		pods: {func(w http.ResponseWriter, r *http.Request) {
 			limits = append(limits, r.URL.Query().Get("limit"))
 			if len(limits) == 1 {
-				_, _ = fmt.Fprint(w, `{"items":["`+strings.Repeat("x", maxResponse)+`"]}`)
+				_, _ = fmt.Fprint(w, `{"items":[`+strings.Repeat(`"`+strings.Repeat("x", 1<<20)+`",`, maxResponse>>20)+`{}]}`)
 				return
 			}
 			_, _ = fmt.Fprint(w, `{"items":[{"metadata":{"name":"a"}}]}`)

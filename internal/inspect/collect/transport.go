@@ -11,6 +11,9 @@ const (
 	// maxResponse is the size of one response in bytes. A page of 500 usual objects is far below it. 500 ConfigMaps of one mebibyte each
 	// are not, and are read in smaller pages instead.
 	maxResponse = 8 << 20
+	// maxObject is the size of one object in bytes. API servers accept 3 MiB, and etcd by default half of it, so a smaller page would
+	// be of no help. https://github.com/kubernetes/kubernetes/blob/master/staging/src/k8s.io/apiserver/pkg/server/config.go
+	maxObject = 4 << 20
 	// maxHeld is how many bytes of a response may be in memory at once while others are read. Objects are smaller, so lists that are read
 	// object by object never wait for each other.
 	maxHeld = 1 << 20
@@ -28,12 +31,19 @@ func (e tooLargeError) Error() string {
 	return fmt.Sprintf("response exceeds %d bytes", e.limit)
 }
 
+// oversizedError is the error of an object that exceeds maxObject.
+type oversizedError struct{}
+
+// Error states the limit.
+func (oversizedError) Error() string { return fmt.Sprintf("one object exceeds %d MiB", maxObject>>20) }
+
 // held is what is in memory of one page. Its requests have it in their context. Only one page of a reader holds more than maxHeld, or more
 // than maxShared objects, at a time; the others stop reading until it is done. So kinds that are read at the same time do not need the
 // memory of several largest responses, whatever a server sends.
 type held struct {
 	// turn has room for the page that may hold more.
-	turn           chan struct{}
+	turn chan struct{}
+	// bytes since the last object, and objects of the page.
 	bytes, objects int64
 	mine           bool
 }
@@ -57,7 +67,9 @@ func (h *held) read(ctx context.Context, from io.Reader, p []byte) (int, error) 
 		}
 	}
 	n, err := from.Read(p)
-	h.bytes += int64(n)
+	if h.bytes += int64(n); h.bytes > maxObject {
+		return n, oversizedError{}
+	}
 	return n, err
 }
 
@@ -70,9 +82,7 @@ func (h *held) reduced(requested int64, err error) error {
 	if h.objects++; h.objects > maxObjects {
 		return crowdedError{requested}
 	}
-	if !h.mine {
-		h.bytes = 0
-	}
+	h.bytes = 0
 	return nil
 }
 

@@ -85,11 +85,11 @@ func TestOneLargeResponseIsHeldAtATime(t *testing.T) {
 	}{
 		"one object in JSON": {
 			server: &flood{contentType: json, begin: `{"items":[{"a":"`, repeated: strings.Repeat("a", 16<<10)},
-			least:  maxResponse, most: maxResponse + (parallel-1)*maxHeld, gap: "one object exceeds 8 MiB",
+			least:  maxObject, most: maxObject + (parallel-1)*maxHeld, gap: "one object exceeds 4 MiB",
 		},
 		"one object in protobuf": {
 			server: &flood{contentType: protobuf, begin: largeObject, repeated: strings.Repeat("\x0a", 16<<10)},
-			least:  maxResponse - 1<<10, most: maxResponse + (parallel-1)*maxHeld, gap: "one object exceeds 8 MiB",
+			least:  maxObject, most: maxObject + (parallel-1)*maxHeld, gap: "one object exceeds 4 MiB",
 		},
 		"small objects in JSON": {
 			server: &flood{contentType: json, begin: `{"items":[{}`, repeated: strings.Repeat(",{}", 4<<10)},

@@ -30,7 +30,7 @@ func TestWhatIsMissingNamesTheLimitThatAResponseExceeds(t *testing.T) {
 	memory := provider.NewResponseMemory(8 << 20)
 	shared.Wrap(func(next http.RoundTripper) http.RoundTripper { return bounded{next, memory.For("shop")} })
 	for want, config := range map[string]*rest.Config{
-		"one object exceeds 8 MiB": config, "one response exceeds the memory that backends.responseMemory leaves to a namespace": shared,
+		"one object exceeds 4 MiB": config, "one response exceeds the memory that backends.responseMemory leaves to a namespace": shared,
 	} {
 		_, missing := Read(t.Context(), collect.Source{Cluster: v1alpha1.LocalCluster, Config: config}, time.Now())
 		for _, what := range []string{"nodes", "pods"} {
