@@ -27,7 +27,7 @@ func TestWhatIsMissingNamesTheLimitThatAResponseExceeds(t *testing.T) {
 	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
 	config := &rest.Config{Host: server.URL, Timeout: 30 * time.Second}
 	shared := rest.CopyConfig(config)
-	memory := provider.NewResponseMemory(8 << 20)
+	memory := provider.NewResponseMemory(2 << 20)
 	shared.Wrap(func(next http.RoundTripper) http.RoundTripper { return bounded{next, memory.For("shop")} })
 	for want, config := range map[string]*rest.Config{
 		"one object exceeds 4 MiB": config, "one response exceeds the memory that backends.responseMemory leaves to a namespace": shared,
