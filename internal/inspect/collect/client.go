@@ -33,8 +33,8 @@ type reader struct {
 	buffers sync.Pool
 	// schemas hashes the schemas of CustomResourceDefinitions.
 	schemas bool
-	// turn has room for the page that may hold more than maxHeld.
-	turn chan struct{}
+	// large has room for the page that may hold more than maxHeld.
+	large chan struct{}
 }
 
 // page is a part of a list.
@@ -68,7 +68,7 @@ func newReader(config *rest.Config, reducer facts.Reducer) (*reader, error) {
 	}
 	r := &reader{
 		config: own, http: client, reduce: reducer.Reduce, wire: reducer.NewWireReader,
-		codecs: serializer.NewCodecFactory(newScheme()), turn: make(chan struct{}, 1),
+		codecs: serializer.NewCodecFactory(newScheme()), large: make(chan struct{}, 1),
 	}
 	r.buffers.New = func() any { return bufio.NewReaderSize(nil, streamBuffer) }
 	_, err = r.client(schema.GroupVersion{Version: "v1"}) // fails for a malformed address

@@ -41,27 +41,27 @@ func (oversizedError) Error() string { return fmt.Sprintf("one object exceeds %d
 // than maxShared objects, at a time; the others stop reading until it is done. So kinds that are read at the same time do not need the
 // memory of several largest responses, whatever a server sends.
 type held struct {
-	// turn has room for the page that may hold more.
-	turn chan struct{}
+	// large has room for the page that may hold more.
+	large chan struct{}
 	// bytes since the last object, and objects of the page.
 	bytes, objects int64
-	mine           bool
+	alone           bool
 }
 
 type heldKey struct{}
 
 // hold returns the context for the requests of one page. The caller releases what is held when the page is reduced.
 func (r *reader) hold(ctx context.Context) (context.Context, *held) {
-	h := &held{turn: r.turn}
+	h := &held{large: r.large}
 	return context.WithValue(ctx, heldKey{}, h), h
 }
 
-// read waits for the turn before more is held than all pages may.
+// read waits for the others before more is held than all pages may.
 func (h *held) read(ctx context.Context, from io.Reader, p []byte) (int, error) {
-	if (h.bytes >= maxHeld || h.objects > maxShared) && !h.mine {
+	if (h.bytes >= maxHeld || h.objects > maxShared) && !h.alone {
 		select {
-		case h.turn <- struct{}{}:
-			h.mine = true
+		case h.large <- struct{}{}:
+			h.alone = true
 		case <-ctx.Done():
 			return 0, ctx.Err()
 		}
@@ -74,7 +74,7 @@ func (h *held) read(ctx context.Context, from io.Reader, p []byte) (int, error) 
 }
 
 // reduced says that an object of a page was reduced, or failed to be with an error, which is returned. The next object can have its memory.
-// A page that has its turn keeps it, since decoders keep the largest buffer they needed.
+// A page that may hold more keeps that, since decoders keep the largest buffer they needed.
 func (h *held) reduced(requested int64, err error) error {
 	if err != nil {
 		return err
@@ -89,9 +89,9 @@ func (h *held) reduced(requested int64, err error) error {
 // release says that all that was read of the page is garbage.
 func (h *held) release() {
 	h.bytes, h.objects = 0, 0
-	if h.mine {
-		<-h.turn
-		h.mine = false
+	if h.alone {
+		<-h.large
+		h.alone = false
 	}
 }
 

@@ -144,8 +144,8 @@ func TestListsOfSmallObjectsDoNotWaitForEachOther(t *testing.T) {
 	}
 }
 
-func TestAListThatWaitsForItsTurnEndsAtItsDeadline(t *testing.T) {
-	r := &reader{turn: make(chan struct{}, 1)}
+func TestAListThatWaitsForAnotherEndsAtItsDeadline(t *testing.T) {
+	r := &reader{large: make(chan struct{}, 1)}
 	_, first := r.hold(t.Context())
 	_, second := r.hold(t.Context())
 	endless := strings.NewReader(strings.Repeat("x", maxResponse))
