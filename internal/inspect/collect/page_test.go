@@ -83,8 +83,8 @@ func FuzzPages(f *testing.F) {
 		}
 		nodes, next, err := pageOf(t, response, facts.Pod)
 		var list corev1.PodList
-		keys := bytes.Count(response, []byte("items")) + bytes.Count(response, []byte("metadata")) // a second one counts, or is added
-		if bytes.Contains(response, []byte(`\u`)) || keys > 2 || utiljson.Unmarshal(response, &list) != nil {
+		lists := bytes.Count(response, []byte("items")) // of two, the decoder keeps the second, and the reader has read both
+		if bytes.Contains(response, []byte(`\u`)) || lists > 1 || utiljson.Unmarshal(response, &list) != nil {
 			return
 		}
 		if err != nil || len(nodes) != len(list.Items) || next != list.Continue {

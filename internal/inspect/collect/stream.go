@@ -27,6 +27,10 @@ func decodeItems(decoder *json.Decoder, newItem func() any, each func(item any) 
 	if err := delimiter(decoder, '{'); err != nil {
 		return listMeta{}, err
 	}
+	var metadata struct {
+		Continue        string `json:"continue"`
+		ResourceVersion string `json:"resourceVersion"`
+	}
 	for decoder.More() {
 		key, err := decoder.Token()
 		if err != nil {
@@ -34,10 +38,6 @@ func decodeItems(decoder *json.Decoder, newItem func() any, each func(item any) 
 		}
 		switch key {
 		case "metadata":
-			var metadata struct {
-				Continue        string `json:"continue"`
-				ResourceVersion string `json:"resourceVersion"`
-			}
 			if err := decoder.Decode(&metadata); err != nil {
 				return listMeta{}, err
 			}

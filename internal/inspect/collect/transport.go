@@ -45,7 +45,7 @@ type held struct {
 	large chan struct{}
 	// bytes since the last object, and objects of the page.
 	bytes, objects int64
-	alone           bool
+	alone          bool
 }
 
 type heldKey struct{}
@@ -114,7 +114,8 @@ func (t boundedTransport) RoundTrip(request *http.Request) (*http.Response, erro
 	ctx := request.Context()
 	if h, ok := ctx.Value(heldKey{}).(*held); ok {
 		h.release() // of an attempt before
-		response.Body = &heldBody{ReadCloser: response.Body, read: func(from io.Reader, p []byte) (int, error) { return h.read(ctx, from, p) }}
+		read := func(from io.Reader, p []byte) (int, error) { return h.read(ctx, from, p) }
+		response.Body = &heldBody{ReadCloser: response.Body, read: read}
 	}
 	response.Body = &boundedBody{ReadCloser: response.Body, limit: t.limit, left: t.limit}
 	return response, nil
