@@ -16,16 +16,17 @@ import (
 // corePath lists the kinds of the core group.
 const corePath = "/api"
 
-// Each lists all objects of a kind that has a typed list, in pages, and calls take for each. The object is garbage after the call. restart
-// is called where the list has to start over: what was taken so far must be forgotten. Errors are those of the API.
-func Each(ctx context.Context, source Source, kind facts.Kind, take func(object any), restart func()) error {
+// Each lists all objects of a kind that has a typed list, in pages, and adds each to a sum. The object is garbage after the call. Where a
+// page is read again, or the list starts over, the sum has its value of before again: a copy of it must not share anything with it. Errors
+// are those of the API.
+func Each[T any](ctx context.Context, source Source, kind facts.Kind, sum *T, add func(sum *T, object any)) error {
 	ctx = klog.NewContext(ctx, klog.Logger{})
 	r, err := newReader(source.Config, facts.Reducer{})
 	if err != nil {
 		return unusable(source, err)
 	}
 	r.reduce = func(object any) any {
-		take(object)
+		add(sum, object)
 		return nil
 	}
 	listed, err := resources([]facts.Kind{kind})
@@ -35,10 +36,15 @@ func Each(ctx context.Context, source Source, kind facts.Kind, take func(object 
 	if len(listed) != 1 || listed[0].info.NewList == nil {
 		return fmt.Errorf("kind %s has no typed list", kind)
 	}
+	first := *sum
 	_, err = pages(ctx, "", listed[0].pageSize(), func(p page) (response, error) {
+		before := *sum
 		_, next, err := r.page(ctx, listed[0], p)
+		if err != nil {
+			*sum = before
+		}
 		return response{next: next, take: func() (bool, error) { return true, nil }}, err
-	}, restart)
+	}, func() { *sum = first })
 	return err
 }
 

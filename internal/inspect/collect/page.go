@@ -19,6 +19,13 @@ import (
 // more memory than its bytes.
 const maxObjects = 20_000
 
+const (
+	// maxToken is the size of a continue token in bytes. It contains a name, and becomes a part of a URL.
+	maxToken = 16 << 10
+	// maxTail is how much is read after a list in JSON, in bytes: it ends with a line break.
+	maxTail = 4 << 10
+)
+
 // crowdedError is the error of a page with more than maxObjects, of a server that ignores how many were requested.
 type crowdedError struct {
 	requested int64
@@ -66,7 +73,16 @@ func (r *reader) items(ctx context.Context, res resource, p page, to itemReader)
 	if isProtobuf(buffered) {
 		meta, err = readProtobufItems(buffered, func(object []byte) error { return h.reduced(p.size, to.protobuf(object)) })
 	} else {
-		meta, err = decodeItems(json.NewDecoder(buffered), to.newItem, func(item any) error { return h.reduced(p.size, to.json(item)) })
+		meta, err = decodeItems(json.NewDecoder(buffered), to.newItem, func(item any) error {
+			if item == nil {
+				return h.reduced(p.size, nil)
+			}
+			return h.reduced(p.size, to.json(item))
+		})
+		_, _ = io.CopyN(io.Discard, buffered, maxTail) // the connection can be used again only after the end of its response
+	}
+	if err == nil && len(meta.next)+len(meta.version) > maxToken {
+		err = undecodable(res.name, errors.New("the continue token is too long"))
 	}
 	if closeErr := body.Close(); err == nil {
 		err = closeErr
@@ -81,7 +97,7 @@ func readError(res resource, source *errorRecorder, err error) error {
 		crowded crowdedError
 	)
 	switch {
-	case err == nil || errors.As(err, &crowded):
+	case err == nil || errors.As(err, &crowded) || errors.Is(err, oversizedError{}) || tooLarge(err):
 		return err
 	case source.err != nil && !errors.Is(source.err, io.EOF):
 		return source.err

@@ -2,15 +2,20 @@ package collect
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
@@ -70,6 +75,110 @@ func TestAPageHasABoundedNumberOfObjects(t *testing.T) {
 	}
 }
 
+func TestObjectsThatDoNotFitAreLeftOutAndNotOneObject(t *testing.T) {
+	misfit := `{"metadata":{"name":"` + strings.Repeat("a", 16<<10) + `"},"kind":1}`
+	response := `{"items":[{}` + strings.Repeat(","+misfit, maxObject/len(misfit)+20) + `]}`
+	if nodes, _, err := pageOf(t, []byte(response), facts.APIService); err != nil || len(nodes) != 1 {
+		t.Errorf("%d objects, error %v; want the one that fits", len(nodes), err)
+	}
+}
+
+func TestAResponseThatIsNoListIsNotAnEmptyOne(t *testing.T) {
+	for _, response := range []string{"{}", `{"error":"sign in"}`, `{"kind":"Status","apiVersion":"v1","status":"Failure","code":401}`} {
+		for _, kind := range []facts.Kind{facts.Pod, facts.Secret, facts.Custom} {
+			if _, _, err := pageOf(t, []byte(response), kind); err == nil {
+				t.Errorf("%s is a list of %s", response, kind)
+			}
+		}
+	}
+	if _, _, err := pageOf(t, []byte(`{"kind":"SecretList","apiVersion":"v1"}`), facts.Secret); err != nil {
+		t.Errorf("a list without items: %v", err)
+	}
+}
+
+func TestALongContinueTokenIsAnError(t *testing.T) {
+	token := strings.Repeat("a", maxToken+1)
+	for name, response := range map[string]string{
+		"JSON": `{"metadata":{"continue":"` + token + `"},"items":[]}`, "protobuf": string(encoded(t, podList(token, 1))),
+	} {
+		if _, next, err := pageOf(t, []byte(response), facts.Pod); err == nil || next != "" {
+			t.Errorf("%s: a token of %d bytes, error %v", name, len(next), err)
+		}
+	}
+}
+
+func TestALengthIsNoReasonToTakeMemory(t *testing.T) {
+	response := protobufMagic + "\x12\xf0\xff\xff\x03" + "\x12\x80\xe0\xff\x01" + "{}"
+	_, _, _ = pageOf(t, []byte(response), facts.Node) // what is made once
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	const pages = 10
+	for range pages {
+		if _, _, err := pageOf(t, []byte(response), facts.Node); err == nil {
+			t.Error("a list that ends within an object was read")
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if each := (after.TotalAlloc - before.TotalAlloc) / pages; each > 1<<20 {
+		t.Errorf("a response of %d bytes took %d bytes", len(response), each)
+	}
+}
+
+// pagesOf serves a list in pages of the size that is requested, as an API server does.
+func pagesOf(all *corev1.PodList, encode func(*corev1.PodList) []byte, contentType string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		limit, _ := strconv.Atoi(r.URL.Query().Get("limit"))
+		from, _ := strconv.Atoi(r.URL.Query().Get("continue"))
+		end := min(from+limit, len(all.Items))
+		part := &corev1.PodList{TypeMeta: all.TypeMeta, Items: all.Items[from:end]}
+		if end < len(all.Items) {
+			part.Continue = strconv.Itoa(end)
+		}
+		w.Header().Set("Content-Type", contentType)
+		_, _ = w.Write(encode(part))
+	}
+}
+
+func TestPagesThatAreTooLargeAreReadAgainAndCountedOnce(t *testing.T) {
+	const count = 500
+	lengths := make([]int, count)
+	for i := range lengths {
+		lengths[i] = 20<<10 + i
+	}
+	all := podList("", lengths...)
+	for name, handler := range map[string]http.HandlerFunc{
+		"protobuf": pagesOf(all, func(part *corev1.PodList) []byte { return encoded(t, part) }, "application/vnd.kubernetes.protobuf"),
+		"JSON": pagesOf(all, func(part *corev1.PodList) []byte {
+			text, err := json.Marshal(part)
+			if err != nil {
+				t.Error(err)
+			}
+			return text
+		}, "application/json"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, source := serve(t, map[string][]http.HandlerFunc{pods: {handler}})
+			collected, err := All(t.Context(), source, Scope{}, []facts.Kind{facts.Pod}, clock.RealClock{}, nil)
+			if err != nil || len(collected.Graph.Pods) != count {
+				t.Errorf("%d Pods, error %v; want %d", len(collected.Graph.Pods), err, count)
+			}
+			var sum int
+			if err := Each(t.Context(), source, facts.Pod, &sum, func(sum *int, _ any) { *sum++ }); err != nil || sum != count {
+				t.Errorf("a sum of %d Pods, error %v; want %d", sum, err, count)
+			}
+		})
+	}
+}
+
+func TestALongErrorIsNotKept(t *testing.T) {
+	long := `{"kind":"Status","apiVersion":"v1","status":"Failure","code":400,"message":"` + strings.Repeat("a", 1<<20) + `"}`
+	_, source := serve(t, map[string][]http.HandlerFunc{pods: {body(http.StatusBadRequest, "application/json", long)}})
+	_, err := All(t.Context(), source, Scope{}, []facts.Kind{facts.Pod}, clock.RealClock{}, nil)
+	if err == nil || len(err.Error()) > maxError {
+		t.Errorf("an error of %d bytes", len(fmt.Sprint(err)))
+	}
+}
+
 // FuzzPages reads any response in each way, and compares Pods in JSON with what the decoder of Kubernetes finds in the whole list.
 func FuzzPages(f *testing.F) {
 	f.Add([]byte(`{"metadata":{"continue":"more"},"items":[{"metadata":{"name":"a"}},{"spec":{"containers":[{}]}},null]}`))
@@ -86,6 +195,9 @@ func FuzzPages(f *testing.F) {
 		lists := bytes.Count(response, []byte("items")) // of two, the decoder keeps the second, and the reader has read both
 		if bytes.Contains(response, []byte(`\u`)) || lists > 1 || utiljson.Unmarshal(response, &list) != nil {
 			return
+		}
+		if err != nil && list.Items == nil {
+			return // no list at all
 		}
 		if err != nil || len(nodes) != len(list.Items) || next != list.Continue {
 			t.Errorf("%d Pods, continue %q, error %v; want %d and %q", len(nodes), next, err, len(list.Items), list.Continue)

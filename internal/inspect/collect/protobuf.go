@@ -155,7 +155,11 @@ func (m *message) field() (number protowire.Number, more bool, err error) {
 	default:
 		err = errMalformed // groups, which the API does not use
 	}
-	if err == nil && m.value > m.left {
+	switch {
+	case err != nil || m.value <= m.left:
+	case !m.inner:
+		err = tooLargeError{maxResponse}
+	default:
 		err = fmt.Errorf("%w: a field of %d bytes where %d are left", errMalformed, m.value, m.left)
 	}
 	return number, true, err
@@ -205,9 +209,17 @@ func (m *message) bytes(use func(value []byte) error) error {
 		_, err = m.from.Discard(size)
 		return err
 	}
-	m.large = slices.Grow(m.large[:0], size)[:size]
-	if _, err := io.ReadFull(m.from, m.large); err != nil {
-		return unexpected(err)
+	if size > maxObject {
+		return oversizedError{}
+	}
+	// The length is what the server says. There is memory for what has arrived, and for as much again.
+	m.large = m.large[:0]
+	for len(m.large) < size {
+		read := len(m.large)
+		m.large = slices.Grow(m.large, min(size-read, max(read, streamBuffer)))[:min(size, max(2*read, streamBuffer))]
+		if _, err := io.ReadFull(m.from, m.large[read:]); err != nil {
+			return unexpected(err)
+		}
 	}
 	return use(m.large)
 }

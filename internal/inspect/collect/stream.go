@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,7 +23,8 @@ func (w *errorRecorder) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// decodeItems reads a JSON list item by item. An item that does not fit is left out.
+// decodeItems reads a JSON list item by item. each gets nil for an item that does not fit. What is neither of a kind of list nor has
+// items is an error: some proxies answer everything with 200, and what is no list must not count as an empty one.
 func decodeItems(decoder *json.Decoder, newItem func() any, each func(item any) error) (meta listMeta, err error) {
 	if err := delimiter(decoder, '{'); err != nil {
 		return listMeta{}, err
@@ -31,6 +33,7 @@ func decodeItems(decoder *json.Decoder, newItem func() any, each func(item any) 
 		Continue        string `json:"continue"`
 		ResourceVersion string `json:"resourceVersion"`
 	}
+	isList := false
 	for decoder.More() {
 		key, err := decoder.Token()
 		if err != nil {
@@ -43,6 +46,7 @@ func decodeItems(decoder *json.Decoder, newItem func() any, each func(item any) 
 			}
 			meta = listMeta{next: metadata.Continue, version: metadata.ResourceVersion}
 		case "items":
+			isList = true
 			if err := eachItem(decoder, newItem, each); err != nil {
 				return listMeta{}, err
 			}
@@ -51,7 +55,11 @@ func decodeItems(decoder *json.Decoder, newItem func() any, each func(item any) 
 			if err := decoder.Decode(&other); err != nil {
 				return listMeta{}, err
 			}
+			isList = isList || key == "kind" && bytes.HasSuffix(other, []byte(`List"`))
 		}
+	}
+	if !isList {
+		return listMeta{}, errors.New("no list")
 	}
 	return meta, delimiter(decoder, '}')
 }
@@ -69,11 +77,12 @@ func eachItem(decoder *json.Decoder, newItem func() any, each func(item any) err
 		err := decoder.Decode(item)
 		var shape *json.UnmarshalTypeError
 		switch {
-		case err == nil:
-			if err := each(item); err != nil {
-				return err
-			}
-		case !errors.As(err, &shape):
+		case errors.As(err, &shape):
+			item = nil
+		case err != nil:
+			return err
+		}
+		if err := each(item); err != nil {
 			return err
 		}
 	}

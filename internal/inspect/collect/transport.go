@@ -19,6 +19,8 @@ const (
 	maxHeld = 1 << 20
 	// maxShared is how many objects a page may have while others are read: several times what is requested.
 	maxShared = 4 * pageSize
+	// maxError is how many bytes of an error are read. The rest of a longer one is ignored, and its status code stays.
+	maxError = 16 << 10
 )
 
 // tooLargeError is the error of a response that was cut at the limit.
@@ -111,6 +113,10 @@ func (t boundedTransport) RoundTrip(request *http.Request) (*http.Response, erro
 	if response.StatusCode == http.StatusOK && request.URL.Query().Get("watch") == "true" {
 		return response, nil
 	}
+	if response.StatusCode >= http.StatusMultipleChoices {
+		response.Body = &errorBody{Reader: io.LimitReader(response.Body, maxError), Closer: response.Body}
+		return response, nil
+	}
 	ctx := request.Context()
 	if h, ok := ctx.Value(heldKey{}).(*held); ok {
 		h.release() // of an attempt before
@@ -129,6 +135,12 @@ type heldBody struct {
 
 // Read waits for room.
 func (b *heldBody) Read(p []byte) (int, error) { return b.read(b.ReadCloser, p) }
+
+// errorBody is the beginning of an error.
+type errorBody struct {
+	io.Reader
+	io.Closer
+}
 
 type boundedBody struct {
 	io.ReadCloser

@@ -45,13 +45,13 @@ func Read(ctx context.Context, source collect.Source, now time.Time) (inventory 
 		missing = append(missing, fmt.Sprintf("%s (%s)", what, describeError(err)))
 	}
 	n := nodes{}
-	if err := collect.Each(ctx, source, facts.Node, n.add, n.restart); err != nil {
+	if err := collect.Each(ctx, source, facts.Node, &n, (*nodes).add); err != nil {
 		failed("nodes", err)
 	} else {
 		n.into(&inventory)
 	}
 	p := pods{}
-	if err := collect.Each(ctx, source, facts.Pod, p.add, p.restart); err != nil {
+	if err := collect.Each(ctx, source, facts.Pod, &p, (*pods).add); err != nil {
 		failed("pods", err)
 	} else {
 		p.into(&inventory)
@@ -93,8 +93,6 @@ func (a *amounts) resources() *v1alpha1.ClusterResources {
 	}
 }
 
-func (n *nodes) restart() { *n = nodes{} }
-
 func (n *nodes) add(object any) {
 	node, ok := object.(*corev1.Node)
 	if !ok {
@@ -127,8 +125,6 @@ type pods struct {
 	// read is set once all are summed up.
 	read bool
 }
-
-func (p *pods) restart() { *p = pods{} }
 
 func (p *pods) add(object any) {
 	pod, ok := object.(*corev1.Pod)
