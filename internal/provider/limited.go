@@ -84,13 +84,9 @@ func BoundResponse(response *http.Response, limit int64, memory *ResponseShare) 
 		_ = response.Body.Close()
 		return &sizeError{limit}
 	}
-	expected := limit
-	if response.ContentLength >= 0 {
-		expected = response.ContentLength
-	}
 	response.Body = &bounded{
 		ReadCloser: response.Body, limit: limit, left: limit, free: uncounted, ctx: response.Request.Context(),
-		lease: memory.open(expected),
+		lease: memory.open(),
 	}
 	return nil
 }

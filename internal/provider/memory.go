@@ -22,9 +22,10 @@ const (
 // that needs more than is free waits until others are closed, or until its request ends.
 //
 // Responses grow while they are read, so that two of them could hold what the other one waits for. Growth is therefore granted only while
-// all tenants could still get what their responses may need, one after the other: the banker's algorithm with one resource. Unless a tenant
-// can be served at once, this must hold without the tenant that holds the most, too: one whose responses never end delays no other.
-// A request that reads two responses at once holds both for one tenant, and so does not wait for itself unless they exceed its share.
+// all tenants could still get their share, one after the other: the banker's algorithm with one resource. Unless a tenant can be served at
+// once, this must hold without the tenant that holds the most, too: one whose responses never end delays no other. Each tenant is assumed
+// to need its whole share, whatever the sizes of its open responses are, since it may open another one before it closes them. So a request
+// that reads two responses at once does not wait for itself unless they exceed the share.
 type ResponseMemory struct {
 	limit, share int64
 
@@ -37,9 +38,7 @@ type ResponseMemory struct {
 // account of one tenant, as long as it has open responses.
 type account struct {
 	held int64
-	// claim is what the open responses may need together, before it is limited to the share.
-	claim int64
-	// open responses that hold something, and how many of them wait.
+	// holding are open responses that hold something, and how many of them wait.
 	holding, waiting int
 	// open counts all responses.
 	open int
@@ -103,8 +102,8 @@ type ResponseShare struct {
 	tenant string
 }
 
-// open a response of at most a number of bytes.
-func (s *ResponseShare) open(bytes int64) *lease {
+// open a response.
+func (s *ResponseShare) open() *lease {
 	if s == nil {
 		return nil
 	}
@@ -115,19 +114,16 @@ func (s *ResponseShare) open(bytes int64) *lease {
 		a = &account{}
 		s.memory.accounts[s.tenant] = a
 	}
-	l := &lease{share: s, account: a, claim: (max(0, bytes-uncounted) + grant - 1) / grant * grant}
 	a.open++
-	a.claim += l.claim
-	return l
+	return &lease{share: s, account: a}
 }
 
 // lease is what one response holds.
 type lease struct {
 	share   *ResponseShare
 	account *account
-	// held of what it may need.
-	held, claim int64
-	closed      bool
+	held    int64
+	closed  bool
 }
 
 // grow by one grant. It waits no longer than the context lasts.
@@ -187,7 +183,7 @@ func (m *ResponseMemory) try(l *lease, others bool) (wait bool, err error) {
 }
 
 // need of an account, beyond what it holds.
-func (m *ResponseMemory) need(a *account) int64 { return max(0, min(a.claim, m.share)-a.held) }
+func (m *ResponseMemory) need(a *account) int64 { return m.share - a.held }
 
 // safe reports whether all accounts but one could get what they need, one after the other.
 func (m *ResponseMemory) safe(except *account) bool {
@@ -254,7 +250,6 @@ func (l *lease) close() {
 	l.closed = true
 	m.free += l.held
 	l.account.held -= l.held
-	l.account.claim -= l.claim
 	if l.held > 0 {
 		l.account.holding--
 	}

@@ -16,14 +16,14 @@ func TestTheMemoryForResponsesIsMeasured(t *testing.T) {
 	if err := memory.Register(registry); err != nil {
 		t.Fatal(err)
 	}
-	first := memory.For("shop").open(MinResponseMemory / 2)
+	first := memory.For("shop").open()
 	for range MinResponseMemory / 2 / grant {
 		if err := first.grow(t.Context()); err != nil {
 			break // its share is used up
 		}
 	}
 	// Another response of the tenant waits until the first is closed.
-	waiting := memory.For("shop").open(grant * 2)
+	waiting := memory.For("shop").open()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- waiting.grow(ctx) }()

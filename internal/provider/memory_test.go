@@ -18,10 +18,10 @@ import (
 	"kubeops.io/kubeops/internal/problem"
 )
 
-// grown opens a response of at most a number of MiB and grows it.
-func grown(t *testing.T, share *ResponseShare, limit, mebibytes int64) *lease {
+// grown opens a response and grows it.
+func grown(t *testing.T, share *ResponseShare, mebibytes int64) *lease {
 	t.Helper()
-	l := share.open(limit << 20)
+	l := share.open()
 	if err := growTo(t.Context(), l, mebibytes<<20); err != nil {
 		t.Fatal(err)
 	}
@@ -40,8 +40,8 @@ func growTo(ctx context.Context, l *lease, bytes int64) error {
 func TestResponsesWaitForMemoryThatOthersHold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := NewResponseMemory(8 << 20)
-		first, second := grown(t, m.For("a"), 4, 3), grown(t, m.For("b"), 4, 3)
-		third := m.For("c").open(4 << 20)
+		first, second := grown(t, m.For("a"), 3), grown(t, m.For("b"), 3)
+		third := m.For("c").open()
 		done := make(chan error)
 		go func() { done <- growTo(t.Context(), third, 4<<20) }()
 		synctest.Wait()
@@ -64,7 +64,7 @@ func TestResponsesWaitForMemoryThatOthersHold(t *testing.T) {
 func TestAResponseIsLimitedToTheShareOfItsTenant(t *testing.T) {
 	t.Parallel()
 	m := NewResponseMemory(8 << 20)
-	l := m.For("a").open(1 << 30)
+	l := m.For("a").open()
 	err := growTo(t.Context(), l, 5<<20)
 	if p := ToProblem(err, "server", Fields{}); p.Reason != v1alpha1.ReasonResponseTooLarge || !strings.Contains(p.Message, "4Mi") ||
 		l.held != 4<<20 {
@@ -75,7 +75,7 @@ func TestAResponseIsLimitedToTheShareOfItsTenant(t *testing.T) {
 func TestResponsesOfOneTenantThatWaitForEachOtherDoNotStayStuck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := NewResponseMemory(8 << 20)
-		one, two := grown(t, m.For("a"), 4, 2), grown(t, m.For("a"), 4, 2)
+		one, two := grown(t, m.For("a"), 2), grown(t, m.For("a"), 2)
 		done := make(chan error, 2)
 		for _, l := range []*lease{one, two} {
 			go func() {
@@ -94,11 +94,11 @@ func TestResponsesOfOneTenantThatWaitForEachOtherDoNotStayStuck(t *testing.T) {
 func TestARequestEndsWhileItWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := NewResponseMemory(8 << 20)
-		grown(t, m.For("a"), 4, 4)
-		grown(t, m.For("b"), 4, 4)
+		grown(t, m.For("a"), 4)
+		grown(t, m.For("b"), 4)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		l := m.For("c").open(4 << 20)
+		l := m.For("c").open()
 		err := l.grow(ctx)
 		p := ToProblem(err, "server", Fields{})
 		if p.Reason != v1alpha1.ReasonTimeout || !strings.Contains(p.Message, "backends.responseMemory") ||
@@ -112,11 +112,11 @@ func TestARequestEndsWhileItWaits(t *testing.T) {
 func TestATenantWhoseResponsesNeverEndDelaysNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := NewResponseMemory(8 << 20)
-		grown(t, m.For("hostile"), 4, 4)
+		grown(t, m.For("hostile"), 4)
 		var group sync.WaitGroup
 		for i := range 50 {
 			group.Go(func() {
-				l := m.For(fmt.Sprint("tenant-", i%25)).open(3 << 20)
+				l := m.For(fmt.Sprint("tenant-", i%25)).open()
 				defer l.close()
 				if err := growTo(t.Context(), l, 1<<20); err != nil {
 					t.Error(err)
@@ -130,6 +130,35 @@ func TestATenantWhoseResponsesNeverEndDelaysNoOther(t *testing.T) {
 	})
 }
 
+// A tenant that holds memory opens another response. What it may need then must have been there from the start.
+func TestTenantsThatOpenAnotherResponseDoNotBlockEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := NewResponseMemory(8 << 20)
+		grown(t, m.For("hostile"), 4)
+		var group sync.WaitGroup
+		all := make(chan struct{})
+		for i := range 10 {
+			share := m.For(fmt.Sprint("tenant-", i))
+			first := share.open()
+			group.Go(func() {
+				defer first.close()
+				if err := growTo(t.Context(), first, grant); err != nil {
+					t.Error(err)
+				}
+				<-all
+				second := share.open()
+				if err := growTo(t.Context(), second, 1<<20); err != nil {
+					t.Error(err)
+				}
+				second.close()
+			})
+		}
+		synctest.Wait() // all have what they can get
+		close(all)
+		group.Wait()
+	})
+}
+
 // Two requests of each of many tenants hold one response while they read another.
 func TestRequestsThatNeedTwoResponsesAtATimeAllEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -138,13 +167,13 @@ func TestRequestsThatNeedTwoResponsesAtATimeAllEnd(t *testing.T) {
 		for i := range 40 {
 			share := m.For(fmt.Sprint("tenant-", i))
 			group.Go(func() {
-				outer := share.open(2 << 20)
+				outer := share.open()
 				defer outer.close()
 				if err := growTo(t.Context(), outer, 1<<20); err != nil {
 					t.Error(err)
 					return
 				}
-				inner := share.open(2 << 20)
+				inner := share.open()
 				if err := growTo(t.Context(), inner, 1<<20+1<<19); err != nil {
 					t.Error(err)
 				}
