@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 )
 
 // errorRecorder remembers the first error of a reader; later ones only say that there was one.
@@ -41,7 +43,11 @@ func decodeItems(decoder *json.Decoder, newItem func() any, each func(item any) 
 		}
 		switch key {
 		case "metadata":
-			if err := decoder.Decode(&metadata); err != nil {
+			var encoded json.RawMessage
+			if err := decoder.Decode(&encoded); err != nil {
+				return listMeta{}, err
+			}
+			if err := utiljson.Unmarshal(encoded, &metadata); err != nil { // unlike encoding/json, keys have one case only
 				return listMeta{}, err
 			}
 			meta = listMeta{next: metadata.Continue, version: metadata.ResourceVersion}
