@@ -267,20 +267,16 @@ func leftOut(group, name string) bool {
 func (r *reader) defined(ctx context.Context) map[string]bool {
 	definitions := resource{version: schema.GroupVersion{Group: facts.CRD.Group(), Version: "v1"}, name: facts.CRD.Resource()}
 	names := map[string]bool{}
-	add := func(encoded []byte, isProtobuf bool) error {
+	to := encodedItems(definitions.acceptList(), func(encoded []byte, isProtobuf bool) error {
 		object, err := identify(encoded, isProtobuf)
 		if err != nil {
 			return undecodable(definitions.name, err)
 		}
 		names[object.Name] = true
 		return nil
-	}
+	})
 	_, err := pages(ctx, "", pageSize, func(p page) (response, error) {
-		meta, err := r.items(ctx, definitions, p, itemReader{
-			accept: definitions.accept("PartialObjectMetadataList"), protobuf: func(object []byte) error { return add(object, true) },
-			newItem: func() any { return new(json.RawMessage) },
-			json:    func(item any) error { return add(*item.(*json.RawMessage), false) },
-		})
+		meta, err := r.items(ctx, definitions, p, to)
 		return response{next: meta.next, take: func() (bool, error) { return true, nil }}, err
 	}, func() { clear(names) })
 	if err != nil {

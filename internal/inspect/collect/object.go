@@ -30,20 +30,18 @@ func (r resource) accept(metadata string) string {
 	}
 }
 
+// acceptList is the header for lists.
+func (r resource) acceptList() string { return r.accept("PartialObjectMetadataList") }
+
 // objectPage lists one page. Its objects are reduced one at a time, each from its own bytes, as those of a watch are.
 func (r *reader) objectPage(ctx context.Context, res resource, p page) (objects []Object, meta listMeta, err error) {
-	take := func(encoded []byte, isProtobuf bool) error {
+	meta, err = r.items(ctx, res, p, encodedItems(res.acceptList(), func(encoded []byte, isProtobuf bool) error {
 		object, err := r.object(res, encoded, isProtobuf)
 		if err == nil {
 			objects = append(objects, object)
 		}
 		return err
-	}
-	meta, err = r.items(ctx, res, p, itemReader{
-		accept: res.accept("PartialObjectMetadataList"), protobuf: func(object []byte) error { return take(object, true) },
-		newItem: func() any { return new(json.RawMessage) },
-		json:    func(item any) error { return take(*item.(*json.RawMessage), false) },
-	})
+	}))
 	if err != nil {
 		return nil, listMeta{}, err
 	}

@@ -147,14 +147,13 @@ func show(ctx context.Context, list List, items []json.RawMessage, visitor Visit
 
 // objectsPage lists one page as JSON, with undecoded items.
 func (r *reader) objectsPage(ctx context.Context, res resource, p page) (items []json.RawMessage, next string, err error) {
-	meta, err := r.items(ctx, res, p, itemReader{
-		accept: runtime.ContentTypeJSON, protobuf: func([]byte) error { return undecodable(res.name, errMalformed) },
-		newItem: func() any { return new(json.RawMessage) },
-		json: func(item any) error {
-			items = append(items, *item.(*json.RawMessage))
-			return nil
-		},
-	})
+	meta, err := r.items(ctx, res, p, encodedItems(runtime.ContentTypeJSON, func(encoded []byte, isProtobuf bool) error {
+		if isProtobuf {
+			return undecodable(res.name, errMalformed)
+		}
+		items = append(items, encoded)
+		return nil
+	}))
 	if err != nil {
 		return nil, "", err
 	}

@@ -15,11 +15,10 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// maxObjects of one page. A page of maxResponse with more of them has objects that are smaller than those of any cluster, and each needs
-// more memory than its bytes.
-const maxObjects = 20_000
-
 const (
+	// maxObjects of one page. A page of maxResponse with more of them has objects that are smaller than those of any cluster, and each
+	// needs more memory than its bytes.
+	maxObjects = 20_000
 	// maxToken is the size of a continue token in bytes. It contains a name, and becomes a part of a URL.
 	maxToken = 16 << 10
 	// maxTail is how much is read after a list in JSON, in bytes: it ends with a line break.
@@ -45,6 +44,15 @@ type itemReader struct {
 	// newItem returns what an object in JSON is decoded into, and json gets it then. Objects that do not fit are left out.
 	newItem func() any
 	json    func(item any) error
+}
+
+// encodedItems passes objects on as they are encoded, in protobuf during the call only.
+func encodedItems(accept string, take func(encoded []byte, isProtobuf bool) error) itemReader {
+	return itemReader{
+		accept: accept, protobuf: func(object []byte) error { return take(object, true) },
+		newItem: func() any { return new(json.RawMessage) },
+		json:    func(item any) error { return take(*item.(*json.RawMessage), false) },
+	}
 }
 
 // items lists a page and reads it object by object: neither the page nor its objects are in memory as a whole, unless to keeps them.
@@ -99,7 +107,7 @@ func readError(res resource, source *errorRecorder, err error) error {
 	switch {
 	case err == nil || errors.As(err, &crowded) || errors.Is(err, oversizedError{}) || tooLarge(err):
 		return err
-	case source.err != nil && !errors.Is(source.err, io.EOF):
+	case source.broken():
 		return source.err
 	case errors.As(err, &decode):
 		return err
@@ -121,11 +129,12 @@ func (r *reader) page(ctx context.Context, res resource, p page) (nodes []any, n
 		return nil
 	}
 	reduce := r.reduceEncoded(res)
-	to := itemReader{
-		accept: res.accept("PartialObjectMetadataList"), protobuf: func(object []byte) error { return take(reduce(object)) },
-		newItem: func() any { return new(json.RawMessage) },
-		json:    func(item any) error { return take(r.reduceTyped(res, *item.(*json.RawMessage))) },
-	}
+	to := encodedItems(res.acceptList(), func(encoded []byte, isProtobuf bool) error {
+		if isProtobuf {
+			return take(reduce(encoded))
+		}
+		return take(r.reduceTyped(res, encoded))
+	})
 	if res.json() {
 		to.newItem = r.newItem(res)
 		to.json = func(item any) error { return take(r.reduceJSON(res, item), nil) }

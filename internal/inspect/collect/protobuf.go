@@ -216,7 +216,8 @@ func (m *message) bytes(use func(value []byte) error) error {
 	m.large = m.large[:0]
 	for len(m.large) < size {
 		read := len(m.large)
-		m.large = slices.Grow(m.large, min(size-read, max(read, streamBuffer)))[:min(size, max(2*read, streamBuffer))]
+		next := min(size, max(2*read, streamBuffer))
+		m.large = slices.Grow(m.large, next-read)[:next]
 		if _, err := io.ReadFull(m.from, m.large[read:]); err != nil {
 			return unexpected(err)
 		}

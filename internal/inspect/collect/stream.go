@@ -25,6 +25,9 @@ func (w *errorRecorder) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// broken reports whether reading ended with an error, not with the response.
+func (w *errorRecorder) broken() bool { return w.err != nil && !errors.Is(w.err, io.EOF) }
+
 // decodeItems reads a JSON list item by item. each gets nil for an item that does not fit. What is neither of a kind of list nor has
 // items is an error: some proxies answer everything with 200, and what is no list must not count as an empty one.
 func decodeItems(decoder *json.Decoder, newItem func() any, each func(item any) error) (meta listMeta, err error) {

@@ -55,7 +55,7 @@ func (s *Stream) Watch(ctx context.Context, from string, connected func(), handl
 	})
 	_ = body.Close() // it ends with the watch
 	var decode decodeError
-	if errors.As(err, &decode) && source.err != nil && !errors.Is(source.err, io.EOF) {
+	if errors.As(err, &decode) && source.broken() {
 		return source.err // the connection broke; the event is not malformed
 	}
 	return err
